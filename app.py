@@ -1,0 +1,20 @@
+"""TasNet Lens: hear, see and measure how Conv-TasNet separates speakers. Start with `streamlit run app.py`."""
+
+import streamlit as st
+
+from pages.parts import sidebar
+
+st.set_page_config(page_title="TasNet Lens", page_icon=":material/graphic_eq:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", default=True),
+        st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
+    ]
+)
+with st.sidebar:
+    sidebar.choose()
+    running = st.container()
+page.run()
+with running:
+    sidebar.show_running()

@@ -1,0 +1,45 @@
+"""Conv-TasNet against the ideal binary, ratio and Wiener-like masks on one sound (Tables IV and VI)."""
+
+import streamlit as st
+
+from analysis import figures
+from analysis.comparison import explain
+from pages.parts import listening, workspace
+from pages.parts.downloads import downloads
+from pages.parts.score_table import score_table
+
+
+def show(sound) -> None:
+    """The comparison on `sound`, once it is there."""
+    found = workspace.separation(sound)
+    comparison = found and workspace.compared(sound, found)
+    if comparison is None:
+        return
+    st.markdown(explain(comparison))
+    score_table(comparison)
+    st.markdown("##### Listen")
+    tracks = listening.compared_tracks(comparison)
+    listening.play(tracks, sound.rate, key="ideal_masks")
+    st.markdown("##### The masks")
+    st.caption(
+        "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
+        "STFT: its row shows what that amounts to, |estimate| / |mixture|. Drag to zoom all panels, double-click to "
+        "go back."
+    )
+    images = {row.name: row.masks for row in comparison.rows}
+    st.plotly_chart(figures.masks(images, sound.rate, listening.voice_names(sound)), key="masks")
+    st.markdown("##### Download")
+    downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
+
+
+st.title("Ideal masks")
+workspace.introduce("How close does the network come to masks computed from the clean voices themselves?")
+if (sound := workspace.sound()) is not None:
+    if sound.references is None:
+        st.info(
+            "Ideal masks are computed from the clean voices: choose an example, mix voices, or add the clean voices "
+            "to your upload.",
+            icon=":material/info:",
+        )
+    else:
+        show(sound)

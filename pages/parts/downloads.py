@@ -1,0 +1,53 @@
+"""Sounds as files: one by one and all in a zip."""
+
+import io
+import re
+import zipfile
+
+import numpy as np
+import soundfile
+import streamlit as st
+
+
+def _wav(samples: np.ndarray, rate: int) -> bytes:
+    """32-bit float WAV: nothing is clipped and nothing rounded."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+def file_name(name: str) -> str:
+    """A file name anybody's system accepts."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower() + ".wav"
+
+
+def _archive(signals: dict[str, np.ndarray], rate: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, samples in signals.items():
+            archive.writestr(file_name(name), _wav(samples, rate))
+    return file.getvalue()
+
+
+def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str) -> None:
+    """A button for each of `signals` (name -> samples (T,)) and one for all. Files are made on the click."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "All (zip)",
+            lambda: _archive(signals, rate),
+            file_name=f"{key}.zip",
+            mime="application/zip",
+            icon=":material/folder_zip:",
+            key=f"{key}_all",
+            on_click="ignore",
+        )
+        for name, samples in signals.items():
+            st.download_button(
+                name,
+                lambda samples=samples: _wav(samples, rate),
+                file_name=file_name(name),
+                mime="audio/wav",
+                icon=":material/download:",
+                key=f"{key}_{name}",
+                on_click="ignore",
+            )

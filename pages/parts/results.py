@@ -1,0 +1,42 @@
+"""One store for heavy results, shared by all browser sessions and keyed by the content they were made from."""
+
+import hashlib
+import threading
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from cachetools import LRUCache
+
+MAX_RESULTS = 48
+
+
+@st.cache_resource
+def _store() -> tuple[LRUCache, threading.Lock]:
+    return LRUCache(maxsize=MAX_RESULTS), threading.Lock()
+
+
+def fingerprint(*arrays: np.ndarray | None) -> str:
+    """A short content hash of arrays: equal for equal shapes and samples."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        if array is not None:
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def find(key: Hashable) -> Any | None:
+    """The result kept under `key`, or None."""
+    store, lock = _store()
+    with lock:
+        return store.get(key)
+
+
+def keep(key: Hashable, value: Any) -> Any:
+    """Keep `value` under `key` and return it."""
+    store, lock = _store()
+    with lock:
+        store[key] = value
+    return value

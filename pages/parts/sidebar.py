@@ -1,0 +1,150 @@
+"""The sidebar every page shares: which sound, which model, which device, and what is running.
+
+Each choice is bound to the URL where it can be (`sound`, `example`, `snr`, `model`, `device`), so that a link
+reproduces the view. Uploads are kept in the user's session: they survive a change of page and of the kind of sound.
+"""
+
+import streamlit as st
+
+import tasnet
+from analysis import examples, inputs, levels
+from tasnet.audio import Audio, read
+
+from . import workspace
+
+KINDS = {"example": "Example", "upload": "Upload", "mix": "Mix", "record": "Record"}
+FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
+
+
+def choose() -> None:
+    """Draw the choices and put the selection where `workspace` finds it."""
+    st.markdown("### :material/graphic_eq: TasNet Lens")
+    model = _model()
+    kind = st.segmented_control(
+        "Sound",
+        list(KINDS),
+        format_func=KINDS.get,
+        default="example",
+        required=True,
+        key="sound",
+        bind="query-params",
+        width="stretch",
+    )
+    try:
+        sound = {"example": _example, "upload": _upload, "mix": _mix, "record": _record}[kind]()
+        workspace.select(sound, model, problem=None)
+    except ValueError as problem:
+        workspace.select(None, model, problem=str(problem))
+
+
+def _model() -> str:
+    models = list(tasnet.available())
+    left, right = st.columns([3, 2])
+    with left:
+        name = st.selectbox(
+            "Model",
+            models,
+            key="model",
+            bind="query-params",
+            help="Trained weights under assets/weights, each with a model card beside it.",
+        )
+    with right:
+        st.selectbox("Device", tasnet.devices(), key="device", bind="query-params")
+    return name
+
+
+def _snr(label: str) -> float:
+    return st.slider(
+        "Level of the first voice (dB)",
+        -5.0,
+        5.0,
+        0.0,
+        0.5,
+        format="%+.1f dB",
+        key="snr",
+        bind="query-params",
+        help=f"{label} Levels are active speech levels; the paper mixes between -5 and +5 dB.",
+    )
+
+
+def _example() -> levels.Mixture:
+    known = {example.id: example for example in examples.available()}
+    chosen = st.selectbox(
+        "Example",
+        list(known),
+        format_func=lambda name: known[name].title,
+        key="example",
+        bind="query-params",
+    )
+    snr_db = _snr("Relative to the other voices.")
+    return workspace.example(chosen, snr_db)
+
+
+def _keep(widget: str) -> None:
+    """Remember what a file widget holds under a name of its own: the widget's state goes when it is not drawn."""
+    held = st.session_state[widget]
+    files = held if isinstance(held, list) else [held] if held else []
+    st.session_state[f"kept_{widget}"] = [(file.name, file.getvalue()) for file in files]
+
+
+def _files(widget: str, label: str, *, several: bool, help: str | None = None) -> list[Audio]:
+    st.file_uploader(
+        label,
+        type=FILE_TYPES,
+        accept_multiple_files=several,
+        key=widget,
+        on_change=_keep,
+        args=(widget,),
+        help=help,
+    )
+    kept = st.session_state.get(f"kept_{widget}", [])
+    if kept and not st.session_state[widget]:
+        st.caption("Still here: " + ", ".join(name for name, _ in kept))
+        if st.button("Remove", key=f"remove_{widget}"):
+            del st.session_state[f"kept_{widget}"]
+            st.rerun()
+    return [read(data, label=name) for name, data in kept]
+
+
+def _upload() -> levels.Mixture | None:
+    mixture = _files("mixture_file", "A mixture of two voices", several=False)
+    references = _files(
+        "reference_files",
+        "Its clean voices (optional)",
+        several=True,
+        help="With the clean voices, one file each and as long as the mixture, the separation can be scored.",
+    )
+    return inputs.from_mixture(mixture[0], references) if mixture else None
+
+
+def _mix() -> levels.Mixture | None:
+    voices = _files("voice_files", "Two or three clean voices", several=True)
+    snr_db = _snr("Relative to the other voices.")
+    return inputs.from_voices(voices, snr_db) if voices else None
+
+
+def _record() -> levels.Mixture | None:
+    st.audio_input(
+        "Two people talking at once",
+        sample_rate=8000,
+        key="recording",
+        on_change=_keep,
+        args=("recording",),
+    )
+    kept = st.session_state.get("kept_recording", [])
+    return inputs.from_mixture(read(kept[0][1], label="Recording")) if kept else None
+
+
+def show_running() -> None:
+    """What is running: device, precision, speed and size of the chosen model."""
+    separator = workspace.separator()
+    speed = workspace.last_speed()
+    facts = {
+        "Device": f"{separator.device} · {separator.precision}",
+        "Parameters": f"{separator.model.num_parameters() / 1e6:.2f} M",
+        "Real-time factor": f"{speed:.3f}" if speed is not None else "–",
+    }
+    st.caption(
+        "  \n".join(f"{name}: **{value}**" for name, value in facts.items()),
+        help="Real-time factor: seconds of computing for a second of sound. Below 1 is faster than real time.",
+    )

@@ -1,0 +1,109 @@
+"""What a page works on: the selected sound, the loaded model and their separation, each computed once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+import tasnet
+from analysis import comparison, examples
+from analysis.levels import Mixture
+
+from . import results
+
+LONG_SECONDS = 20
+
+
+def select(sound: Mixture | None, model: str, problem: str | None) -> None:
+    """Remember the sidebar's selection for this run."""
+    st.session_state.selection = (sound, model, problem)
+
+
+def sound() -> Mixture | None:
+    """The selected sound; where there is none, the page says what is missing and gets None."""
+    chosen, _, problem = st.session_state.selection
+    if problem:
+        st.error(problem, icon=":material/error:")
+    elif chosen is None:
+        st.info("Choose a sound in the sidebar to begin.", icon=":material/arrow_back:")
+    else:
+        for note in chosen.notes:
+            st.caption(f":material/info: {note}")
+    return chosen
+
+
+def example(name: str, snr_db: float) -> Mixture:
+    """An example mixed at `snr_db`, decoded once."""
+    key = ("example", name, snr_db)
+    return results.find(key) or results.keep(key, examples.load(name, snr_db))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
+def _load(model: str, device: str) -> tasnet.Separator:
+    return tasnet.Separator(model, device=device)
+
+
+def separator() -> tasnet.Separator:
+    """The chosen model on the chosen device; one copy serves all sessions."""
+    return _load(st.session_state.selection[1], st.session_state.device)
+
+
+def last_speed() -> float | None:
+    """Real-time factor of the last separation in this session."""
+    return st.session_state.get("speed")
+
+
+def _cancel(key: Any) -> None:
+    st.session_state.cancelled = key
+
+
+def _with_progress(
+    key: tuple, label: str, seconds: float, compute: Callable[[Callable[[float], None]], Any]
+) -> Any | None:
+    """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
+
+    A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
+    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled.
+    """
+    if (value := results.find(key)) is not None:
+        return value
+    if st.session_state.get("cancelled") == key:
+        st.warning(f"{label} was cancelled.", icon=":material/cancel:")
+        if not st.button("Start again", key="start_again"):
+            return None
+        st.session_state.cancelled = None
+    place = st.empty()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text=f"{label} ...")
+        if seconds > LONG_SECONDS:
+            st.button("Cancel", on_click=_cancel, args=(key,), key="cancel")
+    value = results.keep(key, compute(lambda done: bar.progress(done, text=f"{label} ...")))
+    place.empty()
+    return value
+
+
+def separation(chosen: Mixture) -> tasnet.Separation | None:
+    """The model's separation of the sound, or None when the user cancelled it."""
+    model = separator()
+    key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device))
+    found = _with_progress(
+        key,
+        "Separating",
+        len(chosen.mixture) / chosen.rate,
+        lambda progress: model.separate(chosen.mixture, chosen.rate, progress=progress),
+    )
+    if found is not None:
+        st.session_state.speed = found.real_time_factor
+    return found
+
+
+def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison | None:
+    """Conv-TasNet and the ideal masks on a sound with references, or None when the user cancelled it."""
+    model = separator()
+    hashes = results.fingerprint(chosen.mixture, chosen.references)
+    return _with_progress(
+        ("comparison", hashes, model.name, str(model.device)),
+        "Scoring Conv-TasNet and the ideal masks",
+        len(chosen.mixture) / chosen.rate,
+        lambda progress: comparison.compare(chosen, found.sources, progress=progress),
+    )

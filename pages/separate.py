@@ -1,0 +1,41 @@
+"""Listen: a mixture, each separated voice and, where they are known, the clean voices, with scores under each."""
+
+import streamlit as st
+
+from analysis import figures
+from analysis.comparison import MEASURES, score
+from pages.parts import listening, workspace
+from pages.parts.downloads import downloads
+
+
+def show_scores(row) -> None:
+    """The mean scores of the network as three figures."""
+    for place, measure in zip(st.columns(3), ("si_snri", "sdri", "pesq"), strict=True):
+        value = score(row, measure)
+        place.metric(MEASURES[measure], "undefined" if value is None else f"{value:.2f}", border=True)
+
+
+def show(sound) -> None:
+    """The separation of `sound`, once it is there."""
+    found = workspace.separation(sound)
+    if found is None:
+        return
+    comparison = None
+    if sound.references is not None:
+        comparison = workspace.compared(sound, found)
+        if comparison is None:
+            return
+        show_scores(comparison.network)
+    tracks = listening.separated_tracks(sound, found.sources, comparison)
+    listening.play(tracks, sound.rate, key="separate")
+    signals = {track.name: track.samples for track in tracks}
+    with st.expander("Spectrograms on one time axis", expanded=True, icon=":material/equalizer:"):
+        st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
+    st.markdown("##### Download")
+    downloads(signals, sound.rate, key="separation")
+
+
+st.title("Separate")
+workspace.introduce("Two people speak at once. Hear each of them alone.")
+if (sound := workspace.sound()) is not None:
+    show(sound)

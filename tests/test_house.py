@@ -1,0 +1,60 @@
+"""The house's rules: who may import whom, and how long a module may be."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FORBIDDEN = {
+    "tasnet": {"streamlit", "plotly", "analysis", "pages", "app"},
+    "analysis": {"streamlit", "pages", "app"},
+    "pages/parts": {"app"},
+}
+
+
+def modules(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file names in an import statement, at any depth."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_arrows_point_one_way(room):
+    found = modules(room)
+    assert found
+    for path in found:
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & FORBIDDEN[room], f"{path} imports {roots & FORBIDDEN[room]}"
+
+
+def test_no_page_imports_a_page():
+    for path in (ROOT / "pages").glob("*.py"):
+        of_pages = {name for name in imports(path) if name.startswith("pages.")}
+        assert all(name.startswith("pages.parts") for name in of_pages), f"{path}: {of_pages}"
+
+
+@pytest.mark.parametrize("room", ["tasnet", "analysis", "pages"])
+def test_modules_stay_small(room):
+    long = {str(p.relative_to(ROOT)): n for p in modules(room) if (n := len(p.read_text().splitlines())) > 400}
+    assert not long
+
+
+@pytest.mark.parametrize("package", ["tasnet", "analysis"])
+def test_importing_a_package_loads_no_user_interface(package):
+    """What really gets imported, not only what the files say."""
+    code = f"import {package}, sys; print([m for m in ('streamlit', 'plotly') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
