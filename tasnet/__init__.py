@@ -1,0 +1,1 @@
+"""Conv-TasNet (Luo & Mesgarani): the network, its weights, training and inference."""

@@ -1,0 +1,60 @@
+"""Conv-TasNet, Fig. 1: encoder, separation module, decoder.
+
+Everything between the waveforms is channels-last, (batch, frames, channels), so that every 1x1-conv
+is one matrix product.
+"""
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+
+from .coders import Decoder, Encoder, PinvEncoder
+from .config import ConvTasNetConfig
+from .separator import Block, SeparationModule
+
+
+class ConvTasNet(nn.Module):
+    """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1)."""
+
+    def __init__(self, config: ConvTasNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.decoder = Decoder(config)
+        self.encoder = PinvEncoder(self.decoder) if config.encoder == "pinv" else Encoder(config)
+        self.separator = SeparationModule(config)
+
+    def forward(self, mixture: Tensor) -> Tensor:
+        """mixture (batch, T) -> sources (batch, C, T), for any T >= 1."""
+        w = self.encode(mixture)
+        d = self.masks(w) * w[:, None]  # eq. 4
+        return self.decode(d, mixture.shape[-1])
+
+    def encode(self, mixture: Tensor) -> Tensor:
+        """mixture (batch, T) -> representation w (batch, K, N), eq. 2."""
+        return self.encoder(mixture)
+
+    def masks(self, w: Tensor) -> Tensor:
+        """w (batch, K, N) -> masks m (batch, C, K, N), section II-C."""
+        return self.separator(w)
+
+    def decode(self, d: Tensor, length: int) -> Tensor:
+        """d (..., K, N) -> waveforms (..., length), eq. 5."""
+        return self.decoder(d, length)
+
+    def blocks(self) -> Iterator[Block]:
+        """The X R 1-D conv blocks in order, each a callable (y, skip_sum) -> (y, skip_sum)."""
+        return iter(self.separator.blocks)
+
+    @property
+    def U(self) -> Tensor:
+        """(N, L): encoder basis functions, one a row."""
+        return self.encoder.U
+
+    @property
+    def V(self) -> Tensor:
+        """(N, L): decoder basis functions, one a row."""
+        return self.decoder.V
+
+    def num_parameters(self) -> int:
+        """Trainable values: weights, biases, norms and PReLU slopes, the paper's 'model size'."""
+        return sum(p.numel() for p in self.parameters())
