@@ -6,6 +6,7 @@ from analysis import figures
 from analysis.comparison import explain
 from pages.parts import listening, workspace
 from pages.parts.downloads import downloads
+from pages.parts.player import player
 from pages.parts.score_table import score_table
 
 
@@ -19,7 +20,7 @@ def show(sound) -> None:
     score_table(comparison)
     st.markdown("##### Listen")
     tracks = listening.compared_tracks(comparison)
-    listening.play(tracks, sound.rate, key="ideal_masks")
+    player(tracks, key="ideal_masks_player")
     st.markdown("##### The masks")
     st.caption(
         "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
@@ -27,7 +28,7 @@ def show(sound) -> None:
         "go back."
     )
     images = {row.name: row.masks for row in comparison.rows}
-    st.plotly_chart(figures.masks(images, sound.rate, listening.voice_names(sound)), key="masks")
+    st.plotly_chart(figures.masks(images, sound.rate, listening.speaker_names(len(sound.references))), key="masks")
     st.markdown("##### Download")
     downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
 

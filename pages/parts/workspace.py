@@ -107,3 +107,12 @@ def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison
         len(chosen.mixture) / chosen.rate,
         lambda progress: comparison.compare(chosen, found.sources, progress=progress),
     )
+
+
+def introduce(question: str) -> None:
+    """The line under a page's title, and what is known of the selected example."""
+    st.markdown(question)
+    chosen, _, _ = st.session_state.selection
+    if chosen is not None and st.session_state.sound == "example":
+        about = next(item for item in examples.available() if item.id == st.session_state.example)
+        st.caption(about.credits)
