@@ -1,0 +1,215 @@
+"""Mixtures that are read when they are asked for: clips of files, rows of clips, sets of rows."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soundfile
+
+# A speaker's number opens the name of each utterance: 1089-134686-0000 and 011a0101.
+LIBRISPEECH_UTTERANCE = re.compile(r"(\d+)-\d+-\d+")
+WSJ0_UTTERANCE = re.compile(r"([0-9a-z]{3})[0-9a-z]{5}")
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be used, said in one sentence."""
+
+
+class BadRow(CorpusError):
+    """One mixture that cannot be read; the rest of the set can."""
+
+
+@dataclass(frozen=True)
+class CorpusMixture:
+    """One mixture of a set, in memory: float32 samples as stored, nothing rescaled."""
+
+    name: str
+    mixture: np.ndarray  # (T,)
+    sources: np.ndarray  # (C, T)
+    rate: int
+    speakers: tuple[str, ...] = ()  # in the order of the sources; empty where unknown
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A stretch of one channel of a sound file; the whole file's first channel by default."""
+
+    path: Path
+    start: int = 0
+    length: int | None = None
+    channel: int = 0
+
+    @cached_property
+    def header(self) -> tuple[int, int]:
+        """(length in samples, sampling rate) without decoding; raises BadRow."""
+        if not self.path.is_file():
+            raise BadRow(f"The file {self.path} is missing.")
+        try:
+            info = soundfile.info(self.path)
+        except soundfile.SoundFileError as error:
+            raise BadRow(f"The file {self.path} cannot be read as sound.") from error
+        return info.frames - self.start if self.length is None else self.length, info.samplerate
+
+    def read(self, start: int = 0, length: int | None = None) -> np.ndarray:
+        """(length,) float32 from `start` on, or as many as there are; raises BadRow."""
+        total, _ = self.header
+        stop = total if length is None else min(start + length, total)
+        try:
+            samples, _ = soundfile.read(
+                self.path,
+                start=self.start + start,
+                stop=self.start + stop,
+                dtype="float32",
+                always_2d=True,
+            )
+        except soundfile.SoundFileError as error:
+            raise BadRow(f"The file {self.path} cannot be read as sound.") from error
+        if len(samples) != stop - start:
+            raise BadRow(f"The file {self.path} is shorter than its header says.")
+        return samples[:, self.channel]
+
+
+class Row(Protocol):
+    """A mixture that can be read, wholly or in part."""
+
+    name: str
+    speakers: tuple[str, ...]
+
+    @property
+    def header(self) -> tuple[int, int]:
+        """(length in samples, sampling rate); raises BadRow."""
+
+    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+        """The mixture from sample `start` on; raises BadRow."""
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A mixture made beforehand; without a mixture file it is the sum of its sources."""
+
+    name: str
+    sources: tuple[Clip, ...]
+    mixture: Clip | None = None
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        return speakers_of(self.name, len(self.sources))
+
+    @cached_property
+    def header(self) -> tuple[int, int]:
+        clips = (*self.sources, self.mixture) if self.mixture else self.sources
+        headers = [clip.header for clip in clips]
+        if len({rate for _, rate in headers}) > 1:
+            raise BadRow(f"The files of {self.name} have different sampling rates.")
+        if len({length for length, _ in headers}) > 1:
+            raise BadRow(f"The files of {self.name} have unequal lengths.")
+        return headers[0]
+
+    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+        _, rate = self.header
+        sources = np.stack([clip.read(start, length) for clip in self.sources])
+        mixture = self.mixture.read(start, length) if self.mixture else sources.sum(0)
+        return CorpusMixture(self.name, mixture, sources, rate, self.speakers)
+
+
+class MixtureSet(Sequence[CorpusMixture]):
+    """Mixtures of one sampling rate and one number of sources, read one by one.
+
+    `mixtures[i]` raises BadRow where the row cannot be used. `for mixture in mixtures` skips such
+    rows; `bad` then holds {row's name: reason} of those met so far.
+    """
+
+    def __init__(self, name: str, rows: Sequence[Row], rate: int | None = None, root: Path = Path()):
+        if not rows:
+            raise CorpusError(f"There is no mixture in {name}.")
+        self.name, self.rows, self.root = name, list(rows), root
+        self.bad: dict[str, str] = {}
+        self._rate = rate
+
+    @cached_property
+    def rate(self) -> int:
+        """The sampling rate asked for, or else that of the first readable row, in Hz."""
+        if self._rate:
+            return self._rate
+        for row in self.rows:
+            try:
+                return row.header[1]
+            except BadRow as error:
+                self.bad[row.name] = str(error)
+        raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
+
+    @property
+    def genders(self) -> dict[str, str]:
+        """{speaker: "F" or "M"} where a list of the corpus' speakers lies at or above the set."""
+        return speaker_genders(self.root)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> CorpusMixture:
+        return self.read(index)
+
+    def read(self, index: int, start: int = 0, length: int | None = None) -> CorpusMixture:
+        """Row `index` from sample `start` on; raises BadRow."""
+        self.length(index)
+        return self.rows[index].read(start, length)
+
+    def length(self, index: int) -> int:
+        """Length of row `index` in samples, from the files' headers alone; raises BadRow."""
+        row = self.rows[index]
+        length, rate = row.header
+        if rate != self.rate:
+            raise BadRow(f"{row.name} is sampled at {rate} Hz, the set at {self.rate} Hz.")
+        if length == 0:
+            raise BadRow(f"{row.name} is empty.")
+        return length
+
+    def __iter__(self) -> Iterator[CorpusMixture]:
+        for index, row in enumerate(self.rows):
+            try:
+                mixture = self[index]
+            except BadRow as error:
+                self.bad[row.name] = str(error)
+                continue
+            yield mixture
+
+    def checked(self) -> "MixtureSet":
+        """The set of the rows whose headers are sound; its `bad` tells of the others."""
+        good, bad = [], {}
+        for index, row in enumerate(self.rows):
+            try:
+                self.length(index)
+                good.append(row)
+            except BadRow as error:
+                bad[row.name] = str(error)
+        if not good:
+            raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
+        checked = MixtureSet(self.name, good, self.rate, self.root)
+        checked.bad = bad
+        return checked
+
+
+def speakers_of(name: str, count: int) -> tuple[str, ...]:
+    """The speakers told by a LibriMix or wsj0-mix mixture's name; () where it tells none."""
+    fields = name.split("_")
+    # wsj0-mix puts each utterance's level after it: 011a0101_1.7413_442c020t_-1.7413.
+    for pattern, parts in ((LIBRISPEECH_UTTERANCE, fields), (WSJ0_UTTERANCE, fields[::2])):
+        matches = [pattern.fullmatch(part) for part in parts]
+        if len(parts) == count and all(matches):
+            return tuple(match[1] for match in matches)
+    return ()
+
+
+def speaker_genders(folder: Path) -> dict[str, str]:
+    """{speaker: "F" or "M"} from LibriSpeech's SPEAKERS.TXT in `folder` or one of four above it."""
+    for above in (folder.resolve(), *list(folder.resolve().parents)[:4]):
+        table = above / "SPEAKERS.TXT"
+        if table.is_file():
+            lines = table.read_text(errors="replace").splitlines()
+            found = (re.match(r"(\d+)\s*\|\s*([FM])\b", line) for line in lines)
+            return {match[1]: match[2] for match in found if match}
+    return {}
