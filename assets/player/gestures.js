@@ -1,0 +1,235 @@
+// Mouse, touch, wheel and keys of a player.
+
+const DRAG = 4; // px a press may move and still be a click
+const EDGE = 7; // px about an edge of the marked stretch that take hold of it
+
+/** Attach all listeners to `player`; returns the function that takes them away. */
+export function listen(player) {
+  const stop = new AbortController();
+  const on = (target, type, handler, options) =>
+    target.addEventListener(type, handler, { signal: stop.signal, ...options });
+  const { root } = player;
+
+  on(root, "click", (event) => {
+    const button = event.target.closest("button[data-do]");
+    if (!button) return;
+    act(player, button.dataset.do, button.closest("[data-index]"));
+    // After a click with the mouse the keys mean the player again, not the button once more.
+    if (event.detail > 0) root.focus({ preventScroll: true });
+  });
+  on(root, "input", (event) => {
+    const row = event.target.closest("[data-index]");
+    if (!row || !player.transport) return;
+    player.mixer.faders[row.dataset.index] = Number(event.target.value);
+    player.apply();
+  });
+  on(root, "change", (event) => {
+    if (event.target.dataset.do === "speed") player.setSpeed(Number(event.target.value));
+  });
+  on(root, "keydown", (event) => {
+    if (!player.transport || event.ctrlKey || event.metaKey || event.altKey) return;
+    const own = event.target.closest("input, select, button");
+    if (own && (own.matches("input, select") || " Enter".includes(event.key))) return;
+    if (!press(player, event)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  on(document, "tasnet-player-starts", (event) => event.detail !== player && player.pause());
+  listenToLanes(player, on);
+  return () => stop.abort();
+}
+
+/** Run the action of a button; `row` is the track's row where the button is in one. */
+function act(player, action, row) {
+  if (action === "help") return help(player);
+  if (!player.transport) return;
+  const { mixer } = player;
+  const index = row ? Number(row.dataset.index) : mixer.active;
+  const actions = {
+    start: () => player.seek(player.region?.[0] ?? 0),
+    play: () => player.toggle(),
+    loop: () => player.toggleLoop(),
+    clear: () => player.setRegion(null),
+    in: () => player.zoom(2),
+    out: () => player.zoom(0.5),
+    fit: () => player.zoom(0),
+    export: () => player.save(),
+    choose: () => player.choose(index),
+    match: () => (mixer.matching = !mixer.matching, player.apply()),
+    remix: () => (mixer.remix(!mixer.remixing), player.apply()),
+    solo: () => (mixer.toggleSolo(index), player.apply()),
+    mute: () => (mixer.toggleMute(index), player.apply()),
+    difference: () => (mixer.toggleDifference(index), player.apply()),
+  };
+  actions[action]?.();
+}
+
+function help(player) {
+  const panel = player.find(".tp-help");
+  panel.hidden = !panel.hidden;
+  player.find("[data-do=help]").setAttribute("aria-expanded", !panel.hidden);
+}
+
+/** The action of a key; false where it has none. */
+function press(player, { key, shiftKey }) {
+  const { transport, mixer } = player;
+  const step = shiftKey ? 0.1 : 1;
+  const keys = {
+    " ": () => player.toggle(),
+    ArrowLeft: () => player.seek(transport.position() - step),
+    ArrowRight: () => player.seek(transport.position() + step),
+    ArrowUp: () => player.choose(mixer.active - 1),
+    ArrowDown: () => player.choose(mixer.active + 1),
+    Home: () => player.seek(0),
+    End: () => player.seek(transport.duration),
+    l: () => player.toggleLoop(),
+    s: () => act(player, "solo"),
+    m: () => act(player, "mute"),
+    d: () => act(player, "difference"),
+    r: () => mixer.system().length && act(player, "remix"),
+    e: () => player.save(),
+    "[": () => player.markHere("from"),
+    "]": () => player.markHere("to"),
+    Escape: () => player.setRegion(null),
+    "+": () => player.zoom(2),
+    "=": () => player.zoom(2),
+    "-": () => player.zoom(0.5),
+    0: () => player.zoom(0),
+    "?": () => help(player),
+  };
+  const action = /^[1-9]$/.test(key)
+    ? () => player.choose(Number(key) - 1)
+    : (keys[key] ?? keys[key.toLowerCase()]);
+  action?.();
+  return Boolean(action);
+}
+
+/** Click: jump there and hear that row. Drag: mark a stretch. Two fingers, Ctrl and wheel: zoom. */
+function listenToLanes(player, on) {
+  const grid = player.find(".tp-grid");
+  const fingers = new Map();
+  let drag = null;
+  let pinch = null;
+
+  const share = (lane, clientX) => {
+    const box = lane.getBoundingClientRect();
+    return Math.min(Math.max((clientX - box.left) / box.width, 0), 1);
+  };
+  const isOverview = (lane) => lane.dataset.lane === "overview";
+  const timeAt = (lane, clientX) =>
+    isOverview(lane)
+      ? share(lane, clientX) * player.transport.duration
+      : player.view.time(share(lane, clientX));
+
+  /** The far edge of the marked stretch when `clientX` takes hold of the near one. */
+  const heldEdge = (lane, clientX) => {
+    if (!player.region || isOverview(lane)) return null;
+    const box = lane.getBoundingClientRect();
+    const at = player.region.map((t) => box.left + player.view.share(t) * box.width);
+    if (Math.abs(at[0] - clientX) < EDGE) return player.region[1];
+    if (Math.abs(at[1] - clientX) < EDGE) return player.region[0];
+    return null;
+  };
+
+  on(grid, "pointerdown", (event) => {
+    const lane = event.target.closest(".tp-lane");
+    if (!lane || !player.transport || event.button > 0) return;
+    player.root.focus({ preventScroll: true });
+    event.preventDefault();
+    lane.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, event.clientX);
+    if (fingers.size === 2) {
+      const [a, b] = fingers.values();
+      pinch = { lane, apart: Math.max(Math.abs(a - b), 10), middle: (a + b) / 2 };
+      drag = null;
+      return;
+    }
+    const held = heldEdge(lane, event.clientX);
+    const from = held ?? timeAt(lane, event.clientX);
+    drag = { lane, x: event.clientX, from, moved: held !== null, before: player.region };
+    player.dragging = true;
+  });
+
+  on(grid, "pointermove", (event) => {
+    const lane = event.target.closest(".tp-lane");
+    if (lane && player.transport) hover(player, lane, event, timeAt(lane, event.clientX));
+    if (lane) lane.classList.toggle("tp-edge", !drag && heldEdge(lane, event.clientX) !== null);
+    if (!fingers.has(event.pointerId)) return;
+    fingers.set(event.pointerId, event.clientX);
+    if (pinch && fingers.size === 2) {
+      const [a, b] = fingers.values();
+      const apart = Math.max(Math.abs(a - b), 10);
+      const middle = (a + b) / 2;
+      player.pan(((pinch.middle - middle) / pinch.lane.clientWidth) * player.view.span);
+      player.zoom(apart / pinch.apart, timeAt(pinch.lane, middle));
+      Object.assign(pinch, { apart, middle });
+      return;
+    }
+    if (!drag) return;
+    drag.moved ||= Math.abs(event.clientX - drag.x) > DRAG;
+    if (!drag.moved) return;
+    const time = timeAt(drag.lane, event.clientX);
+    if (isOverview(drag.lane) && !player.view.whole) {
+      player.view.set(time - player.view.span / 2, time + player.view.span / 2);
+      player.invalidate();
+    } else {
+      player.setRegion([Math.min(drag.from, time), Math.max(drag.from, time)], false);
+    }
+  });
+
+  const lift = (event) => {
+    fingers.delete(event.pointerId);
+    if (pinch) {
+      if (fingers.size === 0) pinch = null;
+      return;
+    }
+    if (!drag || !player.transport) return;
+    const { lane, from, moved, before } = drag;
+    drag = null;
+    player.dragging = false;
+    if (event.type === "pointercancel") {
+      player.setRegion(before);
+    } else if (moved) {
+      const region = player.region;
+      if (region) player.setRegion(region[1] - region[0] < 0.005 ? null : region);
+    } else {
+      const row = lane.closest("[data-index]");
+      if (row && !player.mixer.remixing) player.choose(Number(row.dataset.index));
+      player.seek(from);
+    }
+  };
+  on(grid, "pointerup", lift);
+  on(grid, "pointercancel", lift);
+  on(grid, "pointerleave", () => (player.find("[data-show=pointer]").textContent = "\u00a0"));
+
+  on(
+    grid,
+    "wheel",
+    (event) => {
+      const lane = event.target.closest(".tp-lane");
+      if (!lane || !player.transport) return;
+      const sideways = event.shiftKey ? event.deltaY || event.deltaX : event.deltaX;
+      if (event.ctrlKey || event.metaKey) {
+        player.zoom(Math.exp(-event.deltaY / 180), timeAt(lane, event.clientX));
+      } else if (sideways && Math.abs(sideways) >= Math.abs(event.shiftKey ? 0 : event.deltaY)) {
+        player.pan((sideways / lane.clientWidth) * player.view.span);
+      } else {
+        return; // the page scrolls
+      }
+      event.preventDefault();
+    },
+    { passive: false },
+  );
+}
+
+/** What the pointer is over, in numbers. */
+function hover(player, lane, event, time) {
+  let text = `${time.toFixed(3)} s`;
+  if (lane.dataset.lane === "spectrogram") {
+    const box = lane.getBoundingClientRect();
+    const frequency = (1 - (event.clientY - box.top) / box.height) * (player.data.rate / 2);
+    const level = player.shown(player.mixer.active).spectrogram.level(time, frequency);
+    text += ` · ${(frequency / 1000).toFixed(2)} kHz · ${level.toFixed(0)} dB`;
+  }
+  player.find("[data-show=pointer]").textContent = text.replace("-", "−");
+}

@@ -1,0 +1,404 @@
+// The player: loads the signals, keeps picture and sound together, answers mouse, touch and keys.
+
+import { listen } from "./gestures.js";
+import { Spectrogram } from "./spectrogram.js";
+import { cssColour, onGround, ramp, readTheme } from "./theme.js";
+import { createRow, Mixer, updateRow } from "./tracks.js";
+import { Transport } from "./transport.js";
+import { decodeWav, encodeWav } from "./wav.js";
+import { drawRuler, drawWaveform, fit, Peaks, View } from "./waveform.js";
+
+const RANGE = 75; // dB from the loudest colour to the ground
+
+const clock = (time) => {
+  const minutes = Math.floor(time / 60);
+  const seconds = (time - 60 * minutes).toFixed(3);
+  return minutes ? `${minutes}:${seconds.padStart(6, "0")}` : seconds;
+};
+
+class Player {
+  constructor(root) {
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.rows = [];
+    this.invitations = 0; // calls of the page's default export that still hold this player
+    this.release = listen(this);
+    this.resize = new ResizeObserver(() => this.invalidate());
+    this.resize.observe(this.find(".tp-grid"));
+  }
+
+  /** Show `data` (see pages/parts/player.py); the same set of tracks plays on undisturbed. */
+  async update(data, report) {
+    this.report = report;
+    this.theme = readTheme(this.root);
+    const known = this.data?.set === data.set;
+    this.data = data;
+    if (!known) await this.#load(data);
+    if (this.data === data && this.transport) this.refresh();
+  }
+
+  async #load(data) {
+    const { tracks, rate, length } = data;
+    const old = this.transport;
+    this.transport = null;
+    old?.close();
+    this.showPlaying();
+    this.mixer = new Mixer(tracks);
+    this.view = new View(length / rate);
+    this.region = data.region;
+    this.looping = Boolean(data.region);
+    this.rows = tracks.map(createRow);
+    this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.root.dataset.state = "loading";
+    this.say("Loading …");
+    this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
+    try {
+      const signals = await Promise.all(tracks.map((track) => fetchSamples(track.src, length)));
+      if (this.data !== data) return;
+      this.peaks = signals.map((samples) => new Peaks(samples));
+      this.differences = new Map();
+      // A voice's strongest bins lie some 6 dB below its peak: one scale for all tracks.
+      const peak = Math.max(...this.peaks.map((p) => p.peak), 1e-4);
+      this.scale = { top: Math.round(20 * Math.log10(peak)) - 6 };
+      this.scale.floor = this.scale.top - RANGE;
+      this.spectrograms = signals.map((samples) => new Spectrogram(samples, rate, this.scale));
+      this.transport = new Transport(signals, rate, () => openContext(rate));
+      this.transport.onended = () => this.#paused();
+      this.transport.seek(data.time);
+      this.transport.setLoop(this.looping, this.region);
+      const chosen = tracks.findIndex((track) => track.name === data.active);
+      this.mixer.choose(Math.max(chosen, 0));
+      this.root.dataset.state = "ready";
+      this.say("");
+    } catch (error) {
+      if (this.data !== data) return;
+      this.root.dataset.state = "failed";
+      this.say(`The signals could not be loaded: ${error.message}.`);
+    }
+  }
+
+  destroy() {
+    this.release();
+    this.resize.disconnect();
+    cancelAnimationFrame(this.frame);
+    this.transport?.close();
+    this.transport = null;
+    this.data = null;
+  }
+
+  // --- what a user can do -------------------------------------------------------------------
+
+  async toggle() {
+    if (!this.transport) return;
+    if (this.transport.playing) {
+      this.transport.pause();
+      this.#paused();
+      return;
+    }
+    document.dispatchEvent(new CustomEvent("tasnet-player-starts", { detail: this }));
+    const playing = this.transport.play();
+    this.showPlaying();
+    await playing;
+    this.#follow();
+  }
+
+  #paused() {
+    this.showPlaying();
+    this.place();
+    this.tell();
+  }
+
+  pause() {
+    if (this.transport?.playing) this.toggle();
+  }
+
+  seek(time, settled = true) {
+    this.transport.seek(time);
+    if (time < this.view.from || time > this.view.to) {
+      this.view.set(time - this.view.span / 2, time + this.view.span / 2);
+      this.invalidate();
+    }
+    this.place();
+    if (settled) this.tell();
+  }
+
+  choose(index) {
+    if (index < 0 || index >= this.data.tracks.length) return;
+    this.mixer.choose(index);
+    this.apply();
+    this.say(`${this.data.tracks[index].name}`);
+  }
+
+  /** After any change of the mixer: sound, picture and page follow. */
+  apply() {
+    this.refresh();
+    this.tell();
+  }
+
+  setRegion(region, settled = true) {
+    this.region = region;
+    this.looping = region ? true : this.looping;
+    this.placeRegion();
+    if (!settled) return;
+    this.transport.setLoop(this.looping, this.region);
+    this.tell();
+  }
+
+  markHere(edge) {
+    const here = this.transport.position();
+    const [from, to] = this.region ?? [0, this.transport.duration];
+    const region = edge === "from" ? [here, to > here ? to : this.transport.duration] : [from < here ? from : 0, here];
+    if (region[1] > region[0]) this.setRegion(region);
+  }
+
+  toggleLoop() {
+    this.looping = !this.looping;
+    this.transport.setLoop(this.looping, this.region);
+    this.placeRegion();
+  }
+
+  zoom(factor, time = this.transport.position()) {
+    this.view.zoom(factor, time >= this.view.from && time <= this.view.to ? time : this.view.time(0.5));
+    this.invalidate();
+  }
+
+  pan(seconds) {
+    this.view.pan(seconds);
+    this.invalidate();
+  }
+
+  setSpeed(speed) {
+    this.transport.setSpeed(speed);
+    if (speed !== 1) this.say("The pitch moves with the speed.");
+  }
+
+  save() {
+    const names = [...this.mixer.heard].map((i) => this.data.tracks[i].name);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(encodeWav(this.transport.mixdown(this.region), this.data.rate));
+    link.download = `${this.mixer.remixing ? "remix" : names.join(" + ")}.wav`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    this.say(`Saved ${link.download}.`);
+  }
+
+  /** The page learns where the cursor stands when it comes to rest, not 60 times a second. */
+  tell() {
+    if (!this.data.follow) return;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      if (!this.transport || this.transport.playing) return;
+      this.report({
+        set: this.data.set,
+        time: this.transport.position(),
+        region: this.region,
+        active: this.data.tracks[this.mixer.active].name,
+        gains: this.mixer.gains(),
+      });
+    }, 150);
+  }
+
+  say(message) {
+    this.find(".tp-status").textContent = message;
+  }
+
+  // --- picture ------------------------------------------------------------------------------
+
+  /** Everything that depends on the mixer, the theme or the view. */
+  refresh() {
+    const { tracks } = this.data;
+    this.transport.setGains(this.mixer.gains());
+    this.rows.forEach((row, i) => {
+      row.style.setProperty("--tp-colour", cssColour(onGround(tracks[i].colour, this.theme)));
+      updateRow(row, tracks[i], i, this.mixer);
+    });
+    const press = (action, on) => this.find(`[data-do=${action}]`).setAttribute("aria-pressed", on);
+    press("match", this.mixer.matching);
+    press("remix", this.mixer.remixing);
+    this.find("[data-do=remix]").hidden = !this.mixer.system().length;
+    this.find("[data-show=duration]").textContent = clock(this.transport.duration);
+    this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms);
+    this.showPlaying();
+    this.placeRegion();
+    this.invalidate();
+  }
+
+  showPlaying() {
+    const playing = Boolean(this.transport?.playing);
+    this.root.classList.toggle("tp-playing", playing);
+    this.find("[data-do=play]").setAttribute("aria-label", playing ? "Pause" : "Play");
+  }
+
+  invalidate() {
+    this.dirty = true;
+    this.frame ??= requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    this.frame = null;
+    if (!this.transport) return;
+    if (this.dirty) this.#paint();
+    this.place();
+    if (this.transport.playing) this.#follow();
+  }
+
+  #follow() {
+    if (!this.transport?.playing) return;
+    const time = this.transport.position(true);
+    const { view } = this;
+    if (!view.whole && !this.dragging && (time > view.to || time < view.from)) {
+      view.set(time, time + view.span);
+      this.dirty = true;
+    }
+    this.frame ??= requestAnimationFrame(() => this.#draw());
+  }
+
+  /** The peaks and spectrogram of what row `i` shows: the track, or its difference from the clean one. */
+  shown(i) {
+    if (!this.mixer.differences.has(i)) {
+      return { peaks: this.peaks[i], spectrogram: this.spectrograms[i] };
+    }
+    if (!this.differences.has(i)) {
+      const clean = this.peaks[this.mixer.reference(i)].samples;
+      const samples = this.peaks[i].samples.map((value, n) => value - clean[n]);
+      const spectrogram = new Spectrogram(samples, this.data.rate, this.scale);
+      this.differences.set(i, { peaks: new Peaks(samples), spectrogram });
+    }
+    return this.differences.get(i);
+  }
+
+  #paint() {
+    this.dirty = false;
+    const { theme, view, mixer, data, transport } = this;
+    const full = Math.max(...this.peaks.map((p, i) => p.peak * mixer.level(i)), 1e-6);
+    const axis = cssColour(theme.ink, 0.14);
+    const wave = (canvas, i, over) => {
+      const gain = mixer.level(i) * mixer.fader(i);
+      const colour = cssColour(onGround(data.tracks[i].colour, theme));
+      drawWaveform(canvas, this.shown(i).peaks, data.rate, over, { gain, full, colour, axis });
+    };
+    this.rows.forEach((row, i) => wave(row.querySelector("canvas"), i, view));
+    wave(this.find("[data-lane=overview] canvas"), mixer.active, new View(transport.duration));
+    drawRuler(this.find("[data-lane=ruler] canvas"), view, theme);
+    this.#paintSpectrogram();
+    this.placeRegion();
+  }
+
+  #paintSpectrogram() {
+    if (!this.data.spectrograms) return;
+    const { theme, mixer, data } = this;
+    const track = data.tracks[mixer.active];
+    const key = `${track.colour}${theme.ground}`;
+    this.ramps ??= new Map();
+    if (!this.ramps.has(key)) this.ramps.set(key, ramp(onGround(track.colour, theme), theme));
+    const { spectrogram } = this.shown(mixer.active);
+    spectrogram.ramp = this.ramps.get(key);
+    const lane = this.find("[data-lane=spectrogram]");
+    const name = this.rows[mixer.active].querySelector(".tp-name span").textContent;
+    lane.setAttribute("aria-label", `Spectrogram of ${name}, 0 to ${data.rate / 2000} kHz`);
+    if (!spectrogram.draw(lane.querySelector("canvas"), this.view)) this.invalidate();
+    this.find("[data-show=active]").textContent = name;
+    this.find("[data-show=top]").textContent = `${this.scale.top} dB`.replace("-", "−");
+    this.find("[data-show=floor]").textContent = `${this.scale.floor}`.replace("-", "−");
+    const legend = fit(this.find(".tp-legend canvas"));
+    spectrogram.colours.forEach((colour, i) => {
+      legend.context.fillStyle = cssColour(colour);
+      legend.context.fillRect((i / 256) * legend.width, 0, legend.width / 256 + 0.6, legend.height);
+    });
+    this.#labelFrequencies();
+  }
+
+  #labelFrequencies() {
+    const top = this.data.rate / 2000;
+    const step = [0.5, 1, 2, 5, 10].find((value) => top / value <= 5) ?? 20;
+    const labels = [];
+    for (let f = 0; f <= top + 1e-9; f += step) {
+      const label = document.createElement("span");
+      label.style.bottom = `${(100 * f) / top}%`;
+      label.textContent = f + step > top + 1e-9 ? `${f} kHz` : f;
+      labels.push(label);
+    }
+    this.find(".tp-kilohertz").replaceChildren(...labels);
+  }
+
+  /** Move every cursor to the present time. */
+  place() {
+    const time = this.transport.position(true);
+    this.find("[data-show=time]").textContent = clock(time);
+    const slider = this.find("[data-lane=overview]");
+    slider.setAttribute("aria-valuemax", this.transport.duration.toFixed(3));
+    slider.setAttribute("aria-valuenow", time.toFixed(3));
+    slider.setAttribute("aria-valuetext", `${time.toFixed(1)} seconds`);
+    for (const cursor of this.root.querySelectorAll(".tp-cursor")) {
+      const lane = cursor.parentElement;
+      const share = lane === slider ? time / this.transport.duration : this.view.share(time);
+      cursor.style.transform = `translateX(${share * lane.clientWidth}px)`;
+      cursor.hidden = share < 0 || share > 1;
+    }
+  }
+
+  /** Show the marked stretch and, on the overview, what the view shows. */
+  placeRegion() {
+    const { region, view, transport } = this;
+    const whole = new View(transport.duration);
+    const stretch = (element, [from, to], over) => {
+      const [left, right] = [from, to].map((t) => 100 * Math.min(Math.max(over.share(t), 0), 1));
+      Object.assign(element.style, { left: `${left}%`, width: `${right - left}%` });
+      element.hidden = right <= left;
+    };
+    for (const element of this.root.querySelectorAll(".tp-region")) {
+      const overview = element.parentElement.dataset.lane === "overview";
+      if (region) stretch(element, region, overview ? whole : view);
+      else element.hidden = true;
+    }
+    stretch(this.find(".tp-window"), [view.from, view.to], whole);
+    this.find(".tp-window").hidden = view.whole;
+    this.find("[data-do=loop]").setAttribute("aria-pressed", this.looping);
+    this.root.classList.toggle("tp-looping", this.looping);
+    const chip = this.find("[data-do=clear]");
+    chip.hidden = !region;
+    if (region) this.find("[data-show=region]").textContent = `${clock(region[0])}–${clock(region[1])} s`;
+  }
+}
+
+/** A context at the tracks' own rate, so that samples reach the output as they are. */
+function openContext(rate) {
+  try {
+    return new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
+  } catch {
+    return new AudioContext({ latencyHint: "interactive" }); // the browser resamples
+  }
+}
+
+async function fetchSamples(src, length) {
+  let response;
+  for (let attempt = 0; attempt < 4; attempt++) {
+    response = await fetch(src);
+    if (response.ok) break;
+    // Streamlit may be between two runs of the script: the file comes back with the second.
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  const { samples } = decodeWav(await response.arrayBuffer());
+  if (samples.length === length) return samples;
+  const padded = new Float32Array(length);
+  padded.set(samples.subarray(0, length));
+  return padded;
+}
+
+const players = new WeakMap();
+
+/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+export default function mount({ parentElement, data, setStateValue }) {
+  const root = parentElement.querySelector(".tasnet-player");
+  if (!players.has(root)) players.set(root, (root.player = new Player(root)));
+  const player = players.get(root);
+  const invitation = ++player.invitations;
+  player.update(data, (state) => setStateValue("state", state));
+  return () => {
+    // An outdated call's clean-up may come late: only the last one ends the player.
+    if (invitation !== player.invitations) return;
+    player.destroy();
+    players.delete(root);
+  };
+}
