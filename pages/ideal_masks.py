@@ -4,7 +4,7 @@ import streamlit as st
 
 from analysis import figures
 from analysis.comparison import explain
-from pages.parts import listening, workspace
+from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import player
 from pages.parts.score_table import score_table
@@ -33,8 +33,8 @@ def show(sound) -> None:
     downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
 
 
-st.title("Ideal masks")
-workspace.introduce("How close does the network come to masks computed from the clean voices themselves?")
+frame.begin("Ideal masks", "How close does the network come to masks computed from the clean voices themselves?")
+workspace.describe()
 if (sound := workspace.sound()) is not None:
     if sound.references is None:
         st.info(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from analysis import figures
 from analysis.comparison import MEASURES, score
-from pages.parts import listening, workspace
+from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import player
 
@@ -36,7 +36,7 @@ def show(sound) -> None:
     downloads(signals, sound.rate, key="separation")
 
 
-st.title("Separate")
-workspace.introduce("Two people speak at once. Hear each of them alone.")
+frame.begin("Separate", "Two people speak at once. Hear each of them alone.")
+workspace.describe()
 if (sound := workspace.sound()) is not None:
     show(sound)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from analysis.comparison import Comparison, Row, score
-from analysis.figures import MIXTURE_COLOUR, speaker_colour
+from analysis.comparison import NETWORK, Comparison, Row, score
 from analysis.levels import Mixture
 
 from .player import Track
@@ -25,44 +24,49 @@ def score_line(row: Row, speaker: int) -> str:
 
     if row.scores is None:
         return ""
-    return (
-        f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB · "
-        f"PESQ {show('pesq', '.2f')} (MOS-LQO)"
-    )
+    return f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB · PESQ {show('pesq', '.2f')}"
 
 
-def _track(name: str, samples: np.ndarray, rate: int, speaker: int, description: str) -> Track:
-    return Track(
-        name=name,
-        samples=samples,
-        rate=rate,
-        colour=speaker_colour(speaker),
-        group=f"Speaker {speaker + 1}",
-        description=description,
-    )
+def _clean_name(speaker: int) -> str:
+    return f"Speaker {speaker + 1} · clean"
 
 
 def _mixture(sound: Mixture) -> Track:
-    return Track(MIXTURE, sound.mixture, sound.rate, MIXTURE_COLOUR, group=MIXTURE, description="what is heard")
+    return Track(MIXTURE, sound.mixture, sound.rate, group="mixture")
 
 
 def _clean(sound: Mixture, speaker: int) -> Track:
-    name = f"Speaker {speaker + 1} · clean"
-    return _track(name, sound.references[speaker], sound.rate, speaker, sound.labels[speaker])
+    return Track(
+        _clean_name(speaker),
+        sound.references[speaker],
+        sound.rate,
+        group=f"speaker {speaker + 1}",
+        description=sound.labels[speaker],
+    )
+
+
+def _estimate(row: Row, speaker: int, rate: int) -> Track:
+    return Track(
+        f"Speaker {speaker + 1} · {row.name}",
+        row.estimates[speaker],
+        rate,
+        group=f"speaker {speaker + 1}",
+        description=score_line(row, speaker),
+        system=row.name,
+        reference=_clean_name(speaker) if row.scores else "",
+    )
 
 
 def separated_tracks(sound: Mixture, sources: np.ndarray, comparison: Comparison | None) -> list[Track]:
     """The mixture and each estimate, each followed by its clean voice where the voices are known."""
+    row = comparison.network if comparison else Row(NETWORK, sources, masks=None, scores=None)
+    references = 0 if sound.references is None else len(sound.references)
     tracks = [_mixture(sound)]
-    row = comparison.network if comparison else None
-    estimates = row.estimates if row else sources
-    for speaker, samples in enumerate(estimates):
-        line = score_line(row, speaker) if row else ""
-        tracks.append(_track(f"Speaker {speaker + 1}", samples, sound.rate, speaker, line))
-        if row and row.scores:
+    for speaker in range(max(len(row.estimates), references)):
+        if speaker < len(row.estimates):
+            tracks.append(_estimate(row, speaker, sound.rate))
+        if speaker < references:
             tracks.append(_clean(sound, speaker))
-    if row and not row.scores:
-        tracks += [_clean(sound, speaker) for speaker in range(len(sound.references))]
     return tracks
 
 
@@ -71,12 +75,7 @@ def compared_tracks(comparison: Comparison) -> list[Track]:
     sound = comparison.mixture
     tracks = [_mixture(sound)]
     for speaker in range(max(len(row.estimates) for row in comparison.rows)):
-        for row in comparison.rows:
-            if speaker < len(row.estimates):
-                name = f"Speaker {speaker + 1} · {row.name}"
-                tracks.append(
-                    _track(name, row.estimates[speaker], sound.rate, speaker, score_line(row, speaker))
-                )
+        tracks += [_estimate(row, speaker, sound.rate) for row in comparison.rows if speaker < len(row.estimates)]
         if speaker < len(sound.references):
             tracks.append(_clean(sound, speaker))
     return tracks

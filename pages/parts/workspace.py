@@ -109,10 +109,12 @@ def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison
     )
 
 
-def introduce(question: str) -> None:
-    """The line under a page's title, and what is known of the selected example."""
-    st.markdown(question)
-    chosen, _, _ = st.session_state.selection
-    if chosen is not None and st.session_state.sound == "example":
-        about = next(item for item in examples.available() if item.id == st.session_state.example)
-        st.caption(about.credits)
+def describe() -> None:
+    """Who speaks in the selected example, where it is from and under which licence."""
+    if st.session_state.sound != "example" or st.session_state.selection[0] is None:
+        return
+    about = next(item for item in examples.available() if item.id == st.session_state.example)
+    kind = "Synthetic voices, made by software" if about.synthetic else "Real voices"
+    st.caption(f"**{about.title}** · {kind} · {'; '.join(about.speakers)} · {about.source} · {about.licence}")
+    if about.note:
+        st.caption(about.note)

@@ -1,0 +1,66 @@
+"""A user's own sounds become a mixture, or one sentence says why not."""
+
+import numpy as np
+import pytest
+
+from analysis import inputs
+from tasnet.audio import Audio
+
+
+def voice(seconds: float, rate: int = 8000, seed: int = 0, label: str = "voice.wav") -> Audio:
+    """Bursts of noise with pauses, as loud as speech."""
+    t = np.arange(int(seconds * rate)) / rate
+    noise = np.random.default_rng(seed).standard_normal(len(t))
+    return Audio((0.1 * noise * (np.sin(2 * np.pi * 2 * t) > -0.5)).astype(np.float32), rate, label)
+
+
+def test_a_mixture_alone_has_no_references():
+    mixture = voice(2)
+    made = inputs.from_mixture(mixture)
+    assert made.references is None
+    np.testing.assert_array_equal(made.mixture, mixture.samples)
+
+
+def test_references_come_along_at_the_models_rate():
+    voices = [voice(2, 16000, seed) for seed in (1, 2)]
+    mixture = Audio(voices[0].samples + voices[1].samples, 16000, "mix.wav")
+    made = inputs.from_mixture(mixture, voices)
+    assert made.rate == 8000
+    assert made.references.shape == (2, 16000) and made.mixture.shape == (16000,)
+    np.testing.assert_allclose(made.references.sum(0), made.mixture, atol=1e-4)
+    assert any("16000 Hz" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_wrong_number_of_references_is_refused_in_a_sentence(count):
+    with pytest.raises(inputs.InputError, match="2 or 3 speakers"):
+        inputs.from_mixture(voice(1), [voice(1)] * count)
+
+
+def test_references_of_unequal_length_are_refused_in_a_sentence():
+    with pytest.raises(inputs.InputError, match=r"short\.wav lasts 1\.00 s but the mixture 2\.00 s"):
+        inputs.from_mixture(voice(2), [voice(2), voice(1, label="short.wav")])
+
+
+def test_a_rounding_of_the_length_is_cut_away():
+    made = inputs.from_mixture(voice(2), [voice(2), voice(1.995)])
+    assert made.references.shape[1] == len(made.mixture) == int(1.995 * 8000)
+
+
+def test_two_hours_are_cut_to_the_first_minutes_and_said():
+    made = inputs.from_mixture(Audio(np.full(2 * 3600 * 8000, 0.1, np.float32), 8000, "long.wav"))
+    assert len(made.mixture) == inputs.MAX_SECONDS * 8000
+    assert any("first 10 of 120 minutes" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_wrong_number_of_voices_is_refused_in_a_sentence(count):
+    with pytest.raises(ValueError, match="voice"):
+        inputs.from_voices([voice(2, seed=k) for k in range(count)], 0.0)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_voices_are_mixed_and_sum_to_the_mixture(count):
+    made = inputs.from_voices([voice(3, 16000, seed=k) for k in range(count)], 2.5)
+    assert made.references.shape == (count, 24000)
+    np.testing.assert_array_equal(made.references.sum(0), made.mixture)
