@@ -59,12 +59,11 @@ class Example:
         return tuple(voice.label for voice in self.voices)
 
     @property
-    def source(self) -> str:
-        return "; ".join(dict.fromkeys(voice.source for voice in self.voices))
-
-    @property
-    def licence(self) -> str:
-        return "; ".join(dict.fromkeys(voice.licence for voice in self.voices))
+    def credits(self) -> str:
+        """A paragraph that names every speaker, source and licence."""
+        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices]
+        kind = "Synthetic voices, no person was recorded" if self.synthetic else "Real voices"
+        return f"{kind}: {'; '.join(voices)}. {self.note}".strip()
 
     def paths(self) -> list[Path]:
         """Where the voices' files are, or would be if they were here."""
