@@ -56,14 +56,22 @@ def ideal_mask(kind: str, references: np.ndarray, rate: int, mixture: np.ndarray
     to the PSM. Raises ValueError for an unknown kind.
     """
     S = stft(np.asarray(references), rate)
-    if kind == "IBM":
-        return _ibm(np.abs(S))
-    if kind == "IRM":
-        return _shares(np.abs(S))
-    if kind == "WFM":
-        return _shares(np.abs(S) ** 2)
     if kind == "PSM":
         return _psm(S, S.sum(0) if mixture is None else stft(np.asarray(mixture), rate))
+    return magnitude_mask(kind, np.abs(S))
+
+
+def magnitude_mask(kind: str, magnitudes: np.ndarray) -> np.ndarray:
+    """Eqs. 16-18: "IBM", "IRM" or "WFM" of the speakers' `magnitudes` (C, ...), in any domain.
+
+    Raises ValueError for an unknown kind.
+    """
+    if kind == "IBM":
+        return _ibm(magnitudes)
+    if kind == "IRM":
+        return _shares(magnitudes)
+    if kind == "WFM":
+        return _shares(magnitudes**2)
     raise ValueError(f"There is no ideal mask called '{kind}': choose one of {', '.join(MASKS)}.")
 
 
