@@ -1,10 +1,12 @@
 """TasNet Lens: hear, see and measure how Conv-TasNet separates speakers. Start with `streamlit run app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.parts import sidebar
 
-st.set_page_config(page_title="TasNet Lens", page_icon=":material/graphic_eq:", layout="wide")
+st.set_page_config(page_title="TasNet Lens", page_icon=Path(__file__).parent / "assets" / "icon.png", layout="wide")
 
 page = st.navigation(
     [

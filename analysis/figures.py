@@ -6,6 +6,7 @@ that a figure sits on a light and on a dark page alike.
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sequential
 from plotly.subplots import make_subplots
 
 from .ideal_masks import frequencies, stft, times
@@ -14,7 +15,8 @@ SPEAKER_COLOURS = ("#d62f3c", "#2f6fde", "#2e9e5b")
 MIXTURE_COLOUR = "#7d8492"
 DYNAMIC_RANGE_DB = 70
 MAX_COLUMNS = 1500
-LEVEL_SCALE = "Magma"
+# Magma with a first colour of its own: Streamlit's theme takes #000004 for a placeholder and repaints it.
+LEVEL_SCALE = ["#020108", *sequential.Magma[1:]]
 MASK_SCALE = "Viridis"
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import soundfile
 import streamlit as st
 from streamlit import runtime
 
@@ -148,8 +149,6 @@ def _wav(samples: np.ndarray, peak: float, rate: int) -> bytes:
     """A WAV file of the true samples: 16-bit, or 32-bit float where those would clip."""
     file = io.BytesIO()
     if peak >= 1:
-        import soundfile
-
         soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
         return file.getvalue()
     with wave.open(file, "wb") as out:

@@ -19,7 +19,7 @@ STYLE = """
 <style>
 .scores {overflow-x: auto; margin: .25rem 0 .5rem;}
 .scores table {border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;}
-.scores th, .scores td {padding: .42rem .7rem; text-align: right; white-space: nowrap; border: 0;
+.scores th, .scores td {padding: .42rem .5rem; text-align: right; white-space: nowrap; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
 .scores th {font-weight: 600; font-size: .86rem; opacity: .8;}
 .scores thead tr:first-child th {text-align: center; border-bottom: 0; opacity: 1;}
@@ -80,7 +80,7 @@ def _html(found: Comparison, measures: list[str]) -> str:
     )
     return (
         f'{STYLE}<div class="scores" tabindex="0" role="region" aria-label="Scores"><table><thead>'
-        f'<tr><th></th>{groups}<th class="first paper" colspan="3">The paper, WSJ0-{speakers}mix (mean)</th></tr>'
+        f'<tr><th></th>{groups}<th class="first paper" colspan="3">The paper · WSJ0-{speakers}mix</th></tr>'
         f"<tr><th></th>{(per_speaker + '<th>Mean</th>') * len(measures)}"
         '<th class="first paper">SI-SNRi</th><th class="paper">SDRi</th><th class="paper">PESQ</th></tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"

@@ -12,7 +12,7 @@ from tasnet.audio import Audio, read
 
 from . import workspace
 
-KINDS = {"example": "Example", "upload": "Upload", "mix": "Mix", "record": "Record"}
+KINDS = {"example": "Example", "upload": "Upload", "mix": "Mix", "record": "Mic"}
 FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
 
 
@@ -29,6 +29,7 @@ def choose() -> None:
         key="sound",
         bind="query-params",
         width="stretch",
+        wrap=False,
     )
     try:
         sound = {"example": _example, "upload": _upload, "mix": _mix, "record": _record}[kind]()
@@ -39,17 +40,14 @@ def choose() -> None:
 
 def _model() -> str:
     models = list(tasnet.available())
-    left, right = st.columns([3, 2])
-    with left:
-        name = st.selectbox(
-            "Model",
-            models,
-            key="model",
-            bind="query-params",
-            help="Trained weights under assets/weights, each with a model card beside it.",
-        )
-    with right:
-        st.selectbox("Device", tasnet.devices(), key="device", bind="query-params")
+    name = st.selectbox(
+        "Model",
+        models,
+        key="model",
+        bind="query-params",
+        help="Trained weights under assets/weights, each with a model card beside it.",
+    )
+    st.selectbox("Device", tasnet.devices(), key="device", bind="query-params")
     return name
 
 
@@ -77,7 +75,25 @@ def _example() -> levels.Mixture:
         bind="query-params",
     )
     snr_db = _snr("Relative to the other voices.")
+    if not any(example.tier == "librispeech" for example in known.values()):
+        _offer_librispeech()
     return workspace.example(chosen, snr_db)
+
+
+def _offer_librispeech() -> None:
+    if not st.button(
+        "Get LibriSpeech readers",
+        icon=":material/cloud_download:",
+        help="Three readers of public-domain books (CC BY 4.0), downloaded once from librosa.org.",
+    ):
+        return
+    try:
+        with st.spinner("Downloading ..."):
+            examples.fetch_librispeech()
+    except examples.ExampleError as problem:
+        st.error(str(problem))
+    else:
+        st.rerun()
 
 
 def _keep(widget: str) -> None:

@@ -27,8 +27,8 @@ def sound() -> Mixture | None:
     elif chosen is None:
         st.info("Choose a sound in the sidebar to begin.", icon=":material/arrow_back:")
     else:
-        for note in chosen.notes:
-            st.caption(f":material/info: {note}")
+        if chosen.notes:
+            st.caption(f":material/info: {' '.join(chosen.notes)}")
     return chosen
 
 
@@ -114,7 +114,4 @@ def describe() -> None:
     if st.session_state.sound != "example" or st.session_state.selection[0] is None:
         return
     about = next(item for item in examples.available() if item.id == st.session_state.example)
-    kind = "Synthetic voices, made by software" if about.synthetic else "Real voices"
-    st.caption(f"**{about.title}** · {kind} · {'; '.join(about.speakers)} · {about.source} · {about.licence}")
-    if about.note:
-        st.caption(about.note)
+    st.caption(about.credits)
