@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from .ideal_masks import magnitude_mask
 from .metrics import Scores, evaluate, mixture_scores
@@ -92,41 +94,45 @@ def mask_statistics(inside: Representation, weighted: bool = False) -> MaskStati
     either way do not drown the others.
     """
     C = len(inside.masks)
-    zero, one, entropy = np.zeros(C), np.zeros(C), np.zeros(C)
-    edges, counts = np.linspace(0, C, SUM_BINS + 1), np.zeros(SUM_BINS)
+    zero, one, entropy = (torch.zeros(C, dtype=torch.float64) for _ in range(3))
+    counts = torch.zeros(SUM_BINS, dtype=torch.float64)
     total, first, second = 0.0, 0.0, 0.0
     for start, stop in pieces(inside.frames):
-        masks = inside.masks[:, start:stop]
-        w = inside.w(start, stop)
-        weight = w.astype(np.float64) ** 2 if weighted else np.ones(w.shape)
-        zero += [weight[m < NEAR].sum() for m in masks]
-        one += [weight[m > 1 - NEAR].sum() for m in masks]
-        entropy += [np.vdot(weight, _entropy(m)) for m in masks]
-        sums = masks.sum(0, dtype=np.float64)
-        counts += np.histogram(np.minimum(sums, C), edges, weights=weight)[0]
-        total += weight.sum()
-        first += np.vdot(weight, sums)
-        second += np.vdot(weight, sums**2)
+        m = torch.from_numpy(inside.masks[:, start:stop])
+        w = torch.from_numpy(inside.w(start, stop))
+        weight = w.square() if weighted else torch.ones_like(w)
+        zero += _sum(weight * (m < NEAR))
+        one += _sum(weight * (m > 1 - NEAR))
+        entropy += _sum(weight * _binary_entropy(m))
+        excess = m.sum(0) - 1
+        bins = ((excess + 1) * (SUM_BINS / C)).long().clamp_max(SUM_BINS - 1)
+        counts += torch.bincount(bins.flatten(), weight.flatten().double(), minlength=SUM_BINS)
+        total += float(_sum(weight))
+        first += float(_sum(weight * excess))
+        second += float(_sum(weight * excess.square()))
     if not total:
         total = float("nan")
-    zero, one, entropy, mean = zero / total, one / total, entropy / total, first / total
+    zero, one, mean = zero / total, one / total, first / total
     return MaskStatistics(
         near_zero=tuple(zero.tolist()),
         near_one=tuple(one.tolist()),
         between=tuple((1 - zero - one).tolist()),
-        entropy=tuple(entropy.tolist()),
-        sum_mean=float(mean),
+        entropy=tuple((entropy / total).tolist()),
+        sum_mean=1 + mean,
         sum_deviation=float(np.sqrt(np.maximum(second / total - mean**2, 0))),
-        sum_edges=edges,
-        sum_shares=counts / total,
+        sum_edges=np.linspace(0, C, SUM_BINS + 1),
+        sum_shares=(counts / total).numpy(),
     )
 
 
-def _entropy(m: np.ndarray) -> np.ndarray:
-    m = np.clip(m, 0, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bits = -m * np.log2(m) - (1 - m) * np.log2(1 - m)
-    return np.nan_to_num(bits)
+def _sum(values: Tensor) -> Tensor:
+    """Over frames and filters, in float64."""
+    return values.sum((-2, -1), dtype=torch.float64)
+
+
+def _binary_entropy(m: Tensor) -> Tensor:
+    m = m.clamp(0, 1)
+    return (torch.special.entr(m) + torch.special.entr(1 - m)) / np.log(2)
 
 
 def oracle_mask(kind: str, clean: np.ndarray, w: np.ndarray) -> np.ndarray:
