@@ -1,4 +1,8 @@
-"""The separation module (section II-D): a temporal convolutional network that estimates the masks."""
+"""The separation module (section II-D): a temporal convolutional network that estimates the masks.
+
+On a CPU, fresh memory costs more time than the arithmetic of a norm; so, without gradients, a block
+overwrites its own intermediate results (never its inputs).
+"""
 
 import torch
 import torch.nn.functional as F
@@ -8,33 +12,35 @@ from .config import ConvTasNetConfig
 from .norms import make_norm
 
 
-class DepthwiseConv(nn.Module):
-    """D-conv, eq. 6: each channel with its own kernel of P taps along the frames, zero padded."""
+class SeparationModule(nn.Module):
+    """w -> the masks m_i: norm, bottleneck, X blocks repeated R times, mask estimation (Fig. 1)."""
 
-    def __init__(self, channels: int, P: int, dilation: int, causal: bool) -> None:
+    def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(P, channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        nn.init.uniform_(self.weight, -(P**-0.5), P**-0.5)
-        past = (P - 1) * dilation if causal else (P - 1) * dilation // 2
-        self.offsets = [p * dilation - past for p in range(P)]  # in frames; 0 is the present
+        self.config = config
+        self.norm = make_norm(config.norm, config.N)
+        self.bottleneck = nn.Linear(config.N, config.B)
+        self.blocks = nn.ModuleList(Block(config, dilation) for dilation in config.dilations)
+        self.prelu = PReLU()
+        self.conv_mask = nn.Linear(config.Sc, config.C * config.N)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(batch, K, H) -> (batch, K, H)."""
-        K = features.shape[1]
-        out = self.bias.to(features.dtype).expand_as(features).contiguous()
-        for offset, tap in zip(self.offsets, self.weight.to(features.dtype), strict=True):
-            if abs(offset) < K:  # else this tap meets nothing but padding
-                here = slice(max(0, -offset), K - max(0, offset))
-                there = slice(max(0, offset), K - max(0, -offset))
-                out[:, here].addcmul_(features[:, there], tap)
-        return out
+    def forward(self, w: Tensor) -> Tensor:
+        """w (batch, K, N) -> m (batch, C, K, N)."""
+        y = self.bottleneck(self.norm(w))
+        skip_sum = y.new_zeros(*y.shape[:2], self.config.Sc)
+        for block in self.blocks:
+            y, skip_sum = block(y, skip_sum)
+        m = self.conv_mask(self.prelu(skip_sum))
+        m = m.unflatten(-1, (self.config.C, self.config.N)).transpose(1, 2)
+        if self.config.mask == "softmax":
+            return torch.softmax(m, dim=1)  # over the speakers: their masks sum to one
+        return torch.sigmoid(m) if self.config.mask == "sigmoid" else F.relu(m)
 
 
 class Block(nn.Module):
-    """A 1-D convolutional block, Fig. 1 (C): 1x1-conv, D-conv, and the two 1x1-convs after it.
+    """A 1-D convolutional block, Fig. 1 (C).
 
-    The residual of the network's last block is computed and counted like the others but not used.
+    The last block of a network has, like any other, a residual path: it is counted, not used.
     """
 
     def __init__(self, config: ConvTasNetConfig, dilation: int) -> None:
@@ -42,40 +48,50 @@ class Block(nn.Module):
         self.dilation = dilation
         self.widths = (config.B, config.Sc)
         self.conv_in = nn.Linear(config.B, config.H)
-        self.prelu1 = nn.PReLU()
+        self.prelu1 = PReLU()
         self.norm1 = make_norm(config.norm, config.H)
         self.depthwise = DepthwiseConv(config.H, config.P, dilation, config.causal)
-        self.prelu2 = nn.PReLU()
+        self.prelu2 = PReLU()
         self.norm2 = make_norm(config.norm, config.H)
-        self.conv_out = nn.Linear(config.H, config.B + config.Sc)  # residual and skip, one GEMM
+        self.conv_out = nn.Linear(config.H, config.B + config.Sc)  # residual and skip path at once
 
     def forward(self, y: Tensor, skip_sum: Tensor) -> tuple[Tensor, Tensor]:
-        """y (batch, K, B), skip_sum (batch, K, Sc) -> the same with this block's outputs added."""
-        u = self.norm1(self.prelu1(self.conv_in(y)))
-        v = self.norm2(self.prelu2(self.depthwise(u)))
+        """y (batch, K, B), skip_sum (batch, K, Sc) -> the same, with what this block adds."""
+        inplace = not torch.is_grad_enabled()
+        u = self.norm1(self.prelu1(self.conv_in(y), inplace), inplace)
+        v = self.norm2(self.prelu2(self.depthwise(u), inplace), inplace)
         residual, skip = self.conv_out(v).split(self.widths, dim=-1)
         return y + residual, skip_sum + skip
 
 
-class SeparationModule(nn.Module):
-    """w -> the masks m_i: norm, bottleneck, X blocks repeated R times, mask estimation."""
+class DepthwiseConv(nn.Module):
+    """D-conv, eq. 6: each channel with its own kernel of P taps, zero padded to as many frames."""
 
-    def __init__(self, config: ConvTasNetConfig) -> None:
+    def __init__(self, channels: int, P: int, dilation: int, causal: bool) -> None:
         super().__init__()
-        self.C, self.N, self.Sc, self.mask = config.C, config.N, config.Sc, config.mask
-        self.norm = make_norm(config.norm, config.N)
-        self.bottleneck = nn.Linear(config.N, config.B)
-        self.blocks = nn.ModuleList(Block(config, dilation) for dilation in config.dilations)
-        self.prelu = nn.PReLU()
-        self.conv_mask = nn.Linear(config.Sc, config.C * config.N)
+        self.weight = nn.Parameter(torch.empty(P, channels).uniform_(-1, 1) * P**-0.5)
+        self.bias = nn.Parameter(torch.zeros(channels))
+        present = P - 1 if causal else (P - 1) // 2  # the tap that meets the present frame
+        self.offsets = [(p - present) * dilation for p in range(P)]
 
-    def forward(self, w: Tensor) -> Tensor:
-        """w (batch, K, N) -> m (batch, C, K, N)."""
-        y = self.bottleneck(self.norm(w))
-        skip_sum = y.new_zeros(*y.shape[:2], self.Sc)
-        for block in self.blocks:
-            y, skip_sum = block(y, skip_sum)
-        m = self.conv_mask(self.prelu(skip_sum)).unflatten(-1, (self.C, self.N)).transpose(1, 2)
-        if self.mask == "softmax":
-            return torch.softmax(m, dim=1)  # the speakers' masks sum to one
-        return torch.sigmoid(m) if self.mask == "sigmoid" else F.relu(m)
+    def forward(self, features: Tensor) -> Tensor:
+        """(batch, K, H) -> (batch, K, H)."""
+        K = features.shape[1]
+        taps = dict(zip(self.offsets, self.weight.to(features.dtype), strict=True))
+        out = torch.addcmul(self.bias.to(features.dtype), features, taps.pop(0))
+        for offset, tap in taps.items():
+            past, future = max(0, -offset), max(0, offset)
+            if past + future < K:  # or the tap meets nothing but padding
+                out[:, past : K - future].addcmul_(features[:, future : K - past], tap)
+        return out
+
+
+class PReLU(nn.PReLU):
+    """Eq. 8, one slope alpha for all channels."""
+
+    def forward(self, x: Tensor, inplace: bool = False) -> Tensor:
+        """Any shape; `inplace` (without gradients) may overwrite x."""
+        if inplace and x.is_cpu:
+            return F.leaky_relu_(x, self.weight.item())
+        # Between ReLU (alpha = 0) and identity (1): on CPUs the gradient of F.prelu is slow.
+        return torch.lerp(F.relu(x), x, self.weight.to(x.dtype))
