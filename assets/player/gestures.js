@@ -56,10 +56,14 @@ function act(player, action, row) {
     export: () => player.save(),
     choose: () => player.choose(index),
     match: () => (mixer.matching = !mixer.matching, player.apply()),
-    remix: () => (mixer.remix(!mixer.remixing), player.apply()),
-    solo: () => (mixer.toggleSolo(index), player.apply()),
-    mute: () => (mixer.toggleMute(index), player.apply()),
-    difference: () => (mixer.toggleDifference(index), player.apply()),
+    remix: () => mixer.system().length && (mixer.remix(!mixer.remixing), player.apply()),
+    solo: () => (mixer.toggle(mixer.soloed, index), player.apply()),
+    mute: () => (mixer.toggle(mixer.muted, index), player.apply()),
+    difference: () => {
+      if (mixer.reference(index) < 0) return;
+      mixer.toggle(mixer.differences, index);
+      player.apply();
+    },
   };
   actions[action]?.();
 }
@@ -86,7 +90,7 @@ function press(player, { key, shiftKey }) {
     s: () => act(player, "solo"),
     m: () => act(player, "mute"),
     d: () => act(player, "difference"),
-    r: () => mixer.system().length && act(player, "remix"),
+    r: () => act(player, "remix"),
     e: () => player.save(),
     "[": () => player.markHere("from"),
     "]": () => player.markHere("to"),
@@ -95,6 +99,7 @@ function press(player, { key, shiftKey }) {
     "=": () => player.zoom(2),
     "-": () => player.zoom(0.5),
     0: () => player.zoom(0),
+    z: () => player.region && player.show(...player.region),
     "?": () => help(player),
   };
   const action = /^[1-9]$/.test(key)
@@ -170,8 +175,7 @@ function listenToLanes(player, on) {
     if (!drag.moved) return;
     const time = timeAt(drag.lane, event.clientX);
     if (isOverview(drag.lane) && !player.view.whole) {
-      player.view.set(time - player.view.span / 2, time + player.view.span / 2);
-      player.invalidate();
+      player.show(time - player.view.span / 2, time + player.view.span / 2);
     } else {
       player.setRegion([Math.min(drag.from, time), Math.max(drag.from, time)], false);
     }

@@ -8,7 +8,7 @@ import { Transport } from "./transport.js";
 import { decodeWav, encodeWav } from "./wav.js";
 import { drawRuler, drawWaveform, fit, Peaks, View } from "./waveform.js";
 
-const RANGE = 75; // dB from the loudest colour to the ground
+const RANGE = 65; // dB from the loudest colour to the ground
 
 const clock = (time) => {
   const minutes = Math.floor(time / 60);
@@ -50,7 +50,7 @@ class Player {
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
     this.root.dataset.state = "loading";
-    this.say("Loading …");
+    this.say("Loading …", { stay: true });
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
     try {
       const signals = await Promise.all(tracks.map((track) => fetchSamples(track.src, length)));
@@ -73,7 +73,7 @@ class Player {
     } catch (error) {
       if (this.data !== data) return;
       this.root.dataset.state = "failed";
-      this.say(`The signals could not be loaded: ${error.message}.`);
+      this.say(`The signals could not be loaded: ${error.message}.`, { stay: true });
     }
   }
 
@@ -115,8 +115,7 @@ class Player {
   seek(time, settled = true) {
     this.transport.seek(time);
     if (time < this.view.from || time > this.view.to) {
-      this.view.set(time - this.view.span / 2, time + this.view.span / 2);
-      this.invalidate();
+      this.show(time - this.view.span / 2, time + this.view.span / 2);
     }
     this.place();
     if (settled) this.tell();
@@ -126,7 +125,7 @@ class Player {
     if (index < 0 || index >= this.data.tracks.length) return;
     this.mixer.choose(index);
     this.apply();
-    this.say(`${this.data.tracks[index].name}`);
+    this.say(this.data.tracks[index].name, { aloud: true });
   }
 
   /** After any change of the mixer: sound, picture and page follow. */
@@ -162,6 +161,11 @@ class Player {
     this.invalidate();
   }
 
+  show(from, to) {
+    this.view.set(from, to);
+    this.invalidate();
+  }
+
   pan(seconds) {
     this.view.pan(seconds);
     this.invalidate();
@@ -173,7 +177,7 @@ class Player {
   }
 
   save() {
-    const names = [...this.mixer.heard].map((i) => this.data.tracks[i].name);
+    const names = this.mixer.heard.map((i) => this.data.tracks[i].name);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(encodeWav(this.transport.mixdown(this.region), this.data.rate));
     link.download = `${this.mixer.remixing ? "remix" : names.join(" + ")}.wav`;
@@ -198,8 +202,13 @@ class Player {
     }, 150);
   }
 
-  say(message) {
-    this.find(".tp-status").textContent = message;
+  /** A word to the user: on show for a moment, or only `aloud` to a screen reader. */
+  say(message, { aloud = false, stay = false } = {}) {
+    const status = this.find(".tp-status");
+    status.textContent = message;
+    status.classList.toggle("tp-hidden", aloud);
+    clearTimeout(this.saying);
+    if (!stay) this.saying = setTimeout(() => (status.textContent = ""), 3000);
   }
 
   // --- picture ------------------------------------------------------------------------------
@@ -301,10 +310,10 @@ class Player {
     this.find("[data-show=top]").textContent = `${this.scale.top} dB`.replace("-", "−");
     this.find("[data-show=floor]").textContent = `${this.scale.floor}`.replace("-", "−");
     const legend = fit(this.find(".tp-legend canvas"));
-    spectrogram.colours.forEach((colour, i) => {
-      legend.context.fillStyle = cssColour(colour);
-      legend.context.fillRect((i / 256) * legend.width, 0, legend.width / 256 + 0.6, legend.height);
-    });
+    for (let x = 0; x < legend.width; x++) {
+      legend.context.fillStyle = cssColour(spectrogram.colours[Math.floor((256 * x) / legend.width)]);
+      legend.context.fillRect(x, 0, 1, legend.height);
+    }
     this.#labelFrequencies();
   }
 

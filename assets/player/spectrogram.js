@@ -5,6 +5,7 @@ import { fit } from "./waveform.js";
 const WINDOW = 0.032; // s
 const HOP = 0.008; // s
 const COLUMNS = 128; // frames in a tile
+const TILES = 512; // tiles kept
 const BUDGET = 14; // ms of computing before the browser gets to draw
 
 class FFT {
@@ -109,6 +110,7 @@ export class Spectrogram {
           complete = false;
           continue;
         }
+        if (this.tiles.size >= TILES) this.tiles.delete(this.tiles.keys().next().value);
         this.tiles.set(key, this.#paint(index, hop, level));
       }
       const from = (index * COLUMNS - 0.5) * hop;

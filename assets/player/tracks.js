@@ -19,35 +19,33 @@ const ROW = `
 export class Mixer {
   constructor(tracks) {
     this.tracks = tracks;
-    this.active = 0;
-    this.heard = new Set([0]);
+    this.active = 0; // the track on show; heard alone unless others are soloed or a remix is on
+    this.soloed = new Set();
     this.muted = new Set();
     this.differences = new Set();
-    this.faders = tracks.map(() => 0);
+    this.faders = tracks.map(() => 0); // dB, in a remix
     this.matching = true;
-    this.remixing = false;
+    this.members = []; // the tracks of a remix
   }
 
-  /** Hear track `i` alone; in a remix it only becomes the one on show. */
+  get remixing() {
+    return this.members.length > 0;
+  }
+
+  /** The tracks that play: the soloed ones, else the remix, else the one on show. */
+  get heard() {
+    const base = this.remixing ? this.members : [this.active];
+    return (this.soloed.size ? [...this.soloed] : base).filter((i) => !this.muted.has(i));
+  }
+
+  /** Show track `i`, and outside a remix hear it alone. */
   choose(i) {
     this.active = i;
-    if (!this.remixing) this.heard = new Set([i]);
+    if (!this.remixing) this.soloed.clear();
   }
 
-  /** Add track `i` to what is heard, or take it away; one always stays. */
-  toggleSolo(i) {
-    if (this.heard.has(i) && this.heard.size > 1) this.heard.delete(i);
-    else if (this.heard.has(i)) this.heard = new Set([this.active]);
-    else this.heard.add(i);
-  }
-
-  toggleMute(i) {
-    if (!this.muted.delete(i)) this.muted.add(i);
-  }
-
-  toggleDifference(i) {
-    if (this.reference(i) < 0) return;
-    if (!this.differences.delete(i)) this.differences.add(i);
+  toggle(set, i) {
+    if (!set.delete(i)) set.add(i);
   }
 
   /** The index of the clean signal that track `i` should equal, or -1. */
@@ -55,28 +53,26 @@ export class Mixer {
     return this.tracks.findIndex((track) => track.name === this.tracks[i].reference);
   }
 
-  /** The tracks of the system whose speakers a remix mixes; empty where no system has two. */
+  /** The tracks of the system whose speakers a remix mixes: the shown one's, else the first with two. */
   system() {
     const members = (name) => this.tracks.flatMap((t, i) => (name && t.system === name ? [i] : []));
-    const chosen = [this.tracks[this.active], ...this.tracks].map((track) => members(track.system));
-    return chosen.find((indices) => indices.length > 1) ?? [];
+    const candidates = [this.tracks[this.active], ...this.tracks];
+    return candidates.map((t) => members(t.system)).find((indices) => indices.length > 1) ?? [];
   }
 
   remix(on) {
-    this.remixing = on;
-    const members = this.system();
-    this.heard = new Set(on ? members : [this.active]);
-    if (on && !members.includes(this.active)) this.active = members[0];
-    this.muted.clear();
-    this.differences.clear();
+    this.members = on ? this.system() : [];
+    if (on && !this.members.includes(this.active)) this.active = this.members[0];
+    for (const set of [this.soloed, this.muted, this.differences]) set.clear();
   }
 
-  /** The factor on track `i` when it is heard: loudness matching alone, true proportions together. */
+  /** The factor on track `i` when it is heard: matched loudness alone, true proportions together. */
   level(i) {
-    const matched = (track) => 10 ** (track.gain_db / 20);
     if (!this.matching) return 1;
-    if (this.heard.size === 1) return matched(this.tracks[i]);
-    return Math.min(1, ...[...this.heard].map((index) => matched(this.tracks[index])));
+    const matched = (index) => 10 ** (this.tracks[index].gain_db / 20);
+    if (this.remixing) return Math.min(1, ...this.members.map(matched));
+    if (this.soloed.size > 1) return Math.min(1, ...[...this.soloed].map(matched));
+    return matched(i);
   }
 
   fader(i) {
@@ -88,7 +84,6 @@ export class Mixer {
   gains() {
     const gains = this.tracks.map(() => 0);
     for (const i of this.heard) {
-      if (this.muted.has(i)) continue;
       const gain = this.level(i) * this.fader(i);
       gains[i] += gain;
       if (this.differences.has(i)) gains[this.reference(i)] -= gain;
@@ -117,11 +112,11 @@ export function updateRow(row, track, index, mixer) {
   const find = (selector) => row.querySelector(selector);
   const differs = mixer.differences.has(index);
   const shown = differs ? `${track.name} − ${track.reference}` : track.name;
-  const heard = mixer.heard.has(index) && !mixer.muted.has(index);
+  const heard = mixer.heard.includes(index);
   row.classList.toggle("tp-active", index === mixer.active);
   row.classList.toggle("tp-heard", heard);
   row.classList.toggle("tp-differs", differs);
-  row.classList.toggle("tp-mixing", mixer.remixing && mixer.heard.has(index));
+  row.classList.toggle("tp-mixing", mixer.members.includes(index));
   row.setAttribute("aria-current", index === mixer.active);
   find(".tp-name span").textContent = shown;
   find(".tp-name").title = shown;
@@ -132,8 +127,8 @@ export function updateRow(row, track, index, mixer) {
     button.setAttribute("aria-label", label);
     button.title = label;
   };
-  press("choose", mixer.heard.has(index), `Hear ${shown}`);
-  press("solo", mixer.heard.has(index), `Hear ${track.name} too`);
+  press("choose", heard, `Hear ${shown}`);
+  press("solo", mixer.soloed.has(index), `Solo ${track.name}`);
   press("mute", mixer.muted.has(index), `Mute ${track.name}`);
   press("difference", differs, `Difference: ${track.name} minus ${track.reference}`);
   const fader = find("input");
