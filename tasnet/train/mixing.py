@@ -1,0 +1,296 @@
+"""Batches of mixtures: drawn from utterances anew each time, or cut out of mixtures made beforehand.
+
+A batch is a function of (seed, step) alone. A run that is resumed, or spread over several processes,
+therefore sees the data it would have seen otherwise, without any state to keep.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasnet.train.rows import BadRow, CorpusError, MixtureSet
+from tasnet.train.utterances import UtteranceSet
+
+UTTERANCE_RMS = 0.05  # of every utterance in memory, -26 dB full scale
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of each batch that one of several processes computes: rows rank*n ... rank*n + n-1."""
+
+    rank: int = 0
+    world: int = 1
+
+    def rows(self, batch: int) -> slice:
+        """Raises ValueError where the batch cannot be shared evenly."""
+        if batch % self.world:
+            raise ValueError(f"A batch of {batch} cannot be shared evenly by {self.world} processes.")
+        each = batch // self.world
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+
+ALONE = Share()
+
+
+class Batches(Protocol):
+    """What the trainer draws from."""
+
+    steps_per_epoch: int
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """This process' share of batch `step`: mixture (b, T) and sources (b, C, T), float32."""
+
+    def facts(self) -> dict:
+        """What the data are, for the log and the weights' header."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How voices become a mixture. Levels are in dB, by the RMS of whole utterances."""
+
+    level: tuple[float, float] = (-5.0, 5.0)  # of the first voice over the second, uniform
+    loudness: tuple[float, float] = (-26.0, -26.0)  # RMS of the mixture, full scale, uniform
+    speed: float = 0.0  # each voice is played at a speed uniform in 1 +- this
+
+    def gains(self, rng: np.random.Generator, batch: int, C: int) -> np.ndarray:
+        """(batch, C) in dB. The levels of three voices and more are drawn one by one, from half the
+        range each, so that any two of them stay within the range of two."""
+        low, high = self.level
+        if C == 2:
+            relative = rng.uniform(low, high, (batch, 1))
+            return np.concatenate([relative / 2, -relative / 2], axis=1)
+        return rng.uniform(low / 2, high / 2, (batch, C))
+
+
+class Pool:
+    """Utterances on the training device, all at the same RMS, and how often each is to be drawn.
+
+    An utterance is drawn in proportion to its length (but no more than `longest` seconds of it), so
+    that every second of speech is as likely; `weights` multiplies the share of a whole corpus.
+    """
+
+    def __init__(
+        self,
+        utterances: UtteranceSet,
+        device: torch.device | str = "cpu",
+        weights: dict[str, float] | None = None,
+        longest: float = 16.0,
+    ):
+        self.name, self.rate, self.hours = utterances.name, utterances.rate, utterances.hours
+        self.starts, self.lengths = utterances.starts, utterances.lengths
+        names, speaker = np.unique(np.array(utterances.speakers), return_inverse=True)
+        self.speaker, self.speakers = speaker, len(names)
+        # The speaker's utterances lie side by side: where a window may go on to.
+        first = np.searchsorted(speaker, np.arange(len(names)))
+        last = np.searchsorted(speaker, np.arange(len(names)), side="right") - 1
+        self.ends = (self.starts + self.lengths)[last][speaker]
+        corpora = np.array([name.split(":")[0] for name in names])
+        factor = np.array([(weights or {}).get(corpus, 1.0) for corpus in corpora])
+        unknown = set(weights or {}) - set(corpora)
+        if unknown:
+            raise CorpusError(f"There is no speech of the corpus {min(unknown)} in {self.name}.")
+        weight = np.minimum(self.lengths, longest * self.rate) * factor[speaker]
+        self.cumulative = np.cumsum(weight)
+        self.mass_end = self.cumulative[last]  # of each speaker's interval of the cumulative weight
+        self.mass_start = self.mass_end - np.add.reduceat(weight, first)
+        self.pcm = torch.from_numpy(_at_equal_rms(utterances)).to(device)
+
+    def draw(self, rng: np.random.Generator, batch: int, count: int) -> np.ndarray:
+        """(batch, count) indices of utterances, each row's of different speakers."""
+        total = self.cumulative[-1]
+        chosen = np.empty((batch, count), dtype=np.int64)
+        for k in range(count):
+            before = np.sort(self.speaker[chosen[:, :k]], axis=1)
+            start, mass = self.mass_start[before], (self.mass_end - self.mass_start)[before]
+            # A point on the cumulative weight from which the speakers already chosen are cut out.
+            point = rng.random(batch) * (total - mass.sum(1))
+            for i in range(k):
+                point += np.where(point >= start[:, i], mass[:, i], 0.0)
+            index = np.searchsorted(self.cumulative, point, side="right")
+            chosen[:, k] = np.minimum(index, len(self.cumulative) - 1)
+        return chosen
+
+
+def _at_equal_rms(utterances: UtteranceSet) -> np.ndarray:
+    """(all samples,) int16 with every utterance at UTTERANCE_RMS, or less where it would clip."""
+    pcm = np.empty_like(utterances.pcm)
+    for start, length in zip(utterances.starts, utterances.lengths, strict=True):
+        samples = utterances.pcm[start : start + length].astype(np.float32)
+        rms = np.sqrt(np.mean(np.square(samples, dtype=np.float64)))
+        peak = np.abs(samples).max()
+        gain = min(UTTERANCE_RMS * 32768 / rms, 32767 / peak) if rms else 1.0
+        pcm[start : start + length] = np.rint(samples * np.float32(gain))
+    return pcm
+
+
+class DynamicMixtures:
+    """Mixtures drawn from utterances, different for every step (dynamic mixing).
+
+    pools: one for each source; sources that share a pool are always different speakers.
+    """
+
+    def __init__(
+        self,
+        pools: list[Pool],
+        mixing: Mixing,
+        *,
+        batch: int,
+        segment: int,
+        steps_per_epoch: int,
+        seed: int,
+        share: Share = ALONE,
+    ):
+        self.pools, self.mixing, self.batch_size, self.segment = pools, mixing, batch, segment
+        self.steps_per_epoch, self.seed, self.rows = steps_per_epoch, seed, share.rows(batch)
+        counts = [sum(other is pool for other in pools) for pool in pools]
+        for pool, count in zip(pools, counts, strict=True):
+            if pool.speakers < count:
+                raise CorpusError(f"{pool.name} has fewer than {count} different speakers to mix.")
+
+    def facts(self) -> dict:
+        distinct = list(dict.fromkeys(self.pools))
+        return {
+            "corpora": [pool.name for pool in distinct],
+            "hours": round(sum(pool.hours for pool in distinct), 2),
+            "speakers": sum(pool.speakers for pool in distinct),
+            "mixing": "dynamic",
+        }
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((self.seed, step))
+        C, T = len(self.pools), self.segment
+        utterance = np.empty((self.batch_size, C), dtype=np.int64)
+        for pool in dict.fromkeys(self.pools):
+            slots = [c for c in range(C) if self.pools[c] is pool]
+            utterance[:, slots] = pool.draw(rng, self.batch_size, len(slots))
+        speed = rng.uniform(1 - self.mixing.speed, 1 + self.mixing.speed, utterance.shape)
+        where = rng.random(utterance.shape)
+        gains = self.mixing.gains(rng, self.batch_size, C)
+        loudness = rng.uniform(*self.mixing.loudness, self.batch_size)
+        mine = self.rows
+        sources = torch.stack(
+            [voice(pool, utterance[mine, c], where[mine, c], speed[mine, c], T) for c, pool in enumerate(self.pools)],
+            dim=1,
+        )
+        return at_levels(sources, gains[mine], loudness[mine])
+
+
+def voice(pool: Pool, utterance: np.ndarray, where: np.ndarray, speed: np.ndarray, T: int) -> Tensor:
+    """(b,) utterances -> (b, T) float32, from `where` in [0, 1) of the starts that are possible.
+
+    An utterance shorter than T goes on with the same speaker's next ones; zeros follow the last.
+    """
+    need = np.where(speed == 1, T, np.ceil(T * speed) + 3).astype(np.int64)  # with all four taps
+    slack = np.maximum(pool.lengths[utterance] - need, 0)
+    start = pool.starts[utterance] + (where * (slack + 1)).astype(np.int64)
+    device = pool.pcm.device
+    base, end = (torch.from_numpy(x)[:, None].to(device) for x in (start, pool.ends[utterance]))
+    time = torch.arange(T, device=device)
+    if (speed == 1.0).all():
+        return _taps(pool.pcm, base + time, end)
+    # Other speeds by the cubic that goes through the four samples around each instant.
+    offset = time * torch.from_numpy(speed)[:, None].to(device)
+    floor = offset.floor()
+    x = (offset - floor).float()
+    first = base + floor.long()
+    y0, y1, y2, y3 = (_taps(pool.pcm, first + k, end) for k in range(4))
+    return (
+        y0 * (x * (1 - x) * (x - 2) / 6)
+        + y1 * ((x + 1) * (x - 1) * (x - 2) / 2)
+        + y2 * ((x + 1) * x * (2 - x) / 2)
+        + y3 * ((x + 1) * x * (x - 1) / 6)
+    )
+
+
+def _taps(pcm: Tensor, position: Tensor, end: Tensor) -> Tensor:
+    """Samples at `position` as float32, zeros from `end` on."""
+    return pcm[position.clamp(max=len(pcm) - 1)].float() * (position < end) / 32768
+
+
+def at_levels(sources: Tensor, gains: np.ndarray, loudness: np.ndarray) -> tuple[Tensor, Tensor]:
+    """sources (b, C, T), gains (b, C) dB, loudness (b,) dB -> mixture (b, T), sources (b, C, T).
+
+    Nothing exceeds full scale: a mixture that would is made softer as a whole.
+    """
+    gains, loudness = (torch.from_numpy(10 ** (x / 20)).float().to(sources.device) for x in (gains, loudness))
+    sources = sources * gains[..., None]
+    mixture = sources.sum(1)
+    rms = mixture.square().mean(-1).sqrt()
+    peak = torch.maximum(mixture.abs().amax(-1), sources.abs().amax((-1, -2)))
+    factor = torch.minimum(loudness / rms.clamp(min=1e-6), 1 / peak.clamp(min=1e-6))
+    return mixture * factor[:, None], sources * factor[:, None, None]
+
+
+class StaticMixtures:
+    """Segments of mixtures made beforehand, all of them once an epoch, in a new order and cut at new
+    places each epoch. A mixture shorter than a segment is followed by zeros.
+    """
+
+    def __init__(
+        self,
+        mixtures: MixtureSet,
+        *,
+        batch: int,
+        segment: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        share: Share = ALONE,
+        workers: int = 4,
+    ):
+        self.mixtures = mixtures.checked()
+        self.batch_size, self.segment, self.seed = batch, segment, seed
+        self.rows, self.device = share.rows(batch), device
+        lengths = np.array([self.mixtures.length(i) for i in range(len(self.mixtures))])
+        self.lengths = lengths
+        self.row = np.repeat(np.arange(len(lengths)), np.maximum(1, lengths // segment))
+        self.part = np.concatenate([np.arange(max(1, n // segment)) for n in lengths])
+        self.steps_per_epoch = max(1, len(self.row) // batch)
+        self.C = len(self.mixtures.read(0, 0, 1).sources)
+        self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._pool = ThreadPoolExecutor(workers)
+        self._ahead: dict[int, list[Future]] = {}
+
+    def facts(self) -> dict:
+        return {
+            "corpora": [self.mixtures.name],
+            "hours": round(float(self.lengths.sum()) / self.mixtures.rate / 3600, 2),
+            "mixtures": len(self.mixtures),
+            "left out": len(self.mixtures.bad),
+            "mixing": "static",
+        }
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        parts = [future.result() for future in self._ahead.pop(step, None) or self._read(step)]
+        self._ahead = {s: self._ahead.get(s) or self._read(s) for s in (step + 1, step + 2)}
+        mixture, sources = (torch.from_numpy(np.stack(x)) for x in zip(*parts, strict=True))
+        return mixture.to(self.device), sources.to(self.device)
+
+    def _read(self, step: int) -> list[Future]:
+        epoch, index = divmod(step, self.steps_per_epoch)
+        order, shift = self._order(epoch)
+        batch = np.take(order, range(index * self.batch_size, (index + 1) * self.batch_size), mode="wrap")
+        return [self._pool.submit(self._segment, self.row[i], shift[i]) for i in batch[self.rows]]
+
+    def _draw_order(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Order of the segments in an epoch, and where each begins in its mixture."""
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(len(self.row))
+        slack = np.where(self.lengths >= self.segment, self.lengths % self.segment, 0)
+        shift = (rng.random(len(self.lengths)) * (slack + 1)).astype(np.int64)
+        return order, shift[self.row] + self.part * self.segment
+
+    def _segment(self, row: int, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """One (T,) mixture and its (C, T) sources; a row that turns out bad counts as silence."""
+        try:
+            read = self.mixtures.read(row, start, self.segment)
+        except BadRow as error:
+            self.mixtures.bad[self.mixtures.rows[row].name] = str(error)
+            silence = np.zeros((self.C, self.segment), np.float32)
+            return silence[0], silence
+        missing = self.segment - len(read.mixture)
+        return np.pad(read.mixture, (0, missing)), np.pad(read.sources, ((0, 0), (0, missing)))
