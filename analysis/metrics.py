@@ -119,10 +119,11 @@ def best_permutation(estimates: np.ndarray, references: np.ndarray) -> tuple[int
 def pesq(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None:
     """Narrow-band PESQ (ITU-T P.862) of `estimate` (T,) as MOS-LQO (P.862.1): about 1.02 to 4.55.
 
-    A clean signal gives 4.549, which is 4.5 on the raw scale of `raw_pesq`. Rates other than 8000
-    and 16000 Hz are converted to 8000 Hz. Signals longer than 18 s are cut into equal pieces and
-    the pieces in which PESQ finds speech are averaged: its C code has room for 50 utterances and
-    overruns beyond them, and at its shortest utterance and pause 18 s cannot hold more.
+    A clean signal gives 4.549, which is 4.5 on the raw scale of `raw_pesq`. Signals at 8000 and
+    16000 Hz are taken as they are, others converted to 8000 Hz; the model differs a little between
+    the two, so compare scores of one rate only. Signals longer than 18 s are cut into equal pieces
+    and the pieces in which PESQ finds speech are averaged: its C code has room for 50 utterances,
+    overruns beyond them, and with its shortest utterances and pauses 18 s hold no more.
 
     None (undefined) where PESQ finds no speech to compare: silence, or less than 1/4 s. Raises
     MetricsError where the lengths differ. Safe in threads, one at a time: the C code keeps global
@@ -143,10 +144,7 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None
 def _pesq(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None:
     if not (reference.any() and estimate.any()):
         return None
-    try:
-        score = p862(rate, reference, estimate, "nb", on_error=PesqError.RETURN_VALUES)
-    except ValueError:
-        return None
+    score = p862(rate, reference, estimate, "nb", on_error=PesqError.RETURN_VALUES)
     return float(score) if score > 0 else None  # error codes are negative; a NaN fails as well
 
 
@@ -225,7 +223,13 @@ def mixture_scores(references: np.ndarray, mixture: np.ndarray, rate: int, *, pe
 
     The improvements of every other method are measured from these. Raises as `evaluate`.
     """
-    estimates = np.broadcast_to(mixture, (len(references), np.shape(mixture)[-1]))
+    references, mixture = np.asarray(references), np.asarray(mixture)
+    if references.ndim != 2 or mixture.shape != references.shape[-1:]:
+        raise MetricsError(
+            f"The mixture must be one row of {references.shape[-1]} samples, as long as the clean "
+            f"signals, but its shape is {mixture.shape}."
+        )
+    estimates = np.broadcast_to(mixture, references.shape)
     scores = _scores(*_pairs(estimates, references), rate, pesq)
     return Scores(
         **scores,

@@ -226,7 +226,7 @@ def summary(speakers: int) -> dict[str, Summary]:
     dataset = f"WSJ0-{speakers}mix"
     results = {row.method: row for row in {2: TABLE_IV, 3: TABLE_V}[speakers].rows}
     pesq = {row.method: row.pesq for row in TABLE_VI.rows if row.dataset == dataset}
-    printed = {name: name for name in ("IBM", "IRM", "WFM")} | {"Conv-TasNet": "Conv-TasNet-gLN"}
+    printed = {"Conv-TasNet": "Conv-TasNet-gLN", "IBM": "IBM", "IRM": "IRM", "WFM": "WFM"}
     return {
         name: Summary(dataset, results[row].si_snri, results[row].sdri, pesq[name]) for name, row in printed.items()
     }
