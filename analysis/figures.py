@@ -25,7 +25,8 @@ def speaker_colour(speaker: int) -> str:
     return SPEAKER_COLOURS[speaker % len(SPEAKER_COLOURS)]
 
 
-def _style(figure: go.Figure, height: int) -> go.Figure:
+def style(figure: go.Figure, height: int) -> go.Figure:
+    """What all figures share: margins, transparent ground, no legend unless the caller asks for one."""
     figure.update_layout(
         height=height,
         margin={"l": 56, "r": 16, "t": 28, "b": 44},
@@ -95,7 +96,7 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
             "colorbar": {"title": {"text": "dB"}, "thickness": 12, "outlinewidth": 0},
         }
     )
-    return _style(figure, 90 + 140 * len(levels))
+    return style(figure, 90 + 140 * len(levels))
 
 
 def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
@@ -144,4 +145,4 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
             },
         }
     )
-    return _style(figure, 90 + 190 * len(names))
+    return style(figure, 90 + 190 * len(names))
