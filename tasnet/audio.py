@@ -1,0 +1,348 @@
+"""The one door for sound: decoding, mixing down, checking, rate conversion and writing.
+
+Whatever is changed on the way in is said in `Audio.notes`; whatever cannot be used is refused with
+an `AudioError` of one sentence.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+
+Source = str | os.PathLike | bytes | BinaryIO
+
+LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz
+LONGEST = 4 * 3600 * 48_000  # samples: four hours at 48 kHz, 2.8 GB as float32
+SILENCE = 1e-7  # of full scale (-140 dB): below the last bit of a 24-bit file
+CANCELLED = 1e-4  # a mono mix 40 dB below the loudest channel has lost the sound
+BLOCK = 1 << 16  # frames decoded at a time
+FFMPEG_SECONDS = 300
+# Containers ffmpeg may open. Playlists are left out: they could name other files of this machine.
+FFMPEG_FORMATS = (
+    "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape"
+)
+
+
+class AudioError(ValueError):
+    """A sound that cannot be used; the message is one sentence for the user."""
+
+    def __init__(self, message: str):
+        # The default label, "the sound", may stand first in a sentence; the name of a file stays.
+        super().__init__(f"The {message[4:]}" if message.startswith("the ") else message)
+
+
+@dataclass(frozen=True)
+class Audio:
+    """One channel of sound: float32 samples (T,), full scale 1.0, at `rate` Hz.
+
+    `notes` are whole sentences that say what was changed while reading.
+    """
+
+    samples: np.ndarray
+    rate: int
+    label: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+
+def read(source: Source, label: str | None = None) -> Audio:
+    """Decode a path, bytes or an open binary file to one checked channel at its own rate.
+
+    WAV, FLAC, MP3, Ogg, Opus and AIFF are decoded here; other kinds (m4a, aac, webm, video) by the
+    program `ffmpeg` where it is installed. Raises `AudioError` if there is nothing to work with.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        label = label or path.name or str(path)
+        _try_opening(path, label)
+        file = str(path)
+    else:
+        label = label or Path(str(getattr(source, "name", "") or "the sound")).name
+        file = source if isinstance(source, bytes) else _all_bytes(source, label)
+        if not file:
+            raise AudioError(f"{label} is empty (0 bytes).")
+    try:
+        rate, samples, notes = _mix_down(lambda: _soundfile_stream(file, label), label)
+    except _NotForSoundfile:
+        rate, samples, notes = _mix_down(lambda: _ffmpeg_stream(file, label), label)
+    checked = check(samples, rate, label)
+    return Audio(checked.samples, checked.rate, label, (*notes, *checked.notes))
+
+
+def check(samples: np.ndarray, rate: float, label: str) -> Audio:
+    """The same checks and conversions for samples in memory, shape (T,) or with a channel axis.
+
+    Integer PCM is scaled to full scale 1.0; of two axes the shorter one is the channels and is
+    averaged. Raises `AudioError` for no samples, NaN or infinity, silence or an unusable rate.
+    """
+    samples, notes = np.asarray(samples), []
+    if samples.dtype.kind not in "iuf":
+        raise AudioError(f"{label} does not hold real numbers, so it is not a sound.")
+    if samples.dtype.kind in "iu" and samples.itemsize <= 4:
+        full_scale = 2.0 ** (8 * samples.itemsize - 1)
+        offset = full_scale if samples.dtype.kind == "u" else 0.0
+        samples = ((samples - offset) / full_scale).astype(np.float32)
+    if samples.ndim == 2:
+        channel_axis = int(np.argmin(samples.shape))
+        channels = samples.shape[channel_axis]
+        samples = samples.mean(axis=channel_axis)
+        if channels > 1:
+            notes.append(f"The {channels} channels of {label} were mixed down to one.")
+    if samples.ndim != 1:
+        raise AudioError(f"{label} must be one row of samples, but has {samples.ndim} dimensions.")
+    rate = _checked_rate(rate, label)
+    if len(samples) == 0:
+        raise AudioError(f"{label} holds no samples.")
+    if len(samples) > LONGEST:
+        hours = LONGEST / rate / 3600
+        raise AudioError(f"{label} is longer than {hours:.0f} hours; please cut it into parts.")
+    with np.errstate(over="ignore"):
+        samples = np.ascontiguousarray(samples, dtype=np.float32)
+    low, high = float(samples.min()), float(samples.max())
+    if not np.isfinite([low, high]).all():
+        raise AudioError(f"{label} holds samples that are not numbers (NaN or infinity).")
+    peak = max(-low, high)
+    if peak < SILENCE:
+        raise AudioError(f"{label} is silent, so there is nothing to separate.")
+    if low == high and len(samples) > 1:
+        raise AudioError(f"{label} is silent: every sample has the same value.")
+    if peak > 1.01:
+        notes.append(f"The loudest sample of {label} is {peak:.3g} times full scale.")
+    return Audio(samples, rate, label, tuple(notes))
+
+
+def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """(..., T) at `from_rate` to (..., round(T to_rate / from_rate)) at `to_rate`, at least one.
+
+    Band-limited (soxr, high quality), float32, without delay.
+    """
+    samples = np.asarray(samples, dtype=np.float32)
+    if from_rate == to_rate:
+        return samples
+    length = max(1, round(samples.shape[-1] * to_rate / from_rate))
+    resampled = np.zeros((*samples.shape[:-1], length), np.float32)
+    tail = np.zeros(-(-from_rate // to_rate), np.float32)  # so that the last sample comes out too
+    for index in np.ndindex(samples.shape[:-1]):
+        row = np.concatenate([samples[index], tail])
+        row = soxr.resample(row, from_rate, to_rate, quality="HQ")[:length]
+        resampled[index][: len(row)] = row
+    return resampled
+
+
+def write(target: str | os.PathLike | BinaryIO, samples: np.ndarray, rate: int) -> None:
+    """Write (T,) float samples as WAV without clipping and, for a path, all at once or not at all.
+
+    16-bit PCM, which every player opens, where the peak lies between 1/100 and full scale; else
+    32-bit float, so that neither loud nor very quiet sound is changed.
+    """
+    samples = np.asarray(samples, dtype=np.float32)
+    peak = float(np.abs(samples).max(initial=0.0))
+    subtype = "PCM_16" if peak == 0 or 0.01 <= peak <= 32767 / 32768 else "FLOAT"
+    if not isinstance(target, str | os.PathLike):
+        _write_wav(target, samples, rate, subtype)
+        return
+    path = Path(target)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with open(partial, "wb") as file:
+            _write_wav(file, samples, rate, subtype)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_wav(file: BinaryIO, samples: np.ndarray, rate: int, subtype: str) -> None:
+    with soundfile.SoundFile(file, "w", rate, 1, subtype, format="WAV") as wav:
+        for block in np.array_split(samples, max(1, -(-len(samples) // BLOCK))):
+            # Rounded here: libsndfile scales by 32767 on the way out but by 32768 on the way in.
+            wav.write(np.rint(block * 32768).astype(np.int16) if subtype == "PCM_16" else block)
+
+
+def _checked_rate(rate: float, label: str) -> int:
+    try:
+        whole = int(rate)
+    except (TypeError, ValueError, OverflowError):
+        whole = 0
+    if whole != rate or not LOWEST_RATE <= whole <= HIGHEST_RATE:
+        raise AudioError(
+            f"{label} has a sample rate of {rate} Hz; "
+            f"whole numbers from {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used."
+        )
+    return whole
+
+
+def _try_opening(path: Path, label: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise AudioError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise AudioError(f"{path} is a folder, not a sound file.") from None
+    except PermissionError:
+        raise AudioError(f"You have no permission to read {path}.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{path} could not be opened: {reason}.") from None
+    if empty:
+        raise AudioError(f"{label} is empty (0 bytes).")
+
+
+def _all_bytes(file: BinaryIO, label: str) -> bytes:
+    if file.seekable():
+        file.seek(0)
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise AudioError(f"{label} was opened as text, not as a sound file.")
+    return data
+
+
+# Decoders. Each gives a stream of blocks: hours of many channels never lie in memory at once.
+
+
+class _NotForSoundfile(Exception):
+    """libsndfile does not know this kind of file."""
+
+
+@dataclass
+class _Stream:
+    rate: int
+    channels: int
+    blocks: Iterator[np.ndarray]  # float32 (frames, channels)
+    damaged: bool = False  # known only after the last block
+
+
+def _mix_down(
+    open_stream: Callable[[], AbstractContextManager[_Stream]], label: str
+) -> tuple[int, np.ndarray, list[str]]:
+    """Rate, mean of the channels (T,) float32, and notes."""
+    mono, energy, mono_energy = bytearray(), 0.0, 0.0
+    with open_stream() as stream:
+        rate, channels = _checked_rate(stream.rate, label), stream.channels
+        for block in stream.blocks:
+            mixed = block.mean(axis=1) if channels > 1 else block[:, 0]
+            if channels > 1:
+                energy += np.square(block, dtype=np.float64).sum(axis=0)
+                mono_energy += np.square(mixed, dtype=np.float64).sum()
+            mono += mixed.tobytes()
+            if len(mono) // 4 > LONGEST:
+                break
+        damaged = stream.damaged
+    if damaged and not mono:
+        raise AudioError(f"{label} is damaged or cut off: no sound could be read from it.")
+    notes = []
+    if channels > 1 and mono:
+        if mono_energy < CANCELLED * np.max(energy):
+            loudest = int(np.argmax(energy > 0.5 * np.max(energy)))  # the first loud one
+            with open_stream() as stream:
+                mono = bytearray().join(block[:, loudest].tobytes() for block in stream.blocks)
+            notes.append(
+                f"The {channels} channels of {label} cancel each other when mixed, "
+                f"so only channel {loudest + 1} was used."
+            )
+        else:
+            notes.append(f"The {channels} channels of {label} were mixed down to one.")
+    if damaged:
+        seconds = len(mono) / 4 / rate
+        notes.append(f"{label} is damaged or cut off: the first {seconds:.1f} s were read.")
+    return rate, np.frombuffer(mono, np.float32), notes
+
+
+@contextmanager
+def _soundfile_stream(file: str | bytes, label: str) -> Iterator[_Stream]:
+    """WAV, FLAC, MP3, Ogg, Opus, AIFF and their kin through libsndfile."""
+    try:
+        sound = soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file)
+    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
+        raise _NotForSoundfile(label) from None
+    with sound:
+        stream = _Stream(sound.samplerate, sound.channels, iter(()))
+
+        def blocks() -> Iterator[np.ndarray]:
+            frames = 0
+            try:
+                while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
+                    frames += len(block)
+                    yield block
+            except soundfile.LibsndfileError:
+                stream.damaged = True
+            # Two per cent: the length of an MP3 without a table of contents is an estimate.
+            stream.damaged |= frames < 0.98 * sound.frames or _header_promises_more(sound)
+
+        stream.blocks = blocks()
+        yield stream
+
+
+def _header_promises_more(sound: soundfile.SoundFile) -> bool:
+    """Whether libsndfile found less sound than the header says (its log: 'data : 9 (should be 5)').
+
+    Sizes near 2 GiB and 4 GiB are what programs write that do not know the length beforehand.
+    """
+    sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
+    return any(int(said) - int(is_) > 64 and int(said) < 0x7FFF0000 for said, is_ in sizes)
+
+
+@contextmanager
+def _ffmpeg_stream(file: str | bytes, label: str) -> Iterator[_Stream]:
+    """Anything else through an `ffmpeg` process that writes Sun AU (a fixed header) to a pipe."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        raise AudioError(
+            f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
+            "for other kinds of sound the program ffmpeg must be installed."
+        )
+    unreadable = AudioError(f"{label} is not a sound file, or it is damaged: it cannot be read.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(file).absolute() if isinstance(file, str) else Path(folder) / "sound"
+        if isinstance(file, bytes):
+            path.write_bytes(file)  # a file, as the index of an m4a may stand at its end
+        command = [ffmpeg, "-nostdin", "-v", "quiet", "-protocol_whitelist", "file,pipe"]
+        command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
+        command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        timer = threading.Timer(FFMPEG_SECONDS, process.kill)
+        timer.start()
+        try:
+            header = process.stdout.read(24)
+            if len(header) < 24:
+                raise unreadable
+            magic, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
+            if magic != b".snd" or not channels:
+                raise unreadable
+            process.stdout.read(offset - 24)
+            stream = _Stream(rate, channels, iter(()))
+
+            def blocks() -> Iterator[np.ndarray]:
+                while data := process.stdout.read(BLOCK * channels * 4):
+                    whole = len(data) // (4 * channels) * channels
+                    values = np.frombuffer(data, ">f4", whole).astype(np.float32)
+                    yield values.reshape(-1, channels)
+                stream.damaged = process.wait() != 0
+
+            stream.blocks = blocks()
+            yield stream
+        finally:
+            timer.cancel()
+            process.kill()
+            process.communicate()

@@ -1,0 +1,230 @@
+"""Separation of a recording of any length and rate: device, precision, chunks and output level."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import audio, checkpoint
+from .model import ConvTasNet
+from .tracking import Chunk, Stitcher, plan
+
+WHOLE = 30.0  # s: what is not longer goes through the network in one piece
+CHUNK = 16.0  # s
+OVERLAP = 4.0  # s
+BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class DeviceError(ValueError):
+    """A device or precision that cannot be had here; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Separation:
+    """The speakers of one recording.
+
+    sources: (C, T) float32 at `rate` Hz, as long as the mixture, at the level at which their sum
+    fits the mixture best; not clipped. seconds: what the work took; real_time_factor: that over the
+    length of the recording. notes: sentences that say what was changed on the way.
+    """
+
+    sources: np.ndarray
+    rate: int
+    seconds: float
+    real_time_factor: float
+    device: str
+    precision: str
+    notes: tuple[str, ...] = ()
+
+
+class Separator:
+    """A trained network, ready to separate recordings. One may serve many threads.
+
+    model: a name from `checkpoint.available()`, the path of a checkpoint, or a network, of which a
+    copy is kept. device: "auto" (the fastest there is), "cpu", "cuda", "cuda:1", "mps".
+    precision: "auto", "float32", "bfloat16", "float16"; auto is float32, and on CUDA half.
+    Raises CheckpointError or DeviceError.
+    """
+
+    def __init__(self, model: str | Path | ConvTasNet, device: str = "auto", precision: str = "auto") -> None:
+        self.device = _device(device)
+        self.precision = _precision(precision, self.device)
+        if isinstance(model, torch.nn.Module):
+            network, self.info, self.name = copy.deepcopy(model), {}, type(model).__name__
+        else:
+            path = find(model)
+            network, self.info = checkpoint.load(path)
+            self.name = path.stem
+        self.model = network.eval().requires_grad_(False).to(self.device)
+        self.config = self.model.config
+        self._turn = threading.Lock()  # one batch at a time: memory does not grow with the users
+
+    def separate(
+        self,
+        samples: np.ndarray,
+        rate: int,
+        *,
+        progress: Callable[[float], None] | None = None,
+    ) -> Separation:
+        """Separate a mixture (T,) at `rate` Hz into its C speakers.
+
+        `progress` is called with the fraction done after each step; an exception that it raises
+        ends the work and comes through. Raises AudioError if there is nothing to separate.
+        """
+        began = time.perf_counter()
+        sound = audio.check(samples, rate, "the mixture")
+        mixture = audio.resample(sound.samples, sound.rate, self.config.sample_rate)
+        sources = self._separate(mixture, progress or (lambda fraction: None))
+        sources *= level_gains(sources, mixture)[:, None]
+        sources = _of_length(audio.resample(sources, self.config.sample_rate, sound.rate), len(sound.samples))
+        seconds = time.perf_counter() - began
+        return Separation(
+            sources,
+            sound.rate,
+            seconds,
+            seconds / sound.seconds,
+            str(self.device),
+            self.precision,
+            sound.notes + self._rate_notes(sound.rate),
+        )
+
+    def _rate_notes(self, rate: int) -> tuple[str, ...]:
+        own = self.config.sample_rate
+        if rate == own:
+            return ()
+        return (
+            f"The model works at {own} Hz: the mixture was converted from {rate} Hz and the voices "
+            f"back{f', with nothing in them above {own // 2} Hz' if rate > own else ''}.",
+        )
+
+    def _separate(self, mixture: np.ndarray, progress: Callable[[float], None]) -> np.ndarray:
+        """(T,) -> (C, T) at the model's rate and the network's own level."""
+        rate = self.config.sample_rate
+        long = len(mixture) > WHOLE * rate
+        chunks = plan(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, len(mixture))]
+        stitcher = Stitcher(self.config.C, len(mixture), self.config.causal)
+        for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
+            separated = self._network(np.stack([chunk.cut(mixture) for chunk in batch]))
+            for chunk, sources in zip(batch, separated, strict=True):
+                stitcher.add(chunk, sources)
+            progress(stitcher.done / len(mixture))
+        return stitcher.sources
+
+    def _network(self, mixtures: np.ndarray) -> np.ndarray:
+        """(batch, T) -> (batch, C, T), each at unit power inside the network, whatever its level."""
+        power = np.einsum("bt,bt->b", mixtures, mixtures) / mixtures.shape[-1]
+        rms = np.sqrt(np.maximum(power, 1e-30))[:, None].astype(np.float32)
+        try:
+            with self._turn, torch.inference_mode():
+                x = torch.from_numpy(mixtures / rms).to(self.device)
+                sources = self._forward(x).cpu().numpy()
+        except torch.OutOfMemoryError:
+            if len(mixtures) == 1:
+                raise DeviceError(
+                    f"The memory of {self.device} is too small for this; choose the device cpu."
+                ) from None
+            halves = np.array_split(mixtures, 2)
+            return np.concatenate([self._network(half) for half in halves])
+        return sources * rms[..., None]
+
+    def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.precision == "float32":
+            return self.model(x)
+        # Only the masks are made in half precision: the sound itself keeps its 24 bits.
+        w = self.model.encode(x)
+        with torch.autocast(self.device.type, DTYPES[self.precision]):
+            m = self.model.masks(w)
+        return self.model.decode(m.float() * w[:, None], x.shape[-1])
+
+
+def find(model: str | Path) -> Path:
+    """The checkpoint of this name or at this path. Raises CheckpointError."""
+    known = checkpoint.available()
+    if str(model) in known:
+        return known[str(model)]
+    if Path(model).suffix or Path(model).exists():
+        return Path(model)
+    raise checkpoint.CheckpointError(f"There is no model named {model}; there are: {', '.join(known) or 'none'}.")
+
+
+def level_gains(sources: np.ndarray, mixture: np.ndarray) -> np.ndarray:
+    """Gains g (C,) that minimise |x - sum_i g_i s_i|^2 for sources (C, T) and mixture x (T,).
+
+    A network trained with SI-SNR gives sources of any level and sign. Where the least squares would
+    silence or turn round a voice, as they do if two sources are nearly the same, all voices share
+    the one gain that fits best.
+    """
+    gram = np.zeros((len(sources), len(sources)))
+    match = np.zeros(len(sources))
+    for begin in range(0, len(mixture), 1 << 20):  # float64 in pieces: an hour stays small
+        piece = sources[:, begin : begin + (1 << 20)].astype(np.float64)
+        gram += piece @ piece.T
+        match += piece @ mixture[begin : begin + (1 << 20)].astype(np.float64)
+    sign = np.where(match < 0, -1.0, 1.0)
+    gram, match = gram * np.outer(sign, sign), match * sign
+    shared = match.sum() / gram.sum() if gram.sum() > 0 else 1.0
+    heard = np.diag(gram) > 1e-12 * np.diag(gram).max(initial=0)
+    gains = np.full(len(sources), shared)
+    if heard.any():
+        solved = np.linalg.lstsq(gram[np.ix_(heard, heard)], match[heard], rcond=1e-6)[0]
+        if (solved > 0).all():
+            gains[heard] = solved
+    return (gains * sign).astype(np.float32)
+
+
+def _batches(chunks: Iterator[Chunk], size: int) -> Iterator[list[Chunk]]:
+    """Runs of at most `size` chunks of one length."""
+    for _, equal in itertools.groupby(chunks, _length):
+        while batch := list(itertools.islice(equal, size)):
+            yield batch
+
+
+def _length(chunk: Chunk) -> int:
+    return chunk.stop - chunk.start + sum(b - a for a, b in chunk.context)
+
+
+def _of_length(samples: np.ndarray, length: int) -> np.ndarray:
+    """Cut or filled with zeros at the end: rounding at two rates may cost a sample or two."""
+    missing = length - samples.shape[-1]
+    return np.pad(samples, ((0, 0), (0, missing))) if missing > 0 else samples[:, :length]
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = None
+    with contextlib.suppress(RuntimeError, TypeError):
+        device = torch.device(name)
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise DeviceError(f"There is no device named {name}; choose auto, cpu, cuda or mps.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise DeviceError(f"{name} is not there: PyTorch finds no CUDA GPU; choose auto or cpu.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"{name} is not there: the GPUs are numbered from cuda:0.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError(f"{name} is not there: only Apple computers have it; choose auto or cpu.")
+    return device
+
+
+def _precision(name: str, device: torch.device) -> str:
+    if name == "auto":
+        if device.type != "cuda":
+            return "float32"
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    if name not in DTYPES:
+        raise DeviceError(f"There is no precision named {name}; choose auto or {', '.join(DTYPES)}.")
+    if name == "float16" and device.type == "cpu":
+        raise DeviceError("float16 needs a GPU; on the CPU choose float32 or bfloat16.")
+    return name
