@@ -38,8 +38,8 @@ def _with_held_statistics(model: ConvTasNet) -> ConvTasNet:
     Otherwise the whole mixture would be in view, since every frame moves the statistics a little.
     """
 
-    def hold(norm: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-        (features,) = inputs
+    def hold(norm: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+        features = inputs[0]
         slope = norm.gamma / _deviation(norm, features.detach())
         return output.detach() + slope * (features - features.detach())
 
