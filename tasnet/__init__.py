@@ -3,7 +3,7 @@
 from .audio import Audio, AudioError
 from .checkpoint import CheckpointError, available
 from .config import ConvTasNetConfig
-from .inference import DeviceError, Separation, Separator
+from .inference import DeviceError, Separation, Separator, devices
 from .model import ConvTasNet
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "Separation",
     "Separator",
     "available",
+    "devices",
 ]

@@ -218,6 +218,13 @@ def _device(name: str) -> torch.device:
     return device
 
 
+def devices() -> list[str]:
+    """The names of the devices a `Separator` can have on this machine, "auto" first."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return ["auto", *cuda, *mps, "cpu"]
+
+
 def _precision(name: str, device: torch.device) -> str:
     if name == "auto":
         if device.type != "cuda":
