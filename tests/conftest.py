@@ -1,5 +1,6 @@
 """Fixtures every test may use."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -71,9 +72,9 @@ def app_address(tmp_path_factory) -> Iterator[str]:
     process.wait(timeout=20)
 
 
-@pytest.fixture
-def browser(tmp_path):
-    """A headless Chromium driven by selenium; skips where no browser can be had."""
+@contextlib.contextmanager
+def open_browser(profile: Path) -> Iterator:
+    """A headless Chromium driven by selenium, with a fresh profile; skips where no browser can be had."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("no chromium and chromedriver on this machine")
@@ -81,10 +82,19 @@ def browser(tmp_path):
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
+    for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     window.implicitly_wait(0)
-    yield window
-    window.quit()
+    try:
+        yield window
+    finally:
+        window.quit()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """A browser for one test."""
+    with open_browser(tmp_path / "profile") as window:
+        yield window

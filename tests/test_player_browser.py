@@ -2,12 +2,14 @@
 
 import base64
 import io
+import time
 import urllib.request
 
 import numpy as np
 import pytest
 import soundfile
-from browser import errors, open_browser, serve, wait_for
+from conftest import open_browser, start_server
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -82,15 +84,18 @@ async function render(tracks, rate, seconds, prepare, steps = []) {
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    script = tmp_path_factory.mktemp("app") / "app.py"
-    script.write_text(APP)
-    with serve(script) as address:
-        yield address
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "app.py").write_text(APP)
+    process, address = start_server(folder / "app.py", folder / "log")
+    yield address
+    process.terminate()
+    process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     with open_browser(tmp_path_factory.mktemp("profile")) as browser:
+        browser.set_script_timeout(60)
         yield browser
 
 
@@ -104,18 +109,28 @@ def browser(opened, address):
     assert errors(opened) == []
 
 
+def wait_for(condition, what, seconds=40):
+    """The first true value of `condition()`; fails the test when `what` does not come."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"waited {seconds:.0f} s in vain for {what}")
+
+
+def errors(browser):
+    """What the browser's console has complained about since the last call."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
 def ask(browser, expression):
     return browser.execute_script(f"{PLAYER} return {expression};")
 
 
 def ready(browser, tracks=5):
-    wait_for(
-        lambda: (
-            browser.execute_script(f"return {ROOT}?.dataset.state") == "ready"
-            and ask(browser, "player.data.tracks.length") == tracks
-        ),
-        "the player to be ready",
-    )
+    expression = f"player?.root.dataset.state === 'ready' && player.data.tracks.length === {tracks}"
+    wait_for(lambda: ask(browser, expression), "the player to be ready")
 
 
 def choose(browser, label):
@@ -371,7 +386,7 @@ def test_mouse_marks_a_stretch_and_jumps(browser):
     width = lane.size["width"]
 
     def drag(start, end):
-        actions = webdriver_actions(browser)
+        actions = ActionChains(browser, duration=20)
         actions.move_to_element_with_offset(lane, round((start - 0.5) * width), 0).click_and_hold()
         actions.move_by_offset(round((end - start) * width / 2), 0)
         actions.move_to_element_with_offset(lane, round((end - 0.5) * width), 0).release().perform()
@@ -380,15 +395,9 @@ def test_mouse_marks_a_stretch_and_jumps(browser):
     assert np.allclose(ask(browser, "player.region"), [1, 3], atol=0.02)
     drag(0.75, 0.5)
     assert np.allclose(ask(browser, "player.region"), [1, 2], atol=0.03)
-    webdriver_actions(browser).move_to_element_with_offset(lane, round(0.4 * width), 0).click().perform()
+    ActionChains(browser, duration=20).move_to_element_with_offset(lane, round(0.4 * width), 0).click().perform()
     assert ask(browser, "transport.position()") == pytest.approx(3.6, abs=0.02)
     assert ask(browser, "mixer.active") == 1
-
-
-def webdriver_actions(browser):
-    from selenium.webdriver.common.action_chains import ActionChains
-
-    return ActionChains(browser, duration=20)
 
 
 def test_the_page_reads_the_cursor_when_it_rests(browser):

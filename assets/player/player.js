@@ -226,6 +226,7 @@ class Player {
     press("remix", this.mixer.remixing);
     this.find("[data-do=remix]").hidden = !this.mixer.system().length;
     this.find("[data-show=duration]").textContent = clock(this.transport.duration);
+    this.root.classList.toggle("tp-many", tracks.length > 7);
     this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms);
     this.showPlaying();
     this.placeRegion();
