@@ -1,11 +1,10 @@
 """SDR of two speakers, 4 s at 8 kHz: ours against mir_eval's BSS Eval v3, median of repeated calls.
 
-    OMP_NUM_THREADS=1 python benchmarks/metrics_speed.py
+    OMP_NUM_THREADS=1 python -m benchmarks.metrics_speed
 
 Uses a mixture of ../shared where it is there, else noise. Also times the other scores.
 """
 
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -15,19 +14,17 @@ import numpy as np
 import soundfile
 from mir_eval.separation import bss_eval_sources
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-from analysis.metrics import evaluate, pesq, sdr, si_snr  # noqa: E402
+from analysis.metrics import evaluate, pesq, sdr, si_snr
 
+FOLDER = Path(__file__).parents[2] / "shared" / "data" / "libri2mix_test_subset"
 RATE, SAMPLES = 8000, 32000
 
 
 def clip() -> np.ndarray:
     """Two clean voices (2, T)."""
-    folder = ROOT.parent / "shared" / "data" / "libri2mix_test_subset"
-    for path in sorted((folder / "s1").glob("*.flac")):
+    for path in sorted((FOLDER / "s1").glob("*.flac")):
         if soundfile.info(path).frames >= SAMPLES:
-            both = [soundfile.read(folder / s / path.name, frames=SAMPLES)[0] for s in ("s1", "s2")]
+            both = [soundfile.read(FOLDER / s / path.name, frames=SAMPLES)[0] for s in ("s1", "s2")]
             return np.stack(both)
     return np.random.default_rng(0).standard_normal((2, SAMPLES))
 
