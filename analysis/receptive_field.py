@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasnet.model import ConvTasNet
+from tasnet import ConvTasNet
 from tasnet.norms import EPS, CumulativeLayerNorm, GlobalLayerNorm
+
+from .representation import root_mean_square
 
 MARGIN = 0.1
 
@@ -19,7 +21,8 @@ class ReceptiveField:
     """What one frame of the masks depends on through the convolutions.
 
     first:       sample of the mixture at which `sensitivity` begins.
-    sensitivity: (samples,) magnitude of the gradient of that frame's masks by each sample.
+    sensitivity: (samples,) magnitude of the gradient of that frame's masks by each sample, at the
+                 unit power at which the network works.
     begin, end:  first sample with a gradient, and the sample after the last.
     formula:     samples by the formula, 1 + R (P - 1) (2^X - 1) frames; more than measured where
                  the mixture's ends cut it.
@@ -64,15 +67,16 @@ def _deviation(norm: nn.Module, features: Tensor) -> Tensor:
 def receptive_field(model: ConvTasNet, mixture: np.ndarray, frame: int) -> ReceptiveField:
     """Measure it for `frame` of `mixture` (T,) at the model's rate.
 
-    The gradient is that of a fixed random sum of the frame's masks, so that no part can hide by
-    cancelling. It is taken on the mixture around the frame only, wider than the formula by
-    `MARGIN` on either side.
+    `mixture` is brought to unit power first. The gradient is that of a fixed random sum of the
+    frame's masks, so that no part can hide by cancelling. It is taken on the mixture around the
+    frame only, wider than the formula by `MARGIN` on either side.
     """
     config = model.config
     hops = math.ceil(config.receptive_field_frames * (0.5 + MARGIN)) * (1 + config.causal)
     first = max(0, frame - hops) * config.hop
     last = (frame + hops) * config.hop + config.L
-    excerpt = torch.from_numpy(mixture[first:last]).to(model.U.device).requires_grad_()
+    excerpt = torch.from_numpy(mixture[first:last] / root_mean_square(mixture))
+    excerpt = excerpt.to(model.U.device).requires_grad_()
     weights = torch.randn(config.C, config.N, generator=torch.Generator().manual_seed(0))
     held = _with_held_statistics(model)
     with torch.enable_grad():

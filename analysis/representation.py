@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasnet.model import ConvTasNet
+from tasnet import ConvTasNet
 
 from .metrics import best_permutation
 from .pooling import column_starts, extremes
@@ -28,7 +28,8 @@ class Representation:
     references: (S, T) clean speakers, or None.
     masks:      (C, K, N) m_i, in the references' order where there are as many.
     sources:    (C, T) decoder(m_i * w), the model's output as it is, in the order of the masks.
-    skips:      (X R, K) root mean square of what each 1-D conv block adds to the skip sum.
+    skips:      (X R, K) root mean square of what each 1-D conv block adds to the skip sum, the
+                mixture being at unit power.
     """
 
     model: ConvTasNet
@@ -116,6 +117,11 @@ def pieces(frames: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + PIECE_FRAMES, frames)
 
 
+def root_mean_square(samples: np.ndarray) -> float:
+    """The level that brings `samples` (T,) to unit power when they are divided by it."""
+    return max(float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))), 1e-15)
+
+
 def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
     """Masks (C, K, N) of w (1, K, N) and the level (X R, K) of every block's skip output."""
     levels = []
@@ -132,15 +138,15 @@ def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
 def represent(model: ConvTasNet, mixture: np.ndarray, references: np.ndarray | None = None) -> Representation:
     """Run `model` over `mixture` (T,), both `references` (S, T) and it at the model's sample rate.
 
-    With as many references as the model separates speakers, masks and sources are put into the
-    references' order, by SI-SNR.
+    As in `tasnet.Separator` the masks are estimated at unit power. With as many references as the
+    model separates speakers, masks and sources are put into the references' order, by SI-SNR.
     """
     mixture = np.ascontiguousarray(mixture, dtype=np.float32)
     if references is not None:
         references = np.ascontiguousarray(references, dtype=np.float32)
     with torch.inference_mode():
         w = model.encode(torch.from_numpy(mixture)[None].to(model.U.device))
-        masks, skips = _masks_and_skips(model, w)
+        masks, skips = _masks_and_skips(model, w / root_mean_square(mixture))
         sources = torch.stack([model.decode(m * w[0], len(mixture)) for m in masks])
     masks, sources = masks.cpu().numpy(), sources.cpu().numpy()
     if references is not None and len(references) == len(sources):

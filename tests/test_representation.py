@@ -11,8 +11,7 @@ from analysis.learned_masks import mask_statistics, oracle_mask, oracle_scores, 
 from analysis.metrics import si_snr
 from analysis.receptive_field import receptive_field
 from analysis.representation import picture, represent
-from tasnet.config import ConvTasNetConfig
-from tasnet.model import ConvTasNet
+from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 
 SMALL = {"B": 8, "H": 12, "Sc": 8, "X": 3, "R": 2}
 SHAPES = {
@@ -48,13 +47,22 @@ def model(request) -> ConvTasNet:
 def test_each_masked_representation_decodes_to_the_models_output(model, T):
     x = voices(1, T)[0]
     inside = represent(model, x)
+    level = np.sqrt(np.mean(x**2))
     with torch.inference_mode():
-        expected = model(torch.from_numpy(x)[None])[0].numpy()
+        expected = model(torch.from_numpy(x / level)[None])[0].numpy() * level
     for i, output in enumerate(expected):
         decoded = inside.decode(lambda start, stop, i=i: inside.d(start, stop)[i])
         np.testing.assert_allclose(decoded, output, atol=1e-6)
         np.testing.assert_allclose(inside.sources[i], output, atol=1e-6)
     np.testing.assert_allclose(inside.sources.sum(0), expected.sum(0), atol=1e-6)
+
+
+def test_sources_are_the_separators_up_to_their_level(model):
+    x = voices(1)[0]
+    separated = Separator(model, device="cpu").separate(x, model.config.sample_rate).sources
+    for ours, theirs in zip(represent(model, x).sources, separated, strict=True):
+        gain = np.vdot(theirs, ours) / np.vdot(ours, ours)
+        np.testing.assert_allclose(gain * ours, theirs, atol=1e-5)
 
 
 def test_any_run_of_frames_equals_the_whole(model):
@@ -98,6 +106,7 @@ def test_more_references_than_sources_still_colour_the_picture():
 
 def test_skip_levels_are_those_of_each_block_run_alone(model):
     x = voices(1, 400)
+    x /= np.sqrt(np.mean(x**2))
     inside = represent(model, x[0])
     with torch.inference_mode():
         y = model.separator.bottleneck(model.separator.norm(model.encode(torch.from_numpy(x))))
@@ -247,6 +256,7 @@ def test_measured_receptive_field_is_the_formulas(model, frame):
 def test_sensitivity_is_the_finite_difference_of_the_masks():
     model = make(N=16, L=8, norm="BN").double()
     x = voices(1, 600)[0].astype(np.float64)
+    x /= np.sqrt(np.mean(x**2))
     found = receptive_field(model, x, 60)
     weights = torch.randn((2, 16), generator=torch.Generator().manual_seed(0)).double()
 
