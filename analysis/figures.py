@@ -102,7 +102,7 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
 def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
     """Masks `images` (name -> (C, F, frames)) as rows, one column a speaker, on a common scale from 0 to 1.
 
-    All panels zoom together.
+    All panels zoom together. A system with masks for fewer speakers leaves the rest of its row empty.
     """
     names = list(images)
     figure = make_subplots(
@@ -115,7 +115,7 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
         subplot_titles=[f"{name} · {speaker}" for name in names for speaker in speakers],
     )
     for row, name in enumerate(names, start=1):
-        for column in range(1, len(speakers) + 1):
+        for column in range(1, min(len(speakers), len(images[name])) + 1):
             # Whole per cents in one byte each: exact zeros and ones stay exact.
             percent = np.clip(images[name][column - 1] * 100, 0, 100).round().astype(np.uint8)
             figure.add_trace(

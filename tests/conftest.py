@@ -63,6 +63,23 @@ def start_server(script: Path, log: Path) -> tuple[subprocess.Popen, str]:
     raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
 
 
+@pytest.fixture(autouse=True)
+def remember_navigation(monkeypatch):
+    """A server knows from its first run on that `app.py` names the pages itself; AppTest forgets it between runs.
+
+    What a server does on that first run is tested in the browser.
+    """
+    from streamlit.runtime.pages_manager import PagesManager
+
+    begin = PagesManager.__init__
+
+    def begin_with_navigation(self, *args, **kwargs):
+        begin(self, *args, **kwargs)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", begin_with_navigation)
+
+
 @pytest.fixture(scope="session")
 def app_address(tmp_path_factory) -> Iterator[str]:
     """The address of the real app, started once for all browser tests."""

@@ -1,8 +1,11 @@
 """The sidebar every page shares: which sound, which model, which device, and what is running.
 
-Each choice is bound to the URL where it can be (`sound`, `example`, `snr`, `model`, `device`), so that a link
-reproduces the view. Uploads are kept in the user's session: they survive a change of page and of the kind of sound.
+The choices of `LINKED` stand in the URL, so that a link reproduces the view. Uploads are kept in the user's session:
+they survive a change of page and of the kind of sound.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -13,6 +16,8 @@ from tasnet.audio import Audio, read
 from . import workspace
 
 KINDS = {"example": "Example", "upload": "Upload", "mix": "Mix", "record": "Mic"}
+LINKED = ("sound", "example", "snr", "model", "device")
+LEVELS_DB = [step / 2 for step in range(-10, 11)]
 FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
 
 
@@ -22,12 +27,10 @@ def choose() -> None:
     model = _model()
     kind = st.segmented_control(
         "Sound",
-        list(KINDS),
+        _linked("sound", list(KINDS)),
         format_func=KINDS.get,
-        default="example",
         required=True,
         key="sound",
-        bind="query-params",
         width="stretch",
         wrap=False,
     )
@@ -36,32 +39,36 @@ def choose() -> None:
         workspace.select(sound, model, problem=None)
     except ValueError as problem:
         workspace.select(None, model, problem=str(problem))
+    st.query_params.from_dict({name: str(st.session_state[name]) for name in LINKED if name in st.session_state})
+
+
+def _linked(name: str, options: Sequence[Any], default: Any = None) -> Sequence[Any]:
+    """`options` of the widget `name`, which begins at what the URL says, else at `default` (or the first)."""
+    if st.session_state.get(name) not in options:
+        wanted = {str(option): option for option in options}
+        st.session_state[name] = wanted.get(st.query_params.get(name), options[0] if default is None else default)
+    return options
 
 
 def _model() -> str:
-    models = list(tasnet.available())
     name = st.selectbox(
         "Model",
-        models,
+        _linked("model", list(tasnet.available())),
         key="model",
-        bind="query-params",
         help="Trained weights under assets/weights, each with a model card beside it.",
     )
-    st.selectbox("Device", tasnet.devices(), key="device", bind="query-params")
+    st.selectbox("Device", _linked("device", tasnet.devices()), key="device")
     return name
 
 
-def _snr(label: str) -> float:
-    return st.slider(
-        "Level of the first voice (dB)",
-        -5.0,
-        5.0,
-        0.0,
-        0.5,
-        format="%+.1f dB",
+def _snr() -> float:
+    return st.select_slider(
+        "Level of the first voice",
+        _linked("snr", LEVELS_DB, 0.0),
+        format_func="{:+.1f} dB".format,
         key="snr",
-        bind="query-params",
-        help=f"{label} Levels are active speech levels; the paper mixes between -5 and +5 dB.",
+        persist_state="session",
+        help="Relative to the other voices, by active speech level; the paper mixes between -5 and +5 dB.",
     )
 
 
@@ -69,12 +76,12 @@ def _example() -> levels.Mixture:
     known = {example.id: example for example in examples.available()}
     chosen = st.selectbox(
         "Example",
-        list(known),
+        _linked("example", list(known)),
         format_func=lambda name: known[name].title,
         key="example",
-        bind="query-params",
+        persist_state="session",
     )
-    snr_db = _snr("Relative to the other voices.")
+    snr_db = _snr()
     if not any(example.tier == "librispeech" for example in known.values()):
         _offer_librispeech()
     return workspace.example(chosen, snr_db)
@@ -135,7 +142,7 @@ def _upload() -> levels.Mixture | None:
 
 def _mix() -> levels.Mixture | None:
     voices = _files("voice_files", "Two or three clean voices", several=True)
-    snr_db = _snr("Relative to the other voices.")
+    snr_db = _snr()
     return inputs.from_voices(voices, snr_db) if voices else None
 
 

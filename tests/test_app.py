@@ -1,0 +1,193 @@
+"""The pages as a user meets them: every kind of sound, bad files, the URL, a change of page, a cancel."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from streamlit.testing.v1 import AppTest
+
+from analysis import examples
+from analysis.examples import available
+
+APP = Path(__file__).parents[1] / "app.py"
+PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
+BUNDLED = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2)
+THREE = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 3)
+
+
+def wav(samples: np.ndarray, rate: int = 8000, subtype: str = "FLOAT") -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def mixture():
+    return examples.load(BUNDLED)
+
+
+def start(page: str = PAGES[0], **query) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in {"example": BUNDLED, **query}.items():
+        app.query_params[name] = value
+    app.run()
+    if page != PAGES[0]:
+        app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def upload(app: AppTest, key: str, *files: tuple[str, bytes]) -> AppTest:
+    named = [(name, data, "audio/wav") for name, data in files]
+    widget = app.file_uploader(key=key)
+    widget.set_value(named if key != "mixture_file" else named[0]).run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error]
+    return "\n".join(part.value for part in parts)
+
+
+def test_the_first_page_shows_scores_of_the_separation():
+    app = start()
+    assert app.title[0].value == "Separate"
+    assert {metric.label for metric in app.metric} == {"SI-SNRi (dB)", "SDRi (dB)", "PESQ (MOS-LQO)"}
+    assert all(np.isfinite(float(metric.value)) for metric in app.metric)
+    assert "Synthetic voices" in texts(app)
+    assert "Real-time factor" in texts(app)
+
+
+def test_the_table_has_every_system_and_the_papers_figures():
+    app = start(PAGES[1])
+    table = app.html[0].proto.body if hasattr(app.html[0], "proto") else app.html[0].value
+    for name in ("Conv-TasNet", "IBM", "IRM", "WFM", "PSM", "WSJ0-2mix", "15.3", "not in the paper"):
+        assert name in table
+    assert "SI-SNRi" in texts(app)
+
+
+def test_three_speakers_are_not_scored_by_a_model_of_two():
+    app = start(PAGES[1], example=THREE)
+    assert "The model separates 2 voices and this mixture has 3" in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_unknown_model_or_example_in_the_url_falls_back(page):
+    app = start(page, example="no-such-example", model="no-such-model")
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_uploaded_mixture_is_separated_without_scores(page, mixture):
+    app = start(page, sound="upload")
+    assert "Choose a sound" in texts(app)
+    upload(app, "mixture_file", ("mix.wav", wav(mixture.mixture)))
+    assert not app.metric and not app.error
+    if page == PAGES[1]:
+        assert "Ideal masks are computed from the clean voices" in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_uploaded_mixture_with_its_voices_is_scored(page, mixture):
+    app = start(page, sound="upload")
+    upload(app, "mixture_file", ("mix.wav", wav(mixture.mixture)))
+    voices = [(f"s{k}.wav", wav(reference)) for k, reference in enumerate(mixture.references)]
+    upload(app, "reference_files", *voices)
+    assert not app.error
+    assert len(app.metric) == 3 if page == PAGES[0] else app.html
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_two_voices_are_mixed_and_scored(page, mixture):
+    app = start(page, sound="mix")
+    upload(app, "voice_files", *[(f"v{k}.wav", wav(v, 8000)) for k, v in enumerate(mixture.references)])
+    app.select_slider(key="snr").set_value(3.0).run()
+    assert not app.exception and not app.error
+    assert len(app.metric) == 3 if page == PAGES[0] else app.html
+
+
+def test_a_recording_is_separated(mixture):
+    app = start(sound="record")
+    app.audio_input(key="recording").set_value(("rec.wav", wav(mixture.mixture), "audio/wav")).run()
+    assert not app.exception and not app.error
+    assert "Choose a sound" not in texts(app)
+
+
+def test_uploads_survive_a_change_of_page_and_of_the_kind_of_sound(mixture):
+    app = upload(start(sound="upload"), "mixture_file", ("kept.wav", wav(mixture.mixture)))
+    app.switch_page(PAGES[1]).run()
+    app.segmented_control(key="sound").set_value("example").run()
+    app.segmented_control(key="sound").set_value("upload").run()
+    assert not app.exception
+    assert "kept.wav" in texts(app)
+    assert "Choose a sound" not in texts(app)
+
+
+SPEECHLIKE = 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+BAD_FILES = {
+    "silent": wav(np.zeros(8000)),
+    "NaN": wav(np.full(8000, np.nan)),
+    "infinite": wav(np.full(8000, np.inf)),
+    "no samples": wav(np.zeros(0)),
+    "text": b"this is no sound at all, whatever its name says\n" * 20,
+    "empty": b"",
+    "header only": wav(SPEECHLIKE)[:30],
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_file_gets_one_sentence(page, case):
+    app = upload(start(page, sound="upload"), "mixture_file", ("bad.wav", BAD_FILES[case]))
+    (error,) = app.error
+    assert error.value.endswith(".") and "Traceback" not in error.value and "\n" not in error.value
+    assert "bad.wav" in error.value
+
+
+GOOD_FILES = {
+    "one sample": wav(np.full(1, 0.5)),
+    "10 ms": wav(SPEECHLIKE[:80]),
+    "44.1 kHz": wav(SPEECHLIKE, 44100),
+    "stereo": wav(np.stack([SPEECHLIKE, 0.5 * SPEECHLIKE], 1)),
+    "5 channels": wav(np.stack([SPEECHLIKE] * 5, 1)),
+    "truncated": wav(SPEECHLIKE)[:20000],
+}
+
+
+@pytest.mark.parametrize("case", GOOD_FILES)
+def test_what_can_be_done_is_done(case):
+    app = upload(start(sound="upload"), "mixture_file", ("odd.wav", GOOD_FILES[case]))
+    assert not app.error
+    said = {"44.1 kHz": "44100 Hz", "stereo": "channels", "5 channels": "channels", "truncated": "odd.wav"}
+    assert said.get(case, "") in texts(app)
+
+
+def test_references_that_do_not_fit_get_one_sentence(mixture):
+    app = upload(start(sound="upload"), "mixture_file", ("mix.wav", wav(mixture.mixture)))
+    upload(app, "reference_files", ("only.wav", wav(mixture.references[0])))
+    assert "2 or 3 speakers" in app.error[0].value
+    voices = [("a.wav", wav(mixture.references[0])), ("b.wav", wav(mixture.references[1][:8000]))]
+    upload(app, "reference_files", *voices)
+    assert "b.wav lasts 1.00 s" in app.error[0].value
+
+
+def test_a_voice_too_few_gets_one_sentence(mixture):
+    app = upload(start(sound="mix"), "voice_files", ("one.wav", wav(mixture.references[0])))
+    assert len(app.error) == 1 and "voice" in app.error[0].value
+
+
+def test_the_download_of_librispeech_without_internet_gets_one_sentence(monkeypatch):
+    def refuse() -> None:
+        raise examples.ExampleError("The LibriSpeech readers could not be downloaded.")
+
+    monkeypatch.setattr(examples, "fetch_librispeech", refuse)
+    app = start()
+    offers = [button for button in app.button if "LibriSpeech" in button.label]
+    if not offers:
+        pytest.skip("the LibriSpeech readers are already on this machine")
+    offers[0].click().run()
+    assert "could not be downloaded" in app.error[0].value
+    assert app.metric

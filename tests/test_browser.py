@@ -1,0 +1,132 @@
+"""The real server in a real browser: the example is separated, scored and played; a deep link; a cancel."""
+
+import io
+import json
+import subprocess
+import sys
+import urllib.request
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import ROOT, start_server
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from analysis.examples import available, load
+
+pytestmark = pytest.mark.browser
+
+EXAMPLE = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2)
+SECONDS = 120
+
+
+def wait_for(browser, css: str, count: int = 1) -> list:
+    """The elements that match `css`, once there are `count`."""
+    return WebDriverWait(browser, SECONDS).until(
+        lambda window: (found := window.find_elements(By.CSS_SELECTOR, css)) and len(found) >= count and found
+    )
+
+
+def fetch(address: str) -> tuple[np.ndarray, int]:
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return soundfile.read(io.BytesIO(answer.read()), dtype="float32")
+
+
+def errors(browser) -> list[str]:
+    """Errors on the console. A deep link makes Streamlit look for its own endpoints under the page's path first."""
+    return [
+        entry["message"]
+        for entry in browser.get_log("browser")
+        if entry["level"] == "SEVERE" and "_stcore" not in entry["message"]
+    ]
+
+
+def media(browser, address: str) -> dict[str, tuple[np.ndarray, int]]:
+    tracks = wait_for(browser, "[data-track-name]", 5)
+    sources = {track.get_attribute("data-track-name"): track.get_attribute("data-src") for track in tracks}
+    return {name: fetch(address + source) for name, source in sources.items()}
+
+
+def test_the_players_play_what_the_command_line_writes(app_address, browser, tmp_path):
+    browser.get(f"{app_address}/?example={EXAMPLE}")
+    played = media(browser, app_address)
+    mixture = load(EXAMPLE)
+    soundfile.write(tmp_path / "mix.wav", mixture.mixture, mixture.rate, subtype="FLOAT")
+    command = [sys.executable, "-m", "tasnet.separate", str(tmp_path / "mix.wav"), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    written = [soundfile.read(path, dtype="float32")[0] for path in sorted((tmp_path / "out").glob("mix_s*.wav"))]
+    assert len(written) == 2
+
+    rounding = 1.01 / 32768  # both sides may round to 16 bits
+    samples, rate = played["Mixture"]
+    assert rate == mixture.rate
+    np.testing.assert_allclose(samples, mixture.mixture, atol=rounding)
+    for speaker in (0, 1):
+        clean, _ = played[f"Speaker {speaker + 1} · clean"]
+        np.testing.assert_allclose(clean, mixture.references[speaker], atol=rounding)
+    estimates = [played[f"Speaker {speaker} · Conv-TasNet"][0] for speaker in (1, 2)]
+    differences = [
+        max(np.abs(estimate - output).max() for estimate, output in zip(estimates, order, strict=True))
+        for order in (written, written[::-1])
+    ]
+    assert min(differences) < 2 * rounding < max(differences)
+    assert not errors(browser)
+
+
+def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
+    """Also the very first visit to a server must land in the app's frame."""
+    process, address = start_server(ROOT / "app.py", tmp_path / "log")
+    try:
+        browser.get(f"{address}/ideal_masks?example={EXAMPLE}&snr=2.5")
+        (table,) = wait_for(browser, ".scores table")
+        assert [row.text.split()[0] for row in table.find_elements(By.CSS_SELECTOR, "tbody tr")] == [
+            "Conv-TasNet",
+            "IBM",
+            "IRM",
+            "WFM",
+            "PSM",
+        ]
+        assert wait_for(browser, "[data-track-name]", 13)
+        assert wait_for(browser, '[data-testid="stSidebar"]')
+        assert f"example={EXAMPLE}" in browser.current_url and "snr=2.5" in browser.current_url
+        assert "+2.5 dB" in browser.find_element(By.CSS_SELECTOR, '[data-testid="stSidebar"]').text
+        assert not browser.find_elements(By.CSS_SELECTOR, '[role="dialog"]')
+        assert not errors(browser)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_a_page_is_as_wide_as_a_small_screen(app_address, browser):
+    for width in (800, 1400):
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False},
+        )
+        for page in ("", "ideal_masks"):
+            browser.get(f"{app_address}/{page}?example={EXAMPLE}")
+            wait_for(browser, "[data-track-name]", 5)
+            assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_separation_can_be_cancelled_and_started_again(app_address, browser, tmp_path):
+    random = np.random.default_rng(0)
+    soundfile.write(tmp_path / "long.wav", 0.1 * random.standard_normal(8000 * 600), 8000)
+    browser.get(f"{app_address}/?sound=upload")
+    wait_for(browser, 'input[type="file"]')[0].send_keys(str(tmp_path / "long.wav"))
+
+    def button(label: str):
+        return WebDriverWait(browser, SECONDS).until(
+            lambda window: next(
+                (b for b in window.find_elements(By.TAG_NAME, "button") if b.is_displayed() and b.text == label), None
+            )
+        )
+
+    button("Cancel").click()
+    again = button("Start again")
+    assert "was cancelled" in browser.find_element(By.TAG_NAME, "body").text
+    again.click()
+    assert len(wait_for(browser, "[data-track-name]", 3)) == 3
+    assert json.dumps(errors(browser)) == "[]"
