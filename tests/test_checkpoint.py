@@ -1,0 +1,216 @@
+"""Saving and loading weights, converting them, and every way in which a file can be wrong."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from tasnet import checkpoint, convert
+from tasnet.checkpoint import CheckpointError, available, load, save
+from tasnet.config import ConvTasNetConfig
+from tasnet.model import ConvTasNet
+
+DATA = Path(__file__).parent / "data"
+TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
+DELIVERED = "convtasnet_small_gln_2spk_8k"
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return ConvTasNet(ConvTasNetConfig(**TINY)).eval()
+
+
+@pytest.mark.parametrize(
+    "options", [dict(), dict(norm="cLN", causal=True), dict(norm="BN"), dict(encoder="pinv", mask="softmax")], ids=str
+)
+def test_what_is_saved_is_loaded(tmp_path, options):
+    model = ConvTasNet(ConvTasNetConfig(**TINY, **options)).eval()
+    info = {"name": "tiny", "steps": 3, "scores": {"valid": 1.5}, "credits": "Ærlig"}
+    save(tmp_path / "a.safetensors", model, info)
+    again, facts = load(tmp_path / "a.safetensors")
+    x = torch.randn(1, 50)
+    with torch.no_grad():
+        assert torch.equal(again(x), model(x))
+    assert facts == info
+    assert again.config == model.config
+    assert not again.training
+    assert all(parameter.requires_grad for parameter in again.parameters())
+
+
+def test_half_precision_files_load_as_float32(tmp_path, model):
+    save(tmp_path / "half.safetensors", model.half(), {})
+    again, _ = load(tmp_path / "half.safetensors")
+    assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, model, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    save(path, model, {"old": True})
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(path, model, {"old": False})
+    assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
+    assert load(path)[1] == {"old": True}
+
+
+def saved(path, model, header=None, drop=(), add=None):
+    """A file like that of `save`, with something wrong."""
+    tensors = {k: v for k, v in model.state_dict().items() if k not in drop} | (add or {})
+    header = header or json.dumps({"config": model.config.to_dict(), "info": {}})
+    safetensors.torch.save_file(tensors, path, {checkpoint.HEADER: header})
+
+
+BAD = {
+    "missing": (lambda path, model: None, "There is no file of weights"),
+    "folder": (lambda path, model: path.mkdir(), "is a folder"),
+    "empty": (lambda path, model: path.touch(), "not a safetensors file, or it is damaged"),
+    "text": (lambda path, model: path.write_text("Hello, these are no weights."), "not a safetensors file"),
+    "pickle": (lambda path, model: torch.save(model.state_dict(), path), "seems to be a pickled PyTorch file"),
+    "old pickle": (
+        lambda path, model: torch.save(model.state_dict(), path, _use_new_zipfile_serialization=False),
+        "seems to be a pickled PyTorch file",
+    ),
+    "truncated": (
+        lambda path, model: (save(path, model, {}), path.write_bytes(path.read_bytes()[:-100])),
+        "damaged or incomplete",
+    ),
+    "of another program": (
+        lambda path, model: safetensors.torch.save_file(model.state_dict(), path),
+        "no description of a Conv-TasNet",
+    ),
+    "header not JSON": (lambda path, model: saved(path, model, "{"), "cannot be understood"),
+    "header a list": (lambda path, model: saved(path, model, "[1]"), "cannot be understood"),
+    "header without info": (lambda path, model: saved(path, model, '{"config": {}}'), "cannot be understood"),
+    "unknown norm": (
+        lambda path, model: saved(path, model, '{"config": {"norm": "LN"}, "info": {}}'),
+        "norm must be one of",
+    ),
+    "one tensor gone": (
+        lambda path, model: saved(path, model, drop=["encoder.U"]),
+        "it lacks tensor encoder.U.$",
+    ),
+    "two foreign tensors": (
+        lambda path, model: saved(path, model, add={"a": torch.zeros(1), "b": torch.zeros(1)}),
+        "it has the foreign tensor a and 1 more",
+    ),
+    "wrong shape": (
+        lambda path, model: saved(path, model, add={"decoder.V": torch.zeros(7, 4)}),
+        r"decoder.V is float32 \(7, 4\), not float32 \(6, 4\)",
+    ),
+    "wrong type": (
+        lambda path, model: saved(path, model, add={"decoder.V": torch.zeros(6, 4, dtype=torch.int64)}),
+        "decoder.V is int64",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_one_clear_sentence(tmp_path, model, case):
+    make, words = BAD[case]
+    path = tmp_path / "bad.safetensors"
+    make(path, model)
+    with pytest.raises(CheckpointError, match=words) as caught:
+        load(path)
+    message = str(caught.value)
+    assert message.endswith(".") and "\n" not in message
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
+def test_a_file_without_permission(tmp_path, model):
+    path = tmp_path / "a.safetensors"
+    save(path, model, {})
+    path.chmod(0)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load(path)
+
+
+# --- the weights that come with the project ------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", available())
+def test_shipped_weights(name):
+    path = available()[name]
+    model, info = load(path)
+    assert info["name"] == name
+    assert {"training_data", "steps", "scores", "licence", "credits"} <= info.keys()
+    card = path.with_suffix(".md").read_text()
+    assert all(source.split(" (")[0] in card for source in info["credits"].split(", ") if " (" in source)
+    t = torch.arange(4000) / model.config.sample_rate
+    tones = torch.sin(2 * torch.pi * 200 * t) + torch.sin(2 * torch.pi * 930 * t)
+    with torch.no_grad():
+        estimates = model(tones[None])
+    assert estimates.isfinite().all() and estimates.any()
+
+
+def test_the_delivered_weights_are_shipped():
+    assert DELIVERED in available()
+
+
+# --- conversion from the research layout ---------------------------------------------------------
+
+
+def research(kind):
+    """A tiny random network in the research layout, its input and its output (see data/make_research.py)."""
+    stored = np.load(DATA / f"research_{kind}.npz")
+    state = {k.removeprefix("state/"): torch.from_numpy(stored[k]) for k in stored.files if k.startswith("state/")}
+    return state, json.loads(str(stored["config"])), torch.from_numpy(stored["x"]), torch.from_numpy(stored["y"])
+
+
+@pytest.mark.parametrize("kind", ["gln", "cln"])
+def test_converted_weights_give_the_same_output(kind):
+    state, config, x, y = research(kind)
+    model = convert.convert(state, convert.research_config(config))
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), y, atol=1e-6, rtol=1e-5)
+
+
+def test_command_line_converts_split_files(tmp_path, capsys):
+    state, config, x, y = research("cln")
+    names = sorted(state)
+    for i, part in enumerate((names[:9], names[9:])):
+        torch.save({name: state[name] for name in part}, tmp_path / f"in_{i}.pt")
+    (tmp_path / "config.json").write_text(json.dumps(config | {"step": 12, "seconds": 3.4}))
+    (tmp_path / "info.json").write_text(json.dumps({"name": "tiny"}))
+    *parts, config_file, info_file, out = (
+        str(tmp_path / name) for name in ("in_0.pt", "in_1.pt", "config.json", "info.json", "out.safetensors")
+    )
+    options = ["--config", config_file, "--info", info_file, "-o", out]
+    assert convert.main([*parts, *options]) == 0
+    model, info = load(tmp_path / "out.safetensors")
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), y, atol=1e-6, rtol=1e-5)
+    assert info["name"] == "tiny" and len(info["source_sha256"]) == 2
+
+    assert convert.main([parts[0], *options]) == 2  # one of the two is not enough
+    assert "does not fit its configuration: it lacks tensor" in capsys.readouterr().err
+
+
+def test_a_pickle_that_could_run_code_is_not_opened(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    torch.save({"enc.weight": Trap()}, tmp_path / "trap.pt")
+    with pytest.raises(CheckpointError, match="plain tensors"):
+        convert.read([tmp_path / "trap.pt"])
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.shared
+def test_delivered_weights_give_the_delivered_output(shared):
+    source = shared / "checkpoints" / DELIVERED
+    config = convert.research_config(json.loads(source.with_suffix(".json").read_text()))
+    model = convert.convert(convert.read([source.with_suffix(".safetensors")]), config)
+    reference = np.load(f"{source}.reference.npz")
+    with torch.no_grad():
+        estimates = model(torch.from_numpy(reference["x"]))[0]
+    np.testing.assert_allclose(estimates, reference["y"][0], atol=1e-5)
