@@ -58,10 +58,10 @@ class ConvTasNet(nn.Module):
     def num_parameters(self) -> int:
         """The paper's 'model size': every trained value.
 
-        With biases, norms, PReLU slopes and the last block's unused residual path, this agrees with 13 of the
-        14 sizes of Table II to the printed digit; without biases, norms or that path, with at most 6. The other row
-        (N512 L40 B128 H256 Sc256 X7 R2) is 2.24M here and 2.4M in the paper, which no convention explains:
-        its neighbours differ from it only in Sc or B, and agree. Table III, without its hyper-parameters in
-        the paper, is the row with its 13.1 dB: N256 L40 B128 H256 Sc128 X7 R2, 1.5M for all encoders and masks.
+        With biases, norms, PReLU slopes and the last block's unused residual path, it agrees with Table II to the
+        printed digit in every row but one; without biases, norms or that path, in less than half of them. The odd
+        row, N512 L40 B128 H256 Sc256, is 2.24M here and 2.4M in the paper: no convention explains it, as rows that
+        differ only in Sc or only in B agree. Table III does not name its hyper-parameters; the row of Table II
+        with the same scores (N256 L40 B128 H256 Sc128) gives its 1.5M with every encoder.
         """
         return sum(parameter.numel() for parameter in self.parameters())

@@ -1,7 +1,7 @@
 """The network: the paper's tables, an independent forward pass, causality, lengths, encoders and masks."""
 
 import copy
-from decimal import Decimal, ROUND_HALspanUP
+from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 import torch
@@ -47,7 +47,7 @@ TINY = dict(N=12, L=8, B=6, H=10, Sc=5, P=3, X=3, R=2)
 
 def rounded(value, digits):
     """As on paper: halves go up."""
-    return str(value.quantize(Decimal(digits), ROUND_HALspanUP))
+    return str(value.quantize(Decimal(digits), ROUND_HALF_UP))
 
 
 def tiny(seed=0, **options):
