@@ -31,12 +31,10 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz
 LONGEST = 4 * 3600 * 48_000  # samples: four hours at 48 kHz, 2.8 GB as float32
 SILENCE = 1e-7  # of full scale (-140 dB): below the last bit of a 24-bit file
 CANCELLED = 1e-4  # a mono mix 40 dB below the loudest channel has lost the sound
-BLOCK = 1 << 16  # frames decoded at a time
+BLOCK = 1 << 12  # frames decoded at a time: what is lost where a file is damaged
 FFMPEG_SECONDS = 300
 # Containers ffmpeg may open. Playlists are left out: they could name other files of this machine.
-FFMPEG_FORMATS = (
-    "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape"
-)
+FFMPEG_FORMATS = "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape"
 
 
 class AudioError(ValueError):
@@ -94,7 +92,11 @@ def check(samples: np.ndarray, rate: float, label: str) -> Audio:
     Integer PCM is scaled to full scale 1.0; of two axes the shorter one is the channels and is
     averaged. Raises `AudioError` for no samples, NaN or infinity, silence or an unusable rate.
     """
-    samples, notes = np.asarray(samples), []
+    notes = []
+    try:
+        samples = np.asarray(samples)
+    except ValueError:  # rows of unequal length
+        samples = np.array(None)
     if samples.dtype.kind not in "iuf":
         raise AudioError(f"{label} does not hold real numbers, so it is not a sound.")
     if samples.dtype.kind in "iu" and samples.itemsize <= 4:
@@ -318,9 +320,7 @@ def _ffmpeg_stream(file: str | bytes, label: str) -> Iterator[_Stream]:
         command = [ffmpeg, "-nostdin", "-v", "quiet", "-protocol_whitelist", "file,pipe"]
         command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
         command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         timer = threading.Timer(FFMPEG_SECONDS, process.kill)
         timer.start()
         try:

@@ -1,0 +1,159 @@
+"""Separate recordings from the command line: `python -m tasnet.separate MIX [MIX...] -o DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import audio, checkpoint
+from .inference import Separator
+
+# What is taken from a folder; a file named on the command line may be called anything.
+SOUNDS = re.compile(
+    r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|caf|w64|rf64|m4a|mp4|aac|webm|wma|mk[av]|mov|amr|3gp)", re.IGNORECASE
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0; 2 where an input, the model or the device cannot be used; 130 after Ctrl-C."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.list:
+        print(*checkpoint.available(), sep="\n")
+        return 0
+    if not arguments.mixtures:
+        return _complain("Name at least one recording or folder; --help says more.")
+    try:
+        return _separate_all(arguments)
+    except KeyboardInterrupt:
+        print("\nStopped; what was finished is kept.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tasnet.separate",
+        description="Separate recordings of several people who speak at the same time. "
+        "Each MIX gives DIR/<name>_s1.wav, DIR/<name>_s2.wav, one file a speaker.",
+    )
+    parser.add_argument("mixtures", nargs="*", metavar="MIX", help="a recording or a folder of them")
+    parser.add_argument("-o", "--output", type=Path, default=Path("separated"), metavar="DIR")
+    parser.add_argument("--model", metavar="NAME", help="a name from --list, or a weights file")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--list", action="store_true", help="print the models that are here")
+    return parser
+
+
+def _separate_all(arguments: argparse.Namespace) -> int:
+    try:
+        model = arguments.model or next(iter(checkpoint.available()), "")
+        separator = Separator(model, arguments.device, arguments.precision)
+        arguments.output.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:
+        return _complain(error)
+    except OSError as error:
+        return _complain(f"{arguments.output} cannot be a folder: {error.strerror}.")
+    code, paths = 0, []
+    for mixture in arguments.mixtures:
+        try:
+            paths += _recordings(Path(mixture))
+        except audio.AudioError as error:
+            code = _complain(error)
+    taken = {_key(path) for path in paths}  # an output must not overwrite an input
+    for path in paths:
+        try:
+            _separate_one(separator, path, arguments.output, taken)
+        except ValueError as error:
+            code = _complain(error)
+        except OSError as error:
+            return _complain(f"{arguments.output} cannot be written to: {error.strerror}.")
+    return code
+
+
+def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str]) -> None:
+    sound = audio.read(path)
+    with _Bar(path.name) as bar:
+        separation = separator.separate(sound.samples, sound.rate, progress=bar.show)
+    targets = _targets(folder, path.stem, len(separation.sources), taken)
+    for target, source in zip(targets, separation.sources, strict=True):
+        audio.write(target, source, separation.rate)
+    print(
+        f"{path} -> {', '.join(map(str, targets))} ({separation.seconds:.1f} s on {separation.device}, "
+        f"{1 / separation.real_time_factor:.1f} times as fast as it plays)"
+    )
+    notes = list(dict.fromkeys(sound.notes + separation.notes))
+    if np.abs(separation.sources).max() > 1:
+        notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
+    for note in notes:
+        print(f"  {note}")
+
+
+def _recordings(path: Path) -> list[Path]:
+    """The path itself, or the recordings in the folder. Raises AudioError for an empty folder."""
+    if not path.is_dir():
+        return [path]
+    try:
+        found = sorted(p for p in path.iterdir() if p.is_file() and SOUNDS.fullmatch(p.suffix))
+    except PermissionError:
+        raise audio.AudioError(f"You have no permission to read {path}.") from None
+    if not found:
+        raise audio.AudioError(f"There is no recording in the folder {path}.")
+    return found
+
+
+def _targets(folder: Path, stem: str, speakers: int, taken: set[str]) -> list[Path]:
+    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken."""
+    for name in itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2))):
+        targets = [folder / f"{name}_s{speaker}.wav" for speaker in range(1, speakers + 1)]
+        if taken.isdisjoint(map(_key, targets)):
+            taken.update(map(_key, targets))
+            return targets
+
+
+def _key(path: Path) -> str:
+    """The same for two names of one file, also where file systems do not tell upper from lower case."""
+    return str(path.resolve()).casefold()
+
+
+def _complain(sentence: object) -> int:
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+class _Bar:
+    """A progress bar on a terminal; nothing elsewhere."""
+
+    WIDTH = 30
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.began = time.monotonic()
+
+    def show(self, fraction: float) -> None:
+        if sys.stderr.isatty():
+            filled = round(fraction * self.WIDTH)
+            left = (time.monotonic() - self.began) * (1 / fraction - 1) if fraction else 0
+            bar = "#" * filled + "-" * (self.WIDTH - filled)
+            text = f"{self.label[:30]} {bar} {fraction:4.0%} {left:.0f} s left"
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def __enter__(self) -> _Bar:
+        self.show(0.0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if sys.stderr.isatty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
+    sys.exit(main())
