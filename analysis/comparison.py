@@ -7,7 +7,7 @@ import numpy as np
 
 from . import ideal_masks
 from .levels import Mixture
-from .metrics import Scores, evaluate
+from .metrics import Scores, evaluate, mixture_scores
 
 NETWORK = "Conv-TasNet"
 MEASURES = {
@@ -79,17 +79,19 @@ def compare(sound: Mixture, separated: np.ndarray, *, progress: Callable[[float]
     """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references."""
     report = progress or (lambda done: None)
     steps = 1 + len(ideal_masks.MASKS)
+    truth = sound.references, sound.mixture, sound.rate
+    baseline = mixture_scores(*truth)
     scores = None
     if len(separated) == len(sound.references):
-        scores = evaluate(separated, sound.references, sound.mixture, sound.rate)
+        scores = evaluate(separated, *truth, baseline=baseline)
         separated = separated[list(scores.permutation)]
     network_masks = effective_masks(separated, sound.mixture, sound.rate)
     rows = [Row(NETWORK, separated, network_masks, scores)]
     report(1 / steps)
     for done, kind in enumerate(ideal_masks.MASKS, start=2):
         masks = ideal_masks.ideal_mask(kind, sound.references, sound.rate, mixture=sound.mixture)
-        estimates = ideal_masks.separate(kind, sound.mixture, sound.references, sound.rate)
-        scores = evaluate(estimates, sound.references, sound.mixture, sound.rate, permute=False)
+        estimates = ideal_masks.apply(masks, sound.mixture, sound.rate)
+        scores = evaluate(estimates, *truth, permute=False, baseline=baseline)
         rows.append(Row(kind, estimates, masks, scores, in_paper=kind != "PSM"))
         report(done / steps)
     return Comparison(sound, tuple(rows))

@@ -117,16 +117,18 @@ def test_a_long_separation_can_be_cancelled_and_started_again(app_address, brows
     browser.get(f"{app_address}/?sound=upload")
     wait_for(browser, 'input[type="file"]')[0].send_keys(str(tmp_path / "long.wav"))
 
-    def button(label: str):
-        return WebDriverWait(browser, SECONDS).until(
-            lambda window: next(
-                (b for b in window.find_elements(By.TAG_NAME, "button") if b.is_displayed() and b.text == label), None
-            )
-        )
+    def click(label: str) -> None:
+        """Click in the page itself: an element found here may be drawn anew before a click reaches it."""
+        script = """const all = [...document.querySelectorAll('button')];
+                    const one = all.find(button => button.innerText.trim() === arguments[0]);
+                    if (one) one.click();
+                    return !!one;"""
+        WebDriverWait(browser, SECONDS).until(lambda window: window.execute_script(script, label))
 
-    button("Cancel").click()
-    again = button("Start again")
-    assert "was cancelled" in browser.find_element(By.TAG_NAME, "body").text
-    again.click()
+    click("Cancel")
+    WebDriverWait(browser, SECONDS).until(
+        lambda window: "was cancelled" in window.find_element(By.TAG_NAME, "body").text
+    )
+    click("Start again")
     assert len(wait_for(browser, "[data-track-name]", 3)) == 3
     assert json.dumps(errors(browser)) == "[]"
