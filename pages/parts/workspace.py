@@ -57,7 +57,7 @@ def _cancel(key: Any) -> None:
     st.session_state.cancelled = key
 
 
-def _with_progress(
+def with_progress(
     key: tuple, label: str, seconds: float, compute: Callable[[Callable[[float], None]], Any]
 ) -> Any | None:
     """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
@@ -86,7 +86,7 @@ def separation(chosen: Mixture) -> tasnet.Separation | None:
     """The model's separation of the sound, or None when the user cancelled it."""
     model = separator()
     key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device))
-    found = _with_progress(
+    found = with_progress(
         key,
         "Separating",
         len(chosen.mixture) / chosen.rate,
@@ -101,7 +101,7 @@ def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison
     """Conv-TasNet and the ideal masks on a sound with references, or None when the user cancelled it."""
     model = separator()
     hashes = results.fingerprint(chosen.mixture, chosen.references)
-    return _with_progress(
+    return with_progress(
         ("comparison", hashes, model.name, str(model.device)),
         "Scoring Conv-TasNet and the ideal masks",
         len(chosen.mixture) / chosen.rate,
