@@ -1,0 +1,118 @@
+"""Statistics of listening tests against scipy, formulas in float64 and enumeration."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis import opinion
+from analysis.opinion import Opinion
+
+
+@pytest.fixture
+def ratings() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 6, 40).astype(float)
+    return x, np.clip(x + rng.integers(-2, 2, 40), 1, 5)
+
+
+def test_mean_score_by_its_formula(ratings):
+    x = ratings[0]
+    found = opinion.mean_score(x)
+    error = math.sqrt(sum((v - x.mean()) ** 2 for v in x) / 39 / 40)
+    low, high = stats.t.interval(0.95, 39, loc=x.mean(), scale=error)
+    expected = (40, x.mean(), error, low, high)
+    assert (found.count, found.mean, found.standard_error, found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    found = [opinion.mean_score(rng.normal(3, 1, 5)) for _ in range(2000)]
+    assert np.mean([m.low < 3 < m.high for m in found]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_paired_t_and_wilcoxon_against_scipy(ratings):
+    found = opinion.compare(*ratings)
+    t = stats.ttest_rel(*ratings)
+    assert (found.t, found.t_p) == pytest.approx((t.statistic, t.pvalue), rel=1e-9)
+    interval = t.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-9)
+    assert found.wilcoxon_p == pytest.approx(stats.wilcoxon(*ratings).pvalue, rel=1e-9)
+    difference = ratings[0] - ratings[1]
+    assert found.d_z == pytest.approx(difference.mean() / difference.std(ddof=1), rel=1e-12)
+
+
+def test_wilcoxon_and_its_effect_by_enumeration():
+    """All 2^8 signs of eight differences without ties."""
+    x, y = np.array([1.0, 9, 2, 7, 13, 21, 4, 30]), np.array([0.5, 7, 3.5, 4, 9, 15.5, 10.5, 22])
+    difference = x - y
+    ranks = np.abs(difference).argsort().argsort() + 1
+    total = float(np.sum(ranks * np.sign(difference)))
+    every = [abs(np.dot(ranks, signs)) for signs in itertools.product([-1, 1], repeat=8)]
+    found = opinion.compare(x, y)
+    assert found.wilcoxon_p == pytest.approx(np.mean(np.array(every) >= abs(total)), rel=1e-12)
+    assert found.rank_biserial == pytest.approx(total / 36, rel=1e-12)
+
+
+def test_effect_sizes_have_the_sign_and_range_they_should():
+    better = opinion.compare([5, 5, 4, 5], [1, 2, 1, 3])
+    assert better.rank_biserial == 1 and better.d_z > 0 and better.difference > 0
+    assert opinion.compare([1, 2, 1, 3], [5, 5, 4, 5]).rank_biserial == -1
+
+
+@pytest.mark.parametrize("correct, trials", [(0, 5), (5, 5), (9, 12), (32, 50), (1, 1)])
+def test_abx_against_sums_of_binomial_terms(correct, trials):
+    found = opinion.abx(correct, trials)
+    tail = sum(math.comb(trials, k) for k in range(correct, trials + 1)) / 2**trials
+    assert found.p == pytest.approx(tail, rel=1e-12)
+    # Clopper and Pearson: at either end the tail beyond the count has 2.5 %.
+    if 0 < correct < trials:
+        assert stats.binom.sf(correct - 1, trials, found.low) == pytest.approx(0.025, rel=1e-6)
+        assert stats.binom.cdf(correct, trials, found.high) == pytest.approx(0.025, rel=1e-6)
+    assert 0 <= found.low <= found.proportion <= found.high <= 1
+
+
+def test_too_little_data_is_undefined_not_nan():
+    assert opinion.mean_score([]) is None
+    assert opinion.mean_score([4]) == opinion.Mean(1, 4.0, None, None, None)
+    assert opinion.compare([], []) is None
+    assert opinion.abx(0, 0) is None
+    one = opinion.compare([4], [3])
+    assert (one.difference, one.t_p, one.d_z) == (1, None, None)
+    same = opinion.compare([3, 3, 3], [3, 3, 3])
+    assert (same.t_p, same.wilcoxon_p, same.rank_biserial) == (None, None, None)
+    assert opinion.compare([4, 4], [3, 3]).t_p is None
+    assert opinion.correlation([1, 2], [1, 2]) is None
+    assert opinion.correlation([1, 2, 3], [2, 2, 2]) is None
+    with pytest.raises(ValueError, match="as many values"):
+        opinion.compare([1, 2], [1])
+
+
+@pytest.fixture
+def opinions() -> list[Opinion]:
+    """Two listeners, two utterances; the second listener stopped before the last rating."""
+    table = [("a", 0, "IRM", 3), ("a", 0, "Net", 5), ("a", 1, "IRM", 2), ("a", 1, "Net", 3)]
+    table += [("b", 0, "IRM", 4), ("b", 0, "Net", 4), ("b", 1, "IRM", 5)]
+    return [Opinion(*row) for row in table]
+
+
+def test_pairs_leave_out_what_only_one_system_got(opinions):
+    assert opinion.paired(opinions, "Net", "IRM") == ([5, 3, 4], [3, 2, 4])
+    assert opinion.paired(opinions, "Net", "IRM", unit="utterance") == ([4.5, 3], [3.5, 2])
+    assert opinion.paired(opinions, "Net", "IRM", unit="listener") == ([4, 4], [2.5, 4])
+    with pytest.raises(ValueError, match="unit"):
+        opinion.paired(opinions, "Net", "IRM", unit="day")
+
+
+def test_scores_of_systems_and_utterances(opinions):
+    assert opinion.scores(opinions, "IRM") == [3, 2, 4, 5]
+    assert opinion.utterance_scores(opinions, "IRM") == {0: 3.5, 1: 3.5}
+    assert opinion.utterance_scores(opinions, "nothing") == {}
+
+
+def test_correlation_against_scipy():
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(2, 30))
+    assert opinion.correlation(x, y) == pytest.approx(stats.pearsonr(x, y).statistic, rel=1e-12)
