@@ -6,11 +6,17 @@ import streamlit as st
 
 from pages.parts import sidebar
 
-st.set_page_config(page_title="TasNet Lens", page_icon=Path(__file__).parent / "assets" / "icon.png", layout="wide")
+st.set_page_config(
+    page_title="TasNet Lens",
+    page_icon=Path(__file__).parent / "assets" / "icon.png",
+    layout="wide",
+    initial_sidebar_state=330,
+)
 
 page = st.navigation(
     [
         st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", default=True),
+        st.Page("pages/filters.py", title="Filters", icon=":material/waves:"),
         st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
     ]
 )

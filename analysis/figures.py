@@ -34,6 +34,7 @@ def style(figure: go.Figure, height: int) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
         showlegend=False,
+        modebar={"bgcolor": "rgba(0,0,0,0)"},
     )
     figure.update_annotations(font_size=13)
     return figure
