@@ -87,25 +87,41 @@ def open_mixtures(
     return MixtureSet(path.name, rows, rate, path)
 
 
+def holds_mixtures(path: str | Path) -> bool:
+    """Whether mixtures lie at `path`, made beforehand; otherwise it may hold utterances."""
+    path = Path(path)
+    if path.is_dir():
+        if _splits(path):
+            return True
+        packs = [file for file in path.glob("*.json") if file.with_suffix(".flac").is_file()]
+        return any("lengths" in json.loads(file.read_text()) for file in packs)
+    if path.suffix == ".json" and path.is_file():
+        return "lengths" in json.loads(path.read_text())
+    return path.suffix == ".csv"
+
+
 def _is_split(folder: Path) -> bool:
     return (folder / "s1").is_dir() and ((folder / "s2").is_dir() or (folder / "noise").is_dir())
 
 
 def _split_folders(root: Path, split: str) -> list[Path]:
     """The folders of `split` below `root` that belong together, 8 kHz and min preferred."""
-    if _is_split(root):
-        return [root]
-    found, level = [], [root]
-    for _ in range(5):
-        level = [child for folder in level for child in _subfolders(folder)]
-        found += [folder for folder in level if _is_split(folder)]
-        level = [folder for folder in level if not _is_split(folder)]
+    found = _splits(root)
     found.sort(key=lambda folder: ("wav16k" in folder.parts, "max" in folder.parts, str(folder)))
     chosen = [folder for folder in found if folder.name in SPLITS[split]] or found[:1]
     if len(found) > 1 and chosen[0].name not in SPLITS[split]:
         names = ", ".join(sorted({folder.name for folder in found}))
         raise CorpusError(f"{root} has no mixtures to {split} with, only the folders {names}.")
     return [folder for folder in chosen if folder.parent == chosen[0].parent]
+
+
+def _splits(root: Path) -> list[Path]:
+    """Every folder of mixtures at most five levels below `root`, or `root` itself."""
+    found, level = [], [root]
+    for _ in range(6):
+        found += [folder for folder in level if _is_split(folder)]
+        level = [child for f in level if not _is_split(f) for child in _subfolders(f)]
+    return found
 
 
 def _subfolders(folder: Path) -> list[Path]:

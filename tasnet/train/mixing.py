@@ -41,6 +41,7 @@ class Batches(Protocol):
     """What the trainer draws from."""
 
     steps_per_epoch: int
+    C: int  # sources
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """This process' share of batch `step`: mixture (b, T) and sources (b, C, T), float32."""
@@ -145,6 +146,7 @@ class DynamicMixtures:
         seed: int,
         share: Share = ALONE,
     ):
+        self.C = len(pools)
         self.pools, self.mixing, self.batch_size, self.segment = pools, mixing, batch, segment
         self.steps_per_epoch, self.seed, self.rows = steps_per_epoch, seed, share.rows(batch)
         counts = [sum(other is pool for other in pools) for pool in pools]
@@ -163,7 +165,7 @@ class DynamicMixtures:
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((self.seed, step))
-        C, T = len(self.pools), self.segment
+        C, T = self.C, self.segment
         utterance = np.empty((self.batch_size, C), dtype=np.int64)
         for pool in dict.fromkeys(self.pools):
             slots = [c for c in range(C) if self.pools[c] is pool]

@@ -187,7 +187,8 @@ class MixtureSet(Sequence[CorpusMixture]):
             except BadRow as error:
                 bad[row.name] = str(error)
         if not good:
-            raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
+            reason = next(iter(bad.values()))
+            raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read. {reason}")
         checked = MixtureSet(self.name, good, self.rate, self.root)
         checked.bad = bad
         return checked

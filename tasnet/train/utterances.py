@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -50,6 +50,15 @@ class UtteranceSet:
         start = self.starts[index]
         return self.pcm[start : start + self.lengths[index]].astype(np.float32) / INT16
 
+    def where(self, chosen: np.ndarray) -> "UtteranceSet":
+        """The utterances whose entry in `chosen` (utterances,) is true."""
+        return replace(
+            self,
+            pcm=self.pcm[np.repeat(chosen, self.lengths)],
+            lengths=self.lengths[chosen],
+            speakers=tuple(np.array(self.speakers)[chosen]),
+        )
+
     @property
     def hours(self) -> float:
         return len(self.pcm) / self.rate / 3600
@@ -80,7 +89,7 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         raise CorpusError(f"There is no speech to be read at {', '.join(map(str, paths))}.")
     found.sort(key=lambda utterance: utterance[0])
     return UtteranceSet(
-        name="+".join(path.name for path in paths),
+        name="+".join(path.stem for path in paths),
         rate=rate,
         pcm=np.concatenate([samples for _, samples in found]),
         lengths=np.array([len(samples) for _, samples in found], dtype=np.int64),

@@ -1,0 +1,132 @@
+"""Train a network.
+
+    python -m tasnet.train short --train SPEECH --valid MIXTURES --out runs/mine
+    python -m tasnet.train settings.toml
+    python -m tasnet.train --list
+
+CONFIG is a ready recipe or a TOML or JSON file of settings, which may be based on one. The same
+command goes on with a run that was stopped or killed. On several GPUs or machines:
+
+    torchrun --nproc-per-node 4 -m tasnet.train paper --train ... --valid ... --out ...
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasnet.train.machine import find_machine
+from tasnet.train.recipe import load_recipe, recipes
+from tasnet.train.trainer import Progress, Trainer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code: 0 through, 3 stopped and to be gone on with, 2 not
+    possible."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for name, recipe in recipes().items():
+            print(f"{name:24} {_summary(recipe.to_dict()['model'])}")
+        return 0
+    try:
+        recipe = load_recipe(options.config).changed(_changes(options))
+        if options.show:
+            print(json.dumps(recipe.to_dict(), indent=1))
+            return 0
+        machine = find_machine(options.device, recipe.precision)
+        out = options.out or Path("runs") / recipe.name
+        trainer = Trainer(recipe, out, machine=machine, init=options.init, save_every=options.save_every)
+        if machine.leads:
+            _describe(trainer)
+        bar = Bar() if machine.leads and not options.quiet else lambda progress: None
+        through = trainer.run(options.max_seconds, bar)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if machine.leads:
+        best = "" if trainer.at.best is None else f", best SI-SNRi {trainer.at.best:.2f} dB"
+        end = "Trained" if through else "Stopped; the same command goes on from here"
+        print(f"\n{end}: {trainer.at.step} steps{best}. The weights are in {out}.")
+    return 0 if through else 3
+
+
+class Bar:
+    """One line that is overwritten: how far, how good, how fast."""
+
+    def __call__(self, progress: Progress) -> None:
+        width = 20
+        filled = round(width * progress.share)
+        best = "" if progress.best is None else f" | best SI-SNRi {progress.best:.2f} dB"
+        line = (
+            f"{'█' * filled}{'░' * (width - filled)} {100 * progress.share:5.1f} % "
+            f"| epoch {progress.epoch} step {progress.step} | loss {progress.loss:.2f} dB{best} "
+            f"| {progress.rate:.0f} audio-s/s"
+        )
+        print(f"\r{line[: shutil.get_terminal_size().columns - 1]}\033[K", end="", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tasnet.train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("config", nargs="?", default="paper", help="a ready recipe (--list) or a file of settings")
+    add("--train", nargs="+", help="mixtures, or speakers' utterances to be mixed")
+    add("--noise", nargs="+", help="recordings of noise: separate speech from noise")
+    add("--valid", help="mixtures to validate with")
+    add("--out", type=Path, help="the run's folder; runs/NAME by default")
+    add("--init", type=Path, help="weights (.safetensors) to begin with")
+    add("--max-seconds", type=float, default=float("inf"), help="stop this call after so long")
+    add("--total-seconds", type=float, help="length of the whole run by the clock, not by epochs")
+    add("--save-every", type=float, default=300, help="seconds between two saves of the state")
+    add("--device", default="auto", help="cpu, cuda, cuda:1")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="model.N=256, batch=4, ...")
+    add("--list", action="store_true", help="the ready recipes")
+    add("--show", action="store_true", help="the recipe as JSON, which can be edited and used")
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def _changes(options: argparse.Namespace) -> dict:
+    """The settings given on the command line. Raises ValueError."""
+    changes: dict = {}
+    for setting in options.set:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set needs NAME=VALUE, not {setting!r}.")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        group, _, member = name.partition(".")
+        if member:
+            changes.setdefault(group, {})[member] = value
+        else:
+            changes[name] = value
+    given = {name: getattr(options, name) for name in ("train", "noise", "valid", "total_seconds")}
+    return changes | {name: value for name, value in given.items() if value is not None}
+
+
+def _describe(trainer: Trainer) -> None:
+    facts = trainer.facts()
+    data = facts["data"]
+    print(
+        f"{facts['name']}: {facts['parameters']:,} parameters; {data['hours']:.1f} hours of "
+        f"{', '.join(data['corpora'])}, {data['mixing']} mixing; {facts['device']}, "
+        f"{facts['precision']}, {facts['processes']} process{'es' * (facts['processes'] > 1)}."
+    )
+    for note in (trainer.note, f"Going on from step {trainer.at.step}." * trainer.resumed):
+        if note:
+            print(note)
+
+
+def _summary(model: dict) -> str:
+    return " ".join(f"{k}={v}" for k, v in model.items() if k not in ("sample_rate",))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""The diary of a run: one JSON object a line, in `log.jsonl`."""
+
+import json
+import os
+from pathlib import Path
+
+
+def read_log(path: str | Path) -> list[dict]:
+    """The records of a run, oldest first; a last line that is still being written is left out.
+
+    Every record has "event" and "step". "train": loss (dB), learning_rate, gradient_norm,
+    audio_seconds_per_second, seconds. "epoch": epoch, loss (mean of the epoch), valid_si_snri (dB,
+    or null), best_si_snri, learning_rate, seconds. "start": recipe, data, device, precision.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return []
+    records = []
+    for line in path.read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
+
+
+class Log:
+    """Writes records; each is on the disk when `write` returns."""
+
+    def __init__(self, path: Path, step: int):
+        """Goes on with the log at `path` from `step`: what a killed run wrote later is dropped, for
+        it happens again."""
+        kept = [record for record in read_log(path) if record["step"] <= step] if step else []
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        os.replace(unfinished, path)
+        self._file = path.open("a")
+
+    def write(self, event: str, step: int, **values: object) -> None:
+        self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()

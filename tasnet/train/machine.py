@@ -1,0 +1,137 @@
+"""Where training runs: the device, its precision, the compiler, the processes of a distributed run."""
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from tasnet.model import ConvTasNet
+from tasnet.train.mixing import Share
+from tasnet.train.recipe import RecipeError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one process computes with."""
+
+    device: torch.device
+    precision: torch.dtype  # of the network's matrix products; norms and loss are float32
+    share: Share
+
+    @property
+    def name(self) -> str:
+        """Of the device."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return "CPU" if self.device.type == "cpu" else str(self.device)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the files."""
+        return self.share.rank == 0
+
+    def autocast(self) -> AbstractContextManager:
+        mixed = self.precision != torch.float32
+        return torch.autocast(self.device.type, self.precision, enabled=mixed)
+
+    def parallel(self, model: ConvTasNet) -> nn.Module:
+        """The model, averaging its gradients over all processes where there are several."""
+        if self.share.world == 1:
+            return model
+        return nn.parallel.DistributedDataParallel(
+            model,
+            device_ids=[self.device] if self.device.type == "cuda" else None,
+            gradient_as_bucket_view=True,
+        )
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """The sums over all processes."""
+        if self.share.world == 1:
+            return list(values)
+        sums = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(sums)
+        return sums.tolist()
+
+    def agree(self, values: Sequence[float]) -> list[float]:
+        """The leading process' values, for all: clocks differ."""
+        if self.share.world == 1:
+            return list(values)
+        agreed = torch.tensor(values, dtype=torch.float64)
+        dist.broadcast(agreed, 0)
+        return agreed.tolist()
+
+    def from_leader(self, value: dict | None) -> dict | None:
+        """The leading process' state, for all: it alone needs to see the run's folder."""
+        if self.share.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, 0)
+        return box[0]
+
+
+def find_machine(device: str = "auto", precision: str = "auto") -> Machine:
+    """device: "auto", "cpu", "cuda", "cuda:1"; precision as in a recipe. Raises RecipeError.
+
+    A process that `torchrun` started joins the others; each takes a GPU of its own.
+    """
+    world, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and world > 1:
+        device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise RecipeError(f"The device {device} cannot be used here.") from error
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+        # Ten bits of mantissa in float32 products, as bfloat16 has seven: enough for training.
+        torch.backends.cuda.matmul.allow_tf32 = True
+    if world > 1 and not dist.is_initialized():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
+    fast = chosen.type == "cuda" and torch.cuda.is_bf16_supported()
+    lower = precision == "bfloat16" or (precision == "auto" and fast)
+    return Machine(chosen, torch.bfloat16 if lower else torch.float32, Share(rank, world))
+
+
+def compile_blocks(model: ConvTasNet, device: torch.device) -> str:
+    """Compiles the 1-D conv blocks, or says in one sentence why it cannot be done."""
+    try:
+        torch.compile(lambda x: 2 * x + 1)(torch.ones(4, device=device))
+    except Exception as error:  # whatever a missing or broken compiler raises
+        reason = str(error).strip().splitlines()
+        return f"Without a compiler, so slower: {reason[0] if reason else type(error).__name__}"
+    # One variant for each dilation, and one for the first block, whose skip sum needs no gradient.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 2 * model.config.X + 2)
+    for block in model.blocks():
+        block.compile(dynamic=False)
+    return ""
+
+
+class StopSignal:
+    """Notes a request to end (SIGTERM, Ctrl-C) so that the state can be written first."""
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> "StopSignal":
+        self.previous = {}
+        if threading.current_thread() is threading.main_thread():
+            self.previous = {s: signal.signal(s, self._ask) for s in self.SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True

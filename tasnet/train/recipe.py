@@ -1,0 +1,210 @@
+"""What a training run is: the network, the data, the schedule. Ready recipes and files of them."""
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasnet.config import ConvTasNetConfig
+from tasnet.train.mixing import Mixing
+
+SCHEDULES = ("plateau", "cosine")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be followed, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run. The defaults are the paper's (section III) where the paper says them.
+
+    `train` are either mixtures made beforehand (static) or speakers' utterances, which are mixed
+    anew for every step (dynamic); which of the two is seen from the data. With `noise` the task is
+    to separate speech from noise, whose order is fixed; otherwise speakers are separated by uPIT.
+    """
+
+    name: str = "paper"
+    model: ConvTasNetConfig = field(default_factory=ConvTasNetConfig)
+    # Data
+    train: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
+    valid: str = ""  # a set of mixtures; or
+    hold_out: float = 0.0  # the share of the speakers kept out of training, to validate with
+    mixture: str = ""  # the folder of the mixtures where there are several: "mix_both", "mix_single"
+    weights: dict[str, float] = field(default_factory=dict)  # how often to draw from a corpus
+    mixing: Mixing = field(default_factory=Mixing)
+    epoch_hours: float = 30.0  # of dynamic mixtures in an epoch, as many as the paper's training set
+    segment: float = 4.0  # seconds
+    batch: int = 8  # segments in a step, over all processes (the paper does not say its own)
+    seed: int = 0
+    # Optimisation
+    epochs: int = 100
+    learning_rate: float = 1e-3  # of Adam
+    betas: tuple[float, float] = (0.9, 0.999)  # of Adam
+    schedule: str = "plateau"  # halved without improvement, or "cosine" to zero
+    patience: int = 3  # epochs without improvement before the learning rate is halved
+    warmup: int = 0  # steps until the learning rate is reached
+    clip: float = 5.0  # largest L2 norm of the gradient
+    total_seconds: float = 0.0  # the run's length by the clock instead of by epochs; 0: by epochs
+    ema: float = 0.0  # decay of the average of the weights that is validated and kept; 0: none
+    # Computing
+    precision: str = "auto"  # bfloat16 on GPUs that have it; norms and loss are always float32
+    compile: bool = True  # the network's blocks, where a compiler works
+
+    def __post_init__(self) -> None:
+        for name, choices in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise RecipeError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
+        for name in ("epoch_hours", "segment", "batch", "epochs", "learning_rate", "patience", "clip"):
+            if not getattr(self, name) > 0:
+                raise RecipeError(f"{name} must be greater than 0, not {getattr(self, name)!r}.")
+        for name in ("hold_out", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"{name} must be at least 0 and below 1.")
+        if self.fixed_order and self.model.C != 2:
+            raise RecipeError("Speech from noise needs a network of two outputs (model.C = 2).")
+
+    @property
+    def fixed_order(self) -> bool:
+        """Whether the outputs have an order of their own: speech first, noise second."""
+        return bool(self.noise) or self.mixture == "mix_single"
+
+    @property
+    def segment_samples(self) -> int:
+        return round(self.segment * self.model.sample_rate)
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps in an epoch of dynamic mixing."""
+        return max(1, round(self.epoch_hours * 3600 / (self.segment * self.batch)))
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for JSON and understood by `changed`."""
+        return dataclasses.asdict(self)
+
+    def changed(self, changes: dict) -> "Recipe":
+        """This recipe with other values; `model` and `mixing` take dicts. Raises RecipeError."""
+        known = {f.name: f for f in dataclasses.fields(self)}
+        values = {}
+        for name, value in changes.items():
+            if name not in known:
+                raise RecipeError(f"A recipe has no setting {name!r}.")
+            old = getattr(self, name)
+            if dataclasses.is_dataclass(old) and isinstance(value, dict):
+                unknown = set(value) - {f.name for f in dataclasses.fields(old)}
+                if unknown:
+                    raise RecipeError(f"A recipe has no setting {name}.{min(unknown)}.")
+                value = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+                value = dataclasses.replace(old, **value)
+            elif isinstance(old, tuple):
+                value = (value,) if isinstance(value, str) else tuple(value)
+            elif isinstance(old, float) and isinstance(value, int):
+                value = float(value)
+            if not isinstance(value, type(old)):
+                raise RecipeError(f"The setting {name} cannot be {value!r}.")
+            values[name] = value
+        return dataclasses.replace(self, **values)
+
+
+# N, L, B, H, Sc, P, X, R, norm, causal of Table II, row by row.
+TABLE_II = (
+    (128, 40, 128, 256, 128, 3, 7, 2, "gLN", False),
+    (256, 40, 128, 256, 128, 3, 7, 2, "gLN", False),
+    (512, 40, 128, 256, 128, 3, 7, 2, "gLN", False),
+    (512, 40, 128, 256, 256, 3, 7, 2, "gLN", False),
+    (512, 40, 128, 512, 128, 3, 7, 2, "gLN", False),
+    (512, 40, 128, 512, 512, 3, 7, 2, "gLN", False),
+    (512, 40, 256, 256, 256, 3, 7, 2, "gLN", False),
+    (512, 40, 256, 512, 256, 3, 7, 2, "gLN", False),
+    (512, 40, 256, 512, 512, 3, 7, 2, "gLN", False),
+    (512, 40, 128, 512, 128, 3, 6, 4, "gLN", False),
+    (512, 40, 128, 512, 128, 3, 4, 6, "gLN", False),
+    (512, 40, 128, 512, 128, 3, 8, 3, "gLN", False),
+    (512, 32, 128, 512, 128, 3, 8, 3, "gLN", False),
+    (512, 16, 128, 512, 128, 3, 8, 3, "gLN", False),
+    (512, 16, 128, 512, 128, 3, 8, 3, "cLN", True),
+)
+# Encoder and mask of Table III, row by row; the size is that of Table II's second row (1.5M).
+TABLE_III = (
+    ("pinv", "softmax"),
+    ("linear", "softmax"),
+    ("linear", "sigmoid"),
+    ("relu", "softmax"),
+    ("relu", "sigmoid"),
+)
+CAUSAL = {"norm": "cLN", "causal": True}
+
+
+def recipes() -> dict[str, Recipe]:
+    """The ready recipes by name; they lack only the data."""
+    paper = Recipe()
+    # For budgets of minutes to hours: every batch is new, the learning rate goes down to zero, and
+    # the average of the last weights is kept.
+    short = paper.changed(
+        {
+            "name": "short",
+            "batch": 32,
+            "epochs": 40,
+            "schedule": "cosine",
+            "warmup": 500,
+            "betas": (0.9, 0.99),
+            "ema": 0.999,
+            "mixing": {"loudness": (-35.0, -20.0), "speed": 0.07},
+        }
+    )
+    small = short.changed(
+        {
+            "name": "small",
+            "model": {"N": 128, "L": 40, "B": 64, "H": 128, "Sc": 64, "X": 7, "R": 2},
+            "batch": 8,
+            "epoch_hours": 3.0,
+        }
+    )
+    found = {recipe.name: recipe for recipe in (paper, short, small)}
+    for recipe in (paper, short, small):
+        for suffix, model in (
+            ("causal", CAUSAL),
+            ("3speakers", {"C": 3}),
+            ("3speakers-causal", {"C": 3, **CAUSAL}),
+        ):
+            name = f"{recipe.name}-{suffix}"
+            found[name] = recipe.changed({"name": name, "model": model})
+    found["denoise"] = short.changed({"name": "denoise", "mixture": "mix_single", "mixing": {"level": (-5.0, 15.0)}})
+    symbols = ("N", "L", "B", "H", "Sc", "P", "X", "R", "norm", "causal")
+    for table, models in (
+        ("table2", [dict(zip(symbols, row, strict=True)) for row in TABLE_II]),
+        (
+            "table3",
+            [
+                {"N": 256, "L": 40, "H": 256, "X": 7, "R": 2, "encoder": encoder, "mask": mask}
+                for encoder, mask in TABLE_III
+            ],
+        ),
+    ):
+        for row, model in enumerate(models, 1):
+            name = f"{table}-{row}"
+            found[name] = paper.changed({"name": name, "model": model})
+    return found
+
+
+def load_recipe(config: str | Path) -> Recipe:
+    """A ready recipe by its name, or a TOML or JSON file of settings, which may name the recipe it
+    is `based_on` ("paper" by default). Raises RecipeError."""
+    ready = recipes()
+    if str(config) in ready:
+        return ready[str(config)]
+    path = Path(config)
+    if not path.is_file():
+        raise RecipeError(f"{config} is neither a file nor one of the recipes {', '.join(ready)}.")
+    try:
+        text = path.read_text()
+        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (ValueError, OSError) as error:
+        raise RecipeError(f"{path} is not a TOML or JSON file of settings: {error}") from None
+    base = settings.pop("based_on", "paper")
+    if base not in ready:
+        raise RecipeError(f"{path} is based on {base!r}, which is not one of {', '.join(ready)}.")
+    return ready[base].changed({"name": path.stem, **settings})

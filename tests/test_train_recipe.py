@@ -1,0 +1,95 @@
+"""Recipes: the paper's defaults, its tables, files of settings, and refusals in one sentence."""
+
+import json
+
+import pytest
+
+from tasnet.model import ConvTasNet
+from tasnet.train.__main__ import main
+from tasnet.train.recipe import Recipe, RecipeError, load_recipe, recipes
+
+# Model size and receptive field of Table II as printed, row by row.
+SIZES = [1.5, 1.5, 1.7, 2.4, 3.1, 6.2, 3.2, 6.0, 8.1, 5.1, 5.1, 5.1, 5.1, 5.1, 5.1]
+FIELDS = [1.28] * 9 + [1.27, 0.46, 3.83, 3.06, 1.53, 1.53]
+
+
+def test_the_default_is_the_paper():
+    paper = load_recipe("paper")
+    assert paper == Recipe()
+    assert (paper.segment, paper.learning_rate, paper.epochs) == (4.0, 1e-3, 100)
+    assert (paper.patience, paper.clip, paper.schedule, paper.ema) == (3, 5.0, "plateau", 0.0)
+    assert paper.mixing.level == (-5.0, 5.0) and paper.mixing.speed == 0.0
+    assert paper.segment_samples == 32000
+    assert paper.epoch_steps * paper.batch * paper.segment == pytest.approx(30 * 3600, rel=1e-3)
+
+
+def test_every_row_of_the_tables_is_a_recipe():
+    ready = recipes()
+    assert sum(name.startswith("table2-") for name in ready) == 15
+    assert sum(name.startswith("table3-") for name in ready) == 5
+    for row, (size, field) in enumerate(zip(SIZES, FIELDS, strict=True), 1):
+        model = ready[f"table2-{row}"].model
+        assert round(model.receptive_field + 1e-9, 2) == field
+        millions = ConvTasNet(model).num_parameters() / 1e6
+        assert millions == pytest.approx(size, rel=0.07), row
+    assert ready["table2-15"].model.causal and ready["table2-14"].model == Recipe().model
+    pairs = {(r.model.encoder, r.model.mask) for n, r in ready.items() if n.startswith("table3-")}
+    assert len(pairs) == 5 and ("pinv", "softmax") in pairs
+
+
+def test_settings_from_toml_and_json(tmp_path):
+    toml = tmp_path / "mine.toml"
+    toml.write_text(
+        'based_on = "small"\ntrain = ["a", "b"]\nbatch = 4\nlearning_rate = 1\n'
+        "[model]\nN = 64\n[mixing]\nlevel = [-3, 3]\n[weights]\nlibrispeech = 2.0\n"
+    )
+    recipe = load_recipe(toml)
+    assert recipe.name == "mine" and recipe.train == ("a", "b") and recipe.batch == 4
+    assert recipe.model.N == 64 and recipe.model.B == 64 and recipe.mixing.level == (-3, 3)
+    assert recipe.mixing.speed == 0.07 and recipe.weights == {"librispeech": 2.0}
+    written = tmp_path / "again.json"
+    written.write_text(json.dumps(recipe.to_dict()))
+    assert load_recipe(written) == recipe
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bach": 4}, "bach"),
+        ({"model": {"Q": 4}}, r"model\.Q"),
+        ({"batch": 0}, "batch"),
+        ({"batch": "many"}, "batch"),
+        ({"schedule": "linear"}, "plateau, cosine"),
+        ({"ema": 1.0}, "ema"),
+        ({"noise": ["n"], "model": {"C": 3}}, "two outputs"),
+    ],
+)
+def test_unknown_and_impossible_settings_are_refused(changes, message):
+    with pytest.raises(RecipeError, match=message):
+        Recipe().changed(changes)
+
+
+def test_files_that_are_no_recipes_are_refused(tmp_path):
+    with pytest.raises(RecipeError, match="neither a file"):
+        load_recipe(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("a = [")
+    with pytest.raises(RecipeError, match="TOML"):
+        load_recipe(broken)
+
+
+def test_command_line_lists_shows_and_refuses(tmp_path, capsys):
+    assert main(["--list"]) == 0
+    assert "table2-14" in capsys.readouterr().out
+    assert main(["short", "--show", "--set", "model.N=64", "--set", "batch=2", "--train", "x"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["model"]["N"] == 64 and shown["batch"] == 2 and shown["train"] == ["x"]
+    for refused in (
+        ["nothing"],
+        ["small"],
+        ["small", "--set", "batch"],
+        ["small", "--train", str(tmp_path / "nowhere"), "--out", str(tmp_path / "run")],
+    ):
+        assert main(refused) == 2
+        error = capsys.readouterr().err
+        assert error.strip().count("\n") == 0 and error.strip().endswith((".", "'batch'."))

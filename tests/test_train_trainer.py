@@ -1,0 +1,282 @@
+"""The trainer: exact resume, two processes like one, schedules, averages, what is kept."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import soundfile
+import torch
+
+from tasnet import checkpoint
+from tasnet.train.log import read_log
+from tasnet.train.recipe import RecipeError, load_recipe
+from tasnet.train.trainer import Trainer, TrainingError
+
+ROOT = Path(__file__).parents[1]
+RATE = 8000
+TINY = {"N": 16, "L": 16, "B": 8, "H": 16, "Sc": 8, "X": 2, "R": 1}
+SETTINGS = {
+    "model": TINY,
+    "batch": 4,
+    "segment": 0.25,
+    "epoch_hours": 6 / 3600,  # 6 steps
+    "epochs": 4,
+    "warmup": 0,
+    "hold_out": 0.3,
+    "compile": False,
+    "precision": "float32",
+}
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory) -> Path:
+    """Seven "speakers": tones of their own, with some noise."""
+    root = tmp_path_factory.mktemp("speech")
+    rng = np.random.default_rng(0)
+    for speaker in range(7):
+        (root / f"speaker{speaker}").mkdir()
+        for k in range(2):
+            t = np.arange(4000) / RATE
+            x = 0.1 * np.sin(2 * np.pi * 150 * (speaker + 1) * t) + rng.normal(0, 0.02, len(t))
+            soundfile.write(root / f"speaker{speaker}" / f"{k}.wav", x, RATE)
+    return root
+
+
+def recipe(speech: Path, base: str = "short", **changes):
+    return load_recipe(base).changed({**SETTINGS, "train": [str(speech)], **changes})
+
+
+def weights(run: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(run / f"{name}.safetensors")
+
+
+def assert_same(one: dict, other: dict) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+def write_config(path: Path, recipe) -> Path:
+    path.write_text(json.dumps(recipe.to_dict()))
+    return path
+
+
+def start(arguments: list, **environment) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments), "--quiet"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def train_saving_always(recipe, out: Path) -> None:
+    Trainer(recipe, out, save_every=0).run()
+
+
+def test_a_killed_run_ends_bit_for_bit_like_one_that_was_not(speech, tmp_path):
+    long = recipe(speech, epochs=12, seed=3)
+    assert Trainer(long, tmp_path / "whole").run()
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["tasnet.train.trainer"])
+    log = tmp_path / "killed/log.jsonl"
+    for kill in range(5):
+        process = processes.Process(target=train_saving_always, args=(long, tmp_path / "killed"))
+        process.start()
+        before = len(read_log(log))
+        while process.is_alive() and len(read_log(log)) < before + 2:
+            time.sleep(0.001)
+        time.sleep(0.01 * kill)  # while weights, the state or the log are written, or a step is made
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    assert Trainer(long, tmp_path / "killed").run()
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    assert_same(weights(tmp_path / "whole", "best"), weights(tmp_path / "killed", "best"))
+    whole, killed = (
+        [r for r in read_log(tmp_path / run / "log.jsonl") if r["event"] == "epoch"] for run in ("whole", "killed")
+    )
+    assert [r["epoch"] for r in killed] == list(range(1, 13))
+    for a, b in zip(whole, killed, strict=True):
+        assert a["valid_si_snri"] == b["valid_si_snri"]
+        assert a["loss"] == pytest.approx(b["loss"], abs=1e-9)
+
+
+@pytest.mark.parametrize("base", ["short", "paper"])
+def test_stopped_anywhere_within_an_epoch_a_run_goes_on_exactly(speech, tmp_path, base):
+    Trainer(recipe(speech, base), tmp_path / "whole").run()
+    starts = 0
+    while not Trainer(recipe(speech, base), tmp_path / "parts").run(max_seconds=0):
+        starts += 1  # one step each
+    assert starts == 24
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    state = [torch.load(tmp_path / run / "last.pt", weights_only=True) for run in ("whole", "parts")]
+    for moments in zip(*(s["optimiser"]["state"].values() for s in state), strict=True):
+        assert torch.equal(moments[0]["exp_avg_sq"], moments[1]["exp_avg_sq"])
+
+
+def test_a_request_to_terminate_saves_the_state(speech, tmp_path):
+    config = write_config(tmp_path / "endless.json", recipe(speech, epochs=100000))
+    process = start(["-m", "tasnet.train", config, "--out", tmp_path / "run"])
+    while not (tmp_path / "run/best.safetensors").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 3
+    state = torch.load(tmp_path / "run/last.pt", weights_only=True)
+    last = read_log(tmp_path / "run/log.jsonl")[-1]
+    assert state["counters"]["step"] >= last["step"] > 0
+
+
+def test_two_processes_train_like_one_with_the_joint_batch(speech, tmp_path):
+    together = recipe(speech, epochs=2)
+    Trainer(together, tmp_path / "one").run()
+    config = write_config(tmp_path / "c.json", together)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2]
+    process = start([*torchrun, "-m", "tasnet.train", config, "--out", tmp_path / "two"])
+    assert process.wait(200) == 0, process.stderr.read().decode()[-2000:]
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=2e-6)
+    scores = [
+        [r["valid_si_snri"] for r in read_log(tmp_path / run / "log.jsonl") if r["event"] == "epoch"]
+        for run in ("one", "two")
+    ]
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-3)
+
+
+def test_training_lowers_the_loss_and_the_kept_weights_load(speech, tmp_path):
+    run = Trainer(recipe(speech, epochs=20, learning_rate=0.01), tmp_path)
+    run.run()
+    epochs = [r for r in read_log(tmp_path / "log.jsonl") if r["event"] == "epoch"]
+    assert epochs[-1]["loss"] < epochs[0]["loss"] - 5
+    model, info = checkpoint.load(tmp_path / "best.safetensors")
+    assert model.config == run.recipe.model
+    assert info["valid_si_snri"] == max(r["valid_si_snri"] for r in epochs) == run.at.best
+    assert info["data"]["speakers"] == 5 and info["recipe"]["ema"] == 0.999
+    assert str(speech) not in json.dumps(info)
+
+
+def test_the_learning_rate_halves_after_three_epochs_without_improvement(speech, tmp_path, monkeypatch):
+    run = Trainer(recipe(speech, "paper", epochs=12, epoch_hours=1 / 3600), tmp_path)
+    scores = iter([1.0, 2.0, 1.5, 2.0, 1.9, 1.9, 2.1, 2.0, 2.0, 2.0, 2.0, 2.0])
+    monkeypatch.setattr(run, "_validate", lambda: next(scores))
+    run.run()
+    rates = [r["learning_rate"] for r in read_log(tmp_path / "log.jsonl") if r["event"] == "epoch"]
+    #        1.0   2.0   stale stale halve 1.9   2.1   stale stale halve
+    assert rates == [1e-3] * 4 + [5e-4] * 4 + [5e-4] + [2.5e-4] * 3
+    assert checkpoint.load(tmp_path / "best.safetensors")[1]["epoch"] == 7
+
+
+def test_cosine_goes_from_warm_up_to_zero(speech, tmp_path):
+    run = Trainer(recipe(speech, warmup=10), tmp_path)
+    rates = []
+    while run.share_done < 1:
+        rates.append(run.learning_rate)
+        run._step()
+    steps = np.arange(24)
+    cosine = 0.5 * (1 + np.cos(np.pi * steps / 24))
+    np.testing.assert_allclose(rates, 1e-3 * np.minimum(1, (steps + 1) / 10) * cosine)
+    assert run.learning_rate == 0
+
+
+def test_a_run_by_the_clock_ends_in_time_with_its_weights(speech, tmp_path):
+    run = Trainer(recipe(speech, total_seconds=1.0, epoch_hours=100.0), tmp_path)
+    assert run.run() and run.share_done == 1 and run.learning_rate == 0
+    assert (tmp_path / "best.safetensors").is_file()
+    steps = run.at.step
+    again = Trainer(recipe(speech, total_seconds=1.0, epoch_hours=100.0), tmp_path)
+    assert again.run() and again.at.step == steps
+
+
+def test_the_average_follows_the_weights(speech, tmp_path):
+    run = Trainer(recipe(speech, ema=0.5), tmp_path)
+    expected = run.model.U.detach().double().clone()
+    for step in range(1, 6):
+        run._step()
+        decay = min(0.5, (1 + step) / (10 + step))
+        expected = decay * expected + (1 - decay) * run.model.U.detach().double()
+    torch.testing.assert_close(run.kept.U.double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_init_takes_weights_and_their_network(speech, tmp_path):
+    Trainer(recipe(speech, epochs=1), tmp_path / "first").run()
+    path = tmp_path / "first/last.safetensors"
+    other = recipe(speech, model={**TINY, "N": 99})
+    run = Trainer(other, tmp_path / "second", init=path)
+    assert run.recipe.model.N == 16
+    assert torch.equal(run.model.U, checkpoint.load(path)[0].U)
+
+
+def test_another_recipe_in_the_same_folder_is_refused(speech, tmp_path):
+    Trainer(recipe(speech), tmp_path).run(max_seconds=0)
+    with pytest.raises(RecipeError, match="learning_rate"):
+        Trainer(recipe(speech, learning_rate=0.1), tmp_path)
+    assert Trainer(recipe(speech, epochs=9), tmp_path).at.step == 1
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_state(speech, tmp_path):
+    Trainer(recipe(speech), tmp_path).run(max_seconds=0)
+    before = (tmp_path / "last.pt").read_bytes()
+    run = Trainer(recipe(speech), tmp_path)
+    with torch.no_grad():
+        run.model.decoder.V.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="learning rate"):
+        run.run(max_seconds=0)
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_three_speakers_and_speech_from_noise(speech, tmp_path):
+    three = recipe(speech, "short-3speakers", epochs=1, hold_out=0.5, model={**TINY, "C": 3})
+    assert Trainer(three, tmp_path / "three").run()
+    noise = tmp_path / "noise/street"
+    noise.mkdir(parents=True)
+    for k in range(8):
+        x = np.random.default_rng(k).normal(0, 0.1, 4000)
+        soundfile.write(noise / f"{k}.wav", x, RATE)
+    denoise = recipe(speech, "denoise", noise=[str(noise.parent)], epochs=20, learning_rate=0.01)
+    run = Trainer(denoise, tmp_path / "denoise")
+    run.run()
+    assert run.facts()["task"] == "speech from noise"
+    # The order is learned: the first output is the speech.
+    mixture, sources = run.valid.batch(0)
+    from tasnet.train.losses import fixed_si_snr
+
+    with torch.no_grad():
+        estimates = run.kept(mixture)
+    assert (fixed_si_snr(estimates, sources) > fixed_si_snr(estimates.flip(1), sources)).all()
+    with pytest.raises(RecipeError, match="--noise"):
+        Trainer(recipe(speech, "denoise"), tmp_path / "no")
+
+
+def test_static_mixtures_train_and_validate(speech, tmp_path):
+    rng = np.random.default_rng(1)
+    for split, count in (("tr", 5), ("cv", 3)):
+        for k in range(count):
+            sources = rng.normal(0, 0.05, (2, 3000 + 500 * k))
+            for part, x in (("s1", sources[0]), ("s2", sources[1]), ("mix", sources.sum(0))):
+                (tmp_path / split / part).mkdir(parents=True, exist_ok=True)
+                soundfile.write(tmp_path / split / part / f"{k}.wav", x, RATE)
+    changes = {"train": [str(tmp_path)], "valid": str(tmp_path), "hold_out": 0.0, "epochs": 1}
+    run = Trainer(recipe(speech, "paper", **changes), tmp_path / "run")
+    assert run.run() and run.train.facts()["mixtures"] == 5 and run.valid.facts()["mixtures"] == 3
+    with pytest.raises(RecipeError, match="3 outputs"):
+        three = {**changes, "model": {**TINY, "C": 3}}
+        Trainer(recipe(speech, "paper", **three), tmp_path / "three")
+    with pytest.raises(RecipeError, match="--valid"):
+        Trainer(recipe(speech, "paper", **{**changes, "valid": ""}), tmp_path / "none")
+
+
+def test_a_broken_last_line_of_the_log_is_left_out(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"event": "epoch", "step": 1}\n{"event": "tra')
+    assert read_log(tmp_path / "log.jsonl") == [{"event": "epoch", "step": 1}]
+    assert read_log(tmp_path / "nothing.jsonl") == []
