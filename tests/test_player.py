@@ -8,7 +8,6 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from analysis.levels import loudness
 from pages.parts import player as module
 from pages.parts.player import PlayerError, Track, player
 
@@ -30,30 +29,8 @@ def decode(wav: bytes) -> np.ndarray:
 def test_the_media_hold_the_true_samples(peak, error):
     samples = noise(0.5)
     samples *= peak / np.abs(samples).max()
-    wav = module._wav(samples, float(np.abs(samples).max()), RATE)
-    assert np.abs(decode(wav) - samples).max() <= error + 1e-12
-
-
-def test_full_negative_scale_survives():
-    samples = np.array([-0.99999, 0.99999, 0.0], np.float32)
-    assert np.abs(decode(module._wav(samples, 0.99999, RATE)) - samples).max() < 1 / 32768
-
-
-def test_matched_signals_are_equally_loud_and_do_not_clip():
-    signals = [noise(2, 0.02, 1), noise(2, 0.2, 2), noise(2, 0.1, 3) ** 3 * 20]
-    levels = [loudness(x, RATE) for x in signals]
-    peaks = [float(np.abs(x).max()) for x in signals]
-    gains = 10 ** (np.array(module._matching_gains(levels, peaks)) / 20)
-    matched = [gain * x for gain, x in zip(gains, signals, strict=True)]
-    after = [loudness(x, RATE) for x in matched]
-    assert np.ptp(levels) > 10
-    assert np.ptp(after) < 1e-3
-    assert max(np.abs(x).max() for x in matched) == pytest.approx(module.HEADROOM)
-
-
-def test_silence_gets_no_gain():
-    assert module._matching_gains([-np.inf, -20.0], [0.0, 0.5])[0] == 0
-    assert module._matching_gains([-np.inf], [0.0]) == [0]
+    media = module._encode.__wrapped__("digest", samples, RATE)
+    assert np.abs(decode(media.wav) - samples).max() <= error + 1e-12
 
 
 @pytest.mark.parametrize(

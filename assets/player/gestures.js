@@ -2,6 +2,7 @@
 
 const DRAG = 4; // px a press may move and still be a click
 const EDGE = 7; // px about an edge of the marked stretch that take hold of it
+const BLIND_KEYS = [" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "l", "[", "]", "Escape"];
 
 /** Attach all listeners to `player`; returns the function that takes them away. */
 export function listen(player) {
@@ -77,6 +78,7 @@ function help(player) {
 /** The action of a key; false where it has none. */
 function press(player, { key, shiftKey }) {
   const { transport, mixer } = player;
+  if (player.data.blind && !BLIND_KEYS.includes(key)) return false;
   const step = shiftKey ? 0.1 : 1;
   const keys = {
     " ": () => player.toggle(),

@@ -227,7 +227,8 @@ class Player {
     this.find("[data-do=remix]").hidden = !this.mixer.system().length;
     this.find("[data-show=duration]").textContent = clock(this.transport.duration);
     this.root.classList.toggle("tp-many", tracks.length > 7);
-    this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms);
+    this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms || this.data.blind);
+    this.root.classList.toggle("tp-blind", this.data.blind);
     this.showPlaying();
     this.placeRegion();
     this.invalidate();
@@ -287,15 +288,17 @@ class Player {
       const colour = cssColour(onGround(data.tracks[i].colour, theme));
       drawWaveform(canvas, this.shown(i).peaks, data.rate, over, { gain, full, colour, axis });
     };
-    this.rows.forEach((row, i) => wave(row.querySelector("canvas"), i, view));
-    wave(this.find("[data-lane=overview] canvas"), mixer.active, new View(transport.duration));
+    if (!data.blind) {
+      this.rows.forEach((row, i) => wave(row.querySelector("canvas"), i, view));
+      wave(this.find("[data-lane=overview] canvas"), mixer.active, new View(transport.duration));
+    }
     drawRuler(this.find("[data-lane=ruler] canvas"), view, theme);
     this.#paintSpectrogram();
     this.placeRegion();
   }
 
   #paintSpectrogram() {
-    if (!this.data.spectrograms) return;
+    if (!this.data.spectrograms || this.data.blind) return;
     const { theme, mixer, data } = this;
     const track = data.tracks[mixer.active];
     const key = `${track.colour}${theme.ground}`;

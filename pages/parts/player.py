@@ -3,25 +3,23 @@
 import hashlib
 import io
 import re
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import streamlit as st
 from streamlit import runtime
 
 from analysis.figures import MIXTURE_COLOUR, speaker_colour
 from analysis.levels import loudness
+from analysis.matching import matching_gains
+from tasnet.audio import write
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
 MODULES = ("wav", "transport", "waveform", "spectrogram", "theme", "tracks", "gestures", "player")
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
-HEADROOM = 0.98  # no signal peaks higher after loudness matching
-QUIETEST = -70.0  # LUFS: the absolute gate of BS.1770, below which a signal counts as silent
 
 
 class PlayerError(ValueError):
@@ -63,22 +61,24 @@ def player(
     key: str,
     spectrograms: bool = True,
     follow: bool = False,
+    blind: bool = False,
     start: PlayerState | None = None,
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
     With `follow`, the page reruns with the new state whenever the cursor comes to rest, the chosen track
-    or the marked stretch changes. `start` is where a new set of tracks begins (to restore a link).
+    or the marked stretch changes. `start` is where a new set of tracks begins (to restore a link). `blind` is for
+    listening tests: nothing but names and time on show, the levels as they are, no address that two equal tracks share.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
     start = start or PlayerState()
     media = [_encode(_digest(track), track.samples, track.rate) for track in tracks]
-    gains = _matching_gains([m.loudness for m in media], [m.peak for m in media])
+    gains = [0.0] * len(media) if blind else matching_gains([m.loudness for m in media], [m.peak for m in media])
     rows = [
         {
             "name": track.name,
-            "src": _serve(m, f"{key}.{index}"),
+            "src": _serve(m, f"player.{key}.{index}", blind),
             "colour": track.colour or _colour(track.group),
             "group": track.group,
             "description": track.description,
@@ -95,6 +95,7 @@ def player(
         "rate": tracks[0].rate,
         "length": max(len(track.samples) for track in tracks),
         "spectrograms": spectrograms,
+        "blind": blind,
         "follow": follow,
         "time": start.time,
         "region": start.region,
@@ -127,7 +128,7 @@ def _colour(group: str) -> str:
 @dataclass(frozen=True)
 class _Media:
     wav: bytes
-    file_name: str
+    digest: str
     loudness: float  # LUFS
     peak: float
 
@@ -139,38 +140,16 @@ def _digest(track: Track) -> str:
 
 @st.cache_data(max_entries=128, show_spinner=False)
 def _encode(digest: str, _samples: np.ndarray, rate: int) -> _Media:
-    peak = float(np.max(np.abs(_samples), initial=0.0))
-    # Streamlit fingerprints large media by parts of them only; the name makes the address unique.
-    name = f"{digest}.wav"
-    return _Media(_wav(_samples, peak, rate), name, loudness(_samples, rate), peak)
-
-
-def _wav(samples: np.ndarray, peak: float, rate: int) -> bytes:
-    """A WAV file of the true samples: 16-bit, or 32-bit float where those would clip."""
     file = io.BytesIO()
-    if peak >= 1:
-        soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
-        return file.getvalue()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(rate)
-        out.writeframes(np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2").tobytes())
-    return file.getvalue()
+    write(file, _samples, rate)
+    return _Media(file.getvalue(), digest, loudness(_samples, rate), float(np.max(np.abs(_samples), initial=0.0)))
 
 
-def _matching_gains(levels: Sequence[float], peaks: Sequence[float]) -> list[float]:
-    """Gains (dB) that bring all signals to one loudness, the highest at which none clips."""
-    audible = [(level, peak) for level, peak in zip(levels, peaks, strict=True) if level > QUIETEST]
-    target = min((lv + 20 * np.log10(HEADROOM / pk) for lv, pk in audible), default=0.0)
-    return [float(target - level) if level > QUIETEST else 0.0 for level in levels]
-
-
-def _serve(media: _Media, coordinates: str) -> str:
+def _serve(media: _Media, coordinates: str, blind: bool) -> str:
     """The address the browser fetches the file from; added on every run, or Streamlit drops the file."""
-    url = runtime.get_instance().media_file_mgr.add(
-        media.wav, "audio/wav", f"player.{coordinates}", file_name=media.file_name
-    )
+    # Streamlit makes the address from the name and, of large files, from parts only: the name tells them apart.
+    name = f"{coordinates}.{media.digest}.wav" if blind else f"{media.digest}.wav"
+    url = runtime.get_instance().media_file_mgr.add(media.wav, "audio/wav", coordinates, file_name=name)
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}{url}" if base else url
 

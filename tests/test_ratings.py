@@ -1,0 +1,227 @@
+"""The store of listening tests: nothing answered is ever lost, orders repeat, nobody sees another's test."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from analysis.ratings import ABX, MOS, RatingsError, Session, Stimulus, Store, Trial, plan
+
+ROOT = Path(__file__).parents[1]
+SYSTEMS = ("Clean", "IRM", "Conv-TasNet")
+
+
+def sounds(utterances: int, systems=SYSTEMS) -> list[Stimulus]:
+    return [
+        Stimulus(u, system, f"utterance {u}", f"{u} {system}".encode(), 2.5 + u)
+        for u in range(utterances)
+        for system in systems
+    ]
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "deep" / "tests.sqlite3")
+
+
+@pytest.fixture
+def session(store) -> Session:
+    return store.create("A test", MOS, SYSTEMS, sounds(4), seed=7)
+
+
+def test_a_session_comes_back_as_it_was_made(store, session):
+    again = Store(store.path)
+    assert again.session(session.id) == session == again.session(session.operator)
+    assert session.utterances == (0, 1, 2, 3)
+    found = again.stimulus(session, 2, "IRM")
+    assert (found.wav, found.label, found.pesq) == (b"2 IRM", "utterance 2", 4.5)
+    assert again.pesq(session)[3, "Clean"] == 5.5
+
+
+def test_the_file_is_in_wal_mode(store):
+    with store._connect() as database:
+        assert database.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert database.execute("PRAGMA synchronous").fetchone()[0] == 2  # full
+
+
+def test_every_listener_hears_everything_once_in_an_order_of_their_own(session):
+    orders = [[(t.utterance, t.systems[0]) for t in plan(session, number)] for number in range(20)]
+    everything = {(u, system) for u in range(4) for system in SYSTEMS}
+    assert all(len(order) == 12 and set(order) == everything for order in orders)
+    assert len({tuple(order) for order in orders}) == 20
+    # One utterance after the other: its versions follow each other.
+    assert all(len({u for u, _ in order[i : i + 3]}) == 1 for order in orders for i in (0, 3, 6, 9))
+    assert [t.number for t in plan(session, 3)] == list(range(12))
+
+
+def test_orders_repeat_by_seed(store, session):
+    same = store.create("Another", MOS, SYSTEMS, sounds(4), seed=7)
+    other = store.create("Another", MOS, SYSTEMS, sounds(4), seed=8)
+    assert plan(same, 5) == plan(session, 5)
+    assert plan(other, 5) != plan(session, 5)
+
+
+def test_no_place_in_the_order_favours_a_system(session):
+    firsts = [plan(session, number)[0].systems[0] for number in range(600)]
+    counts = [firsts.count(system) for system in SYSTEMS]
+    assert min(counts) > 150 and max(counts) < 250  # 200 expected, standard deviation 11.5
+
+
+def test_abx_hides_one_of_two(store):
+    session = store.create("x", ABX, ("IRM", "Conv-TasNet"), sounds(30), seed=1)
+    trials = [trial for number in range(20) for trial in plan(session, number)]
+    assert all({a, b} == {"IRM", "Conv-TasNet"} and x in (a, b) for a, b, x in (t.systems for t in trials))
+    assert 240 < sum(t.systems[2] == t.systems[0] for t in trials) < 360  # 300 expected, standard deviation 12
+    assert 240 < sum(t.systems[0] == "IRM" for t in trials) < 360
+    listener = store.join(session, "Ada")
+    first = plan(session, listener.number)[0]
+    store.answer(session, listener, first, first.systems[:2].index(first.systems[2]))
+    assert store.answers(session)[0].correct is True
+    store.answer(session, listener, first, 1 - first.systems[:2].index(first.systems[2]))
+    assert store.answers(session)[0].correct is False
+
+
+def test_answers_come_back_with_what_was_asked(store, session):
+    listener = store.join(session, "  Ada ")
+    assert (listener.nickname, listener.number) == ("Ada", 0)
+    for trial, value in zip(plan(session, 0)[:3], (5, 2, 4), strict=True):
+        store.answer(session, listener, trial, value)
+    assert store.answered(listener) == 3
+    assert store.listener(listener.token) == listener
+    found = store.answers(session)
+    assert [(a.listener, a.trial, a.value) for a in found] == [("Ada", 0, 5), ("Ada", 1, 2), ("Ada", 2, 4)]
+    assert [(a.utterance, a.systems) for a in found] == [(t.utterance, t.systems) for t in plan(session, 0)[:3]]
+
+
+def test_an_answer_can_be_changed_but_not_doubled(store, session):
+    listener = store.join(session, "Ada")
+    trial = plan(session, 0)[0]
+    store.answer(session, listener, trial, 5)
+    store.answer(session, listener, trial, 3)
+    assert [a.value for a in store.answers(session)] == [3]
+
+
+@pytest.mark.parametrize("value", [0, 6, 2.5, -1])
+def test_values_off_the_scale_are_refused(store, session, value):
+    listener = store.join(session, "Ada")
+    with pytest.raises(RatingsError, match="scale"):
+        store.answer(session, listener, plan(session, 0)[0], value)
+    assert store.answers(session) == []
+
+
+def test_trials_cannot_be_skipped(store, session):
+    listener = store.join(session, "Ada")
+    with pytest.raises(RatingsError, match="one after the other"):
+        store.answer(session, listener, plan(session, 0)[1], 3)
+
+
+def test_nicknames(store, session):
+    store.join(session, "Ada")
+    for nickname, complaint in [("Ada", "already"), (" ", "1 to 40"), ("x" * 41, "1 to 40")]:
+        with pytest.raises(RatingsError, match=complaint):
+            store.join(session, nickname)
+    store.join(store.create("Another", MOS, SYSTEMS, sounds(1), seed=0), "Ada")
+    assert [x.nickname for x in store.listeners(session)] == ["Ada"]
+
+
+def test_a_deleted_session_leaves_nothing(store, session):
+    listener = store.join(session, "Ada the first")
+    store.answer(session, listener, plan(session, 0)[0], 4)
+    other = store.create("Another", MOS, SYSTEMS, sounds(1), seed=0)
+    store.delete(session)
+    for ask in (
+        lambda: store.session(session.id),
+        lambda: store.listener(listener.token),
+        lambda: store.join(session, "Bob"),
+        lambda: store.answer(session, listener, plan(session, 0)[0], 4),
+        lambda: store.stimulus(session, 0, "Clean"),
+    ):
+        with pytest.raises(RatingsError):
+            ask()
+    assert store.session(other.id) == other
+    assert b"Ada the first" not in store.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "method, systems, stimuli, complaint",
+    [
+        ("MUSHRA", SYSTEMS, sounds(1), "one of"),
+        (ABX, SYSTEMS, sounds(1), "exactly two"),
+        (MOS, SYSTEMS, [], "at least one"),
+        (MOS, ("IRM", "IBM"), sounds(1), "version of every system"),
+        (MOS, ("IRM",), sounds(1, ("IRM",)), "version of every system"),  # no clean reference
+    ],
+)
+def test_tests_that_cannot_be_taken_are_refused(store, method, systems, stimuli, complaint):
+    with pytest.raises(RatingsError, match=complaint):
+        store.create("x", method, systems, stimuli, seed=0)
+
+
+RATE_UNTIL_KILLED = """
+import sys
+from analysis.ratings import Store, plan
+store = Store(sys.argv[1])
+session, listener = store.session(sys.argv[2]), store.listener(sys.argv[3])
+for trial in plan(session, listener.number):
+    store.answer(session, listener, trial, 1 + trial.number % 5)
+    print(trial.number, flush=True)
+"""
+
+
+def test_a_killed_process_keeps_every_answer_it_gave(store):
+    session = store.create("Long", MOS, SYSTEMS, sounds(400), seed=3)
+    listener = store.join(session, "Ada")
+    process = subprocess.Popen(
+        [sys.executable, "-c", RATE_UNTIL_KILLED, str(store.path), session.id, listener.token],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    told = [int(process.stdout.readline()) for _ in range(20)]
+    os.kill(process.pid, signal.SIGKILL)
+    told += [int(line) for line in process.stdout.read().split("\n")[:-1]]
+    process.wait()
+    kept = Store(store.path).answers(session)
+    assert len(told) < 1200
+    # At most the one answer that was on disk but not yet reported.
+    assert len(kept) in (len(told), len(told) + 1)
+    assert [a.value for a in kept] == [1 + n % 5 for n in range(len(kept))]
+    # The listener goes on where they stopped.
+    store.answer(session, listener, plan(session, listener.number)[len(kept)], 5)
+
+
+def test_ten_listeners_at_once_lose_nothing(store):
+    session = store.create("Crowd", MOS, SYSTEMS, sounds(5), seed=4)
+    start = threading.Barrier(10)
+    problems = []
+
+    def listen(name: str) -> None:
+        try:
+            own = Store(store.path)
+            start.wait(30)
+            listener = own.join(session, name)
+            for trial in plan(session, listener.number):
+                own.answer(session, listener, trial, 1 + (trial.utterance + listener.number) % 5)
+        except Exception as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=listen, args=(f"listener {i}",)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert problems == []
+    listeners = store.listeners(session)
+    assert [x.number for x in listeners] == list(range(10))
+    answers = store.answers(session)
+    assert len(answers) == 10 * 15
+    number = {x.nickname: x.number for x in listeners}
+    assert all(a.value == 1 + (a.utterance + number[a.listener]) % 5 for a in answers)
+    for x in listeners:
+        own = [Trial(a.trial, a.utterance, a.systems) for a in answers if a.listener == x.nickname]
+        assert own == plan(session, x.number)
