@@ -1,13 +1,9 @@
-"""Convert trained weights from the research layout to the project's own.
+"""Convert weights of other programs to the project's own files.
 
-    python -m tasnet.convert IN... --config JSON --info JSON -o OUT.safetensors
+    python -m tasnet.convert IN... [--config JSON] [--info JSON] -o OUT.safetensors
 
-IN is one safetensors file, or the PyTorch files over which one state is spread. The research layout:
-
-    enc.weight (N, L)    dec.weight (L, N)    g0, b0 (N)    bott.* (B, N)    p    mask.* (C N, Sc)
-    rep.<r>.bl.<i>.inp.* (H, B)  .a1  .g1  .b1  .w (P, H)  .bias (H)  .a2  .g2  .b2  .out.* (B + Sc, H)
-
-Its norm is gLN or, where causal, cLN; its encoder linear; its masks sigmoid.
+IN is a checkpoint of asteroid's ConvTasNet, or weights in the research layout (see importers.py): one safetensors
+file, or the PyTorch files over which they are spread, with their hyper-parameters in --config.
 """
 
 import argparse
@@ -16,7 +12,6 @@ import json
 import pickle
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 import safetensors
@@ -24,84 +19,36 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from .checkpoint import CheckpointError, check, save
-from .config import ConvTasNetConfig
+from .checkpoint import CheckpointError, save
+from .importers import from_asteroid, from_research, research_config
 from .model import ConvTasNet
 
-NAMES = {
-    "enc.weight": "encoder.U",
-    "dec.weight": "decoder.V",
-    "g0": "separator.norm.gamma",
-    "b0": "separator.norm.beta",
-    "bott.weight": "separator.bottleneck.weight",
-    "bott.bias": "separator.bottleneck.bias",
-    "p": "separator.prelu.weight",
-    "mask.weight": "separator.conv_mask.weight",
-    "mask.bias": "separator.conv_mask.bias",
-}
-BLOCK_NAMES = {
-    "inp.weight": "conv_in.weight",
-    "inp.bias": "conv_in.bias",
-    "a1": "prelu1.weight",
-    "g1": "norm1.gamma",
-    "b1": "norm1.beta",
-    "w": "depthwise.weight",
-    "bias": "depthwise.bias",
-    "a2": "prelu2.weight",
-    "g2": "norm2.gamma",
-    "b2": "norm2.beta",
-    "out.weight": "conv_out.weight",
-    "out.bias": "conv_out.bias",
-}
 
-
-def convert(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvTasNet:
-    """The network with these weights of the research layout. Raises CheckpointError where they do not fit."""
-    names = research_names(config)
-    state = {names.get(name, name): value.float() for name, value in tensors.items()}
-    for name, value in state.items():
-        if value.ndim == 0:
-            state[name] = value.reshape(1)  # a PReLU's slope
-    if "decoder.V" in state:
-        state["decoder.V"] = state["decoder.V"].T
-    model = ConvTasNet(config)
-    check(state, model, "This state")
-    model.load_state_dict(state)
-    return model.eval()
-
-
-def research_names(config: ConvTasNetConfig) -> dict[str, str]:
-    """Every tensor's name in the research layout -> its name here."""
-    names = dict(NAMES)
-    for n in range(config.X * config.R):
-        r, i = divmod(n, config.X)
-        for theirs, ours in BLOCK_NAMES.items():
-            names[f"rep.{r}.bl.{i}.{theirs}"] = f"separator.blocks.{n}.{ours}"
-    return names
-
-
-def research_config(values: dict) -> ConvTasNetConfig:
-    """The configuration in the JSON beside such weights, which also tells other things. Raises ValueError."""
-    values = values.get("config", values)
-    known = {field.name for field in fields(ConvTasNetConfig)}
-    default = {"norm": "cLN" if values.get("causal") else "gLN"}
-    return ConvTasNetConfig.from_dict(default | {name: value for name, value in values.items() if name in known})
-
-
-def read(paths: Sequence[Path]) -> dict[str, Tensor]:
-    """All tensors of these files together. Raises CheckpointError."""
-    tensors = {}
+def read(paths: Sequence[Path]) -> dict:
+    """What these files hold together, pickles as plain data only. Raises CheckpointError."""
+    content = {}
     for path in paths:
         try:
             if path.suffix == ".safetensors":
-                tensors |= safetensors.torch.load_file(path)
+                content |= safetensors.torch.load_file(path)
             else:
-                tensors |= torch.load(path, map_location="cpu", weights_only=True)
+                content |= torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise CheckpointError(f"There is no file {path}.") from None
         except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError, safetensors.SafetensorError):
             raise CheckpointError(f"{path} cannot be read as a file of plain tensors.") from None
-    if not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise CheckpointError("The input holds more than the weights: give the weights alone.")
-    return tensors
+    return content
+
+
+def convert(content: dict, config: dict | None) -> ConvTasNet:
+    """The network in the content of a file; `config` for the research layout. Raises ValueError."""
+    if "model_args" in content and "state_dict" in content:
+        return from_asteroid(content)
+    if not all(isinstance(value, Tensor) for value in content.values()):
+        raise CheckpointError("The input holds other things than weights: give the weights alone.")
+    if config is None:
+        raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
+    return from_research(content, research_config(config))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,15 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m tasnet.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("weights", nargs="+", type=Path, help="safetensors or PyTorch files")
-    parser.add_argument("--config", required=True, type=Path, help="JSON with the hyper-parameters")
-    parser.add_argument("--info", required=True, type=Path, help="JSON: name, training data, steps, scores, licence")
+    parser.add_argument("--config", type=Path, help="JSON with the hyper-parameters, for the research layout")
+    parser.add_argument("--info", type=Path, help="JSON: name, training data, steps, scores, licence, credits")
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
     try:
-        config = research_config(json.loads(options.config.read_text()))
-        info = json.loads(options.info.read_text())
-        info["source_sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights]
+        info = {"name": options.output.stem} | (json.loads(options.info.read_text()) if options.info else {})
+        config = json.loads(options.config.read_text()) if options.config else None
         model = convert(read(options.weights), config)
+        info["source_sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights]
         save(options.output, model, info)
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)

@@ -1,22 +1,18 @@
-"""Saving and loading weights, converting them, and every way in which a file can be wrong."""
+"""Saving and loading weights, and every way in which a file can be wrong."""
 
 import json
 import os
-from pathlib import Path
 
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
-from tasnet import checkpoint, convert
+from tasnet import checkpoint
 from tasnet.checkpoint import CheckpointError, available, load, save
 from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
-DATA = Path(__file__).parent / "data"
 TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
-DELIVERED = "convtasnet_small_gln_2spk_8k"
 
 
 @pytest.fixture
@@ -149,68 +145,3 @@ def test_shipped_weights(name):
     with torch.no_grad():
         estimates = model(tones[None])
     assert estimates.isfinite().all() and estimates.any()
-
-
-def test_the_delivered_weights_are_shipped():
-    assert DELIVERED in available()
-
-
-# --- conversion from the research layout ---------------------------------------------------------
-
-
-def research(kind):
-    """A tiny random network in the research layout, its input and its output (see data/make_research.py)."""
-    stored = np.load(DATA / f"research_{kind}.npz")
-    state = {k.removeprefix("state/"): torch.from_numpy(stored[k]) for k in stored.files if k.startswith("state/")}
-    return state, json.loads(str(stored["config"])), torch.from_numpy(stored["x"]), torch.from_numpy(stored["y"])
-
-
-@pytest.mark.parametrize("kind", ["gln", "cln"])
-def test_converted_weights_give_the_same_output(kind):
-    state, config, x, y = research(kind)
-    model = convert.convert(state, convert.research_config(config))
-    with torch.no_grad():
-        torch.testing.assert_close(model(x), y, atol=1e-6, rtol=1e-5)
-
-
-def test_command_line_converts_split_files(tmp_path, capsys):
-    state, config, x, y = research("cln")
-    names = sorted(state)
-    for i, part in enumerate((names[:9], names[9:])):
-        torch.save({name: state[name] for name in part}, tmp_path / f"in_{i}.pt")
-    (tmp_path / "config.json").write_text(json.dumps(config | {"step": 12, "seconds": 3.4}))
-    (tmp_path / "info.json").write_text(json.dumps({"name": "tiny"}))
-    *parts, config_file, info_file, out = (
-        str(tmp_path / name) for name in ("in_0.pt", "in_1.pt", "config.json", "info.json", "out.safetensors")
-    )
-    options = ["--config", config_file, "--info", info_file, "-o", out]
-    assert convert.main([*parts, *options]) == 0
-    model, info = load(tmp_path / "out.safetensors")
-    with torch.no_grad():
-        torch.testing.assert_close(model(x), y, atol=1e-6, rtol=1e-5)
-    assert info["name"] == "tiny" and len(info["source_sha256"]) == 2
-
-    assert convert.main([parts[0], *options]) == 2  # one of the two is not enough
-    assert "does not fit its configuration: it lacks tensor" in capsys.readouterr().err
-
-
-def test_a_pickle_that_could_run_code_is_not_opened(tmp_path):
-    class Trap:
-        def __reduce__(self):
-            return (os.mkdir, (str(tmp_path / "sprung"),))
-
-    torch.save({"enc.weight": Trap()}, tmp_path / "trap.pt")
-    with pytest.raises(CheckpointError, match="plain tensors"):
-        convert.read([tmp_path / "trap.pt"])
-    assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.shared
-def test_delivered_weights_give_the_delivered_output(shared):
-    source = shared / "checkpoints" / DELIVERED
-    config = convert.research_config(json.loads(source.with_suffix(".json").read_text()))
-    model = convert.convert(convert.read([source.with_suffix(".safetensors")]), config)
-    reference = np.load(f"{source}.reference.npz")
-    with torch.no_grad():
-        estimates = model(torch.from_numpy(reference["x"]))[0]
-    np.testing.assert_allclose(estimates, reference["y"][0], atol=1e-5)

@@ -1,0 +1,132 @@
+"""Weights of other programs: the same network, the same output; and the command line that converts them."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tasnet import convert
+from tasnet.checkpoint import CheckpointError, available, load
+from tasnet.importers import from_asteroid, from_research, research_config
+
+DATA = Path(__file__).parent / "data"
+DELIVERED = "convtasnet_small_gln_2spk_8k"
+
+
+def stored(name):
+    """A tiny random network: state, configuration, input, and the other program's output (see data/make_*.py)."""
+    file = np.load(DATA / f"{name}.npz")
+    state = {key.removeprefix("state/"): torch.from_numpy(file[key]) for key in file.files if key.startswith("state/")}
+    return state, json.loads(str(file["config"])), torch.from_numpy(file["x"]), torch.from_numpy(file["y"])
+
+
+def assert_output(model, x, y):
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), y, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["gln", "cln"])
+def test_research_weights_give_the_same_output(norm):
+    state, config, x, y = stored(f"research_{norm}")
+    assert_output(from_research(state, research_config(config)), x, y)
+
+
+@pytest.mark.parametrize("norm", ["gln", "cln"])
+def test_asteroid_weights_give_the_same_output(norm):
+    state, arguments, x, y = stored(f"asteroid_{norm}")
+    assert_output(from_asteroid({"model_args": arguments, "state_dict": state}), x, y)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"norm_type": "cLN"}, "norm cLN of this asteroid network"),  # per frame, not cumulative
+        ({"stride": 1}, "do not overlap by half"),
+        ({"fb_name": "stft"}, "filterbank stft"),
+        ({"encoder_activation": "tanh"}, "encoder activation tanh"),
+        ({"mask_act": "linear"}, "mask must be one of"),
+        ({"skip_chan": 0}, "Sc must be a whole number"),
+        ({"n_blocks": 2}, "has the foreign tensor"),
+    ],
+    ids=str,
+)
+def test_other_networks_of_asteroid_are_refused(arguments, words):
+    state, known, *_ = stored("asteroid_gln")
+    with pytest.raises(ValueError, match=words):
+        from_asteroid({"model_args": known | arguments, "state_dict": state})
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Paths as strings, and the research network saved there in two parts."""
+    state, config, *_ = stored("research_cln")
+    names = sorted(state)
+    torch.save({name: state[name] for name in names[:9]}, tmp_path / "in_0.pt")
+    torch.save({name: state[name] for name in names[9:]}, tmp_path / "in_1.pt")
+    (tmp_path / "config.json").write_text(json.dumps(config | {"step": 12, "seconds": 3.4}))
+    (tmp_path / "info.json").write_text(json.dumps({"name": "tiny"}))
+    return lambda name: str(tmp_path / name)
+
+
+def test_command_line_converts_research_weights(files):
+    options = ["--config", files("config.json"), "--info", files("info.json"), "-o", files("out.safetensors")]
+    assert convert.main([files("in_0.pt"), files("in_1.pt"), *options]) == 0
+    model, info = load(files("out.safetensors"))
+    assert_output(model, *stored("research_cln")[2:])
+    assert info["name"] == "tiny" and len(info["source_sha256"]) == 2
+
+
+def test_command_line_converts_asteroid_checkpoints(files):
+    state, arguments, x, y = stored("asteroid_gln")
+    torch.save({"model_name": "ConvTasNet", "model_args": arguments, "state_dict": state}, files("best.pth"))
+    assert convert.main([files("best.pth"), "-o", files("out.safetensors")]) == 0
+    model, info = load(files("out.safetensors"))
+    assert_output(model, x, y)
+    assert info["name"] == "out"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "config", "words"),
+    [
+        (["in_0.pt"], "config.json", "does not fit its configuration: it lacks tensor"),
+        (["in_0.pt", "in_1.pt"], None, "give them with --config"),
+        (["in_2.pt"], "config.json", "There is no file"),
+        (["config.json"], "config.json", "cannot be read as a file of plain tensors"),
+        (["in_0.pt"], "absent.json", "No such file"),
+    ],
+    ids=str,
+)
+def test_command_line_says_what_is_wrong(files, capsys, inputs, config, words):
+    options = ["--config", files(config)] if config else []
+    assert convert.main([*map(files, inputs), *options, "-o", files("out.safetensors")]) == 2
+    assert words in capsys.readouterr().err
+    assert not Path(files("out.safetensors")).exists()
+
+
+def test_a_pickle_that_could_run_code_is_not_opened(files):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (files("sprung"),))
+
+    torch.save({"enc.weight": Trap()}, files("trap.pt"))
+    with pytest.raises(CheckpointError, match="plain tensors"):
+        convert.read([Path(files("trap.pt"))])
+    assert not Path(files("sprung")).exists()
+
+
+@pytest.mark.shared
+def test_delivered_weights_give_the_delivered_output(shared):
+    source = shared / "checkpoints" / DELIVERED
+    config = json.loads(source.with_suffix(".json").read_text())
+    model = convert.convert(convert.read([source.with_suffix(".safetensors")]), config)
+    reference = np.load(f"{source}.reference.npz")
+    with torch.no_grad():
+        estimates = model(torch.from_numpy(reference["x"]))
+    np.testing.assert_allclose(estimates, reference["y"], atol=1e-5)
+
+
+def test_the_delivered_weights_are_shipped():
+    assert DELIVERED in available()
