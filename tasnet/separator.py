@@ -57,7 +57,7 @@ class Block(nn.Module):
 
     def forward(self, y: Tensor, skip_sum: Tensor) -> tuple[Tensor, Tensor]:
         """y (batch, K, B), skip_sum (batch, K, Sc) -> the same, with what this block adds."""
-        inplace = not torch.is_grad_enabled()
+        inplace = not (torch.is_grad_enabled() or torch.compiler.is_compiling())
         u = self.norm1(self.prelu1(self.conv_in(y), inplace), inplace)
         v = self.norm2(self.prelu2(self.depthwise(u), inplace), inplace)
         residual, skip = self.conv_out(v).split(self.widths, dim=-1)
