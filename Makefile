@@ -1,5 +1,5 @@
 # make run: the app on http://localhost:8501.  make test: every check.  Both build .venv first.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PORT ?= 8501
 
