@@ -1,0 +1,392 @@
+"""The Separator: any length, level, rate and thread; long recordings without swaps or seams."""
+
+import itertools
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import nn
+
+import tasnet
+from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator
+from tasnet import inference as inference_module
+from tasnet.inference import level_gains
+from tasnet.tracking import Chunk, Stitcher, best_order, plan
+
+RATE = 8000
+
+
+class Halves(nn.Module):
+    """Stands in for a network: one output has the positive half waves, the other the negative ones.
+
+    Exact at every sample, whatever surrounds it; `shuffle` gives each chunk its own order.
+    """
+
+    def __init__(self, shuffle: bool = False, C: int = 2, **config) -> None:
+        super().__init__()
+        self.config = ConvTasNetConfig(C=C, **config)
+        self.shuffle = np.random.default_rng(1) if shuffle else None
+        self.lengths = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.lengths.append(tuple(x.shape))
+        edges = torch.linspace(-0.5, 0.5, self.config.C - 1) if self.config.C > 2 else torch.zeros(1)
+        edges = [-np.inf, *edges.tolist(), np.inf]
+        y = torch.stack([x * ((x > low) & (x <= high)) for low, high in itertools.pairwise(edges)], 1)
+        if self.shuffle is not None:
+            y = torch.stack([one[self.shuffle.permutation(self.config.C)] for one in y])
+        return y
+
+
+def speech_like(seconds: float, seed: int = 0) -> np.ndarray:
+    """Noise whose level moves at the pace of syllables."""
+    samples, rng = round(seconds * RATE), np.random.default_rng(seed)
+    levels = np.abs(rng.standard_normal(samples // 800 + 2))
+    syllables = np.interp(np.arange(samples) / 800, np.arange(len(levels)), levels)
+    return (0.1 * rng.standard_normal(samples) * syllables).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Separator:
+    torch.manual_seed(0)
+    return Separator(ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=3, R=2)), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained() -> Separator:
+    models = tasnet.available()
+    if not models:
+        pytest.skip("no weights in assets/weights")
+    return Separator(next(iter(models)), device="cpu")
+
+
+# Shapes, lengths, rates
+
+
+@pytest.mark.parametrize("samples", [1, 2, 7, 15, 16, 17, 80, 4001])
+def test_any_length(tiny, samples):
+    mixture = speech_like(1)[:samples]
+    separation = tiny.separate(mixture, RATE)
+    assert separation.sources.shape == (2, samples) and separation.sources.dtype == np.float32
+    assert np.isfinite(separation.sources).all()
+    assert separation.rate == RATE and (separation.device, separation.precision) == ("cpu", "float32")
+    assert separation.real_time_factor == pytest.approx(separation.seconds * RATE / samples)
+    assert separation.notes == ()
+
+
+@pytest.mark.parametrize("rate", [1000, 7999, 11025, 16000, 44100, 48000, 384000])
+@pytest.mark.parametrize("samples", [1, 441, 30001])
+def test_any_rate(tiny, rate, samples):
+    separation = tiny.separate(speech_like(4)[:samples], rate)
+    assert separation.sources.shape == (2, samples) and np.isfinite(separation.sources).all()
+    assert separation.rate == rate and f"{rate} Hz" in separation.notes[0]
+
+
+def test_converted_rates_keep_the_sound():
+    """What a mask of one lets through comes back as it was, in time and level."""
+    t = np.arange(44100) / 44100
+    mixture = 0.3 * np.sin(2 * np.pi * 300 * t) + 0.2 * np.sin(2 * np.pi * 900 * t)
+    separation = Separator(Halves()).separate(mixture, 44100)
+    assert np.abs(separation.sources.sum(0) - mixture)[500:-500].max() < 1e-3
+
+
+def test_the_input_is_left_alone(tiny):
+    mixture = speech_like(1)
+    before = mixture.copy()
+    tiny.separate(mixture, RATE)
+    assert np.array_equal(mixture, before)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"),
+    [(np.zeros(800), RATE), (np.zeros(0), RATE), (np.array([0.1, np.nan]), RATE), (np.ones(9), 10), ("text", RATE)],
+)
+def test_bad_samples(tiny, samples, rate):
+    with pytest.raises(AudioError, match=r"\.$"):
+        tiny.separate(samples, rate)
+
+
+# Level
+
+
+@pytest.mark.parametrize("gain", [1e-4, 100])
+def test_the_level_of_the_input_does_not_matter(tiny, gain):
+    mixture = speech_like(1)
+    plain, scaled = tiny.separate(mixture, RATE).sources, tiny.separate(mixture * gain, RATE).sources
+    assert np.abs(scaled / gain - plain).max() < 1e-4 * np.abs(plain).max()
+
+
+def test_sources_fit_the_mixture(trained, shared):
+    """No other gains of the sources come closer to the mixture (least squares, numpy's)."""
+    folder = shared / "data" / "libri2mix_test_subset"
+    name = min(path.name for path in (folder / "s1").glob("*.flac"))
+    mixture = sum(soundfile.read(folder / speaker / name, dtype="float32")[0] for speaker in ("s1", "s2"))
+    sources = trained.separate(mixture, RATE).sources.astype(np.float64)
+    best = np.linalg.lstsq(sources.T, mixture, rcond=None)[0]
+    assert np.abs(best - 1).max() < 1e-4
+    assert np.square(mixture - sources.sum(0)).sum() < 0.2 * np.square(mixture).sum()
+
+
+@pytest.mark.parametrize("scale", [(1, 1), (0.01, 30), (-2, 5), (1e-5, -1e-5)])
+def test_gains_undo_level_and_sign(scale):
+    voices = np.stack([speech_like(3, seed) for seed in (1, 2)])
+    gains = level_gains((voices * np.array(scale)[:, None]).astype(np.float32), voices.sum(0))
+    assert np.allclose(gains * scale, 1, atol=0.02)
+
+
+def test_gains_of_three():
+    voices = np.stack([speech_like(3, seed) for seed in (1, 2, 3)])
+    mixed = (np.array([[1, 0.2, 0.1], [0, 1, 0.1], [0.1, 0, 1]]) @ voices).astype(np.float32)
+    mixture = voices.sum(0)
+    assert np.allclose(level_gains(mixed, mixture), np.linalg.lstsq(mixed.T, mixture, rcond=None)[0], atol=1e-4)
+
+
+def test_gains_where_least_squares_has_no_answer():
+    voice, zero = speech_like(3), np.zeros(3 * RATE, np.float32)
+    twice = level_gains(np.stack([voice, voice]), voice)
+    assert np.allclose(twice, 0.5)
+    assert np.allclose(level_gains(np.stack([voice / 4, zero]), voice)[0], 4)
+    assert np.isfinite(level_gains(np.stack([zero, zero]), voice)).all()
+    # The exact solution would turn the second voice round, g = (4.3, -3.3).
+    other = np.roll(voice[::-1], 99)
+    gains = level_gains(np.stack([voice, voice - 0.3 * other]), voice + other)
+    assert gains[0] == gains[1] > 0.4
+
+
+def test_nothing_is_clipped():
+    mixture = 20 * speech_like(2)
+    sources = Separator(Halves()).separate(mixture, RATE).sources
+    assert np.abs(sources.sum(0) - mixture).max() < 1e-4 and np.abs(sources).max() > 1.5
+
+
+# Long recordings
+
+
+@pytest.mark.parametrize("speakers", [2, 3])
+@pytest.mark.parametrize("seconds", [31, 100.1234])
+def test_shuffled_chunks_are_put_in_order(speakers, seconds):
+    mixture = speech_like(seconds)
+    separator = Separator(Halves(shuffle=True, C=speakers), device="cpu")
+    plain = Separator(Halves(C=speakers), device="cpu")
+    sources, expected = separator.separate(mixture, RATE).sources, plain.separate(mixture, RATE).sources
+    assert len(separator.model.lengths) > 1
+    order = best_order(expected, sources)
+    assert np.abs(sources - expected[order]).max() < 1e-6
+
+
+@pytest.mark.parametrize("pause", [5, 21, 45])
+def test_order_is_kept_across_a_pause(pause):
+    """A pause longer than the overlap, than a chunk: the sound before it goes with the chunk after."""
+    silence = np.zeros(pause * RATE, np.float32)
+    mixture = np.concatenate([speech_like(18), silence, speech_like(25, 1), silence[:9000], speech_like(20, 2)])
+    expected = np.stack([np.minimum(mixture, 0), np.maximum(mixture, 0)])
+    for _ in range(3):  # a coin that falls right by chance would pass once
+        sources = Separator(Halves(shuffle=True)).separate(mixture, RATE).sources
+        assert np.abs(sources - expected[best_order(expected, sources)]).max() < 1e-6
+
+
+def test_chunks_cover_everything_in_equal_lengths():
+    signal = speech_like(200)
+    chunks = list(plan(signal, RATE, 20, 4))
+    assert chunks[0].start == 0 and chunks[-1].stop == len(signal)
+    for last, chunk in itertools.pairwise(chunks):
+        assert chunk.start <= last.stop - 4 * RATE and chunk.start < last.stop < chunk.stop
+    assert {chunk.cut(signal).shape for chunk in chunks} == {(20 * RATE,)}
+
+
+def test_context_is_the_last_sound_before_a_pause():
+    signal = np.concatenate([speech_like(18), np.zeros(20 * RATE), speech_like(30, 1)]).astype(np.float32)
+    first, second, *_ = plan(signal, RATE, 20, 4)
+    assert (first.start, first.stop, first.context) == (0, 20 * RATE, ())
+    with_sound = 2 * RATE  # half the overlap, of which the second chunk's own has 2 s
+    assert sum(b - a for a, b in second.context) <= with_sound
+    third = list(plan(signal, RATE, 20, 4))[2]
+    assert sum(b - a for a, b in third.context) == with_sound and all(b <= 18 * RATE for _, b in third.context)
+    assert third.cut(signal).shape == (20 * RATE,)
+    assert np.abs(third.cut(signal)[:with_sound]).max() > 0.01
+
+
+def test_crossfade_has_no_step():
+    """Two chunks that differ: the change is spread over the overlap, not a click."""
+    for causal in (False, True):
+        stitcher = Stitcher(1, 300, causal)
+        stitcher.add(Chunk(0, 200), np.ones((1, 200), np.float32))
+        stitcher.add(Chunk(100, 300), np.full((1, 200), 2, np.float32))
+        steps = np.diff(stitcher.sources[0])
+        assert steps.min() >= 0 and steps.max() < 0.03
+        assert stitcher.sources[0, 124] == 1 and stitcher.sources[0, -1] == 2
+        assert (stitcher.sources[0, 149] == 1) == causal  # a causal network's new chunk comes in later
+
+
+def test_a_silent_speaker_has_no_vote():
+    speech, residue = speech_like(2), 1e-3 * speech_like(2, 1)
+    known = np.stack([speech, residue])
+    separated = np.stack([0.9 * speech + residue, -1e-2 * residue])
+    assert best_order(separated, known) == [0, 1] and best_order(separated[::-1], known) == [1, 0]
+
+
+@pytest.mark.parametrize("seconds", [2, 70])
+def test_progress_rises_to_one(tiny, seconds):
+    seen = []
+    tiny.separate(speech_like(seconds), RATE, progress=seen.append)
+    assert seen == sorted(seen) and seen[-1] == 1 and len(seen) == (1 if seconds == 2 else 5)
+
+
+def test_cancelling(tiny):
+    """An exception out of the progress callback ends the work, and the next work begins."""
+
+    class Cancelled(Exception):
+        pass
+
+    def cancel(fraction: float) -> None:
+        raise Cancelled
+
+    mixture = speech_like(70)
+    with pytest.raises(Cancelled):
+        tiny.separate(mixture, RATE, progress=cancel)
+    assert tiny.separate(mixture[:RATE], RATE).sources.shape == (2, RATE)
+
+
+def test_real_speech_in_chunks_is_as_in_one_piece(trained, shared, monkeypatch):
+    """Real mixtures of two people, repeated to 95 s: no swap at any seam, the same sound."""
+    folder = shared / "data" / "libri2mix_test_subset"
+    for name in sorted(path.name for path in (folder / "s1").glob("*.flac"))[:2]:
+        voices = [soundfile.read(folder / speaker / name, dtype="float32")[0] for speaker in ("s1", "s2")]
+        mixture = np.resize(sum(voices), 95 * RATE)
+        shuffled = Separator(Shuffled(trained.model), device="cpu")
+        chunked = shuffled.separate(mixture, RATE).sources
+        with monkeypatch.context() as patch:
+            patch.setattr(inference_module, "WHOLE", 1000)
+            whole = trained.separate(mixture, RATE).sources
+        chunked = chunked[best_order(chunked, whole)]
+        for second in range(95):
+            now = slice(second * RATE, (second + 1) * RATE)
+            if np.square(mixture[now]).mean() > 1e-5:
+                assert best_order(chunked[:, now], whole[:, now]) == [0, 1], f"swapped at {second} s"
+        error = np.square(chunked - whole).sum(1) / np.square(whole).sum(1)
+        assert 10 * np.log10(error.max()) < -15
+
+
+class Shuffled(nn.Module):
+    """A network that changes the order of its outputs from call to call."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model, self.config = model, model.config
+        self.coins = np.random.default_rng(3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x)[:, self.coins.permutation(self.config.C)]
+
+
+def test_causal_chunks(monkeypatch):
+    torch.manual_seed(2)
+    config = ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=3, R=2, norm="cLN", causal=True)
+    separator = Separator(ConvTasNet(config), device="cpu")
+    mixture = speech_like(45)
+    chunked = separator.separate(mixture, RATE).sources
+    monkeypatch.setattr(inference_module, "WHOLE", 1000)
+    whole = separator.separate(mixture, RATE).sources
+    assert np.square(chunked - whole).sum() < 0.01 * np.square(whole).sum()
+
+
+# One separator, many users
+
+
+def test_threads_get_the_same_as_one_alone(tiny):
+    mixtures = [speech_like(1 + i / 10, i) for i in range(6)]
+    alone = [tiny.separate(mixture, RATE).sources for mixture in mixtures]
+    together = [None] * len(mixtures)
+
+    def work(i: int) -> None:
+        together[i] = tiny.separate(mixtures[i], RATE).sources
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(mixtures))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_twice_the_same(tiny):
+    mixture = speech_like(3)
+    assert np.array_equal(tiny.separate(mixture, RATE).sources, tiny.separate(mixture, RATE).sources)
+
+
+def test_a_separator_keeps_its_own_copy():
+    network = ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=2, R=1)).train()
+    separator = Separator(network, device="cpu")
+    assert network.training and not separator.model.training and separator.model is not network
+    assert next(network.parameters()).requires_grad
+    assert (separator.name, separator.info, separator.config) == ("ConvTasNet", {}, network.config)
+
+
+def test_no_graph_is_kept(tiny):
+    assert not any(parameter.requires_grad for parameter in tiny.model.parameters())
+
+
+# Models, devices, precisions
+
+
+def test_a_model_by_name_and_by_path(trained):
+    by_path = Separator(str(tasnet.available()[trained.name]), device="cpu")
+    mixture = speech_like(1)
+    assert np.array_equal(by_path.separate(mixture, RATE).sources, trained.separate(mixture, RATE).sources)
+    assert by_path.name == trained.name and by_path.info == trained.info
+
+
+@pytest.mark.parametrize("model", ["nobody", "gone.safetensors", "folder/gone", ""])
+def test_unknown_models(model):
+    with pytest.raises(CheckpointError, match=r"\.$"):
+        Separator(model)
+
+
+@pytest.mark.parametrize("device", ["tpu", "", "meta", "cuda:x", "cuda:99", "cpu!", "xpu"])
+def test_unknown_devices(device):
+    with pytest.raises(DeviceError, match=r"\.$"):
+        Separator(Halves(), device=device)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_devices_that_are_not_here(device):
+    backend = {"cuda": torch.cuda, "mps": torch.backends.mps}[device]
+    if backend.is_available():
+        pytest.skip(f"{device} is here")
+    with pytest.raises(DeviceError, match=f"^{device} is not there"):
+        Separator(Halves(), device=device)
+
+
+@pytest.mark.parametrize(("precision", "word"), [("int8", "no precision named int8"), ("float16", "needs a GPU")])
+def test_unknown_precisions(precision, word):
+    with pytest.raises(DeviceError, match=word):
+        Separator(Halves(), device="cpu", precision=precision)
+
+
+def test_half_precision_is_close(tiny):
+    half = Separator(tiny.model, device="cpu", precision="bfloat16")
+    mixture = speech_like(1)
+    exact, close = tiny.separate(mixture, RATE).sources, half.separate(mixture, RATE)
+    assert close.precision == "bfloat16"
+    assert 0 < np.square(close.sources - exact).sum() < 1e-3 * np.square(exact).sum()
+
+
+def test_too_little_memory_on_a_gpu_halves_the_batch(monkeypatch):
+    """Chunks go in smaller batches until they fit; where one does not, there is a sentence."""
+    separator = Separator(Halves(), device="cpu")
+    forward, most = separator.model.forward, 2
+
+    def limited(x: torch.Tensor) -> torch.Tensor:
+        if len(x) > most:
+            raise torch.OutOfMemoryError("out of memory")
+        return forward(x)
+
+    monkeypatch.setattr(separator.model, "forward", limited)
+    mixtures = np.stack([speech_like(1, seed) for seed in range(8)])
+    assert np.allclose(separator._network(mixtures).sum(1), mixtures, atol=1e-6)
+    most = 0
+    with pytest.raises(DeviceError, match="memory"):
+        separator._network(mixtures)
