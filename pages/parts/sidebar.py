@@ -39,7 +39,16 @@ def choose() -> None:
         workspace.select(sound, model, problem=None)
     except ValueError as problem:
         workspace.select(None, model, problem=str(problem))
-    st.query_params.from_dict({name: str(st.session_state[name]) for name in LINKED if name in st.session_state})
+    _link()
+
+
+def _link() -> None:
+    """Put the choices into the URL; what a page itself has put there stays."""
+    chosen = {name: str(st.session_state[name]) for name in LINKED if name in st.session_state}
+    for name in LINKED:
+        if name not in chosen:
+            st.query_params.pop(name, None)
+    st.query_params.update(chosen)
 
 
 def _linked(name: str, options: Sequence[Any], default: Any = None) -> Sequence[Any]:
