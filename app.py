@@ -17,7 +17,9 @@ page = st.navigation(
     [
         st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", default=True),
         st.Page("pages/filters.py", title="Filters", icon=":material/waves:"),
+        st.Page("pages/inside.py", title="Inside", icon=":material/layers:"),
         st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
+        st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:"),
     ]
 )
 with st.sidebar:

@@ -7,7 +7,10 @@ trained order. What the whole set covers is in `basis_set`.
 from dataclasses import dataclass, fields
 
 import numpy as np
+import torch
 from scipy.cluster.hierarchy import leaves_list, linkage
+
+from tasnet import ConvTasNet, ConvTasNetConfig
 
 ORDERS = ("UPGMA", "peak frequency", "trained")
 FFT_POINTS = 2048
@@ -199,3 +202,10 @@ def sound(u: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
     ramp = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
     window = np.concatenate([ramp, np.ones(length - 2 * fade), ramp[::-1]])
     return (gain * window * np.resize(alternating, length)).astype(np.float32)
+
+
+def untrained(config: ConvTasNetConfig) -> ConvTasNet:
+    """A network of the same shape before any training, always the same one: the null comparison."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return ConvTasNet(config).eval()

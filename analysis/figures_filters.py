@@ -1,7 +1,7 @@
 """Plotly figures of the basis functions (Fig. 5): take arrays, return a `go.Figure`.
 
 Rows of a map are filters in the order given, from the bottom up. A figure that can be clicked puts
-the filter's number first in `customdata`.
+the filter's number first in `customdata`, as lists: arrays do not come back from the browser.
 """
 
 import numpy as np
@@ -56,6 +56,7 @@ def filter_maps(
         figure.update_xaxes(
             title_text="Time (ms)" if signed else "Frequency (Hz)",
             range=[0, L / rate * 1000] if signed else [0, rate / 2],
+            nticks=5,
             col=column,
         )
     # Encoder and decoder share their axis of time and that of frequency.
@@ -65,7 +66,7 @@ def filter_maps(
         _dendrogram(figure, tree)
     figure.update_yaxes(range=[-0.5, N - 0.5], showgrid=False, zeroline=False)
     figure.update_yaxes(title_text="Filters, in order", col=1)
-    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_layout(barmode="overlay", bargap=0, dragmode="zoom")
     return style(figure, MAP_HEIGHT)
 
 
@@ -97,7 +98,7 @@ def _click_targets(figure: go.Figure, column: int, x: np.ndarray, order: np.ndar
             x=np.full(len(order), right - left, dtype=np.float32),
             y=np.arange(len(order)),
             width=1,
-            customdata=np.stack(facts, axis=1),
+            customdata=np.stack(facts, axis=1).tolist(),
             marker={"color": ENCODER_COLOUR, "opacity": 0, "line": {"width": 0}},
             selected={"marker": {"opacity": 0.45}},
             unselected={"marker": {"opacity": 0}},
@@ -153,10 +154,10 @@ def neighbours(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, rate: 
         ],
     )
     milliseconds = np.arange(U.shape[1]) / rate * 1000
-    for column, number in enumerate(numbers, start=1):
+    for column, (number, distance) in enumerate(zip(numbers, distances, strict=True), start=1):
         line = go.Scatter(x=milliseconds, y=U[number], line={"color": ENCODER_COLOUR})
         figure.add_trace(line, row=1, col=column)
-        figure.update_xaxes(title_text="ms", row=1, col=column)
+        figure.update_xaxes(title_text=f"d = {distance:.2g}", nticks=4, row=1, col=column)
     return style(figure, 190)
 
 
@@ -190,7 +191,7 @@ def phase_map(tunings: dict[str, Tuning], bands: list[PhaseBand], rate: int) -> 
                 name=name,
                 mode="markers",
                 marker={"color": colour, "size": 6, "opacity": 0.75},
-                customdata=np.stack([tuned.number], axis=1),
+                customdata=tuned.number[:, None].tolist(),
                 hovertemplate="Filter %{customdata[0]}: %{x:.0f} Hz, %{y:.0f}°<extra></extra>",
             )
         )

@@ -53,8 +53,8 @@ def inside(
 ) -> go.Figure:
     """The mixture, w, and each speaker's mask m_i, d_i and waveform on one time axis (Fig. 2).
 
-    `mixture` (T,) and `sources` (C, T) are whole signals; what `seen` shows of them is drawn. Each
-    column of w can be clicked; `cursor` marks a time in seconds.
+    `mixture` (T,) and `sources` (C, T) are whole signals; what `seen` shows of them is drawn. A
+    stretch of time can be selected by dragging; `cursor` marks a time in seconds.
     """
     C = len(sources)
     heights = [WAVE_HEIGHT, IMAGE_HEIGHT] + [IMAGE_HEIGHT, IMAGE_HEIGHT, WAVE_HEIGHT] * C
@@ -83,7 +83,7 @@ def inside(
         figure.update_yaxes(range=[-0.5, len(seen.w) - 0.5], showgrid=False, row=row)
     figure.update_xaxes(range=[start, stop], showgrid=False)
     figure.update_xaxes(title_text="Time (s)", row=len(heights))
-    figure.update_layout(bargap=0, barmode="overlay")
+    figure.update_layout(dragmode="select", selectdirection="h")
     if cursor is not None:
         figure.add_vline(cursor, line=CURSOR)
     return style(figure, 80 + sum(heights) + 22 * len(heights))
@@ -119,25 +119,12 @@ def _image(figure: go.Figure, row: int, seen: Picture, z: np.ndarray, scale: lis
 
 def _owners(figure: go.Figure, row: int, seen: Picture) -> None:
     x, width = _columns(seen)
-    N = len(seen.w)
-    image = go.Image(z=owner_colours(seen.w, seen.power), x0=x[0], dx=width, hoverinfo="skip")
+    image = go.Image(
+        z=owner_colours(seen.w, seen.power), x0=x[0], dx=width, hovertemplate="%{x:.3f} s, row %{y}<extra></extra>"
+    )
     figure.add_trace(image, row=row, col=1)
     figure.update_xaxes(scaleanchor=False, row=row)
     figure.update_yaxes(scaleanchor=False, row=row)
-    figure.add_trace(
-        go.Bar(  # an image tells nobody where it was clicked
-            x=x,
-            y=np.full(len(x), N, dtype=np.float32),
-            base=-0.5,
-            width=width,
-            marker={"color": CURSOR["color"], "opacity": 0, "line": {"width": 0}},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-            hovertemplate="%{x:.3f} s<extra></extra>",
-        ),
-        row=row,
-        col=1,
-    )
 
 
 def _wave(

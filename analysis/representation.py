@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tasnet import ConvTasNet
+from tasnet.inference import level_gains
 
 from .metrics import best_permutation
 from .pooling import column_starts, extremes
@@ -65,6 +66,10 @@ class Representation:
         """Power (S, k, N) of each speaker in each cell: of the references, else of the d_i."""
         own = self.d(start, stop) if self.references is None else self.clean(start, stop)
         return own**2
+
+    def audible(self) -> np.ndarray:
+        """The sources (C, T) at the level at which their sum fits the mixture best."""
+        return self.sources * level_gains(self.sources, self.mixture)[:, None]
 
     def seconds(self, frame: np.ndarray | int) -> np.ndarray | float:
         """Time of the middle of a frame."""

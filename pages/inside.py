@@ -1,0 +1,127 @@
+"""Inside the network for one mixture: representation, masks and sources as in Fig. 2, and how they come about."""
+
+import dataclasses
+
+import numpy as np
+import streamlit as st
+
+from analysis.levels import Mixture
+from analysis.representation import Representation, represent
+from pages.parts import frame, listening, workspace
+from pages.parts.filter_bank import choose_order, sort
+from pages.parts.inside_views import show_masks, show_oracles, show_representation, show_walk
+from pages.parts.pictures import choose_format
+from pages.parts.player import player
+from pages.parts.results import fingerprint
+from tasnet.audio import resample
+
+MAX_SECONDS = 60
+
+
+def prepared(sound: Mixture, rate: int) -> Mixture:
+    """At most `MAX_SECONDS` of the sound, which the user chooses, at the model's rate."""
+    seconds = len(sound.mixture) / sound.rate
+    start = 0
+    if seconds > MAX_SECONDS:
+        start = st.slider(
+            f"This sound is long: look inside {MAX_SECONDS} s of it from",
+            0,
+            int(seconds - MAX_SECONDS) + 1,
+            format="%d s",
+            key="inside_start",
+        )
+    part = slice(start * sound.rate, (start + MAX_SECONDS) * sound.rate)
+    mixture, references = (
+        None if x is None else resample(x[..., part], sound.rate, rate) for x in (sound.mixture, sound.references)
+    )
+    return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Looking inside ...")
+def look_inside(mixture: np.ndarray, references: np.ndarray | None, model: str, device: str) -> Representation:
+    return represent(workspace.separator().model, mixture, references)
+
+
+def follow_player(sound: Mixture, inside: Representation) -> None:
+    """The player; where its cursor rests and what it marks is what the pictures show."""
+    state = player(
+        listening.separated_tracks(sound, inside.audible(), None),
+        key="inside_player",
+        spectrograms=False,
+        follow=True,
+    )
+    if st.session_state.get("inside_told") != (state.time, state.region):
+        st.session_state.inside_told = (state.time, state.region)
+        st.session_state.inside_time = state.time
+        if state.region:
+            st.session_state.inside_stretch = state.region
+
+
+def choose_view(sound: Mixture) -> tuple[float, float, float]:
+    """The stretch of time to draw, and the moment to inspect; another sound is first seen as a whole."""
+    seconds = len(sound.mixture) / sound.rate
+    identity = fingerprint(sound.mixture)
+    if st.session_state.get("inside_sound") != identity:
+        st.session_state.inside_sound = identity
+        st.session_state.inside_stretch, st.session_state.inside_time = (0.0, seconds), 0.0
+    for key in ("inside_stretch", "inside_time"):  # set by a drag or a click, which may reach over the ends
+        st.session_state[key] = np.clip(st.session_state[key], 0, seconds).tolist()
+    left, middle, right = st.columns([5, 1, 2], vertical_alignment="bottom")
+    middle.button("Show all", on_click=st.session_state.update, kwargs={"inside_stretch": (0.0, seconds)}, key="whole")
+    start, stop = left.slider(
+        "Stretch",
+        0.0,
+        seconds,
+        step=0.001,
+        format="%.2f s",
+        key="inside_stretch",
+        help="Also: drag over the picture, or mark a stretch in the player.",
+    )
+    moment = right.number_input(
+        "Moment (s)",
+        0.0,
+        seconds,
+        step=0.01,
+        format="%.3f",
+        key="inside_time",
+        help="Also: put the player's cursor there.",
+    )
+    return start, max(stop, start + 0.001), moment
+
+
+def show(sound: Mixture) -> None:
+    """Everything about `sound`."""
+    separator = workspace.separator()
+    config = separator.config
+    sound = prepared(sound, config.sample_rate)
+    inside = look_inside(sound.mixture, sound.references, separator.name, str(separator.device))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = choose_order()
+        choose_format()
+    order, _ = sort(inside.model.U.detach().cpu().numpy(), config.sample_rate, by)
+    follow_player(sound, inside)
+    start, stop, moment = choose_view(sound)
+    figure, masks, oracles, walk = st.tabs(
+        ["Representation", "Masks in numbers", "Ideal masks here", "Through the separator"],
+        key="inside_tab",
+        on_change="rerun",
+        bind="query-params",
+    )
+    if figure.open:
+        with figure:
+            show_representation(inside, order, start, stop, moment)
+    if masks.open:
+        with masks:
+            show_masks(inside)
+    if oracles.open:
+        with oracles:
+            show_oracles(inside)
+    if walk.open:
+        with walk:
+            show_walk(inside, moment)
+
+
+frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
+workspace.describe()
+if (chosen := workspace.sound()) is not None:
+    show(chosen)

@@ -1,0 +1,98 @@
+"""Charts and the files behind them: every picture as SVG or PNG, its numbers as CSV or NPZ."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+
+def choose_format() -> str:
+    """What the camera button over every picture saves: "SVG" or "PNG"."""
+    return st.segmented_control(
+        "Save pictures as",
+        ["SVG", "PNG"],
+        default="SVG",
+        required=True,
+        key="picture_format",
+        help="The camera button over each picture saves it.",
+    )
+
+
+def picture(
+    figure: go.Figure,
+    alt: str,
+    *,
+    key: str,
+    on_click: Callable[[dict[str, Any]], None] | None = None,
+    on_stretch: Callable[[float, float], None] | None = None,
+) -> None:
+    """Show `figure`; its camera button saves it under the name `key`.
+
+    `alt` says what it shows to those who cannot see it. Before the page runs again, `on_click` is called with the
+    point that was clicked, `on_stretch` with the ends, on the x axis, of the stretch that was dragged over.
+    """
+
+    def selected() -> None:
+        selection = st.session_state[key].selection
+        if selection.box and on_stretch:
+            on_stretch(*sorted(selection.box[0]["x"]))
+        elif selection.points and on_click:
+            on_click(selection.points[0])
+
+    config = {
+        "displaylogo": False,
+        "toImageButtonOptions": {
+            "format": st.session_state.get("picture_format", "SVG").lower(),
+            "filename": key,
+            "scale": 2,
+        },
+    }
+    if on_click is None and on_stretch is None:
+        st.plotly_chart(figure, key=key, config=config, alt=alt)
+        return
+    modes = ("points", "box") if on_stretch else ("points",)
+    st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=modes)
+
+
+def _csv(columns: dict[str, np.ndarray]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True))
+    return file.getvalue()
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def save_table(label: str, columns: Callable[[], dict[str, np.ndarray]], *, key: str) -> None:
+    """A button that saves columns of one length as CSV; they are made on the click."""
+    st.download_button(
+        label,
+        lambda: _csv(columns()),
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        key=f"{key}_csv",
+        on_click="ignore",
+    )
+
+
+def save_arrays(label: str, arrays: Callable[[], dict[str, np.ndarray]], *, key: str) -> None:
+    """A button that saves named arrays as NPZ; they are made on the click."""
+    st.download_button(
+        label,
+        lambda: _npz(arrays()),
+        file_name=f"{key}.npz",
+        mime="application/octet-stream",
+        icon=":material/deployed_code:",
+        key=f"{key}_npz",
+        on_click="ignore",
+    )

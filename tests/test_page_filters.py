@@ -1,0 +1,181 @@
+"""The page of the learned filters: for any model, against another, and in a real browser."""
+
+import csv
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from streamlit.testing.v1 import AppTest
+
+from analysis import basis, basis_set
+from pages.parts import pictures
+from pages.parts.filter_bank import as_wav
+from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+
+APP = Path(__file__).parents[1] / "app.py"
+PAGE = "pages/filters.py"
+SMALL = {"B": 4, "H": 6, "Sc": 4, "X": 2, "R": 1}
+SHAPES = {
+    "one-filter": {"N": 1, "L": 2},
+    "relu-three-speakers": {"N": 20, "L": 10, "C": 3, "encoder": "relu"},
+    "pinv-16-kHz": {"N": 40, "L": 32, "encoder": "pinv", "mask": "softmax", "sample_rate": 16000},
+}
+
+
+@pytest.fixture
+def unseen(tmp_path, monkeypatch) -> dict[str, ConvTasNet]:
+    """Weights of other shapes in the place of the bundled ones: name -> network; one has a dead filter."""
+    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    models = {}
+    for name, shape in SHAPES.items():
+        torch.manual_seed(1)
+        model = ConvTasNet(ConvTasNetConfig(**SMALL | shape)).eval()
+        if name == "relu-three-speakers":
+            with torch.no_grad():
+                model.U[3] = 0
+        checkpoint.save(tmp_path / f"{name}.safetensors", model, {})
+        models[name] = model
+    return models
+
+
+def start(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.switch_page(PAGE).run()
+    assert not app.exception and not app.error
+    return app
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info))
+
+
+def test_the_bundled_model_is_sorted_measured_and_sounded():
+    app = start()
+    assert app.title[0].value == "Filters"
+    coverage, phases, pairs = (table.value for table in app.dataframe)
+    name = app.selectbox(key="model").value
+    model, _ = checkpoint.load(checkpoint.available()[name])
+    U, V = model.U.detach().numpy(), model.V.detach().numpy()
+    peaks = basis.tuning(U, 8000).peak_hz
+    assert coverage["Below 1 kHz"][0] == pytest.approx(basis_set.share_below(peaks))
+    assert phases["Filters"].sum() == len(U)
+    assert pairs["Condition number"][0] == pytest.approx(np.linalg.cond(U), rel=1e-4)
+    assert pairs["Reconstruction (dB)"][0] == pytest.approx(basis_set.pair(U, V).reconstruction_db)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_models_nobody_has_seen(unseen, name):
+    app = start(model=name, filter_order="trained")
+    assert app.segmented_control(key="filter_order").value == "trained"
+    for by in basis.ORDERS:
+        app.segmented_control(key="filter_order").set_value(by).run()
+        assert not app.exception
+    last = len(unseen[name].U) - 1
+    app.number_input(key="filter_model").set_value(last).run()
+    assert not app.exception
+    rate = unseen[name].config.sample_rate
+    peak = basis.tuning(unseen[name].U.detach().numpy(), rate).peak_hz[last]
+    assert f"Peak {peak:.0f} Hz" in texts(app)
+
+
+def test_a_dead_filter_is_said_to_be_dead(unseen):
+    app = start(model="relu-three-speakers")
+    app.number_input(key="filter_model").set_value(3).run()
+    assert not app.exception and "This filter is dead" in texts(app)
+    assert app.dataframe[0].value["Dead filters"][0] == 1
+
+
+def test_two_models_side_by_side_and_a_filter_each(unseen):
+    app = start(model="one-filter")
+    app.selectbox(key="against").set_value("pinv-16-kHz").run()
+    assert list(app.dataframe[0].value["Model"]) == ["one-filter", "pinv-16-kHz"]
+    app.number_input(key="filter_other").set_value(39).run()
+    assert app.number_input(key="filter_model").value == 0
+    app.selectbox(key="against").set_value("relu-three-speakers").run()
+    assert not app.exception and app.number_input(key="filter_other").value == 0
+
+
+def test_the_untrained_network_has_the_same_shape_and_is_always_the_same():
+    app = start()
+    app.selectbox(key="against").set_value("the same network untrained").run()
+    assert not app.exception
+    below = app.dataframe[0].value["Below 1 kHz"]
+    config = checkpoint.load(checkpoint.available()[app.selectbox(key="model").value])[0].config
+    torch.manual_seed(5)
+    first, again = basis.untrained(config), basis.untrained(config)
+    assert first.config == config and torch.equal(first.U, again.U) and torch.equal(first.V, again.V)
+    assert below[1] == pytest.approx(basis_set.share_below(basis.tuning(first.U.detach().numpy(), 8000).peak_hz))
+
+
+def test_numbers_are_saved_as_csv_and_npz():
+    columns = {"filter": np.arange(3), "peak_hz": np.array([1.5, np.nan, 2.0])}
+    rows = list(csv.DictReader(io.StringIO(pictures._csv(columns))))
+    assert [row["filter"] for row in rows] == ["0", "1", "2"] and float(rows[2]["peak_hz"]) == 2
+    saved = np.load(io.BytesIO(pictures._npz(columns)))
+    np.testing.assert_array_equal(saved["peak_hz"], columns["peak_hz"])
+
+
+def test_a_filter_is_heard_at_its_safe_level():
+    quiet = basis.sound(np.random.default_rng(0).normal(size=16), 8000)
+    heard, rate = soundfile.read(io.BytesIO(as_wav(quiet, 8000)), dtype="float32")
+    assert rate == 8000
+    np.testing.assert_allclose(heard, quiet, atol=1e-4)
+
+
+def wait(condition, seconds: float = 60):
+    """The first true value of `condition()`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+@pytest.mark.browser
+def test_zoom_is_shared_by_all_maps_and_a_click_chooses_the_filter(browser, app_address):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.by import By
+
+    def panel(number: str) -> dict:
+        return browser.execute_script(
+            "const plot = document.querySelector('.js-plotly-plot'), l = plot._fullLayout;"
+            "const at = plot.getBoundingClientRect(), x = l['xaxis' + arguments[0]], y = l['yaxis' + arguments[0]];"
+            "return {x: at.left + x._offset, y: at.top + y._offset, w: x._length, h: y._length, rows: y.range,"
+            " columns: x.range, numbers: plot.data.findLast(t => t.type == 'bar').customdata.map(c => c[0])}",
+            number,
+        )
+
+    def point(number: str, across: float, up: float) -> ActionChains:
+        at = panel(number)
+        actions = ActionChains(browser)
+        x, y = at["x"] + across * at["w"], at["y"] + (1 - up) * at["h"]
+        actions.w3c_actions.pointer_action.move_to_location(int(x), int(y))
+        return actions
+
+    browser.get(f"{app_address}/filters")
+    wait(lambda: browser.execute_script("return !!document.querySelector('.js-plotly-plot .barlayer path')"))
+    time.sleep(1)  # the page may still move while the rest of it is drawn
+    whole = panel("2")
+    point("2", 0.2, 0.7).click_and_hold().move_by_offset(40, 40).move_by_offset(40, 60).release().perform()
+    wait(lambda: panel("2")["rows"] != whole["rows"])
+    zoomed = panel("2")
+    assert zoomed["rows"][1] - zoomed["rows"][0] < 0.5 * (whole["rows"][1] - whole["rows"][0])
+    assert all(panel(other)["rows"] == zoomed["rows"] for other in ("3", "4", "5"))
+    assert panel("3")["columns"] == zoomed["columns"] != whole["columns"]
+    assert panel("4")["columns"] == panel("5")["columns"] == [0, 4000]
+
+    point("4", 0.5, 0.5).click().perform()
+    row = round(zoomed["rows"][0] + 0.5 * (zoomed["rows"][1] - zoomed["rows"][0]))
+
+    def chosen() -> int:
+        return int(browser.find_element(By.CSS_SELECTOR, ".st-key-filter_model input").get_attribute("value"))
+
+    assert wait(chosen) in {zoomed["numbers"][near] for near in (row - 1, row, row + 1)}
+    assert "filter_model=" in browser.current_url
