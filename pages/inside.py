@@ -118,7 +118,7 @@ def show(sound: Mixture) -> None:
             show_oracles(inside)
     if walk.open:
         with walk:
-            show_walk(inside, moment)
+            show_walk(inside, start, stop, moment)
 
 
 frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")

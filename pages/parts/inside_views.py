@@ -115,6 +115,14 @@ def show_masks(inside: Representation) -> None:
         "Histogram of the sum of the masks over the speakers",
         key="mask_sums",
     )
+    save_table(
+        "Sums (CSV)",
+        lambda: (
+            {"from": counted["every cell"].sum_edges[:-1], "to": counted["every cell"].sum_edges[1:]}
+            | {f"share of {how}": found.sum_shares for how, found in counted.items()}
+        ),
+        key="mask_sums",
+    )
 
 
 def show_oracles(inside: Representation) -> None:
@@ -148,31 +156,42 @@ def show_oracles(inside: Representation) -> None:
     )
 
 
-def show_walk(inside: Representation, moment: float) -> None:
-    """Activity of the skip outputs, and the receptive field of one frame."""
+def show_walk(inside: Representation, start: float, stop: float, moment: float) -> None:
+    """Activity of the skip outputs over the chosen stretch, and the receptive field of one frame."""
     config = inside.model.config
+    rate = config.sample_rate
     st.markdown("##### What each block adds")
     st.caption(
         f"Level of the skip output of each of the {len(inside.skips)} 1-D conv blocks, from the first at the top to "
         "the last; the masks are estimated from their sum."
     )
-    seconds = inside.seconds(np.arange(inside.frames))
+    frames = np.arange(inside.frame_at(start), inside.frame_at(stop) + 1)
+    levels, seconds = inside.skips[:, frames], inside.seconds(frames)
     picture(
-        figures_inside.skips(inside.skips, seconds, config.dilations),
+        figures_inside.skips(levels, seconds, config.dilations),
         "Level of the skip output of every block over time",
         key="skips",
     )
+    save_arrays("Levels (NPZ)", lambda: {"level": levels, "seconds": seconds}, key="skips")
     frame = inside.frame_at(moment)
     found = receptive_field(inside.model, inside.mixture, frame)
-    rate = config.sample_rate
+    cut = ", which the ends of the mixture cut here" if found.end - found.begin < found.formula else ""
     st.markdown(f"##### What frame {frame} depends on")
     st.caption(
         f"Measured by gradient: {(found.end - found.begin) / rate:.3f} s, from {found.begin / rate:.3f} to "
-        f"{found.end / rate:.3f} s. By the formula: {found.formula / rate:.3f} s, cut at the ends of the mixture. "
+        f"{found.end / rate:.3f} s. By the formula: {found.formula / rate:.3f} s{cut}. "
         "Mean and variance of the norms, which look at all of the mixture, are held."
     )
     picture(
         figures_inside.receptive_field(found, inside.mixture, rate, inside.seconds(frame)),
         "The mixture around the frame, and how strongly the frame's masks depend on each sample",
+        key="receptive_field",
+    )
+    save_table(
+        "Sensitivity (CSV)",
+        lambda: {
+            "seconds": (found.first + np.arange(len(found.sensitivity))) / rate,
+            "sensitivity": found.sensitivity,
+        },
         key="receptive_field",
     )
