@@ -119,9 +119,12 @@ def _describe(trainer: Trainer) -> None:
         f"{', '.join(data['corpora'])}, {data['mixing']} mixing; {facts['device']}, "
         f"{facts['precision']}, {facts['processes']} process{'es' * (facts['processes'] > 1)}."
     )
-    for note in (trainer.note, f"Going on from step {trainer.at.step}." * trainer.resumed):
-        if note:
-            print(note)
+    if trainer.resumed:
+        print(f"Going on from step {trainer.at.step}.")
+    if trainer.note:
+        print(trainer.note)
+    elif trainer.recipe.compile:
+        print("The network is compiled first, which takes from half a minute to some minutes.")
 
 
 def _summary(model: dict) -> str:

@@ -16,13 +16,14 @@ in `set.bad`.
 
 import csv
 import json
+import os
 import re
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from tasnet.train.rows import BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet
+from tasnet.train.rows import SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet
 from tasnet.train.utterances import UtteranceSet, mixed_rows, open_utterances
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
     "open_utterances",
 ]
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 SPLITS = {
     "train": ("tr", "train", "train-100", "train-360"),
     "valid": ("cv", "dev", "valid"),
@@ -125,7 +125,8 @@ def _splits(root: Path) -> list[Path]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir())
+    with os.scandir(folder) as entries:  # asks for no file's properties, of which there may be many
+        return sorted(Path(entry.path) for entry in entries if entry.is_dir())
 
 
 def _sounds(folder: Path) -> dict[str, Path]:

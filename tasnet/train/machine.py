@@ -96,9 +96,16 @@ def find_machine(device: str = "auto", precision: str = "auto") -> Machine:
         torch.backends.cuda.matmul.allow_tf32 = True
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
-    fast = chosen.type == "cuda" and torch.cuda.is_bf16_supported()
-    lower = precision == "bfloat16" or (precision == "auto" and fast)
+    lower = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(chosen))
     return Machine(chosen, torch.bfloat16 if lower else torch.float32, Share(rank, world))
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies matrices of bfloat16 itself, and so faster."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    abilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def compile_blocks(model: ConvTasNet, device: torch.device) -> str:

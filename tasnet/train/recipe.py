@@ -51,7 +51,7 @@ class Recipe:
     total_seconds: float = 0.0  # the run's length by the clock instead of by epochs; 0: by epochs
     ema: float = 0.0  # decay of the average of the weights that is validated and kept; 0: none
     # Computing
-    precision: str = "auto"  # bfloat16 on GPUs that have it; norms and loss are always float32
+    precision: str = "auto"  # bfloat16 where the device has it; norms and loss: float32
     compile: bool = True  # the network's blocks, where a compiler works
 
     def __post_init__(self) -> None:

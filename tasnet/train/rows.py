@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 # A speaker's number opens the name of each utterance: 1089-134686-0000 and 011a0101.
 LIBRISPEECH_UTTERANCE = re.compile(r"(\d+)-\d+-\d+")
 WSJ0_UTTERANCE = re.compile(r"([0-9a-z]{3})[0-9a-z]{5}")

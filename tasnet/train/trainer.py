@@ -204,7 +204,7 @@ class Trainer:
 
     def _mean_loss(self, losses: list[Tensor]) -> float:
         """The mean over these steps and all processes, in dB. Raises TrainingError."""
-        total = torch.stack(losses).double().sum().item()
+        total = torch.stack(losses).cpu().double().sum().item()
         total = self.machine.sum([total])[0] / self.machine.share.world
         if not math.isfinite(total):
             raise TrainingError(

@@ -13,13 +13,13 @@ import soundfile
 from tasnet.audio import resample
 from tasnet.train.rows import (
     LIBRISPEECH_UTTERANCE,
+    SUFFIXES,
     BadRow,
     Clip,
     CorpusError,
     CorpusMixture,
 )
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 INT16 = 32768
 
 
