@@ -69,6 +69,8 @@ class Player {
       const chosen = tracks.findIndex((track) => track.name === data.active);
       this.mixer.choose(Math.max(chosen, 0));
       this.root.dataset.state = "ready";
+      // A listening test goes on by keys alone.
+      if (data.blind) this.root.focus({ preventScroll: true });
       this.say("");
     } catch (error) {
       if (this.data !== data) return;

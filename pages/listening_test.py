@@ -1,0 +1,31 @@
+"""A blind listening test: set one up, take it by its link, see what the listeners say (Table VII, Fig. 3)."""
+
+import streamlit as st
+
+from analysis.ratings import RatingsError
+from pages.parts import frame, listening_results, listening_setup, listening_trial
+from pages.parts.listening_tests import leave, store
+
+
+def missing(problem: RatingsError) -> None:
+    st.error(str(problem), icon=":material/error:")
+    if st.button("Set up a test"):
+        leave()
+        st.rerun()
+
+
+if key := st.query_params.get("test"):
+    frame.begin("Listening test", "Your ears are the measure. Use headphones, in a quiet place.")
+    try:
+        listening_trial.show(store(), store().session(key))
+    except RatingsError as problem:
+        missing(problem)
+elif key := st.query_params.get("operator"):
+    frame.begin("Listening test: results", "What did the listeners say, and how sure can one be?")
+    try:
+        listening_results.show(store(), store().session(key))
+    except RatingsError as problem:
+        missing(problem)
+else:
+    frame.begin("Listening test", "Which separation do people prefer when they cannot see its name?")
+    listening_setup.show(store())
