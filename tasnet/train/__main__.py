@@ -14,6 +14,7 @@ import argparse
 import json
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tasnet.train.trainer import Progress, Trainer
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0 through, 3 stopped and to be gone on with, 2 not
     possible."""
+    began = time.monotonic()
     options = _parser().parse_args(arguments)
     if options.list:
         for name, recipe in recipes().items():
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if machine.leads:
             _describe(trainer)
         bar = Bar() if machine.leads and not options.quiet else lambda progress: None
-        through = trainer.run(options.max_seconds, bar)
+        through = trainer.run(options.max_seconds - (time.monotonic() - began), bar)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -53,16 +55,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class Bar:
-    """One line that is overwritten: how far, how good, how fast."""
+    """One line that is overwritten: how far, how good, how fast, how long still."""
+
+    def __init__(self) -> None:
+        self.began, self.share = time.monotonic(), None
 
     def __call__(self, progress: Progress) -> None:
         width = 20
+        if self.share is None:
+            self.began, self.share = time.monotonic(), progress.share
+        done = progress.share - self.share
+        left = (time.monotonic() - self.began) / done * (1 - progress.share) if done else 0.0
         filled = round(width * progress.share)
         best = "" if progress.best is None else f" | best SI-SNRi {progress.best:.2f} dB"
         line = (
             f"{'█' * filled}{'░' * (width - filled)} {100 * progress.share:5.1f} % "
             f"| epoch {progress.epoch} step {progress.step} | loss {progress.loss:.2f} dB{best} "
-            f"| {progress.rate:.0f} audio-s/s"
+            f"| {progress.rate:.0f} audio-s/s" + (f" | {left / 60:.0f} min left" if done else "")
         )
         print(f"\r{line[: shutil.get_terminal_size().columns - 1]}\033[K", end="", flush=True)
 
@@ -80,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--valid", help="mixtures to validate with")
     add("--out", type=Path, help="the run's folder; runs/NAME by default")
     add("--init", type=Path, help="weights (.safetensors) to begin with")
-    add("--max-seconds", type=float, default=float("inf"), help="stop this call after so long")
+    add("--max-seconds", type=float, default=float("inf"), help="stop this call after so long (and the step begun)")
     add("--total-seconds", type=float, help="length of the whole run by the clock, not by epochs")
     add("--save-every", type=float, default=300, help="seconds between two saves of the state")
     add("--device", default="auto", help="cpu, cuda, cuda:1")
@@ -119,6 +128,8 @@ def _describe(trainer: Trainer) -> None:
         f"{', '.join(data['corpora'])}, {data['mixing']} mixing; {facts['device']}, "
         f"{facts['precision']}, {facts['processes']} process{'es' * (facts['processes'] > 1)}."
     )
+    if data["left out"]:
+        print(f"{data['left out']} files or mixtures cannot be read and were left out.")
     if trainer.resumed:
         print(f"Going on from step {trainer.at.step}.")
     if trainer.note:

@@ -34,11 +34,8 @@ class Log:
         unfinished = path.with_suffix(".new")
         unfinished.write_text("".join(json.dumps(record) + "\n" for record in kept))
         os.replace(unfinished, path)
-        self._file = path.open("a")
+        self.path = path
 
     def write(self, event: str, step: int, **values: object) -> None:
-        self._file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
+        with self.path.open("a") as file:
+            file.write(json.dumps({"event": event, "step": step, **values}) + "\n")

@@ -92,8 +92,7 @@ def find_machine(device: str = "auto", precision: str = "auto") -> Machine:
         raise RecipeError(f"The device {device} cannot be used here.") from error
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-        # Ten bits of mantissa in float32 products, as bfloat16 has seven: enough for training.
-        torch.backends.cuda.matmul.allow_tf32 = True
+        torch.set_float32_matmul_precision("high")  # ten bits of mantissa; bfloat16 has seven
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo")
     lower = precision == "bfloat16" or (precision == "auto" and _has_bfloat16(chosen))

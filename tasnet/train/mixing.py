@@ -83,6 +83,7 @@ class Pool:
         longest: float = 16.0,
     ):
         self.name, self.rate, self.hours = utterances.name, utterances.rate, utterances.hours
+        self.left_out = len(utterances.bad)
         self.starts, self.lengths = utterances.starts, utterances.lengths
         names, speaker = np.unique(np.array(utterances.speakers), return_inverse=True)
         self.speaker, self.speakers = speaker, len(names)
@@ -160,6 +161,7 @@ class DynamicMixtures:
             "corpora": [pool.name for pool in distinct],
             "hours": round(sum(pool.hours for pool in distinct), 2),
             "speakers": sum(pool.speakers for pool in distinct),
+            "left out": sum(pool.left_out for pool in distinct),
             "mixing": "dynamic",
         }
 

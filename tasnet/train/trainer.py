@@ -28,7 +28,10 @@ from tasnet.train.recipe import Recipe, RecipeError
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log
 # Settings that may change when a run is resumed.
-FREE = ("name", "train", "noise", "valid", "epochs", "total_seconds", "compile", "precision")
+FREE = (
+    *("name", "train", "noise", "valid", "epochs", "total_seconds"),
+    *("learning_rate", "clip", "compile", "precision"),
+)
 
 
 class TrainingError(ValueError):
@@ -88,7 +91,6 @@ class Trainer:
             self.model = checkpoint.load(init)[0] if init else ConvTasNet(recipe.model)
         self.model.to(device).train()
         self.recipe = recipe = dataclasses.replace(recipe, model=self.model.config)
-        self.train, self.valid = open_data(recipe, device, self.machine.share)
         # The weights that are validated and kept: those of the model, or their moving average.
         self.kept = ConvTasNet(recipe.model).to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.model.state_dict())
@@ -100,6 +102,7 @@ class Trainer:
         )
         self.at = Counters()
         self.resumed = self._load()
+        self.train, self.valid = open_data(recipe, device, self.machine.share)
         self.note = compile_blocks(self.model, device) if recipe.compile else ""
         self.network: nn.Module = self.machine.parallel(self.model)
 
