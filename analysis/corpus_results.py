@@ -1,0 +1,257 @@
+"""The results of a test set as one CSV file that grows row by row and survives a kill.
+
+Line 1 is "# " and a JSON object, the `Header`: which model on which set. Line 2 names the columns,
+then comes one line a mixture: index, mixture, seconds, speakers, genders, problem, and a column
+"<system>.<measure>.<speaker>" for every score, speakers counted from 1 in the references' order. An
+empty cell is an undefined score. A mixture that could not be used has its reason in `problem`.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
+SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
+# What must be the same for rows to stand in one file, and how a user would call it.
+IDENTITY = {
+    "model": "model",
+    "weights": "version of the weights",
+    "names": "set of mixtures",
+    "kind": "kind of mixture",
+    "rate": "sampling rate",
+    "speakers": "number of speakers",
+    "pesq": "choice of scores",
+    "precision": "precision",
+}
+
+
+class ResultsError(ValueError):
+    """A file of results that cannot be used, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which model was measured on which set of mixtures."""
+
+    model: str
+    weights: str  # the beginning of the file's SHA-256
+    file: str  # where the weights were, as an absolute path
+    parameters: int
+    training_data: str
+    precision: str
+    set: str  # the set's name
+    folder: str  # where it was, as an absolute path
+    split: str
+    kind: str  # the folder of the mixtures ("mix_both"), empty for the usual one
+    names: str  # the beginning of the SHA-256 of all mixtures' names
+    mixtures: int  # in the whole set
+    rate: int  # Hz
+    speakers: int
+    pesq: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mixture: what is known of it, and its scores by column or the problem with it."""
+
+    index: int  # in the set
+    mixture: str
+    seconds: float
+    speakers: tuple[str, ...]  # empty where unknown
+    genders: str  # "FM": one letter a speaker; empty where unknown
+    scores: dict[str, float]  # "<system>.<measure>.<speaker>"; an undefined score is not in it
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All rows of a file in the order of the set."""
+
+    header: Header
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def good(self) -> tuple[Row, ...]:
+        """The rows with scores."""
+        return tuple(row for row in self.rows if not row.problem)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """{mixture: reason} of the mixtures that could not be used."""
+        return {row.mixture: row.problem for row in self.rows if row.problem}
+
+    def values(self, system: str, measure: str) -> np.ndarray:
+        """(M, C) scores of the M good rows; nan where undefined."""
+        columns = [f"{system}.{measure}.{speaker}" for speaker in range(1, self.header.speakers + 1)]
+        scores = [[row.scores.get(column, np.nan) for column in columns] for row in self.good]
+        return np.array(scores).reshape(-1, self.header.speakers)
+
+    @cached_property
+    def _columns(self) -> dict[str, set[str]]:
+        """{system: its measures}, in the order of the columns."""
+        found: dict[str, set[str]] = {}
+        for column in dict.fromkeys(column for row in self.good for column in row.scores):
+            match = SCORE.fullmatch(column)
+            if match:
+                found.setdefault(match["system"], set()).add(match["measure"])
+        return found
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        """The systems with scores, as they stand in the file."""
+        return tuple(self._columns)
+
+    def has(self, measure: str) -> bool:
+        """Whether any system has scores of this measure."""
+        return any(measure in measures for measures in self._columns.values())
+
+
+class ResultsFile:
+    """A results file that is being written; opening one that exists goes on with it.
+
+    `done` are the rows it already holds. What a kill has left half written is cut off. Raises
+    ResultsError where the file is of another model or set, or no results file at all.
+    """
+
+    def __init__(self, path: str | Path, header: Header, columns: Sequence[str]) -> None:
+        self.path, self.header, self.columns = Path(path), header, list(columns)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.done = self._repaired()
+        self._file = self.path.open("ab")
+        if self._file.tell() == 0:
+            self._write(self._head())
+
+    def __enter__(self) -> "ResultsFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Add rows; they are on the disk when this returns."""
+        self._write("".join(self._line(row) for row in rows))
+
+    def finish(self) -> Results:
+        """Close the file with its rows in the order of the set, each once; and read it."""
+        self._file.close()
+        results = read_results(self.path)
+        ordered = self._head() + "".join(self._line(row) for row in results.rows)
+        if ordered.encode() != self.path.read_bytes():
+            unfinished = self.path.with_name(f".{self.path.name}.new")
+            with unfinished.open("wb") as file:
+                file.write(ordered.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, self.path)
+        return results
+
+    def _write(self, text: str) -> None:
+        self._file.write(text.encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _repaired(self) -> tuple[Row, ...]:
+        """The rows of the file, after its unfinished last line is cut off."""
+        if not self.path.is_file():
+            return ()
+        data = self.path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if data.count(b"\n", 0, whole) < 2:  # killed before the columns' names were on the disk
+            if not b"# {".startswith(data[:3]):
+                raise ResultsError(_foreign(self.path.name))
+            whole = 0
+        if whole < len(data):
+            os.truncate(self.path, whole)
+        if whole == 0:
+            return ()
+        found = read_results(self.path)
+        for field, called in IDENTITY.items():
+            old, new = getattr(found.header, field), getattr(self.header, field)
+            if old != new:
+                raise ResultsError(
+                    f"{self.path} holds results of another {called} ({old}, not {new}): "
+                    "give this evaluation a file of its own."
+                )
+        return found.good
+
+    def _head(self) -> str:
+        facts = json.dumps(dataclasses.asdict(self.header), ensure_ascii=False)
+        return f"# {facts}\n{_csv_line([*FACTS, *self.columns])}"
+
+    def _line(self, row: Row) -> str:
+        facts = [row.index, row.mixture, row.seconds, ";".join(row.speakers), row.genders, row.problem]
+        return _csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
+
+
+def read_results(source: str | Path | bytes, name: str = "") -> Results:
+    """The results in a file or in a file's content; of two rows of one mixture the later counts.
+
+    A last line that is still being written is left out. Raises ResultsError.
+    """
+    name = name or (str(source) if not isinstance(source, bytes) else "The file")
+    try:
+        text = (source if isinstance(source, bytes) else Path(source).read_bytes()).decode()
+    except (OSError, UnicodeDecodeError):
+        raise ResultsError(_foreign(name)) from None
+    head, _, body = text[: text.rfind("\n") + 1].partition("\n")
+    header = _parsed_header(head)
+    lines = csv.reader(io.StringIO(body))
+    columns = next(lines, None)
+    if header is None or columns is None or tuple(columns[: len(FACTS)]) != FACTS:
+        raise ResultsError(_foreign(name))
+    rows = {row.index: row for line in lines if (row := _parsed_row(columns, line))}
+    return Results(header, tuple(rows[index] for index in sorted(rows)))
+
+
+def read_header(path: str | Path) -> Header | None:
+    """The header of a results file; None where the file is something else."""
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return _parsed_header(file.readline())
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _parsed_header(line: str) -> Header | None:
+    try:
+        return Header(**json.loads(line.removeprefix("# ")))
+    except (TypeError, ValueError):
+        return None
+
+
+def _parsed_row(columns: list[str], cells: list[str]) -> Row | None:
+    """None for a damaged line: its mixture counts as not measured."""
+    if len(cells) != len(columns):
+        return None
+    index, mixture, seconds, speakers, genders, problem = cells[: len(FACTS)]
+    try:
+        scores = {
+            column: float(cell) for column, cell in zip(columns[len(FACTS) :], cells[len(FACTS) :], strict=True) if cell
+        }
+        names = tuple(speakers.split(";")) if speakers else ()
+        return Row(int(index), mixture, float(seconds), names, genders, scores, problem)
+    except ValueError:
+        return None
+
+
+def _csv_line(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _cell(score: float | None) -> str:
+    return "" if score is None else f"{score:.6g}"
+
+
+def _foreign(name: str) -> str:
+    return f"{name} is not a file of results of `python -m analysis.corpus`."

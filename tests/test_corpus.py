@@ -1,0 +1,372 @@
+"""The corpus benchmark: its numbers, a kill and a resume, bad rows, workers of every kind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from analysis import corpus, corpus_engine, corpus_work, ideal_masks, metrics
+from analysis.corpus_results import ResultsError, read_results
+from analysis.corpus_scores import stoi
+from tasnet import ConvTasNet, ConvTasNetConfig, Separator
+from tasnet.checkpoint import save
+from tasnet.train.corpora import CorpusError
+
+ROOT = Path(__file__).parents[1]
+RATE = 8000
+LENGTHS = [9000, 12000, 9000, 8000, 10000, 9000]
+
+
+def voice(seed: int, length: int) -> np.ndarray:
+    """Something like speech: a buzz of changing pitch in syllables, with breath; peak 0.4."""
+    random = np.random.default_rng(seed)
+    t = np.arange(length) / RATE
+    pitch = random.uniform(90, 250) * (1 + 0.1 * np.sin(2 * np.pi * random.uniform(1, 3) * t))
+    buzz = np.sin(40 * np.sin(np.cumsum(2 * np.pi * pitch / RATE)) / 8)
+    syllables = np.clip(np.sin(2 * np.pi * random.uniform(2, 4) * t + random.uniform(0, 6)), 0, 1)
+    x = syllables * (buzz + 0.05 * random.standard_normal(length))
+    return 0.4 * x / np.abs(x).max()
+
+
+def write_set(folder: Path, lengths: list[int], names: list[str] | None = None) -> Path:
+    """s1, s2 of so many samples; the mixture is their sum."""
+    for number, length in enumerate(lengths):
+        name = names[number] if names else f"m{number:02d}"
+        for speaker in (1, 2):
+            path = folder / f"s{speaker}" / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, voice(2 * number + speaker, length), RATE, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> str:
+    """A tiny untrained network, on the disk as the workers need it."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save(path, ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, P=3, X=2, R=1)), {"training_data": "none"})
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def mixtures(tmp_path_factory) -> Path:
+    return write_set(tmp_path_factory.mktemp("set"), LENGTHS)
+
+
+def evaluate(folder: Path, model: str, out: Path, **settings):
+    settings = {"pesq": False, "workers": 1, "device": "cpu", **settings}
+    return corpus.evaluate(folder, model, out, **settings)
+
+
+@pytest.fixture(scope="module")
+def whole(mixtures, model, tmp_path_factory) -> bytes:
+    """The file of an evaluation that nothing disturbs."""
+    out = tmp_path_factory.mktemp("whole") / "out.csv"
+    evaluate(mixtures, model, out)
+    return out.read_bytes()
+
+
+# --- The numbers ---------------------------------------------------------------------------------
+
+
+def test_scores_are_those_of_the_metrics(mixtures, model, tmp_path):
+    results = evaluate(mixtures, model, tmp_path / "out.csv", limit=2, pesq=True)
+    assert [row.mixture for row in results.good] == ["m00", "m05"]
+    references = np.stack([soundfile.read(mixtures / s / "m05.wav", dtype="float32")[0] for s in ("s1", "s2")])
+    mixture = references.sum(0)
+    estimates = {
+        "Conv-TasNet": Separator(model, "cpu").separate(mixture, RATE).sources,
+        "IBM": ideal_masks.separate("IBM", mixture, references, RATE),
+        "PSM": ideal_masks.separate("PSM", mixture, references, RATE),
+    }
+    for system, sources in estimates.items():
+        expected = metrics.evaluate(sources, references, mixture, RATE)
+        for measure in ("si_snri", "sdri", "pesq", "raw_pesq"):
+            np.testing.assert_allclose(
+                results.values(system, measure)[1], getattr(expected, measure), rtol=1e-4, atol=1e-4
+            )
+        ordered = sources[list(expected.permutation)]
+        np.testing.assert_allclose(
+            results.values(system, "stoi")[1],
+            [stoi(s, s_hat, RATE) for s, s_hat in zip(references, ordered, strict=True)],
+            atol=1e-5,
+        )
+    assert results.good[1].seconds == len(mixture) / RATE
+
+
+def test_stoi_is_one_for_the_signal_itself_and_undefined_without_speech():
+    x = voice(1, 16000).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    assert stoi(x, x, RATE) == pytest.approx(1, abs=1e-6)
+    assert stoi(x, x + 0.02 * noise, RATE) > stoi(x, x + 0.2 * noise, RATE) + 0.05
+    assert stoi(x, 0 * x, RATE) is None
+    assert stoi(x[:1000], x[:1000], RATE) is None
+    short = np.where(np.arange(16000) < 2000, x, 0)
+    assert stoi(short, short, RATE) is None
+
+
+def test_the_network_scores_as_in_an_independent_loop(shared, tmp_path):
+    """Three of the official mixtures, by hand: read, sum, separate, eq. 15, the better order."""
+    folder, model = shared / "data" / "libri2mix_test_subset", "convtasnet_small_gln_2spk_8k"
+    results = evaluate(folder, model, tmp_path / "out.csv", limit=3)
+    separator = Separator(model, "cpu")
+
+    def ratio(s_hat: np.ndarray, s: np.ndarray) -> float:
+        s_hat, s = (x.astype(np.float64) - x.mean(dtype=np.float64) for x in (s_hat, s))
+        target = (s_hat @ s) / (s @ s) * s
+        return 10 * np.log10((target @ target) / ((s_hat - target) @ (s_hat - target)))
+
+    for row, scores in zip(results.good, results.values("Conv-TasNet", "si_snri"), strict=True):
+        s = [soundfile.read(folder / part / f"{row.mixture}.flac", dtype="float32")[0] for part in ("s1", "s2")]
+        estimates = separator.separate(s[0] + s[1], RATE).sources
+        orders = [[ratio(estimates[p[i]], s[i]) - ratio(s[0] + s[1], s[i]) for i in (0, 1)] for p in ((0, 1), (1, 0))]
+        np.testing.assert_allclose(scores, max(orders, key=sum), atol=2e-3)
+        assert row.speakers == tuple(part.split("-")[0] for part in row.mixture.split("_"))
+
+
+# --- The file ------------------------------------------------------------------------------------
+
+
+def test_there_is_one_line_a_mixture_in_the_order_of_the_set(whole):
+    comment, columns, *lines = whole.decode().splitlines()
+    assert comment.startswith('# {"model": "tiny"')
+    assert columns.startswith("index,mixture,seconds,speakers,genders,problem,Mixture.si_snr.1,")
+    assert [line.split(",")[1] for line in lines] == [f"m{number:02d}" for number in range(6)]
+
+
+def test_a_file_cut_off_anywhere_is_completed_to_the_same_bytes(whole, mixtures, model, tmp_path):
+    """What a kill leaves: the header alone or a part of it, whole rows, a torn row."""
+    ends = [k for k, byte in enumerate(whole) if byte == ord("\n")]
+    out = tmp_path / "out.csv"
+    for cut in (2, ends[0], ends[1] + 40, ends[5] + 3, ends[6] + 1, ends[7]):
+        out.write_bytes(whole[:cut])
+        already = []
+        evaluate(mixtures, model, out, progress=lambda p, seen=already: seen.append(p.mixtures))
+        assert out.read_bytes() == whole
+        assert already[0] == max(0, whole[:cut].count(b"\n") - 2)  # whole rows are not done again
+
+
+def test_a_killed_evaluation_goes_on_and_loses_nothing(model, tmp_path):
+    folder = write_set(tmp_path / "set", [6000] * 16)
+    out = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "analysis.corpus", str(folder), "--model", model, "-o", str(out)]
+    command += ["--workers", "1", "--no-pesq", "--device", "cpu"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    until = time.monotonic() + 120
+    while not (out.is_file() and out.read_bytes().count(b"\n") >= 4):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = out.read_bytes()
+    rows = left.count(b"\n") - 2
+    assert 2 <= rows < 16
+
+    seen = []
+    evaluate(folder, model, out, progress=seen.append)
+    assert seen[0].mixtures == rows
+    undisturbed = tmp_path / "undisturbed.csv"
+    evaluate(folder, model, undisturbed)
+    assert out.read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_part_of_the_set_is_completed_later(whole, mixtures, model, tmp_path):
+    out = tmp_path / "out.csv"
+    part = evaluate(mixtures, model, out, limit=3)
+    assert [row.index for row in part.good] == [0, 2, 5]
+    evaluate(mixtures, model, out)
+    assert out.read_bytes() == whole
+
+
+def test_a_file_of_another_model_or_set_is_refused(whole, mixtures, model, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    out.write_bytes(whole)
+    torch.manual_seed(1)
+    (tmp_path / "other").mkdir()
+    retrained = tmp_path / "other" / "tiny.safetensors"
+    save(retrained, ConvTasNet(Separator(model, "cpu").config), {})
+    with pytest.raises(ResultsError, match="another version of the weights"):
+        evaluate(mixtures, str(retrained), out)
+    with pytest.raises(ResultsError, match="another choice of scores"):
+        evaluate(mixtures, model, out, pesq=True)
+    other = write_set(tmp_path / "set", [8000], ["another"])
+    with pytest.raises(ResultsError, match="another set of mixtures"):
+        evaluate(other, model, out)
+    longer = write_set(tmp_path / "longer", [LENGTHS[0], LENGTHS[1] + 1, *LENGTHS[2:]])
+    with pytest.raises(CorpusError, match="m01 had another length"):
+        evaluate(longer, model, out)
+    assert out.read_bytes() == whole
+    out.write_text("name,score\nx,1\n")
+    code = corpus.main([str(mixtures), "--model", model, "-o", str(out), "--workers", "1", "--device", "cpu"])
+    said = capsys.readouterr().err.strip().splitlines()
+    assert code == 2 and len(said) == 1 and "not a file of results" in said[0]
+    assert out.read_text() == "name,score\nx,1\n"
+
+
+# --- Bad rows ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def damaged(tmp_path) -> Path:
+    """Six mixtures of which two are sound."""
+    folder = write_set(tmp_path / "damaged", [8000] * 6, ["good1", "missing", "rate", "unequal", "silent", "good2"])
+    (folder / "s2" / "missing.wav").unlink()
+    for part in ("s1", "s2"):
+        soundfile.write(folder / part / "rate.wav", voice(1, 16000), 16000)
+        soundfile.write(folder / part / "silent.wav", np.zeros(8000), RATE)
+    soundfile.write(folder / "s2" / "unequal.wav", voice(1, 7000), RATE)
+    return folder
+
+
+def test_bad_rows_are_reported_counted_and_skipped(damaged, model, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    code = corpus.main(
+        [str(damaged), "--model", model, "-o", str(out), "--workers", "1", "--no-pesq", "--device", "cpu"]
+    )
+    told = capsys.readouterr()
+    assert code == 0
+    assert "2 of 6 mixtures; 4 could not be used" in told.out
+    for name, reason in {
+        "missing": "is missing",
+        "rate": "16000 Hz",
+        "unequal": "unequal lengths",
+        "silent": "silent",
+    }.items():
+        (line,) = [line for line in told.err.splitlines() if line.startswith(f"{name}: ")]
+        assert reason in line
+    results = read_results(out)
+    assert [row.mixture for row in results.good] == ["good1", "good2"]
+    assert set(results.problems) == {"missing", "rate", "unequal", "silent"}
+
+
+def test_a_repaired_row_is_scored_when_the_evaluation_goes_on(damaged, model, tmp_path):
+    out = tmp_path / "out.csv"
+    assert "missing" in evaluate(damaged, model, out).problems
+    soundfile.write(damaged / "s2" / "missing.wav", voice(9, 8000), RATE)
+    results = evaluate(damaged, model, out)
+    assert "missing" not in results.problems and len(results.good) == 3
+    assert len(out.read_bytes().splitlines()) == 2 + 6
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model": "no-such-model"}, "There is no model named no-such-model"),
+        ({"folder": "/no/such/folder"}, "There is nothing at"),
+        ({"device": "abacus"}, "no device named abacus"),
+        ({"backend": "pigeon"}, "no backend named pigeon"),
+        ({"limit": 0}, "at least one mixture"),
+        ({"kind": "mix_both"}, "no folder mix_both"),
+    ],
+)
+def test_what_cannot_be_used_gets_one_sentence(change, said, mixtures, model, tmp_path):
+    settings = {"folder": mixtures, "model": model, "out": tmp_path / "out.csv", **change}
+    with pytest.raises(ValueError, match=said) as error:
+        evaluate(**settings)
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_model_for_another_number_of_voices_is_refused(mixtures, tmp_path):
+    path = tmp_path / "three.safetensors"
+    save(path, ConvTasNet(ConvTasNetConfig(N=8, L=16, B=4, H=8, Sc=4, X=1, R=1, C=3)), {})
+    with pytest.raises(CorpusError, match=r"three separates 3 voices, but the mixtures of .* have 2"):
+        evaluate(mixtures, str(path), tmp_path / "out.csv")
+
+
+def test_an_exception_in_progress_cancels_and_keeps_what_was_done(whole, mixtures, model, tmp_path):
+    out = tmp_path / "out.csv"
+
+    def cancel(progress) -> None:
+        if progress.mixtures == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(mixtures, model, out, progress=cancel)
+    assert len(out.read_bytes().splitlines()) == 2 + 2
+    evaluate(mixtures, model, out)
+    assert out.read_bytes() == whole
+
+
+# --- Workers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_the_result_does_not_depend_on_the_workers(backend, whole, mixtures, model, tmp_path):
+    out = tmp_path / "out.csv"
+    evaluate(mixtures, model, out, workers=2, backend=backend)
+    assert out.read_bytes() == whole
+
+
+def test_a_cluster_gives_the_same_result(whole, mixtures, model, tmp_path):
+    """A scheduler and two workers in processes of their own, found by the scheduler's address."""
+    distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
+    dask = pytest.importorskip("dask")
+    out = tmp_path / "out.csv"
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        dask.config.set({"scheduler-address": cluster.scheduler_address}),
+    ):
+        evaluate(mixtures, model, out, backend="dask")
+        assert len(cluster.scheduler_info["workers"]) == 2
+    assert out.read_bytes() == whole
+
+
+def test_a_worker_that_dies_gets_one_sentence(monkeypatch):
+    monkeypatch.setattr(corpus_engine, "score", _die)
+    with pytest.raises(CorpusError, match="worker process died"), corpus_engine.start("loky", 2) as engine:
+        engine.run([None, None])
+
+
+def _die(task: object) -> None:
+    os._exit(1)
+
+
+def test_equal_lengths_are_batched_together_for_a_gpu(whole, mixtures, model, tmp_path, monkeypatch):
+    """The GPU's way, walked on the CPU: separated ahead, in batches of one length, with the same scores."""
+    batches = []
+    ahead = Separator.separate_batch
+
+    def watch(self, mixtures, rate):
+        batches.append(mixtures.shape)
+        return ahead(self, mixtures, rate)
+
+    monkeypatch.setattr(Separator, "separate_batch", watch)
+    monkeypatch.setattr(corpus, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(corpus_work, "separates_ahead", lambda separator: True)
+    results = evaluate(mixtures, model, tmp_path / "out.csv")
+    assert sorted(batches) == [(1, 8000), (1, 10000), (1, 12000), (3, 9000)]
+    undisturbed = read_results(whole)
+    assert [row.mixture for row in results.good] == [row.mixture for row in undisturbed.good]
+    for measure in ("si_snri", "sdri", "stoi"):
+        np.testing.assert_allclose(
+            results.values("Conv-TasNet", measure), undisturbed.values("Conv-TasNet", measure), atol=2e-3
+        )
+
+
+def test_a_silent_mixture_does_not_spoil_its_batch(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(corpus_work, "separates_ahead", lambda separator: True)
+    folder = write_set(tmp_path / "set", [8000] * 3)
+    for part in ("s1", "s2"):
+        soundfile.write(folder / part / "m01.wav", np.zeros(8000), RATE)
+    results = evaluate(folder, model, tmp_path / "out.csv")
+    assert [row.mixture for row in results.good] == ["m00", "m02"]
+    assert "silent" in results.problems["m01"]
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_a_batch_is_separated_as_its_mixtures_alone(model, rate):
+    separator = Separator(model, "cpu")
+    batch = np.stack([voice(seed, 9001) for seed in (1, 2, 3)]).astype(np.float32)
+    together = separator.separate_batch(batch, rate)
+    alone = np.stack([separator.separate(mixture, rate).sources for mixture in batch])
+    assert together.shape == (3, 2, 9001)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
