@@ -3,8 +3,12 @@
 Rows of an image are filters in the order of its `Picture`, from the bottom up.
 """
 
+import base64
+import io
+
 import numpy as np
 import plotly.graph_objects as go
+from PIL import Image
 from plotly.colors import hex_to_rgb
 from plotly.subplots import make_subplots
 
@@ -70,13 +74,11 @@ def inside(
     )
     start, stop = seen.edges[0], seen.edges[-1]
     _wave(figure, 1, mixture, rate, start, stop, MIXTURE_COLOUR)
-    _owners(figure, 2, seen)
+    _image(figure, 2, seen, Image.fromarray(owner_colours(seen.w, seen.power)))
     for speaker in range(C):
         row, colour = 3 + 3 * speaker, speaker_colour(speaker)
-        ramp = [[0, "#000000"], [0.75, colour], [1, _lighter(colour)]]
-        percent = np.clip(seen.masks[speaker] * 100, 0, 255).round()
-        _image(figure, row, seen, percent, ramp, 100, "mask %{z} %")
-        _image(figure, row + 1, seen, brightness(seen.d[speaker]) * 100, ramp, 100, "")
+        _image(figure, row, seen, _tinted(seen.masks[speaker].clip(0, 1), colour))
+        _image(figure, row + 1, seen, _tinted(brightness(seen.d[speaker]), colour))
         _wave(figure, row + 2, sources[speaker], rate, start, stop, colour)
     for row in [2] + [3 + 3 * s + image for s in range(C) for image in (0, 1)]:
         figure.update_yaxes(title_text="Filters", row=row)
@@ -89,40 +91,33 @@ def inside(
     return style(figure, 80 + sum(heights) + 22 * len(heights))
 
 
-def _lighter(colour: str) -> str:
-    return "#" + "".join(f"{(255 + value) // 2:02x}" for value in hex_to_rgb(colour))
+def _tinted(values: np.ndarray, colour: str) -> Image.Image:
+    """Values from 0 to 1 as black, over `colour` at 3/4, to its light tone."""
+    stops = np.array([(0, 0, 0), hex_to_rgb(colour), hex_to_rgb(colour)], dtype=float)
+    stops[2] = (stops[2] + 255) / 2
+    ramp = [np.interp(np.linspace(0, 1, 256), (0, 0.75, 1), channel) for channel in stops.T]
+    picture = Image.fromarray((values * 255).round().astype(np.uint8), mode="P")
+    picture.putpalette(np.stack(ramp, axis=1).round().astype(np.uint8).tobytes())
+    return picture
 
 
-def _columns(seen: Picture) -> tuple[np.ndarray, float]:
-    """Middles and width of the columns, which are as even as whole frames allow."""
-    width = (seen.edges[-1] - seen.edges[0]) / (len(seen.edges) - 1)
-    return seen.edges[0] + width * (np.arange(len(seen.edges) - 1) + 0.5), width
-
-
-def _image(figure: go.Figure, row: int, seen: Picture, z: np.ndarray, scale: list, top: float, hover: str) -> None:
-    x, width = _columns(seen)
+def _image(figure: go.Figure, row: int, seen: Picture, picture: Image.Image) -> None:
+    """As PNG, which a browser draws at once; a heat map of so many cells takes it seconds."""
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=3)
+    columns = len(seen.edges) - 1
+    width = (seen.edges[-1] - seen.edges[0]) / columns
     figure.add_trace(
-        go.Heatmap(
-            z=z.astype(np.uint8),
-            x0=x[0],
+        go.Image(
+            source="data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
+            x0=seen.edges[0] + width / 2,
             dx=width,
-            zmin=0,
-            zmax=top,
-            colorscale=scale,
-            showscale=False,
-            hovertemplate="%{x:.3f} s, row %{y} " + hover + "<extra></extra>",
+            hovertemplate="%{x:.3f} s, row %{y}<extra></extra>",
         ),
         row=row,
         col=1,
     )
-
-
-def _owners(figure: go.Figure, row: int, seen: Picture) -> None:
-    x, width = _columns(seen)
-    image = go.Image(
-        z=owner_colours(seen.w, seen.power), x0=x[0], dx=width, hovertemplate="%{x:.3f} s, row %{y}<extra></extra>"
-    )
-    figure.add_trace(image, row=row, col=1)
+    # An image trace would make its pixels square.
     figure.update_xaxes(scaleanchor=False, row=row)
     figure.update_yaxes(scaleanchor=False, row=row)
 

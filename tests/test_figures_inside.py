@@ -1,0 +1,110 @@
+"""The pictures of Figs. 2 and 5: colours say who owns what, rows and columns are where they belong."""
+
+import base64
+import io
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from analysis import basis, figures_filters, figures_inside
+from analysis.figures import speaker_colour
+from analysis.representation import Picture, picture, represent
+from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+
+RED, BLUE, GREEN = ([int(speaker_colour(s)[i : i + 2], 16) for i in (1, 3, 5)] for s in range(3))
+
+
+def colours(w: list, *powers: list) -> list:
+    power = np.array(powers, dtype=float)[:, None]
+    return figures_inside.owner_colours(np.array([w], dtype=float), power)[0].tolist()
+
+
+def test_owner_gives_the_hue_and_shared_cells_are_white():
+    assert colours([1, 1, 1], [1, 0, 2], [0, 3, 2]) == [RED, BLUE, [255, 255, 255]]
+    assert colours([1, 1, 1], [0, 1, 0], [0, 1, 2], [5, 0, 2]) == [GREEN, [255, 255, 255], [255, 255, 255]]
+    assert colours([1], [4]) == [RED]
+
+
+def test_magnitude_gives_the_brightness_whatever_the_sign():
+    dark, quarter, full = colours([0, -0.25, 1], [1, 1, 1], [0, 0, 0])
+    assert dark == [0, 0, 0] and full == RED
+    assert quarter == pytest.approx([value / 2 for value in RED], abs=1)
+    assert colours([0, 0], [0, 0], [0, 0]) == [[0, 0, 0]] * 2
+
+
+def decoded(trace) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(trace.source.partition(",")[2]))).convert("RGB"))
+
+
+@pytest.mark.parametrize("C", [2, 3])
+def test_images_hold_the_picture_row_by_row(C):
+    rng = np.random.default_rng(0)
+    masks, d = rng.uniform(size=(C, 6, 10)), rng.normal(size=(C, 6, 10))
+    masks[:, 2, 7], masks[:, 3, 8] = 0, 1
+    seen = Picture(np.linspace(1, 2, 11), d[0], d**2, masks, d)
+    figure = figures_inside.inside(seen, np.zeros(16000), np.zeros((C, 16000)), 8000, cursor=1.5)
+    images = [trace for trace in figure.data if trace.type == "image"]
+    assert len(images) == 1 + 2 * C
+    assert all(image.dx == pytest.approx(0.1) and image.x0 == pytest.approx(1.05) for image in images)
+    np.testing.assert_array_equal(decoded(images[0]), figures_inside.owner_colours(seen.w, seen.power))
+    for mask, image in zip(masks, images[1::2], strict=True):
+        pixels = decoded(image).astype(int)
+        assert pixels.shape == (6, 10, 3)
+        assert pixels[2, 7].tolist() == [0, 0, 0] and pixels[3, 8].min() >= 127
+        assert np.corrcoef(pixels.sum(-1).ravel(), mask.ravel())[0, 1] > 0.95
+    assert len({axis.matches or axis_name for axis_name, axis in time_axes(figure).items()}) == 1
+
+
+def time_axes(figure) -> dict:
+    return {name.replace("axis", ""): figure.layout[name] for name in figure.layout if name.startswith("xaxis")}
+
+
+@pytest.mark.parametrize("shape", [{"N": 1, "L": 2}, {"N": 30, "L": 10, "C": 3, "encoder": "relu"}])
+def test_every_figure_draws_for_any_shape(shape):
+    torch.manual_seed(0)
+    config = ConvTasNetConfig(**{"B": 4, "H": 4, "Sc": 4, "X": 2, "R": 2} | shape)
+    model = ConvTasNet(config).eval()
+    U, V = model.U.detach().numpy(), model.V.detach().numpy()
+    tuned = basis.tuning(U, 8000)
+    order = basis.order(U, 8000)
+    tree = basis.sorted_tree(U, 8000)
+    figures = [figures_filters.filter_maps(U, V, 8000, order, tuned, tree).to_json()]
+    references = np.random.default_rng(0).normal(size=(config.C, 900)).astype(np.float32)
+    inside = represent(model, references.sum(0), references)
+    seen = picture(inside, order, columns=50)
+    figures.append(figures_inside.inside(seen, inside.mixture, inside.sources, 8000).to_json())
+    seconds = inside.seconds(np.arange(inside.frames))
+    skips = figures_inside.skips(inside.skips, seconds, config.dilations)
+    assert np.asarray(skips.data[0].z).shape[0] == config.X * config.R
+    assert all(len(figure) > 1000 for figure in figures)
+
+
+def test_rows_of_the_maps_follow_the_order_and_can_be_clicked():
+    U = np.random.default_rng(0).normal(size=(12, 8))
+    order = basis.order(U, 8000)
+    figure = figures_filters.filter_maps(U, 2 * U, 8000, order, basis.tuning(U, 8000), basis.sorted_tree(U, 8000))
+    maps = [trace for trace in figure.data if trace.type == "heatmap"]
+    np.testing.assert_allclose(maps[0].z, U[order], rtol=1e-6)
+    np.testing.assert_allclose(maps[1].z, 2 * U[order], rtol=1e-6)
+    np.testing.assert_allclose(maps[3].z, 2 * maps[2].z, rtol=1e-6)
+    for bars in (trace for trace in figure.data if trace.type == "bar"):
+        assert [row[0] for row in bars.customdata] == order.tolist()
+
+
+def test_the_papers_figures_are_written_from_any_weights(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="the paper's figures are drawn with matplotlib")
+    from benchmarks import paper_figures
+
+    torch.manual_seed(0)
+    config = ConvTasNetConfig(N=20, L=16, B=4, H=4, Sc=4, X=2, R=1, C=3, encoder="relu")
+    weights = tmp_path / "three.safetensors"
+    checkpoint.save(weights, ConvTasNet(config), {})
+    monkeypatch.setattr(sys, "argv", ["paper_figures", "--model", str(weights), "--out", str(tmp_path / "out")])
+    paper_figures.main()
+    for name in ("fig2", "fig5"):
+        assert (tmp_path / "out" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+        pixels = np.asarray(Image.open(tmp_path / "out" / f"{name}.png").convert("RGB"))
+        assert pixels.shape[1] > 2000 and pixels.std() > 10
