@@ -104,7 +104,7 @@ def _tinted(values: np.ndarray, colour: str) -> Image.Image:
 def _image(figure: go.Figure, row: int, seen: Picture, picture: Image.Image) -> None:
     """As PNG, which a browser draws at once; a heat map of so many cells takes it seconds."""
     file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=3)
+    picture.save(file, "PNG", compress_level=1)
     columns = len(seen.edges) - 1
     width = (seen.edges[-1] - seen.edges[0]) / columns
     figure.add_trace(
