@@ -469,5 +469,9 @@ def test_it_fits_a_phone(browser):
         assert ask(browser, "player.root.scrollWidth - player.root.clientWidth") <= 0
         lanes = ask(browser, "[...player.root.querySelectorAll('.tp-lane')].map((l) => l.clientWidth)")
         assert min(lanes) > 300
+        height = ask(browser, "player.root.offsetHeight")
+        ask(browser, "player.setRegion([0.5, 1.5])")
+        press(browser, "d", "2", "m", "r")
+        assert ask(browser, "player.root.offsetHeight") == height
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

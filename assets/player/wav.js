@@ -18,7 +18,10 @@ export function decodeWav(bytes) {
     } else if (tag(at) === "data") {
       if (format === 3) return { rate, samples: new Float32Array(bytes.slice(body, body + size)) };
       const integers = new Int16Array(bytes.slice(body, body + size));
-      return { rate, samples: Float32Array.from(integers, (value) => value / 32768) };
+      const samples = new Float32Array(integers.length);
+      // A plain loop: Float32Array.from with a function takes most of a second for ten minutes of sound.
+      for (let n = 0; n < samples.length; n++) samples[n] = integers[n] / 32768;
+      return { rate, samples };
     }
     at = body + size + (size % 2);
   }
