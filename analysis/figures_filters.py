@@ -124,7 +124,7 @@ def _dendrogram(figure: go.Figure, tree: Tree) -> None:
         row=1,
         col=1,
     )
-    figure.update_xaxes(autorange="reversed", title_text="Distance", showgrid=False, row=1, col=1)
+    figure.update_xaxes(autorange="reversed", title_text="Distance", showgrid=False, nticks=3, row=1, col=1)
 
 
 def one_filter(u: np.ndarray, v: np.ndarray, rate: int) -> go.Figure:
@@ -149,13 +149,11 @@ def neighbours(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, rate: 
         cols=len(numbers),
         shared_yaxes=True,
         horizontal_spacing=0.02,
-        subplot_titles=[
-            f"{number} · distance {distance:.2g}" for number, distance in zip(numbers, distances, strict=True)
-        ],
+        subplot_titles=[f"Filter {number}" for number in numbers],
     )
     milliseconds = np.arange(U.shape[1]) / rate * 1000
     for column, (number, distance) in enumerate(zip(numbers, distances, strict=True), start=1):
-        line = go.Scatter(x=milliseconds, y=U[number], line={"color": ENCODER_COLOUR})
+        line = go.Scatter(x=milliseconds, y=U[number], mode="lines", line={"color": ENCODER_COLOUR})
         figure.add_trace(line, row=1, col=column)
         figure.update_xaxes(title_text=f"d = {distance:.2g}", nticks=4, row=1, col=column)
     return style(figure, 190)
