@@ -110,7 +110,7 @@ def show_filter(one: Bank) -> None:
         place.audio(as_wav(basis.sound(wave, one.rate), one.rate), format="audio/wav")
     near, distances = basis.neighbours(one.U, number)
     if len(near):
-        st.caption("Nearest neighbours")
+        st.caption("Nearest neighbours, d: Euclidean distance, time in ms")
         picture(
             figures_filters.neighbours(one.U, near, distances, one.rate),
             f"The filters nearest to filter {number}: {', '.join(map(str, near))}",
