@@ -1,11 +1,12 @@
 // The player: loads the signals, keeps picture and sound together, answers mouse, touch and keys.
 
 import { listen } from "./gestures.js";
+import { fetchSamples, openContext } from "./media.js";
 import { Spectrogram } from "./spectrogram.js";
 import { cssColour, onGround, ramp, readTheme } from "./theme.js";
 import { createRow, Mixer, updateRow } from "./tracks.js";
 import { Transport } from "./transport.js";
-import { decodeWav, encodeWav } from "./wav.js";
+import { encodeWav } from "./wav.js";
 import { drawRuler, drawWaveform, fit, Peaks, View } from "./waveform.js";
 
 const RANGE = 65; // dB from the loudest colour to the ground
@@ -374,31 +375,6 @@ class Player {
     chip.hidden = !region;
     if (region) this.find("[data-show=region]").textContent = `${clock(region[0])}–${clock(region[1])} s`;
   }
-}
-
-/** A context at the tracks' own rate, so that samples reach the output as they are. */
-function openContext(rate) {
-  try {
-    return new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
-  } catch {
-    return new AudioContext({ latencyHint: "interactive" }); // the browser resamples
-  }
-}
-
-async function fetchSamples(src, length) {
-  let response;
-  for (let attempt = 0; attempt < 4; attempt++) {
-    response = await fetch(src);
-    if (response.ok) break;
-    // Streamlit may be between two runs of the script: the file comes back with the second.
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  if (!response.ok) throw new Error(`the server answered ${response.status}`);
-  const { samples } = decodeWav(await response.arrayBuffer());
-  if (samples.length === length) return samples;
-  const padded = new Float32Array(length);
-  padded.set(samples.subarray(0, length));
-  return padded;
 }
 
 const players = new WeakMap();

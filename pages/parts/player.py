@@ -18,7 +18,7 @@ from analysis.matching import matching_gains
 from tasnet.audio import write
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
-MODULES = ("wav", "transport", "waveform", "spectrogram", "theme", "tracks", "gestures", "player")
+MODULES = ("wav", "media", "transport", "waveform", "spectrogram", "theme", "tracks", "gestures", "player")
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
 
 
