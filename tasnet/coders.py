@@ -49,9 +49,7 @@ class Decoder(nn.Module):
 
     def forward(self, d: Tensor, length: int) -> Tensor:
         """(..., K, N) -> (..., length)."""
-        first, second = (d @ self.V).chunk(2, dim=-1)
-        x = F.pad(first, (0, 0, 0, 1)) + F.pad(second, (0, 0, 1, 0))
-        return x.flatten(-2)[..., :length]
+        return overlap_add(d @ self.V, length)
 
 
 def frames(x: Tensor, L: int) -> Tensor:
@@ -59,3 +57,10 @@ def frames(x: Tensor, L: int) -> Tensor:
     hop = L // 2
     K = 1 + max(0, -(-(x.shape[-1] - L) // hop))
     return F.pad(x, (0, L + (K - 1) * hop - x.shape[-1])).unfold(-1, L, hop)
+
+
+def overlap_add(frames: Tensor, length: int) -> Tensor:
+    """(..., K, L) -> (..., length): frames that overlap by half, summed."""
+    first, second = frames.chunk(2, dim=-1)
+    x = F.pad(first, (0, 0, 0, 1)) + F.pad(second, (0, 0, 1, 0))
+    return x.flatten(-2)[..., :length]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import audio, checkpoint
+from . import audio, checkpoint, tiled
 from .model import ConvTasNet
 from .tracking import Chunk, Stitcher, plan
 
@@ -59,7 +59,7 @@ class Separator:
     def __init__(self, model: str | Path | ConvTasNet, device: str = "auto", precision: str = "auto") -> None:
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
-        if isinstance(model, torch.nn.Module):
+        if isinstance(model, ConvTasNet):
             network, self.info, self.name = copy.deepcopy(model), {}, type(model).__name__
         else:
             path = find(model)
@@ -154,6 +154,8 @@ class Separator:
         return sources * rms[..., None]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.device.type == "cpu":
+            return tiled.separate(self.model, x, DTYPES[self.precision])
         if self.precision == "float32":
             return self.model(x)
         # Only the masks are made in half precision: the sound itself keeps its 24 bits.

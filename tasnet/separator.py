@@ -31,7 +31,10 @@ class SeparationModule(nn.Module):
         for block in self.blocks:
             y, skip_sum = block(y, skip_sum)
         m = self.conv_mask(self.prelu(skip_sum))
-        m = m.unflatten(-1, (self.config.C, self.config.N)).transpose(1, 2)
+        return self.limit(m.unflatten(-1, (self.config.C, self.config.N)).transpose(1, 2))
+
+    def limit(self, m: Tensor) -> Tensor:
+        """The nonlinearity of the masks, (batch, C, K, N) -> (batch, C, K, N)."""
         if self.config.mask == "softmax":
             return torch.softmax(m, dim=1)  # over the speakers: their masks sum to one
         return torch.sigmoid(m) if self.config.mask == "sigmoid" else F.relu(m)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import nn
 
 import tasnet
 from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator
@@ -18,26 +17,36 @@ from tasnet.tracking import Chunk, Stitcher, best_order, plan
 RATE = 8000
 
 
-class Halves(nn.Module):
+class Halves:
     """Stands in for a network: one output has the positive half waves, the other the negative ones.
 
     Exact at every sample, whatever surrounds it; `shuffle` gives each chunk its own order.
     """
 
-    def __init__(self, shuffle: bool = False, C: int = 2, **config) -> None:
-        super().__init__()
-        self.config = ConvTasNetConfig(C=C, **config)
+    def __init__(self, C: int = 2, shuffle: bool = False) -> None:
+        self.C = C
         self.shuffle = np.random.default_rng(1) if shuffle else None
         self.lengths = []
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
         self.lengths.append(tuple(x.shape))
-        edges = torch.linspace(-0.5, 0.5, self.config.C - 1) if self.config.C > 2 else torch.zeros(1)
-        edges = [-np.inf, *edges.tolist(), np.inf]
+        edges = [-np.inf, *np.linspace(-0.5, 0.5, self.C - 1), np.inf] if self.C > 2 else [-np.inf, 0, np.inf]
         y = torch.stack([x * ((x > low) & (x <= high)) for low, high in itertools.pairwise(edges)], 1)
         if self.shuffle is not None:
-            y = torch.stack([one[self.shuffle.permutation(self.config.C)] for one in y])
+            y = torch.stack([one[self.shuffle.permutation(self.C)] for one in y])
         return y
+
+
+def tiny_network(**config) -> ConvTasNet:
+    torch.manual_seed(0)
+    return ConvTasNet(ConvTasNetConfig(**{**dict(N=16, L=16, B=8, H=16, Sc=8, X=3, R=2), **config}))
+
+
+def separator_of(halves: Halves) -> Separator:
+    """A separator with `halves` in the place of its network."""
+    separator = Separator(tiny_network(C=halves.C), device="cpu")
+    separator._forward = halves
+    return separator
 
 
 def speech_like(seconds: float, seed: int = 0) -> np.ndarray:
@@ -50,8 +59,7 @@ def speech_like(seconds: float, seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def tiny() -> Separator:
-    torch.manual_seed(0)
-    return Separator(ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=3, R=2)), device="cpu")
+    return Separator(tiny_network(), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +96,7 @@ def test_converted_rates_keep_the_sound():
     """What a mask of one lets through comes back as it was, in time and level."""
     t = np.arange(44100) / 44100
     mixture = 0.3 * np.sin(2 * np.pi * 300 * t) + 0.2 * np.sin(2 * np.pi * 900 * t)
-    separation = Separator(Halves()).separate(mixture, 44100)
+    separation = separator_of(Halves()).separate(mixture, 44100)
     assert np.abs(separation.sources.sum(0) - mixture)[500:-500].max() < 1e-3
 
 
@@ -157,7 +165,7 @@ def test_gains_where_least_squares_has_no_answer():
 
 def test_nothing_is_clipped():
     mixture = 20 * speech_like(2)
-    sources = Separator(Halves()).separate(mixture, RATE).sources
+    sources = separator_of(Halves()).separate(mixture, RATE).sources
     assert np.abs(sources.sum(0) - mixture).max() < 1e-4 and np.abs(sources).max() > 1.5
 
 
@@ -168,10 +176,10 @@ def test_nothing_is_clipped():
 @pytest.mark.parametrize("seconds", [31, 100.1234])
 def test_shuffled_chunks_are_put_in_order(speakers, seconds):
     mixture = speech_like(seconds)
-    separator = Separator(Halves(shuffle=True, C=speakers), device="cpu")
-    plain = Separator(Halves(C=speakers), device="cpu")
-    sources, expected = separator.separate(mixture, RATE).sources, plain.separate(mixture, RATE).sources
-    assert len(separator.model.lengths) > 1
+    shuffled = Halves(speakers, shuffle=True)
+    sources = separator_of(shuffled).separate(mixture, RATE).sources
+    expected = separator_of(Halves(speakers)).separate(mixture, RATE).sources
+    assert len(shuffled.lengths) > 1
     order = best_order(expected, sources)
     assert np.abs(sources - expected[order]).max() < 1e-6
 
@@ -183,7 +191,7 @@ def test_order_is_kept_across_a_pause(pause):
     mixture = np.concatenate([speech_like(18), silence, speech_like(25, 1), silence[:9000], speech_like(20, 2)])
     expected = np.stack([np.minimum(mixture, 0), np.maximum(mixture, 0)])
     for _ in range(3):  # a coin that falls right by chance would pass once
-        sources = Separator(Halves(shuffle=True)).separate(mixture, RATE).sources
+        sources = separator_of(Halves(shuffle=True)).separate(mixture, RATE).sources
         assert np.abs(sources - expected[best_order(expected, sources)]).max() < 1e-6
 
 
@@ -255,8 +263,10 @@ def test_real_speech_in_chunks_is_as_in_one_piece(trained, shared, monkeypatch):
     for name in sorted(path.name for path in (folder / "s1").glob("*.flac"))[:2]:
         voices = [soundfile.read(folder / speaker / name, dtype="float32")[0] for speaker in ("s1", "s2")]
         mixture = np.resize(sum(voices), 95 * RATE)
-        shuffled = Separator(Shuffled(trained.model), device="cpu")
-        chunked = shuffled.separate(mixture, RATE).sources
+        shuffled, coins = Separator(trained.model, device="cpu"), np.random.default_rng(3)
+        with monkeypatch.context() as patch:
+            patch.setattr(shuffled, "_forward", lambda x: trained._forward(x)[:, coins.permutation(2)])  # noqa: B023
+            chunked = shuffled.separate(mixture, RATE).sources
         with monkeypatch.context() as patch:
             patch.setattr(inference_module, "WHOLE", 1000)
             whole = trained.separate(mixture, RATE).sources
@@ -269,22 +279,8 @@ def test_real_speech_in_chunks_is_as_in_one_piece(trained, shared, monkeypatch):
         assert 10 * np.log10(error.max()) < -15
 
 
-class Shuffled(nn.Module):
-    """A network that changes the order of its outputs from call to call."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model, self.config = model, model.config
-        self.coins = np.random.default_rng(3)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.model(x)[:, self.coins.permutation(self.config.C)]
-
-
 def test_causal_chunks(monkeypatch):
-    torch.manual_seed(2)
-    config = ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=3, R=2, norm="cLN", causal=True)
-    separator = Separator(ConvTasNet(config), device="cpu")
+    separator = Separator(tiny_network(norm="cLN", causal=True), device="cpu")
     mixture = speech_like(45)
     chunked = separator.separate(mixture, RATE).sources
     monkeypatch.setattr(inference_module, "WHOLE", 1000)
@@ -318,7 +314,7 @@ def test_twice_the_same(tiny):
 
 
 def test_a_separator_keeps_its_own_copy():
-    network = ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=2, R=1)).train()
+    network = tiny_network().train()
     separator = Separator(network, device="cpu")
     assert network.training and not separator.model.training and separator.model is not network
     assert next(network.parameters()).requires_grad
@@ -348,7 +344,7 @@ def test_unknown_models(model):
 @pytest.mark.parametrize("device", ["tpu", "", "meta", "cuda:x", "cuda:99", "cpu!", "xpu"])
 def test_unknown_devices(device):
     with pytest.raises(DeviceError, match=r"\.$"):
-        Separator(Halves(), device=device)
+        Separator(tiny_network(), device=device)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
@@ -357,13 +353,13 @@ def test_devices_that_are_not_here(device):
     if backend.is_available():
         pytest.skip(f"{device} is here")
     with pytest.raises(DeviceError, match=f"^{device} is not there"):
-        Separator(Halves(), device=device)
+        Separator(tiny_network(), device=device)
 
 
 @pytest.mark.parametrize(("precision", "word"), [("int8", "no precision named int8"), ("float16", "needs a GPU")])
 def test_unknown_precisions(precision, word):
     with pytest.raises(DeviceError, match=word):
-        Separator(Halves(), device="cpu", precision=precision)
+        Separator(tiny_network(), device="cpu", precision=precision)
 
 
 def test_half_precision_is_close(tiny):
@@ -376,15 +372,15 @@ def test_half_precision_is_close(tiny):
 
 def test_too_little_memory_on_a_gpu_halves_the_batch(monkeypatch):
     """Chunks go in smaller batches until they fit; where one does not, there is a sentence."""
-    separator = Separator(Halves(), device="cpu")
-    forward, most = separator.model.forward, 2
+    halves, most = Halves(), 2
 
     def limited(x: torch.Tensor) -> torch.Tensor:
         if len(x) > most:
             raise torch.OutOfMemoryError("out of memory")
-        return forward(x)
+        return halves(x)
 
-    monkeypatch.setattr(separator.model, "forward", limited)
+    separator = separator_of(halves)
+    monkeypatch.setattr(separator, "_forward", limited)
     mixtures = np.stack([speech_like(1, seed) for seed in range(8)])
     assert np.allclose(separator._network(mixtures).sum(1), mixtures, atol=1e-6)
     most = 0
