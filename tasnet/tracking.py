@@ -39,17 +39,27 @@ def plan(signal: np.ndarray, rate: int, chunk: float, overlap: float) -> Iterato
     frame = max(1, round(FRAME * rate))
     length, shared = round(chunk * rate), round(overlap * rate)
     active = np.flatnonzero(_active_frames(signal, frame))
-    needed = shared // frame // 2
-    stop = min(length, len(signal))
-    yield Chunk(0, stop)
-    while stop < len(signal):
-        # The last chunk is as long as the others, for the sake of the network's statistics.
-        start = max(0, min(stop - shared, len(signal) - length))
+
+    def context(start: int, stop: int) -> tuple[tuple[int, int], ...]:
         before, inside = np.searchsorted(active, [start // frame, stop // frame])
-        missing = max(0, needed - (inside - before))
-        context = _runs(active[max(0, before - missing) : before], frame) if missing else ()
-        stop = min(start + length - sum(b - a for a, b in context), len(signal))
-        yield Chunk(start, stop, context)
+        missing = shared // frame // 2 - (inside - before)
+        return _runs(active[max(0, before - missing) : before], frame) if missing > 0 else ()
+
+    last = Chunk(0, min(length, len(signal)))
+    yield last
+    while last.stop < len(signal):
+        start = last.stop - shared
+        earlier = context(start, last.stop)
+        if start + length - _size(earlier) > len(signal):
+            # The last chunk is as long as the others, for the sake of the network's statistics.
+            start = max(0, len(signal) - length + _size(earlier))
+            earlier = context(start, last.stop)
+        last = Chunk(start, min(start + length - _size(earlier), len(signal)), earlier)
+        yield last
+
+
+def _size(runs: tuple[tuple[int, int], ...]) -> int:
+    return sum(b - a for a, b in runs)
 
 
 def _active_frames(signal: np.ndarray, frame: int) -> np.ndarray:

@@ -204,6 +204,20 @@ def test_chunks_cover_everything_in_equal_lengths():
     assert {chunk.cut(signal).shape for chunk in chunks} == {(20 * RATE,)}
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_chunks_move_on_whatever_the_pauses(seed):
+    """Sound and silence of random lengths: every sample is covered, overlaps hold, no chunk is too long."""
+    rng = np.random.default_rng(seed)
+    parts = [speech_like(seconds, seed) * (i % 2) for i, seconds in enumerate(rng.exponential(15, 12))]
+    signal = np.concatenate(parts)
+    chunks = list(itertools.islice(plan(signal, RATE, 20, 4), 100))
+    assert chunks[0].start == 0 and chunks[-1].stop == len(signal)
+    for last, chunk in itertools.pairwise(chunks):
+        assert chunk.start <= last.stop - 4 * RATE or chunk.start == 0
+        assert last.stop < chunk.stop and chunk.cut(signal).shape[0] <= 20 * RATE
+        assert all(b <= chunk.start for _, b in chunk.context)
+
+
 def test_context_is_the_last_sound_before_a_pause():
     signal = np.concatenate([speech_like(18), np.zeros(20 * RATE), speech_like(30, 1)]).astype(np.float32)
     first, second, *_ = plan(signal, RATE, 20, 4)
@@ -260,7 +274,7 @@ def test_cancelling(tiny):
 def test_real_speech_in_chunks_is_as_in_one_piece(trained, shared, monkeypatch):
     """Real mixtures of two people, repeated to 95 s: no swap at any seam, the same sound."""
     folder = shared / "data" / "libri2mix_test_subset"
-    for name in sorted(path.name for path in (folder / "s1").glob("*.flac"))[:2]:
+    for name in sorted(path.name for path in (folder / "s1").glob("*.flac"))[:1]:
         voices = [soundfile.read(folder / speaker / name, dtype="float32")[0] for speaker in ("s1", "s2")]
         mixture = np.resize(sum(voices), 95 * RATE)
         shuffled, coins = Separator(trained.model, device="cpu"), np.random.default_rng(3)
