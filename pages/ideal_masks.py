@@ -6,7 +6,7 @@ from analysis import figures
 from analysis.comparison import explain
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
-from pages.parts.player import player
+from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
 
 
@@ -20,7 +20,7 @@ def show(sound) -> None:
     score_table(comparison)
     st.markdown("##### Listen")
     tracks = listening.compared_tracks(comparison)
-    player(tracks, key="ideal_masks_player")
+    linked_player(tracks, key="ideal_masks_player")
     st.markdown("##### The masks")
     st.caption(
         "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "

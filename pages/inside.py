@@ -43,12 +43,16 @@ def look_inside(mixture: np.ndarray, references: np.ndarray | None, model: str, 
 
 
 def follow_player(sound: Mixture, inside: Representation) -> None:
-    """The player; where its cursor rests and what it marks is what the pictures show."""
+    """The player; where its cursor rests and what it marks is what the pictures show, else another sound's whole."""
+    if st.session_state.get("inside_sound") != (identity := fingerprint(sound.mixture)):
+        st.session_state.inside_sound, st.session_state.inside_told = identity, None
+        st.session_state.inside_stretch = (0.0, len(sound.mixture) / sound.rate)
     state = player(
         listening.separated_tracks(sound, inside.audible(), None),
         key="inside_player",
         spectrograms=False,
         follow=True,
+        link=True,
     )
     if st.session_state.get("inside_told") != (state.time, state.region):
         st.session_state.inside_told = (state.time, state.region)
@@ -58,12 +62,8 @@ def follow_player(sound: Mixture, inside: Representation) -> None:
 
 
 def choose_view(sound: Mixture) -> tuple[float, float, float]:
-    """The stretch of time to draw, and the moment to inspect; another sound is first seen as a whole."""
+    """The stretch of time to draw, and the moment to inspect."""
     seconds = len(sound.mixture) / sound.rate
-    identity = fingerprint(sound.mixture)
-    if st.session_state.get("inside_sound") != identity:
-        st.session_state.inside_sound = identity
-        st.session_state.inside_stretch, st.session_state.inside_time = (0.0, seconds), 0.0
     for key in ("inside_stretch", "inside_time"):  # set by a drag or a click, which may reach over the ends
         st.session_state[key] = np.clip(st.session_state[key], 0, seconds).tolist()
     left, middle, right = st.columns([5, 1, 2], vertical_alignment="bottom")

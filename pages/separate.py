@@ -6,7 +6,7 @@ from analysis import figures
 from analysis.comparison import MEASURES, score
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
-from pages.parts.player import player
+from pages.parts.player import linked_player
 
 
 def show_scores(row) -> None:
@@ -28,7 +28,7 @@ def show(sound) -> None:
             return
         show_scores(comparison.network)
     tracks = listening.separated_tracks(sound, found.sources, comparison)
-    player(tracks, key="separate_player")
+    linked_player(tracks, key="separate_player")
     signals = {track.name: track.samples for track in tracks}
     with st.expander("Spectrograms on one time axis", expanded=True, icon=":material/equalizer:"):
         st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")

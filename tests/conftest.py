@@ -38,13 +38,13 @@ def shared() -> Path:
     return SHARED
 
 
-def start_server(script: Path, log: Path) -> tuple[subprocess.Popen, str]:
+def start_server(script: Path, log: Path, *options: str) -> tuple[subprocess.Popen, str]:
     """Start Streamlit on `script` at a free port and wait until it answers; returns the process and its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)],
+        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options],
         cwd=ROOT,
         stdout=log.open("w"),
         stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 // The player: loads the signals, keeps picture and sound together, answers mouse, touch and keys.
 
+import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
 import { fetchSamples, openContext } from "./media.js";
 import { Spectrogram } from "./spectrogram.js";
@@ -191,17 +192,20 @@ class Player {
 
   /** The page learns where the cursor stands when it comes to rest, not 60 times a second. */
   tell() {
-    if (!this.data.follow) return;
+    const { follow, link } = this.data;
+    if (!follow && !link) return;
     clearTimeout(this.telling);
     this.telling = setTimeout(() => {
-      if (!this.transport || this.transport.playing) return;
-      this.report({
+      if (!this.transport || (follow && this.transport.playing)) return;
+      const state = {
         set: this.data.set,
         time: this.transport.position(),
         region: this.region,
         active: this.data.tracks[this.mixer.active].name,
         gains: this.mixer.gains(),
-      });
+      };
+      if (link) state.link = putInAddress(state);
+      this.report(state);
     }, 150);
   }
 

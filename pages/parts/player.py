@@ -17,8 +17,10 @@ from analysis.levels import loudness
 from analysis.matching import matching_gains
 from tasnet.audio import write
 
+from . import links
+
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
-MODULES = ("wav", "media", "transport", "waveform", "spectrogram", "theme", "tracks", "gestures", "player")
+MODULES = ("wav", "media", "transport", "waveform", "spectrogram", "theme", "tracks", "address", "gestures", "player")
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
 
 
@@ -61,17 +63,21 @@ def player(
     key: str,
     spectrograms: bool = True,
     follow: bool = False,
+    link: bool = False,
     blind: bool = False,
     start: PlayerState | None = None,
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
     With `follow`, the page reruns with the new state whenever the cursor comes to rest, the chosen track
-    or the marked stretch changes. `start` is where a new set of tracks begins (to restore a link). `blind` is for
-    listening tests: nothing but names and time on show, the levels as they are, no address that two equal tracks share.
+    or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL says;
+    else it begins at `start`. `blind` is for listening tests: nothing but names and time on show, the levels as they
+    are, no address that two equal tracks share.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
+    if link:
+        start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate)
     start = start or PlayerState()
     media = [_encode(_digest(track), track.samples, track.rate) for track in tracks]
     gains = [0.0] * len(media) if blind else matching_gains([m.loudness for m in media], [m.peak for m in media])
@@ -97,6 +103,7 @@ def player(
         "spectrograms": spectrograms,
         "blind": blind,
         "follow": follow,
+        "link": link,
         "time": start.time,
         "region": start.region,
         "active": start.active or tracks[0].name,
@@ -104,8 +111,24 @@ def player(
     told = _component()(key=key, data=data, on_state_change=lambda: None).state
     if not told or told["set"] != identity:
         return start
+    if link:
+        links.put_player(told["link"])
     region = told["region"]
     return PlayerState(told["time"], tuple(region) if region else None, told["active"], tuple(told["gains"]))
+
+
+@st.fragment
+def linked_player(tracks: Sequence[Track], *, key: str) -> None:
+    """A player whose state stands in the URL; putting it there reruns nothing else of the page."""
+    player(tracks, key=key, link=True)
+
+
+def _linked(duration: float) -> PlayerState:
+    """What the URL says of the player of sounds that last `duration` s."""
+    region = links.stretch("region")
+    if region:
+        region = (region[0], min(region[1], duration)) if region[0] < duration else None
+    return PlayerState(min(links.number("t"), duration), region, st.query_params.get("track", ""))
 
 
 def _check(tracks: Sequence[Track]) -> None:

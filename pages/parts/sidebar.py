@@ -1,7 +1,7 @@
 """The sidebar every page shares: which sound, which model, which device, and what is running.
 
-The choices of `LINKED` stand in the URL, so that a link reproduces the view. Uploads are kept in the user's session:
-they survive a change of page and of the kind of sound.
+The choices of `LINKED` stand in the URL, so that a link reproduces the view; so does the token of the upload on show.
+Uploads (see `uploads`) survive a reload, a change of page and of the kind of sound.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ import streamlit as st
 
 import tasnet
 from analysis import examples, inputs, levels
-from tasnet.audio import Audio, read
+from tasnet.audio import Audio
 
-from . import workspace
+from . import links, uploads, workspace
 
 KINDS = {"example": "Example", "upload": "Upload", "mix": "Mix", "record": "Mic"}
 LINKED = ("sound", "example", "snr", "model", "device")
@@ -33,9 +33,13 @@ def choose() -> None:
         key="sound",
         width="stretch",
         wrap=False,
+        help="The address of the page is a link to this very view: sound, model, and the player's cursor and marked "
+        "stretch. A sound of your own can be opened by its link alone, and is removed when its last tab is closed.",
     )
     try:
         sound = {"example": _example, "upload": _upload, "mix": _mix, "record": _record}[kind]()
+        if sound is None:
+            uploads.check()
         workspace.select(sound, model, problem=None)
     except ValueError as problem:
         workspace.select(None, model, problem=str(problem))
@@ -43,12 +47,11 @@ def choose() -> None:
 
 
 def _link() -> None:
-    """Put the choices into the URL; what a page itself has put there stays."""
-    chosen = {name: str(st.session_state[name]) for name in LINKED if name in st.session_state}
-    for name in LINKED:
-        if name not in chosen:
-            st.query_params.pop(name, None)
-    st.query_params.update(chosen)
+    """Put the choices into the URL; what a page itself has put there stays, unless it belongs to another sound."""
+    chosen = {name: str(st.session_state[name]) if name in st.session_state else None for name in LINKED}
+    chosen["upload"] = None if chosen["sound"] == "example" else uploads.token()
+    sound = [chosen[name] for name in ("sound", "example", "upload")]
+    links.put(chosen | links.player_state(sound))
 
 
 def _linked(name: str, options: Sequence[Any], default: Any = None) -> Sequence[Any]:
@@ -112,11 +115,23 @@ def _offer_librispeech() -> None:
         st.rerun()
 
 
-def _keep(widget: str) -> None:
-    """Remember what a file widget holds under a name of its own: the widget's state goes when it is not drawn."""
+def _keep(widget: str, name: str | None = None) -> None:
+    """Put what a file widget holds into the user's upload: the widget's state goes when it is not drawn."""
     held = st.session_state[widget]
     files = held if isinstance(held, list) else [held] if held else []
-    st.session_state[f"kept_{widget}"] = [(file.name, file.getvalue()) for file in files]
+    uploads.keep(widget, [(name or file.name, file.getvalue()) for file in files])
+
+
+def _kept(widget: str) -> list[Audio]:
+    """The sounds that came through `widget`, in this session or the one whose link this is."""
+    upload = uploads.current()
+    files = upload.files.get(widget) if upload else None
+    if not files:
+        return []
+    if not st.session_state[widget]:
+        st.caption("Still here: " + ", ".join(name for name, _ in files))
+        st.button("Remove", key=f"remove_{widget}", on_click=uploads.keep, args=(widget, []))
+    return upload.audio(widget)
 
 
 def _files(widget: str, label: str, *, several: bool, help: str | None = None) -> list[Audio]:
@@ -129,13 +144,7 @@ def _files(widget: str, label: str, *, several: bool, help: str | None = None) -
         args=(widget,),
         help=help,
     )
-    kept = st.session_state.get(f"kept_{widget}", [])
-    if kept and not st.session_state[widget]:
-        st.caption("Still here: " + ", ".join(name for name, _ in kept))
-        if st.button("Remove", key=f"remove_{widget}"):
-            del st.session_state[f"kept_{widget}"]
-            st.rerun()
-    return [read(data, label=name) for name, data in kept]
+    return _kept(widget)
 
 
 def _upload() -> levels.Mixture | None:
@@ -161,10 +170,10 @@ def _record() -> levels.Mixture | None:
         sample_rate=8000,
         key="recording",
         on_change=_keep,
-        args=("recording",),
+        args=("recording", "Recording"),
     )
-    kept = st.session_state.get("kept_recording", [])
-    return inputs.from_mixture(read(kept[0][1], label="Recording")) if kept else None
+    recording = _kept("recording")
+    return inputs.from_mixture(recording[0]) if recording else None
 
 
 def show_running() -> None:

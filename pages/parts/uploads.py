@@ -1,0 +1,158 @@
+"""The sounds users bring: kept in memory under unguessable tokens, gone soon after the last tab that uses them.
+
+A token stands in the URL, so that a reload or a link brings an upload back; without it nobody reaches a file.
+`server.maxUploadSize` (MB, in .streamlit/config.toml or after `streamlit run app.py`) limits each file, and
+`server.disconnectedSessionTTL` (s) is how long an upload outlives the last tab that showed it.
+"""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from tasnet.audio import Audio, read
+
+MAX_LARGEST_FILES = 10  # room for all uploads together, in files of the largest size
+SWEEP_SECONDS = 30.0
+
+File = tuple[str, bytes]  # name, content
+
+
+class UploadError(ValueError):
+    """An upload is not, or no longer, there."""
+
+
+@dataclass
+class Upload:
+    """The files of one view by the widget they came through; never changed, so that its token means one sound."""
+
+    files: dict[str, list[File]]
+    sessions: set[str] = field(default_factory=set)  # the tabs that use it
+    left: float | None = None  # when it was first seen without an open tab
+    decoded: dict[str, list[Audio]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        return sum(len(content) for files in self.files.values() for _, content in files)
+
+    def audio(self, widget: str) -> list[Audio]:
+        """The sounds that came through `widget`, decoded once."""
+        if widget not in self.decoded:
+            self.decoded[widget] = [read(content, label=name) for name, content in self.files.get(widget, [])]
+        return self.decoded[widget]
+
+
+class UploadStore:
+    """Uploads by token. `max_size` (bytes) is room for all: the longest unused make way for new ones."""
+
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
+        self._uploads: OrderedDict[str, Upload] = OrderedDict()  # the longest unused first
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._uploads)
+
+    def put(self, files: dict[str, list[File]], session: str) -> str:
+        """Keep `files` for `session`; returns their token."""
+        token = secrets.token_urlsafe(16)
+        with self._lock:
+            self._uploads[token] = Upload(files, {session})
+            while len(self._uploads) > 1 and sum(upload.size for upload in self._uploads.values()) > self.max_size:
+                self._uploads.popitem(last=False)
+        return token
+
+    def get(self, token: str, session: str) -> Upload | None:
+        """The upload of `token`, or None; from now on `session` uses it too."""
+        with self._lock:
+            if (upload := self._uploads.get(token)) is not None:
+                upload.sessions.add(session)
+                upload.left = None
+                self._uploads.move_to_end(token)
+            return upload
+
+    def leave(self, token: str, session: str) -> None:
+        """`session` has put another upload in the place of this one: it goes, unless others use it."""
+        with self._lock:
+            if (upload := self._uploads.get(token)) is not None:
+                upload.sessions.discard(session)
+                if not upload.sessions:
+                    del self._uploads[token]
+
+    def sweep(self, now: float, grace: float, is_open: Callable[[str], bool]) -> None:
+        """Remove what no open tab has used for `grace` s: a reload ends a session before the next one begins."""
+        with self._lock:
+            for token, upload in list(self._uploads.items()):
+                if any(is_open(session) for session in upload.sessions):
+                    upload.left = None
+                elif upload.left is None:
+                    upload.left = now
+                elif now - upload.left >= grace:
+                    del self._uploads[token]
+
+
+@st.cache_resource(show_spinner=False)
+def _store() -> UploadStore:
+    store = UploadStore(MAX_LARGEST_FILES * st.get_option("server.maxUploadSize") * 2**20)
+
+    def watch() -> None:
+        while True:
+            time.sleep(SWEEP_SECONDS)
+            store.sweep(time.monotonic(), st.get_option("server.disconnectedSessionTTL"), _is_open)
+
+    threading.Thread(target=watch, name="uploads", daemon=True).start()
+    return store
+
+
+def _is_open(session: str) -> bool:
+    return runtime.exists() and runtime.get_instance().is_active_session(session)
+
+
+def _session() -> str:
+    return get_script_run_ctx().session_id
+
+
+def _tokens() -> dict[str, str]:
+    """The session's token of every kind of sound; it begins with the one in the URL."""
+    if "upload_tokens" not in st.session_state:
+        linked = st.query_params.get("upload")
+        st.session_state.upload_tokens = {st.session_state.sound: linked} if linked else {}
+    return st.session_state.upload_tokens
+
+
+def token() -> str | None:
+    """The token of the upload on show."""
+    return _tokens().get(st.session_state.sound)
+
+
+def current() -> Upload | None:
+    """The upload on show; None where the user has brought nothing yet, or it is gone."""
+    known = token()
+    return _store().get(known, _session()) if known else None
+
+
+def keep(widget: str, files: list[File]) -> None:
+    """What came through `widget` is now `files`: an upload of its own, with a new token."""
+    old = current()
+    if token():
+        _store().leave(token(), _session())
+    together = {**(old.files if old else {}), widget: files}
+    if any(together.values()):
+        _tokens()[st.session_state.sound] = _store().put(together, _session())
+    else:
+        _tokens().pop(st.session_state.sound, None)
+
+
+def check() -> None:
+    """Raises UploadError where a link's upload is gone, or was never here."""
+    if token() and current() is None:
+        raise UploadError(
+            "This upload is no longer here: uploads are removed when the tab that shows them is closed. "
+            "Please choose the file again."
+        )
