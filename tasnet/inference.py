@@ -248,7 +248,7 @@ def _precision(name: str, device: torch.device) -> str:
     if name == "auto":
         if device.type != "cuda":
             return "float32"
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     if name not in DTYPES:
         raise DeviceError(f"There is no precision named {name}; choose auto or {', '.join(DTYPES)}.")
     if name == "float16" and device.type == "cpu":
