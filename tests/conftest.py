@@ -64,6 +64,12 @@ def start_server(script: Path, log: Path, *options: str) -> tuple[subprocess.Pop
 
 
 @pytest.fixture(autouse=True)
+def keep_main_module(monkeypatch):
+    """AppTest leaves its script as `__main__`, which processes that a later test starts would run again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
 def remember_navigation(monkeypatch):
     """A server knows from its first run on that `app.py` names the pages itself; AppTest forgets it between runs.
 
