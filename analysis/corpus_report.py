@@ -177,11 +177,14 @@ def _shown(found: Estimate | None, measure: str) -> str:
 
 
 def _range(low: float, high: float) -> str:
+    """Of values in dB."""
     if math.isinf(low):
-        return f"below {high:g} dB".replace("-", "−")
-    if math.isinf(high):
-        return f"{low:g} dB and more"
-    return f"{low:g} to {high:g} dB".replace("-", "−")
+        text = f"below {high:g}"
+    elif math.isinf(high):
+        text = f"from {low:g}"
+    else:
+        text = f"{low:g} to {high:g}"
+    return text.replace("-", "−")
 
 
 def _gender_group(genders: str) -> str:

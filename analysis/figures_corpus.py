@@ -19,6 +19,7 @@ from .figures import style
 SYSTEM_COLOURS = {NETWORK: "#8a4fd3", "IBM": "#e08a1e", "IRM": "#1a9aa0", "WFM": "#7d8492", "PSM": "#b3578f"}
 GRID = "rgba(125,132,146,0.22)"
 HALF_TRANSPARENT = 0.55
+MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but no vector graphic
 
 
 def distributions(values: dict[str, np.ndarray], title: str, printed: dict[str, float], source: str) -> go.Figure:
@@ -73,12 +74,13 @@ def against_masks(
         shared_xaxes="all",
         shared_yaxes="all",
         horizontal_spacing=0.04,
-        vertical_spacing=0.09,
-        subplot_titles=[_share_above(network, mask, values) for mask, values in masks.items()],
+        vertical_spacing=0.13,
+        subplot_titles=[_heading(network, mask, values) for mask, values in masks.items()],
     )
     everything = np.concatenate([network, *masks.values()])
     everything = everything[np.isfinite(everything)]
     ends = [float(everything.min()), float(everything.max())] if len(everything) else [0.0, 1.0]
+    scatter = go.Scatter if len(names) <= MAX_SVG_POINTS else go.Scattergl
     for number, (mask, values) in enumerate(masks.items()):
         row, column = divmod(number, 2)
         place = {"row": row + 1, "col": column + 1}
@@ -87,7 +89,7 @@ def against_masks(
         )
         defined = np.flatnonzero(np.isfinite(values) & np.isfinite(network))
         figure.add_trace(
-            go.Scattergl(
+            scatter(
                 x=values[defined].astype(np.float32),
                 y=network[defined].astype(np.float32),
                 mode="markers",
@@ -116,7 +118,9 @@ def against_masks(
             figure.update_yaxes(title_text=NETWORK, **place)
     figure.update_xaxes(gridcolor=GRID, zeroline=False)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
-    return style(figure, 620)
+    style(figure, 660)
+    figure.update_layout(margin_t=76)  # two lines of title, and above them the buttons
+    return figure
 
 
 def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
@@ -137,7 +141,7 @@ def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
                 hovertemplate=f"{system}: %{{y:.2f}}<extra></extra>",
             )
         )
-    figure.update_xaxes(title_text=axis, type="category")
+    figure.update_xaxes(title_text=axis, type="category", tickangle=0)
     figure.update_yaxes(title_text=title, gridcolor=GRID, zeroline=False)
     figure.update_layout(scattermode="group", scattergap=0.6)
     return legend(style(figure, 400))
@@ -152,12 +156,13 @@ def _bars(found: Sequence[Estimate | None]) -> dict:
     }
 
 
-def _share_above(network: np.ndarray, mask: str, values: np.ndarray) -> str:
-    defined = np.isfinite(values) & np.isfinite(network)
-    if not defined.any():
+def _heading(network: np.ndarray, mask: str, values: np.ndarray) -> str:
+    """How often and by how much the network is above the mask."""
+    gain = network - values
+    gain = gain[np.isfinite(gain)]
+    if not len(gain):
         return mask
-    share = float(np.mean(network[defined] > values[defined]))
-    return f"{mask} · {NETWORK} is above on {share:.0%} of the mixtures"
+    return f"{mask} · above on {np.mean(gain > 0):.0%}<br>mean difference {gain.mean():+.2f}".replace("-", "−")
 
 
 def legend(figure: go.Figure) -> go.Figure:

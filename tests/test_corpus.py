@@ -113,9 +113,9 @@ def test_stoi_is_one_for_the_signal_itself_and_undefined_without_speech():
 
 
 def test_the_network_scores_as_in_an_independent_loop(shared, tmp_path):
-    """Three of the official mixtures, by hand: read, sum, separate, eq. 15, the better order."""
+    """Two of the official mixtures, by hand: read, sum, separate, eq. 15, the better order."""
     folder, model = shared / "data" / "libri2mix_test_subset", "convtasnet_small_gln_2spk_8k"
-    results = evaluate(folder, model, tmp_path / "out.csv", limit=3)
+    results = evaluate(folder, model, tmp_path / "out.csv", limit=2)
     separator = Separator(model, "cpu")
 
     def ratio(s_hat: np.ndarray, s: np.ndarray) -> float:

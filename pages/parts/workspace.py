@@ -68,9 +68,12 @@ def with_progress(
     if (value := results.find(key)) is not None:
         return value
     if st.session_state.get("cancelled") == key:
-        st.warning(f"{label} was cancelled.", icon=":material/cancel:")
-        if not st.button("Start again", key="start_again"):
-            return None
+        asked = st.empty()
+        with asked.container():
+            st.warning(f"{label} was cancelled.", icon=":material/cancel:")
+            if not st.button("Start again", key="start_again"):
+                return None
+        asked.empty()
         st.session_state.cancelled = None
     place = st.empty()
     with place.container(horizontal=True, vertical_alignment="center"):

@@ -1,0 +1,64 @@
+"""A whole test set: Conv-TasNet beside the ideal masks, the paper and published scores (Tables IV, V and VI)."""
+
+import streamlit as st
+
+from analysis.corpus_report import explain
+from analysis.corpus_results import Results
+from pages.parts import corpus_charts, corpus_listen, corpus_table, frame
+from pages.parts.corpus_files import choose_results
+from pages.parts.corpus_run import show_run
+from pages.parts.training import show_training
+
+VIEWS = ("Results", "Evaluate", "Training")
+
+
+def show_facts(results: Results) -> None:
+    """What was measured, how much of it, and what could not be."""
+    header = results.header
+    st.caption(
+        f"**{header.model}** ({header.parameters / 1e6:.2f} M parameters, {header.precision}) on **{header.set}**"
+        f"{f' ({header.kind})' if header.kind else ''}: {len(results.good)} of {header.mixtures} mixtures of "
+        f"{header.speakers} voices at {header.rate} Hz, {sum(row.seconds for row in results.good) / 60:.1f} minutes."
+    )
+    if results.problems:
+        count = len(results.problems)
+        title = f"{count} mixture{'s' if count > 1 else ''} could not be used"
+        with st.expander(title, icon=":material/warning:"):
+            st.dataframe([{"Mixture": name, "Problem": problem} for name, problem in results.problems.items()])
+
+
+def show_results() -> None:
+    results = choose_results()
+    if results is None:
+        return
+    show_facts(results)
+    if not results.good:
+        st.info("No mixture has been scored yet.", icon=":material/info:")
+        return
+    st.markdown(explain(results))
+    corpus_table.systems_table(results)
+    st.markdown("##### Beside published systems")
+    corpus_table.published_table(results)
+    corpus_table.papers_table(results.header.speakers)
+    st.markdown("##### How the scores spread")
+    measure = corpus_charts.choose_measure(results)
+    corpus_charts.show_spread(results, measure)
+    corpus_charts.show_groups(results, measure)
+    st.markdown("##### Conv-TasNet against each mask")
+    scatter = st.container()
+    st.markdown("##### Listen")
+    corpus_listen.show_extremes(results, measure)
+    chosen = corpus_listen.choose_mixture(results, measure)
+    with scatter:
+        corpus_charts.show_scatter(results, measure, chosen)
+    if chosen is not None:
+        corpus_listen.listen(results, chosen)
+
+
+frame.begin("Corpus", "How good is the network over a whole test set, beside ideal masks and published systems?")
+if st.session_state.setdefault("corpus_view", st.query_params.get("corpus_view")) not in VIEWS:
+    st.session_state.corpus_view = VIEWS[0]
+view = st.segmented_control(
+    "View", VIEWS, required=True, key="corpus_view", bind="query-params", label_visibility="collapsed"
+)
+{"Results": show_results, "Evaluate": show_run, "Training": show_training}[view]()

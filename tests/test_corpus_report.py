@@ -1,0 +1,216 @@
+"""What the results say: intervals against theory, groups, extremes, sentences; the file's own rules."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from analysis import corpus_report as report
+from analysis.comparison import NETWORK
+from analysis.corpus_results import Header, Results, ResultsError, ResultsFile, Row, read_results
+from analysis.corpus_scores import MEASURES, MIXTURE, SYSTEMS, columns
+from analysis.figures_corpus import against_masks, by_group, distributions
+from analysis.figures_training import AXES, training_curves
+from analysis.published import LIBRIMIX
+
+HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
+
+
+def results(
+    gains: dict[str, np.ndarray], inputs: np.ndarray | None = None, genders: list[str] | None = None
+) -> Results:
+    """Results whose every measure is the same: gains are (M, 2) by system, inputs (M, 2)."""
+    count = len(gains[NETWORK])
+    inputs = np.zeros((count, 2)) if inputs is None else inputs
+    rows = []
+    for k in range(count):
+        scores = {
+            f"{system}.{measure}.{c + 1}": float(gains[system][k, c])
+            for system in SYSTEMS
+            for measure in MEASURES
+            for c in (0, 1)
+            if not np.isnan(gains[system][k, c])
+        }
+        scores |= {f"{MIXTURE}.si_snr.{c + 1}": float(inputs[k, c]) for c in (0, 1)}
+        rows.append(Row(k, f"m{k}", 1.0, ("a", "b"), genders[k] if genders else "", scores))
+    return Results(HEADER, tuple(rows))
+
+
+def same(network: np.ndarray, masks: float = 0.0) -> dict[str, np.ndarray]:
+    return {system: network if system == NETWORK else np.full_like(network, masks) for system in SYSTEMS}
+
+
+def test_the_interval_is_that_of_the_normal_distribution_for_many_values():
+    values = np.random.default_rng(1).normal(7.0, 3.0, 2000)
+    found = report.estimate(values)
+    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
+    assert found.mean == pytest.approx(values.mean())
+    assert found.low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert found.high == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert report.estimate(values) == found  # seeded
+
+
+def test_the_interval_covers_the_true_mean_19_times_in_20():
+    """600 samples of 60 uniform values: two standard errors of the share covered are 0.018."""
+    random = np.random.default_rng(2)
+    found = [report.estimate(random.uniform(0.0, 2.0, 60)) for _ in range(600)]
+    assert 0.92 <= np.mean([one.low <= 1.0 <= one.high for one in found]) <= 0.97
+
+
+def test_undefined_and_perfect_scores_are_left_out_and_counted():
+    found = report.estimate(np.array([1.0, np.nan, 3.0, np.inf]))
+    assert (found.mean, found.count) == (2.0, 2)
+    assert report.estimate(np.array([np.nan])) is None
+    one = report.estimate(np.array([4.0]))
+    assert one.mean == 4.0 and math.isnan(one.low)
+
+
+def test_a_mixture_counts_once_with_the_mean_of_its_speakers():
+    gains = np.array([[0.0, 10.0], [4.0, 4.0], [np.nan, 100.0]])
+    found = results(same(gains))
+    np.testing.assert_array_equal(report.per_mixture(found, NETWORK, "sdri"), [5.0, 4.0, np.nan])
+    assert report.summary(found)[NETWORK]["sdri"].mean == 4.5
+    assert report.summary(found)[NETWORK]["sdri"].count == 2
+    assert report.summary(found)[MIXTURE]["sdri"] is None
+
+
+def test_voices_are_grouped_by_their_own_input_snr():
+    inputs = np.array([[3.0, -3.0], [0.0, -0.1], [-7.0, 7.0], [5.0, -5.0]])
+    gains = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+    groups = report.by_input_snr(results(same(gains), inputs), "si_snri")
+    found = {group.name: (group.count, group.estimates[NETWORK].mean) for group in groups}
+    assert found == {
+        "below −5": (1, 5.0),
+        "−5 to −2.5": (2, 5.0),
+        "−2.5 to 0": (1, 4.0),
+        "0 to 2.5": (1, 3.0),
+        "2.5 to 5": (1, 1.0),
+        "from 5": (2, 6.5),
+    }
+
+
+def test_mixtures_are_grouped_by_gender_where_it_is_known():
+    gains = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [4.0, 4.0]])
+    groups = report.by_gender(results(same(gains), genders=["FM", "FF", "MF", ""]), "si_snri")
+    assert {group.name: (group.count, group.estimates[NETWORK].mean) for group in groups} == {
+        "different": (2, 2.0),
+        "same: women": (1, 2.0),
+    }
+    assert report.by_gender(results(same(gains)), "si_snri") == []
+
+
+def test_mixtures_are_ranked_from_the_worst_and_undefined_ones_left_out():
+    gains = np.array([[5.0, 5.0], [-2.0, -2.0], [np.nan, 1.0], [9.0, 9.0]])
+    assert report.ranked(results(same(gains)), "si_snri") == [1, 0, 3]
+
+
+def test_nothing_is_claimed_without_a_clear_difference():
+    random = np.random.default_rng(3)
+    network = random.normal(10, 1, (60, 2))
+    gains = {system: network + random.normal(0, 0.1, (60, 2)) for system in SYSTEMS}
+    gains |= {NETWORK: network, "IBM": network - 2, "WFM": network + 3}
+    said = report.explain(results(gains))
+    assert "more than the ideal masks IBM do" in said
+    assert "3.0 dB less than WFM" in said
+    assert "no clear difference from IRM" in said
+
+
+def test_published_scores_are_there_for_two_and_three_speakers():
+    """As the model cards and README of their makers have them."""
+    assert [(one.si_snri, one.sdri) for one in LIBRIMIX[2]] == [(13.0, 13.4), (14.7, 15.1), (15.3, 15.6)]
+    assert all("train-" in one.training_set for ones in LIBRIMIX.values() for one in ones)
+
+
+def test_rows_survive_the_file(tmp_path):
+    """Commas and quotes in names, undefined scores, perfect ones, a problem; the later of two rows counts."""
+    path = tmp_path / "results.csv"
+    names = columns(2, pesq=False)
+    odd = Row(3, 'a, "b"; c', 1.5, ("61", "121"), "FM", {"IBM.sdri.1": math.inf, "IBM.sdri.2": -0.25})
+    with ResultsFile(path, HEADER, names) as file:
+        file.append([odd, Row(1, "bad", 0.0, (), "", {}, "It is missing.")])
+        file.append([Row(1, "bad", 2.0, (), "", {"IBM.stoi.1": 0.5})])
+        found = file.finish()
+    assert found == read_results(path) == read_results(path.read_bytes())
+    assert found.header == HEADER
+    assert [row.index for row in found.rows] == [1, 3]
+    assert found.rows[1] == odd
+    assert found.problems == {}
+    assert np.isnan(found.values("IBM", "stoi")).tolist() == [[False, True], [True, True]]
+
+
+def test_a_damaged_row_counts_as_not_measured(tmp_path):
+    path = tmp_path / "results.csv"
+    with ResultsFile(path, HEADER, columns(2, pesq=False)) as file:
+        file.append(Row(k, f"m{k}", 1.0, (), "", {"IBM.stoi.1": 0.5}) for k in range(3))
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], "1,m1,\x00\x00\n", lines[4]]))
+    with ResultsFile(path, HEADER, columns(2, pesq=False)) as file:
+        assert [row.index for row in file.done] == [0, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"# {}\nindex\n", b"a,b\n1,2\n", b"\xff\xfe\x00", b"# {\n"])
+def test_what_is_no_file_of_results_is_told_in_one_sentence(content):
+    with pytest.raises(ResultsError, match=r"^x\.csv is not a file of results"):
+        read_results(content, "x.csv")
+
+
+def test_the_text_names_model_set_and_means():
+    text = report.as_text(results(same(np.full((4, 2), 3.0), 8.0)))
+    assert "m (0000000000000000, float32) on set: 4 of 60 mixtures." in text
+    (line,) = [line for line in text.splitlines() if line.startswith("Conv-TasNet")]
+    assert "3.00 [3.00, 3.00]" in line
+
+
+def test_figures_hold_the_numbers():
+    gains = np.array([[1.0, 3.0], [5.0, 7.0], [np.nan, 1.0]])
+    found = results(same(gains, 4.0))
+    network = report.per_mixture(found, NETWORK, "si_snri")
+    masks = {"IBM": report.per_mixture(found, "IBM", "si_snri")}
+    figure = against_masks(network, masks, ["a", "b", "c"], "SI-SNRi (dB)", chosen=1)
+    points = figure.data[1]
+    assert points.customdata == ([0, "a"], [1, "b"]) and points.y.tolist() == [2.0, 6.0]
+    assert figure.layout.annotations[0].text == "IBM · above on 50%<br>mean difference +0.00"
+    assert figure.data[2].x == (4.0,) and figure.data[2].y == (6.0,)
+    spread = distributions({NETWORK: network}, "SI-SNRi (dB)", {NETWORK: 15.3}, "WSJ0-2mix")
+    assert spread.data[0].y.tolist() == [2.0, 6.0] and spread.data[1].y == (15.3,)
+    groups = report.by_input_snr(found, "si_snri")
+    bars = by_group(groups, "SI-SNRi (dB)", "input").data[0]
+    one = groups[0].estimates[NETWORK]
+    assert bars.y == (one.mean,)
+    assert bars.error_y.array[0] == pytest.approx(one.high - one.mean)
+    assert bars.error_y.arrayminus[0] == pytest.approx(one.mean - one.low)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_training_curves_hold_the_diary(axis):
+    records = [{"event": "start", "step": 0}]
+    for epoch in (1, 2):
+        steps = {"learning_rate": 1e-3, "seconds": 1800.0 * epoch}
+        records.append({"event": "train", "step": 10 * epoch, "loss": -epoch, **steps})
+        records.append(
+            {
+                "event": "epoch",
+                "step": 10 * epoch,
+                "epoch": epoch,
+                "loss": -epoch,
+                "valid_si_snri": 2.0 * epoch,
+                **steps,
+            }
+        )
+    records.append({"event": "train", "step": 25, "loss": -3.0, "learning_rate": 5e-4, "seconds": 4500.0})
+    figure = training_curves({"mine": records}, axis)
+    valid, loss, mean, rate = figure.data
+    expected = {"hours": [0.5, 1.0, 1.25], "step": [10, 20, 25], "epoch": [1.0, 2.0, 2.5]}[axis]
+    assert list(valid.x) == expected[:2] and list(valid.y) == [2.0, 4.0]
+    assert list(loss.x) == list(rate.x) == expected and list(loss.y) == [-1, -2, -3]
+    assert list(mean.x) == expected[:2] and list(rate.y) == [1e-3, 1e-3, 5e-4]
+
+
+def test_no_measure_is_shown_that_was_not_taken():
+    found = results(same(np.ones((2, 2))))
+    assert list(report.measures(found)) == list(MEASURES)
+    without = [
+        dataclasses.replace(row, scores={k: v for k, v in row.scores.items() if "pesq" not in k}) for row in found.rows
+    ]
+    assert list(report.measures(Results(HEADER, tuple(without)))) == ["si_snri", "sdri", "stoi"]

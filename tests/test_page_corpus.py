@@ -1,0 +1,208 @@
+"""The page `corpus`: results and uploads, sets that are evaluated there, training curves, bad input, the browser."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from streamlit.testing.v1 import AppTest
+
+from analysis import corpus
+from analysis.corpus_report import estimate, per_mixture
+from analysis.corpus_results import read_results
+from analysis.examples import available, load
+from tasnet import available as models
+
+APP = Path(__file__).parents[1] / "app.py"
+PAGE = "pages/corpus.py"
+EXAMPLE = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2)
+MODEL = next(iter(models()))
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def mixtures(tmp_path_factory) -> Path:
+    """Four short mixtures of the bundled voices, with genders; one of a fifth mixture's files is missing."""
+    folder = tmp_path_factory.mktemp("set") / "voices"
+    sound = load(EXAMPLE)
+    names = ["1-1-1_2-1-1", "2-1-2_1-1-2", "1-1-3_3-1-3", "3-1-4_2-1-4", "1-1-5_2-1-5"]
+    for number, name in enumerate(names):
+        for part, reference in zip(("s1", "s2"), sound.references, strict=True):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            piece = reference[2000 * number : 2000 * number + 10000]
+            soundfile.write(folder / part / f"{name}.wav", piece, sound.rate)
+    (folder / "s2" / f"{names[-1]}.wav").unlink()
+    (folder / "SPEAKERS.TXT").write_text("1 | F | a | 1 | A\n2 | M | a | 1 | B\n3 | F | a | 1 | C\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(mixtures, tmp_path_factory) -> Path:
+    """A folder with the results on the mixtures."""
+    folder = tmp_path_factory.mktemp("runs")
+    corpus.evaluate(mixtures, MODEL, folder / "voices.csv", pesq=False, workers=1, device="cpu")
+    (folder / "notes.csv").write_text("this,is\nno,result\n")
+    return folder
+
+
+def start(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in {"example": EXAMPLE, **query}.items():
+        app.query_params[name] = value
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    return app
+
+
+def texts(app: AppTest) -> str:
+    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success, *app.expander]
+    return "\n".join(getattr(part, "value", "") or part.label for part in parts)
+
+
+def tables(app: AppTest) -> list[str]:
+    return [part.proto.body for part in app.html]
+
+
+def button(app: AppTest, label: str):
+    return next(one for one in app.button if label in one.label)
+
+
+def test_without_results_the_page_says_how_to_get_some(tmp_path):
+    app = start(corpus_folder=str(tmp_path))
+    assert "python -m analysis.corpus" in app.info[0].value
+    assert not app.error
+
+
+def test_results_stand_beside_the_papers_and_published_ones(runs):
+    app = start(corpus_folder=str(runs))
+    assert app.selectbox(key="corpus_file").options == ["voices.csv"]
+    systems, published = tables(app)[:2]
+    for name in ("Conv-TasNet", "IBM", "IRM", "WFM", "PSM", "WSJ0-2mix", "15.3", "not in the paper"):
+        assert name in systems
+    for name in (MODEL, "asteroid", "train-100", "13.0", "train-360", "14.7", "torchaudio", "15.6", "21 h"):
+        assert name in published
+    said = texts(app)
+    assert "4 of 5 mixtures" in said and "1 mixture could not be used" in said
+    assert "Conv-TasNet improves these mixtures by" in said
+    results = read_results(runs / "voices.csv")
+    assert f"{estimate(per_mixture(results, 'IBM', 'si_snri')).mean:.2f}" in systems
+    assert [row.genders for row in results.good] == ["FM", "FF", "MF", "FM"]
+
+
+@pytest.mark.parametrize("measure", ["sdri", "stoi"])
+def test_every_measure_has_its_charts(runs, measure):
+    app = start(corpus_folder=str(runs))
+    app.segmented_control(key="corpus_measure").set_value(measure).run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 4
+
+
+def test_a_click_plays_the_worst_and_the_url_remembers_it(runs):
+    app = start(corpus_folder=str(runs))
+    assert "The 2 worst" in texts(app) and "The 2 best" in texts(app)
+    assert len(tables(app)) == 2
+    worst = next(one for one in app.button if one.key.startswith("The 2 worst"))
+    worst.click().run()
+    assert not app.exception and not app.warning
+    name = app.selectbox(key="corpus_mixture").value
+    assert name in worst.label
+    assert len(tables(app)) == 3 and "Speaker 2" in tables(app)[2]
+    again = start(corpus_folder=str(runs), corpus_mixture=name)
+    assert again.selectbox(key="corpus_mixture").value == name and len(tables(again)) == 3
+
+
+def test_mixtures_that_are_gone_are_told(runs, mixtures, tmp_path):
+    moved = (runs / "voices.csv").read_text().replace(str(mixtures), str(tmp_path / "gone"))
+    (tmp_path / "moved.csv").write_text(moved)
+    app = start(corpus_folder=str(tmp_path))
+    next(one for one in app.button if one.key.startswith("The 2 best")).click().run()
+    assert not app.exception
+    assert "cannot be played" in app.warning[0].value and "gone" in app.warning[0].value
+
+
+def test_results_can_be_uploaded(runs, tmp_path):
+    app = start(corpus_folder=str(tmp_path))
+    app.file_uploader(key="corpus_upload").set_value(("mine.csv", (runs / "voices.csv").read_bytes(), "text/csv")).run()
+    assert not app.exception and not app.error
+    assert app.selectbox(key="corpus_file").options == ["mine.csv"]
+    assert "15.3" in tables(app)[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\x00" * 50])
+def test_a_bad_upload_gets_one_sentence(content, tmp_path):
+    app = start(corpus_folder=str(tmp_path))
+    app.file_uploader(key="corpus_upload").set_value(("bad.csv", content, "text/csv")).run()
+    assert not app.exception
+    (error,) = app.error
+    assert error.value.startswith("bad.csv is not a file of results") and "\n" not in error.value
+
+
+def run_evaluation(folder: str, **settings) -> AppTest:
+    app = start(corpus_view="Evaluate")
+    app.text_input(key="corpus_set").set_value(folder)
+    app.number_input(key="corpus_workers").set_value(1)
+    app.toggle(key="corpus_pesq").set_value(False)
+    for key, value in settings.items():
+        app.number_input(key=f"corpus_{key}").set_value(value)
+    button(app, "Evaluate").click().run()
+    assert not app.exception
+    return app
+
+
+def test_a_folder_is_evaluated_and_its_results_are_shown(mixtures, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "FOLDER", tmp_path / "out")
+    app = run_evaluation(str(mixtures), limit=3)
+    assert "The results are in" in app.success[0].value
+    button(app, "Show the results").click().run()
+    assert not app.exception
+    assert app.segmented_control(key="corpus_view").value == "Results"
+    assert "2 of 5 mixtures" in texts(app)  # of the three one is missing
+    assert len(tables(app)) == 2
+
+
+@pytest.mark.parametrize(("folder", "said"), [("", "Name the folder"), ("/no/such/folder", "There is nothing at")])
+def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "FOLDER", tmp_path / "out")
+    (error,) = run_evaluation(folder).error
+    assert said in error.value and "\n" not in error.value
+
+
+def test_training_curves_are_those_of_the_diaries(tmp_path):
+    app = start(corpus_view="Training", training_folder=str(tmp_path))
+    assert "There is no run" in app.info[0].value
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        values = {"step": 10, "loss": -3.0, "learning_rate": 1e-3, "seconds": 60.0, "audio_seconds_per_second": 40.0}
+        records = [{"event": "train", **values}, {"event": "epoch", "epoch": 1, "valid_si_snri": 2.5, **values}]
+        records[1]["best_si_snri"] = 2.5
+        (tmp_path / name / "log.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records) + '{"torn')
+    app.run()
+    app.multiselect(key="training_runs").set_value([str(tmp_path / n / "log.jsonl") for n in ("first", "second")]).run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1
+    table = app.dataframe[0].value
+    assert sorted(table["Run"]) == ["first", "second"]
+    np.testing.assert_array_equal(table["Best SI-SNRi (dB)"], [2.5, 2.5])
+
+
+@pytest.mark.browser
+def test_the_page_fits_a_small_screen_and_plays_by_a_click(app_address, browser, runs):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 800, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    )
+    browser.get(f"{app_address}/corpus?example={EXAMPLE}&corpus_folder={runs}")
+    script = """const all = [...document.querySelectorAll('button')];
+                const one = all.find(button => button.innerText.includes('_') && button.innerText.includes('·'));
+                if (one) one.click();
+                return !!one;"""
+    WebDriverWait(browser, SECONDS).until(lambda window: window.execute_script(script))
+    WebDriverWait(browser, SECONDS).until(
+        lambda window: len(window.find_elements(By.CSS_SELECTOR, "[data-track-name]")) == 13
+    )
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 800
+    assert "corpus_mixture=" in browser.current_url
+    severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not [message for message in severe if "_stcore" not in message]
