@@ -15,7 +15,7 @@ from tasnet.audio import Audio
 
 from . import links, uploads, workspace
 
-KINDS = {"example": "Example", "upload": "Upload", "mix": "Mix", "record": "Mic"}
+KINDS = {"example": "Example", "upload": "File", "mix": "Mix", "record": "Mic"}
 LINKED = ("sound", "example", "snr", "model", "device")
 LEVELS_DB = [step / 2 for step in range(-10, 11)]
 FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
