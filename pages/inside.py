@@ -29,6 +29,7 @@ def prepared(sound: Mixture, rate: int) -> Mixture:
             int(seconds - MAX_SECONDS) + 1,
             format="%d s",
             key="inside_start",
+            bind="query-params",
         )
     part = slice(start * sound.rate, (start + MAX_SECONDS) * sound.rate)
     mixture, references = (

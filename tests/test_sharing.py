@@ -1,10 +1,12 @@
 """Links and uploads without a browser: who reaches an upload, for how long, and what a link says."""
 
+import numpy as np
 import pytest
-from test_app import BUNDLED, PAGES, start, texts, upload, wav
+from streamlit.testing.v1 import AppTest
+from test_app import APP, BUNDLED, PAGES, start, texts, upload, wav
 
 from analysis import examples
-from pages.parts import uploads
+from pages.parts import results, uploads
 from pages.parts.uploads import UploadStore
 
 
@@ -125,6 +127,14 @@ def test_a_replaced_upload_stays_for_others_only():
     assert len(store) == 0
 
 
+def test_results_are_kept_with_the_upload_alone(mixture):
+    app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav(0.75 * mixture.mixture)))
+    (key,) = uploads._store().get(app.query_params["upload"], "test session id").results
+    assert key[0] == "separation"
+    shared, _ = results._shared()
+    assert key not in shared
+
+
 def test_the_longest_unused_make_way():
     store = UploadStore(max_size=10)
     first, second = (store.put({"mixture_file": [("a.wav", b"1234")]}, "ana") for _ in range(2))
@@ -165,6 +175,17 @@ def test_the_player_begins_as_the_link_says(monkeypatch, query, time, region, ac
 def test_an_odd_link_is_no_error(page):
     app = start(page, t="soon", region="here-there", track="nobody", snr="loud", sound="noise")
     assert not app.error
+
+
+def test_a_link_says_which_part_of_a_long_sound_is_looked_into(mixture):
+    long = np.resize(mixture.mixture, 62 * mixture.rate)
+    app = upload(start(sound="upload"), "mixture_file", ("long.wav", wav(long)))
+    linked = AppTest.from_file(str(APP), default_timeout=60)
+    linked.query_params.update(app.query_params, inside_start="2", t="1.5")
+    linked.switch_page("pages/inside.py").run()
+    assert not linked.exception
+    assert linked.slider(key="inside_start").value == 2
+    assert linked.number_input(key="inside_time").value == 1.5
 
 
 def test_another_sound_takes_the_marked_stretch_out_of_the_link():

@@ -1,8 +1,11 @@
 """Links in a real browser: the address brings back the upload, the marked stretch, the cursor and the track."""
 
+import time
+
 import numpy as np
 import pytest
 import soundfile
+from conftest import ROOT, start_server
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -47,6 +50,16 @@ def bring(browser, path):
     ready(browser)
 
 
+def close_tab(browser):
+    """Close the tab, leaving an empty one: a page that is merely left stays alive for a while, for a step back."""
+    old = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    new = browser.current_window_handle
+    browser.switch_to.window(old)
+    browser.close()
+    browser.switch_to.window(new)
+
+
 @pytest.fixture
 def recording(tmp_path):
     mixture = load(EXAMPLES[0])
@@ -68,12 +81,7 @@ def test_a_link_restores_an_upload_and_what_is_marked_in_it(app_address, browser
     # Another tab, also when the first one has been closed.
     link = browser.current_url
     assert browser.execute_script("return history.length") == steps
-    first = browser.current_window_handle
-    browser.switch_to.new_window("tab")
-    second = browser.current_window_handle
-    browser.switch_to.window(first)
-    browser.close()
-    browser.switch_to.window(second)
+    close_tab(browser)
     browser.get(link)
     ready(browser)
     assert state(browser) == told
@@ -136,9 +144,26 @@ def test_a_second_user_has_no_way_to_the_first_ones_files(app_address, browser, 
     assert "Traceback" not in text(browser)
 
 
-def test_a_file_too_large_gets_a_sentence(browser, tmp_path):
-    from conftest import ROOT, start_server
+def test_an_upload_goes_when_its_last_tab_is_closed(browser, recording, tmp_path):
+    process, address = start_server(ROOT / "app.py", tmp_path / "log", "--server.disconnectedSessionTTL", "4")
+    try:
+        browser.get(f"{address}/?sound=upload")
+        bring(browser, recording)
+        link = browser.current_url
+        time.sleep(10)  # more than an upload outlives its tab
+        browser.refresh()
+        ready(browser)
+        assert "mine.wav" in text(browser)
+        close_tab(browser)
+        time.sleep(10)
+        browser.get(link)
+        wait_until(browser, lambda: "no longer here" in text(browser))
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
+
+def test_a_file_too_large_gets_a_sentence(browser, tmp_path):
     process, address = start_server(ROOT / "app.py", tmp_path / "log", "--server.maxUploadSize", "1")
     try:
         soundfile.write(tmp_path / "long.wav", np.zeros(2 * 2**20), 8000)

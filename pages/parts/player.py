@@ -161,7 +161,7 @@ def _digest(track: Track) -> str:
     return hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@st.cache_data(max_entries=128, show_spinner=False, scope="session")  # gone with the session, as uploads are
 def _encode(digest: str, _samples: np.ndarray, rate: int) -> _Media:
     file = io.BytesIO()
     write(file, _samples, rate)

@@ -1,4 +1,7 @@
-"""One store for heavy results, shared by all browser sessions and keyed by the content they were made from."""
+"""One store for heavy results, shared by all browser sessions and keyed by the content they were made from.
+
+While an upload is on show they are kept with it instead, and are removed with it.
+"""
 
 import hashlib
 import threading
@@ -9,12 +12,20 @@ import numpy as np
 import streamlit as st
 from cachetools import LRUCache
 
+from . import uploads
+
 MAX_RESULTS = 48
 
 
 @st.cache_resource
-def _store() -> tuple[LRUCache, threading.Lock]:
+def _shared() -> tuple[LRUCache, threading.Lock]:
     return LRUCache(maxsize=MAX_RESULTS), threading.Lock()
+
+
+def _store() -> tuple[LRUCache, threading.Lock]:
+    shared, lock = _shared()
+    upload = uploads.current()
+    return (upload.results if upload else shared), lock
 
 
 def fingerprint(*arrays: np.ndarray | None) -> str:

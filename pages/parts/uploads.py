@@ -1,6 +1,7 @@
 """The sounds users bring: kept in memory under unguessable tokens, gone soon after the last tab that uses them.
 
-A token stands in the URL, so that a reload or a link brings an upload back; without it nobody reaches a file.
+A token stands in the URL, so that a reload or a link brings an upload back; without it nobody reaches a file. What was
+computed from an upload is kept with it and goes with it (see `results`).
 `server.maxUploadSize` (MB, in .streamlit/config.toml or after `streamlit run app.py`) limits each file, and
 `server.disconnectedSessionTTL` (s) is how long an upload outlives the last tab that showed it.
 """
@@ -13,13 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
+from cachetools import LRUCache
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tasnet.audio import Audio, read
 
 MAX_LARGEST_FILES = 10  # room for all uploads together, in files of the largest size
-SWEEP_SECONDS = 30.0
+MAX_RESULTS = 16  # kept with an upload
 
 File = tuple[str, bytes]  # name, content
 
@@ -36,6 +38,7 @@ class Upload:
     sessions: set[str] = field(default_factory=set)  # the tabs that use it
     left: float | None = None  # when it was first seen without an open tab
     decoded: dict[str, list[Audio]] = field(default_factory=dict)
+    results: LRUCache = field(default_factory=lambda: LRUCache(MAX_RESULTS))
 
     @property
     def size(self) -> int:
@@ -103,8 +106,9 @@ def _store() -> UploadStore:
 
     def watch() -> None:
         while True:
-            time.sleep(SWEEP_SECONDS)
-            store.sweep(time.monotonic(), st.get_option("server.disconnectedSessionTTL"), _is_open)
+            grace = st.get_option("server.disconnectedSessionTTL")
+            time.sleep(max(grace / 4, 1))
+            store.sweep(time.monotonic(), grace, _is_open)
 
     threading.Thread(target=watch, name="uploads", daemon=True).start()
     return store
@@ -118,17 +122,22 @@ def _session() -> str:
     return get_script_run_ctx().session_id
 
 
+def _kind() -> str:
+    """The kind of sound on show: each has an upload of its own, which a link to another does not give away."""
+    return st.session_state.get("sound", "")
+
+
 def _tokens() -> dict[str, str]:
     """The session's token of every kind of sound; it begins with the one in the URL."""
     if "upload_tokens" not in st.session_state:
         linked = st.query_params.get("upload")
-        st.session_state.upload_tokens = {st.session_state.sound: linked} if linked else {}
+        st.session_state.upload_tokens = {_kind(): linked} if linked else {}
     return st.session_state.upload_tokens
 
 
 def token() -> str | None:
     """The token of the upload on show."""
-    return _tokens().get(st.session_state.sound)
+    return _tokens().get(_kind())
 
 
 def current() -> Upload | None:
@@ -144,9 +153,11 @@ def keep(widget: str, files: list[File]) -> None:
         _store().leave(token(), _session())
     together = {**(old.files if old else {}), widget: files}
     if any(together.values()):
-        _tokens()[st.session_state.sound] = _store().put(together, _session())
+        _tokens()[_kind()] = _store().put(together, _session())
+        if old and files:  # a mixture is not separated anew for the voices that come after it
+            current().results.update(old.results)
     else:
-        _tokens().pop(st.session_state.sound, None)
+        _tokens().pop(_kind(), None)
 
 
 def check() -> None:
