@@ -26,7 +26,7 @@ from .model import ConvTasNet
 from .norms import EPS, BatchNorm, CumulativeLayerNorm
 from .separator import Block, DepthwiseConv
 
-TILE = 1 << 17  # values in the widest layer of a tile: half a megabyte
+TILE = 1 << 18  # values in the widest layer of a tile: 1 MB
 _turn = threading.Lock()  # PyTorch has one number of threads for the whole process
 
 _Norm = Callable[[Tensor, slice, Tensor], Tensor]  # features, their frames, where to put them normalised
