@@ -14,13 +14,13 @@ the statistics that gLN (eq. 9) takes over the whole signal, and so the scores.
 
 Several machines share the work through joblib's backends (pip install "dask[distributed]" or
 "ray"). The signals travel with the tasks, so only this machine needs the corpus; the others need
-the project and the model:
+the project, from whose folder all is started, and the model:
 
-    dask scheduler                                           # here; it prints its address
+    PYTHONPATH=. dask scheduler                              # here; it prints its address
     PYTHONPATH=. dask worker tcp://HOST:8786 --nworkers auto --nthreads 1     # on every machine
     DASK_SCHEDULER_ADDRESS=tcp://HOST:8786 python -m analysis.corpus DIR --model NAME --backend dask
 
-    ray start --head                                         # here
+    PYTHONPATH=. ray start --head                            # here
     PYTHONPATH=. ray start --address=HOST:6379               # on every other machine
     RAY_ADDRESS=HOST:6379 python -m analysis.corpus DIR --model NAME --backend ray
 """
