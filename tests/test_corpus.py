@@ -101,6 +101,37 @@ def test_scores_are_those_of_the_metrics(mixtures, model, tmp_path):
     assert results.good[1].seconds == len(mixture) / RATE
 
 
+def test_three_voices_are_scored_in_the_best_order(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "three.safetensors"
+    save(path, ConvTasNet(ConvTasNetConfig(N=8, L=16, B=4, H=8, Sc=4, X=1, R=1, C=3)), {})
+    folder = write_set(tmp_path / "set", [8000])
+    (folder / "s3").mkdir()
+    soundfile.write(folder / "s3" / "m00.wav", voice(9, 8000), RATE)
+    results = evaluate(folder, str(path), tmp_path / "out.csv")
+    references = np.stack([soundfile.read(folder / s / "m00.wav", dtype="float32")[0] for s in ("s1", "s2", "s3")])
+    sources = Separator(path, "cpu").separate(references.sum(0), RATE).sources
+    expected = metrics.evaluate(sources, references, references.sum(0), RATE, pesq=False)
+    np.testing.assert_allclose(results.values("Conv-TasNet", "sdri"), [expected.sdri], rtol=1e-4, atol=1e-4)
+    assert results.values("WFM", "stoi").shape == (1, 3)
+
+
+def test_speech_and_noise_keep_their_order(tmp_path):
+    """A model whose first output is the speech is not helped by the better of two orders."""
+    torch.manual_seed(0)
+    network = ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=2, R=1))
+    folder = write_set(tmp_path / "set", [8000])
+    for part, other in (("s1", "s2"), ("s2", "s1")):  # the same mixture with its voices in the other order
+        (folder / part / "swapped.wav").write_bytes((folder / other / "m00.wav").read_bytes())
+    found = {}
+    for task in ("speakers", "speech from noise"):
+        path = tmp_path / f"{task}.safetensors"
+        save(path, network, {"task": task})
+        found[task] = evaluate(folder, str(path), tmp_path / f"{task}.csv").values("Conv-TasNet", "si_snri")
+    gains = found["speakers"].mean(1) - found["speech from noise"].mean(1)
+    assert sorted(gains > 0.1) == [False, True] and (gains >= 0).all()
+
+
 def test_stoi_is_one_for_the_signal_itself_and_undefined_without_speech():
     x = voice(1, 16000).astype(np.float32)
     noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
