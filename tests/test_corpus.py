@@ -187,7 +187,7 @@ def test_a_file_cut_off_anywhere_is_completed_to_the_same_bytes(whole, mixtures,
 def test_a_killed_evaluation_goes_on_and_loses_nothing(model, tmp_path):
     """Its workers leave, too; and a single process then gets the same scores as they did."""
     psutil = pytest.importorskip("psutil", reason="psutil, which comes with dask[distributed], is not installed")
-    folder = write_set(tmp_path / "set", [6000] * 24)
+    folder = write_set(tmp_path / "set", [6000] * 16)
     out = tmp_path / "out.csv"
     command = [sys.executable, "-m", "analysis.corpus", str(folder), "--model", model, "-o", str(out)]
     command += ["--workers", "2", "--no-pesq", "--device", "cpu"]
@@ -202,7 +202,7 @@ def test_a_killed_evaluation_goes_on_and_loses_nothing(model, tmp_path):
     assert workers and not psutil.wait_procs(workers, timeout=60)[1]
     left = out.read_bytes()
     rows = left.count(b"\n") - 2
-    assert 8 <= rows < 24
+    assert 8 <= rows < 16
 
     seen = []
     evaluate(folder, model, out, progress=seen.append)
