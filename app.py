@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import sidebar
+from pages.parts import sidebar, workspace
 
 st.set_page_config(
     page_title="TasNet Lens",
@@ -26,6 +26,11 @@ page = st.navigation(
 with st.sidebar:
     sidebar.choose()
     running = st.container()
-page.run()
-with running:
-    sidebar.show_running()
+try:
+    workspace.separator()
+except ValueError as problem:  # a damaged or foreign checkpoint, a device that is gone
+    st.error(str(problem), icon=":material/error:")
+else:
+    page.run()
+    with running:
+        sidebar.show_running()

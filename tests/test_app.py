@@ -8,8 +8,10 @@ import pytest
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+import tasnet
 from analysis import examples
 from analysis.examples import available
+from tasnet import checkpoint
 
 APP = Path(__file__).parents[1] / "app.py"
 PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
@@ -78,6 +80,22 @@ def test_three_speakers_are_not_scored_by_a_model_of_two():
 def test_an_unknown_model_or_example_in_the_url_falls_back(page):
     app = start(page, example="no-such-example", model="no-such-model")
     assert not app.error
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no weights at all", b"PK\x03\x04" + bytes(200)], ids=["empty", "text", "pickle"]
+)
+def test_a_wrong_checkpoint_gets_one_sentence_and_another_model_goes_on(monkeypatch, tmp_path, content):
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(content)
+    models = {**checkpoint.available(), "broken": broken}
+    monkeypatch.setattr(checkpoint, "available", lambda: models)
+    monkeypatch.setattr(tasnet, "available", lambda: models)
+    app = start(model="broken")
+    (error,) = app.error
+    assert "broken" in error.value and error.value.endswith(".") and "\n" not in error.value
+    app.selectbox(key="model").set_value(next(iter(models))).run()
+    assert not app.error and not app.exception and app.metric
 
 
 @pytest.mark.parametrize("page", PAGES)
