@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis import figures
-from analysis.comparison import MEASURES, score
+from analysis.comparison import MEASURES, explain, score
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import linked_player
@@ -26,7 +26,10 @@ def show(sound) -> None:
         comparison = workspace.compared(sound, found)
         if comparison is None:
             return
-        show_scores(comparison.network)
+        if comparison.network.scores is None:
+            st.info(explain(comparison), icon=":material/info:")
+        else:
+            show_scores(comparison.network)
     tracks = listening.separated_tracks(sound, found.sources, comparison)
     linked_player(tracks, key="separate_player")
     signals = {track.name: track.samples for track in tracks}

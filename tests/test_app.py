@@ -71,9 +71,11 @@ def test_the_table_has_every_system_and_the_papers_figures():
     assert "SI-SNRi" in texts(app)
 
 
-def test_three_speakers_are_not_scored_by_a_model_of_two():
-    app = start(PAGES[1], example=THREE)
+@pytest.mark.parametrize("page", PAGES)
+def test_three_speakers_are_not_scored_by_a_model_of_two(page):
+    app = start(page, example=THREE)
     assert "The model separates 2 voices and this mixture has 3" in texts(app)
+    assert not app.metric
 
 
 @pytest.mark.parametrize("page", PAGES)
