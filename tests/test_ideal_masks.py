@@ -156,7 +156,7 @@ def test_an_unknown_mask_is_refused():
 
 @pytest.mark.parametrize("kind", MASKS)
 def test_si_snr_on_real_mixtures_is_that_of_plain_numpy(kind, shared):
-    """Five mixtures of the Libri2Mix test set; benchmarks.ideal_masks_libri2mix does the rest."""
+    """Five mixtures of the Libri2Mix test set; `python -m analysis.corpus` does the rest."""
     folder = shared / "data" / "libri2mix_test_subset"
     names = sorted(path.name for path in (folder / "s1").glob("*.flac"))[::60]
     assert len(names) == 5
