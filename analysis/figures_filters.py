@@ -36,8 +36,8 @@ def filter_maps(
     """
     N, L = U.shape
     milliseconds = (np.arange(L) + 0.5) / rate * 1000
-    maps = {"Encoder basis": (milliseconds, U), "Decoder basis": (milliseconds, V)}
-    for name, vectors in (("Encoder |FFT|", U), ("Decoder |FFT|", V)):
+    maps = {"Encoder U": (milliseconds, U), "Decoder V": (milliseconds, V)}
+    for name, vectors in (("|FFT| of U", U), ("|FFT| of V", V)):
         size, frequencies = magnitudes(vectors, rate, MAP_POINTS)
         maps[name] = (frequencies, size)
 
@@ -49,14 +49,15 @@ def filter_maps(
         subplot_titles=(["UPGMA"] if tree else []) + list(maps),
     )
     first = 2 if tree else 1
-    for column, (name, (x, values)) in enumerate(maps.items(), start=first):
-        signed = "basis" in name
+    for column, (x, values) in enumerate(maps.values(), start=first):
+        signed = x is milliseconds
         _map(figure, column, x, values[order], signed)
         _click_targets(figure, column, x, order, tuning)
         figure.update_xaxes(
-            title_text="Time (ms)" if signed else "Frequency (Hz)",
+            title_text="ms" if signed else "Hz",
             range=[0, L / rate * 1000] if signed else [0, rate / 2],
-            nticks=5,
+            nticks=4 if signed else 3,
+            tickangle=0,
             col=column,
         )
     # Encoder and decoder share their axis of time and that of frequency.
@@ -124,7 +125,9 @@ def _dendrogram(figure: go.Figure, tree: Tree) -> None:
         row=1,
         col=1,
     )
-    figure.update_xaxes(autorange="reversed", title_text="Distance", showgrid=False, nticks=3, row=1, col=1)
+    figure.update_xaxes(
+        autorange="reversed", title_text="distance", showgrid=False, nticks=2, tickangle=0, row=1, col=1
+    )
 
 
 def one_filter(u: np.ndarray, v: np.ndarray, rate: int) -> go.Figure:
