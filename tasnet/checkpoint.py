@@ -1,6 +1,7 @@
 """Weights on disk: safetensors, with the configuration and the training facts in a JSON header."""
 
 import json
+import math
 import os
 import uuid
 from pathlib import Path
@@ -22,8 +23,18 @@ class CheckpointError(ValueError):
 
 
 def available() -> dict[str, Path]:
-    """The weights that come with the project: name -> file."""
-    return {path.stem: path for path in sorted(WEIGHTS.glob("*.safetensors"))}
+    """The weights that come with the project: name -> file, the best on the validation speakers first."""
+    files = sorted(WEIGHTS.glob("*.safetensors"))
+    return {path.stem: path for path in sorted(files, key=_validation_score, reverse=True)}
+
+
+def _validation_score(path: Path) -> float:
+    """SI-SNRi in dB that the header states; a file that states none, or cannot be read, comes last."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return float(json.loads(file.metadata()[HEADER])["info"]["scores"]["valid_si_snri_db"])
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+        return -math.inf
 
 
 def save(path: str | Path, model: ConvTasNet, info: dict) -> None:
