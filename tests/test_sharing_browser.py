@@ -50,6 +50,12 @@ def bring(browser, path):
     ready(browser)
 
 
+def act(browser, action):
+    """A user's action; people leave the page time to answer, scripts must be told to."""
+    ask(browser, action)
+    time.sleep(1)
+
+
 def close_tab(browser):
     """Close the tab, leaving an empty one: a page that is merely left stays alive for a while, for a step back."""
     old = browser.current_window_handle
@@ -71,9 +77,9 @@ def test_a_link_restores_an_upload_and_what_is_marked_in_it(app_address, browser
     browser.get(f"{app_address}/?sound=upload")
     bring(browser, recording)
     steps = browser.execute_script("return history.length")
-    ask(browser, "player.choose(2)")
-    ask(browser, "player.setRegion([0.75, 1.5])")
-    ask(browser, "player.seek(1.0625)")
+    act(browser, "player.choose(2)")
+    act(browser, "player.setRegion([0.75, 1.5])")
+    act(browser, "player.seek(1.0625)")
     wait_until(browser, lambda: has(browser, "region=0.75-1.5", "t=1.0625", "track=Speaker+2"))
     ready(browser)
     told = state(browser)
@@ -110,8 +116,8 @@ def test_every_page_restores_its_player(app_address, browser, page):
     steps = browser.execute_script("return history.length")
     browser.execute_script(f"{PLAYER} window.before = player.transport; return player.toggle()")
     wait_until(browser, lambda: ask(browser, "player.transport.position() > 0.8"))
-    ask(browser, "player.setRegion([0.25, 2])")
-    ask(browser, "player.choose(0)")
+    act(browser, "player.setRegion([0.25, 2])")
+    act(browser, "player.choose(0)")
     if page == "inside":  # the whole page follows, once the sound rests
         browser.execute_script(f"{PLAYER} player.pause()")
     wait_until(browser, lambda: has(browser, "region=0.25-2", "track=Mixture"))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasnet.train.machine import find_machine
+from tasnet.train.machine import find_machine, leave_group
 from tasnet.train.recipe import load_recipe, recipes
 from tasnet.train.trainer import Progress, Trainer
 
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _describe(trainer)
         bar = Bar() if machine.leads and not options.quiet else lambda progress: None
         through = trainer.run(options.max_seconds - (time.monotonic() - began), bar)
+        leave_group()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

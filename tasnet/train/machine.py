@@ -99,6 +99,13 @@ def find_machine(device: str = "auto", precision: str = "auto") -> Machine:
     return Machine(chosen, torch.bfloat16 if lower else torch.float32, Share(rank, world))
 
 
+def leave_group() -> None:
+    """Ends the work of several processes together: one that is gone while another still talks to it aborts that one."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def _has_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies matrices of bfloat16 itself, and so faster."""
     if device.type == "cuda":
