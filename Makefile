@@ -15,7 +15,7 @@ PORT ?= 8501
 	touch $@
 
 run: .venv/.app
-	-$(BIN)/python -m analysis.fetch_examples
+	-$(BIN)/python -m analysis.sounds.fetch_examples
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/.test lint

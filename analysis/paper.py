@@ -8,7 +8,7 @@ sets, WSJ0-2mix and WSJ0-3mix, are not the speech we measure on. A dash in print
 from dataclasses import dataclass
 
 # Tables VI and VII do not name their scale, but it must be raw P.862: clean speech scores 4.5, the
-# top of that scale, where MOS-LQO (P.862.1, `analysis.metrics.pesq`) gives 4.549; and the ideal
+# top of that scale, where MOS-LQO (P.862.1, `analysis.scores.metrics.pesq`) gives 4.549; and the ideal
 # masks score the same on Libri2Mix on the raw scale only (`python -m analysis.corpus`).
 PESQ_SCALE = "raw P.862 by all signs (clean speech scores 4.5 there)"
 

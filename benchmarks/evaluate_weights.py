@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 import torch
 
-from analysis.metrics import best_permutation, si_snr
+from analysis.scores.metrics import best_permutation, si_snr
 from tasnet.checkpoint import available, load
 from tasnet.model import ConvTasNet
 

@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from mir_eval.separation import bss_eval_sources
 
-from analysis.metrics import evaluate, pesq, sdr, si_snr
+from analysis.scores.metrics import evaluate, pesq, sdr, si_snr
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "libri2mix_test_subset"
 RATE, SAMPLES = 8000, 32000

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import soundfile
 
+from tasnet.data.corpora import open_mixtures
 from tasnet.train.__main__ import Bar
-from tasnet.train.corpora import open_mixtures
 from tasnet.train.recipe import load_recipe
 from tasnet.train.trainer import Trainer
 

@@ -2,12 +2,15 @@
 
 import streamlit as st
 
-from analysis.corpus_report import explain
-from analysis.corpus_results import Results
-from pages.parts import corpus_charts, corpus_listen, corpus_table, frame
-from pages.parts.corpus_files import choose_results
-from pages.parts.corpus_run import show_run
-from pages.parts.training import show_training
+from analysis.corpus.report import explain
+from analysis.corpus.results import Results
+from pages.parts import frame
+from pages.parts.corpus import charts as corpus_charts
+from pages.parts.corpus import listen as corpus_listen
+from pages.parts.corpus import table as corpus_table
+from pages.parts.corpus.files import choose_results
+from pages.parts.corpus.run import show_run
+from pages.parts.corpus.training import show_training
 
 VIEWS = ("Results", "Evaluate", "Training")
 

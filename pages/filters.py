@@ -4,9 +4,10 @@ import numpy as np
 import streamlit as st
 
 import tasnet
-from analysis import basis, figures_filters
+from analysis.figures import filters as figures_filters
+from analysis.network import basis
 from pages.parts import frame, workspace
-from pages.parts.filter_bank import (
+from pages.parts.filters.bank import (
     Bank,
     as_wav,
     bank,

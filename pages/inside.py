@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from analysis.levels import Mixture
-from analysis.representation import Representation, represent
+from analysis.network.representation import Representation, represent
+from analysis.sounds.mixing import Mixture
 from pages.parts import frame, listening, workspace
-from pages.parts.filter_bank import choose_order, sort
-from pages.parts.inside_views import show_masks, show_oracles, show_representation, show_walk
+from pages.parts.filters.bank import choose_order, sort
+from pages.parts.inside.views import show_masks, show_oracles, show_representation, show_walk
 from pages.parts.pictures import choose_format
 from pages.parts.player import player
 from pages.parts.results import fingerprint

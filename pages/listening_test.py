@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-from analysis.ratings import RatingsError
-from pages.parts import frame, listening_results, listening_setup, listening_trial
-from pages.parts.listening_tests import leave, store
+from analysis.listening.ratings import RatingsError
+from pages.parts import frame
+from pages.parts.listening_test import results as listening_results
+from pages.parts.listening_test import setup as listening_setup
+from pages.parts.listening_test import trial as listening_trial
+from pages.parts.listening_test.tests import leave, store
 
 
 def missing(problem: RatingsError) -> None:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from analysis import figures
-from analysis.comparison import MEASURES, explain, score
+from analysis.figures import sound as figures
+from analysis.scores.comparison import MEASURES, explain, score
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import linked_player

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .coders import Decoder, Encoder, PinvEncoder
 from .config import ConvTasNetConfig
-from .separator import Block, SeparationModule
+from .tcn import Block, SeparationModule
 
 
 class ConvTasNet(nn.Module):

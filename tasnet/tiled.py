@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from .coders import overlap_add
 from .model import ConvTasNet
 from .norms import EPS, BatchNorm, CumulativeLayerNorm
-from .separator import Block, DepthwiseConv
+from .tcn import Block, DepthwiseConv
 
 TILE = 1 << 18  # values in the widest layer of a tile: 1 MB
 _turn = threading.Lock()  # PyTorch has one number of threads for the whole process

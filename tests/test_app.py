@@ -9,8 +9,8 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 import tasnet
-from analysis import examples
-from analysis.examples import available
+from analysis.sounds import examples
+from analysis.sounds.examples import available
 from tasnet import checkpoint
 
 APP = Path(__file__).parents[1] / "app.py"

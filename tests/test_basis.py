@@ -12,7 +12,7 @@ from scipy.cluster.hierarchy import (
 from scipy.optimize import minimize_scalar
 from scipy.spatial.distance import pdist, squareform
 
-from analysis import basis, basis_set
+from analysis.network import basis, basis_set
 
 RATE = 8000
 

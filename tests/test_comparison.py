@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis import comparison
-from analysis.levels import Mixture
+from analysis.scores import comparison
+from analysis.sounds.mixing import Mixture
 
 
 def mixture(count: int = 2, seconds: float = 1.5) -> Mixture:

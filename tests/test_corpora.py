@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tasnet.train.corpora import BadRow, CorpusError, open_mixtures, open_utterances
-from tasnet.train.rows import speakers_of
+from tasnet.data.corpora import BadRow, CorpusError, open_mixtures, open_utterances
+from tasnet.data.rows import speakers_of
 
 RATE = 8000
 

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 from scipy.signal import firwin, upfirdn
 
-from tasnet.corpora import main
-from tasnet.train.build import fit
-from tasnet.train.corpora import open_mixtures
-from tasnet.train.librimix import prolong
-from tasnet.train.wsj0mix import active_power
+from tasnet.data.build import fit
+from tasnet.data.command import main
+from tasnet.data.corpora import open_mixtures
+from tasnet.data.librimix import prolong
+from tasnet.data.wsj0mix import active_power
 
 LENGTHS = {"1-1-0000": 9001, "2-1-0000": 8000, "3-5-0002": 12345}
 

@@ -12,12 +12,15 @@ import pytest
 import soundfile
 import torch
 
-from analysis import corpus, corpus_engine, corpus_work, ideal_masks, metrics
-from analysis.corpus_results import ResultsError, read_results
-from analysis.corpus_scores import stoi
+from analysis.corpus import engine as engines
+from analysis.corpus import evaluation, work
+from analysis.corpus.__main__ import main
+from analysis.corpus.results import ResultsError, read_results
+from analysis.corpus.scores import stoi
+from analysis.scores import ideal_masks, metrics
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 from tasnet.checkpoint import save
-from tasnet.train.corpora import CorpusError
+from tasnet.data.corpora import CorpusError
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
@@ -62,7 +65,7 @@ def mixtures(tmp_path_factory) -> Path:
 
 def evaluate(folder: Path, model: str, out: Path, **settings):
     settings = {"pesq": False, "workers": 1, "device": "cpu", **settings}
-    return corpus.evaluate(folder, model, out, **settings)
+    return evaluation.score_set(folder, model, out, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +242,7 @@ def test_a_file_of_another_model_or_set_is_refused(whole, mixtures, model, tmp_p
         evaluate(longer, model, out)
     assert out.read_bytes() == whole
     out.write_text("name,score\nx,1\n")
-    code = corpus.main([str(mixtures), "--model", model, "-o", str(out), "--workers", "1", "--device", "cpu"])
+    code = main([str(mixtures), "--model", model, "-o", str(out), "--workers", "1", "--device", "cpu"])
     said = capsys.readouterr().err.strip().splitlines()
     assert code == 2 and len(said) == 1 and "not a file of results" in said[0]
     assert out.read_text() == "name,score\nx,1\n"
@@ -262,9 +265,7 @@ def damaged(tmp_path) -> Path:
 
 def test_bad_rows_are_reported_counted_and_skipped(damaged, model, tmp_path, capsys):
     out = tmp_path / "out.csv"
-    code = corpus.main(
-        [str(damaged), "--model", model, "-o", str(out), "--workers", "1", "--no-pesq", "--device", "cpu"]
-    )
+    code = main([str(damaged), "--model", model, "-o", str(out), "--workers", "1", "--no-pesq", "--device", "cpu"])
     told = capsys.readouterr()
     assert code == 0
     assert "2 of 6 mixtures; 4 could not be used" in told.out
@@ -357,20 +358,20 @@ def test_a_cluster_gives_the_same_result(whole, mixtures, model, tmp_path):
 
 def test_a_worker_that_dies_gets_one_sentence(monkeypatch):
     # A lambda travels by value: the worker need not import this file.
-    monkeypatch.setattr(corpus_engine, "_work", lambda task, parent: os._exit(1))
-    with pytest.raises(CorpusError, match="worker process died"), corpus_engine.start("loky", 2) as engine:
+    monkeypatch.setattr(engines, "_work", lambda task, parent: os._exit(1))
+    with pytest.raises(CorpusError, match="worker process died"), engines.start("loky", 2) as engine:
         engine.run([None, None])
 
 
 def test_a_cluster_that_cannot_import_the_project_gets_one_sentence(monkeypatch):
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is not installed")
     dask = pytest.importorskip("dask")
-    monkeypatch.setattr(corpus_engine, "_answer", _no_such_module)
+    monkeypatch.setattr(engines, "_answer", _no_such_module)
     with (
         distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
         dask.config.set({"scheduler-address": cluster.scheduler_address}),
         pytest.raises(CorpusError, match="cannot run this project"),
-        corpus_engine.start("dask", None),
+        engines.start("dask", None),
     ):
         pass
 
@@ -389,8 +390,8 @@ def test_equal_lengths_are_batched_together_for_a_gpu(whole, mixtures, model, tm
         return ahead(self, mixtures, rate)
 
     monkeypatch.setattr(Separator, "separate_batch", watch)
-    monkeypatch.setattr(corpus, "separates_ahead", lambda separator: True)
-    monkeypatch.setattr(corpus_work, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(evaluation, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(work, "separates_ahead", lambda separator: True)
     results = evaluate(mixtures, model, tmp_path / "out.csv")
     assert sorted(batches) == [(1, 8000), (1, 10000), (1, 12000), (3, 9000)]
     undisturbed = read_results(whole)
@@ -402,8 +403,8 @@ def test_equal_lengths_are_batched_together_for_a_gpu(whole, mixtures, model, tm
 
 
 def test_a_silent_mixture_does_not_spoil_its_batch(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus, "separates_ahead", lambda separator: True)
-    monkeypatch.setattr(corpus_work, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(evaluation, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(work, "separates_ahead", lambda separator: True)
     folder = write_set(tmp_path / "set", [8000] * 3)
     for part in ("s1", "s2"):
         soundfile.write(folder / part / "m01.wav", np.zeros(8000), RATE)

@@ -6,13 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from analysis import corpus_report as report
-from analysis.comparison import NETWORK
-from analysis.corpus_results import Header, Results, ResultsError, ResultsFile, Row, read_results
-from analysis.corpus_scores import MEASURES, MIXTURE, SYSTEMS, columns
-from analysis.figures_corpus import against_masks, by_group, distributions
-from analysis.figures_training import AXES, training_curves
-from analysis.published import LIBRIMIX
+from analysis.corpus import report
+from analysis.corpus.published import LIBRIMIX
+from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, Row, read_results
+from analysis.corpus.scores import MEASURES, MIXTURE, SYSTEMS, columns
+from analysis.figures.corpus import against_masks, by_group, distributions
+from analysis.figures.training import AXES, training_curves
+from analysis.scores.comparison import NETWORK
 
 HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
 

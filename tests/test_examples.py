@@ -15,9 +15,9 @@ import pytest
 import requests
 import soundfile as sf
 
-from analysis import example_list, examples, fetch_examples
-from analysis.example_list import BUNDLED, EXAMPLES, PACKAGES
-from analysis.examples import ExampleError, available, fetch_librispeech, load
+from analysis.sounds import example_list, examples, fetch_examples
+from analysis.sounds.example_list import BUNDLED, EXAMPLES, PACKAGES
+from analysis.sounds.examples import ExampleError, available, fetch_librispeech, load
 
 ROOT = Path(__file__).parents[1]
 # Before a test moves it: librosa looks at its environment once, when this module is imported.
@@ -256,7 +256,7 @@ def test_a_download_that_takes_too_long_is_given_up(client, monkeypatch, capsys)
 
 def test_without_a_client_it_ends_well_and_says_why(tmp_path, empty_caches):
     done = subprocess.run(
-        [sys.executable, "-m", "analysis.fetch_examples"],
+        [sys.executable, "-m", "analysis.sounds.fetch_examples"],
         cwd=ROOT,
         env={**os.environ, "PATH": str(tmp_path)},
         capture_output=True,

@@ -9,9 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis import basis, figures_filters, figures_inside
-from analysis.figures import speaker_colour
-from analysis.representation import Picture, picture, represent
+from analysis.figures import filters as figures_filters
+from analysis.figures import inside as figures_inside
+from analysis.figures.palette import speaker_colour
+from analysis.network import basis
+from analysis.network.representation import Picture, picture, represent
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 RED, BLUE, GREEN = ([int(speaker_colour(s)[i : i + 2], 16) for i in (1, 3, 5)] for s in range(3))
@@ -96,7 +98,7 @@ def test_rows_of_the_maps_follow_the_order_and_can_be_clicked():
 
 def test_the_papers_figures_are_written_from_any_weights(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="the paper's figures are drawn with matplotlib")
-    from benchmarks import paper_figures
+    from analysis.figures import paper as paper_figures
 
     torch.manual_seed(0)
     config = ConvTasNetConfig(N=20, L=16, B=4, H=4, Sc=4, X=2, R=1, C=3, encoder="relu")

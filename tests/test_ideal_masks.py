@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from analysis.ideal_masks import (
-    MASKS,
-    apply,
-    frequencies,
-    ideal_mask,
-    istft,
-    separate,
-    stft,
-    times,
-)
+from analysis.scores.ideal_masks import MASKS, apply, frequencies, ideal_mask, istft, separate, stft, times
 
 RATE = 8000
 RATES = [8000, 11025, 16000, 22050, 44100, 48000]

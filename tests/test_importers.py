@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from tasnet import convert
 from tasnet.checkpoint import CheckpointError, available, load
-from tasnet.importers import from_asteroid, from_research, research_config
+from tasnet.convert import __main__ as convert
+from tasnet.convert.importers import from_asteroid, from_research, research_config
 
 DATA = Path(__file__).parent / "data"
 DELIVERED = "convtasnet_small_gln_2spk_8k"

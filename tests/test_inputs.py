@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis import inputs
+from analysis.sounds import inputs
 from tasnet.audio import Audio
 
 

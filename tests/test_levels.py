@@ -7,15 +7,10 @@ import pytest
 import soundfile
 from scipy.signal import butter, freqz, resample_poly, sosfilt
 
-from analysis.levels import (
-    MixError,
-    _k_weighting,
-    active_speech_level,
-    loudness,
-    loudness_gain,
-    mix,
-)
+from analysis.sounds.loudness import _k_weighting, loudness, loudness_gain
+from analysis.sounds.mixing import MixError, mix
 from tasnet.audio import Audio
+from tasnet.data.speech_level import active_speech_level
 
 RATE = 8000
 

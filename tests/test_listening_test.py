@@ -12,12 +12,13 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
 
-from analysis import stimuli
-from analysis.comparison import compare
-from analysis.levels import loudness
-from analysis.metrics import pesq
-from analysis.ratings import ABX, MOS, Session, Stimulus, Store, plan
-from pages.parts import listening_tests, listening_trial
+from analysis.listening import stimuli
+from analysis.listening.ratings import ABX, MOS, Session, Stimulus, Store, plan
+from analysis.scores.comparison import compare
+from analysis.scores.metrics import pesq
+from analysis.sounds.loudness import loudness
+from pages.parts.listening_test import tests as listening_tests
+from pages.parts.listening_test import trial as listening_trial
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
@@ -188,7 +189,7 @@ def test_an_operator_sets_up_a_test_and_deletes_it(store):
 
 
 def test_stimuli_are_the_systems_sounds_at_one_loudness():
-    from analysis import examples
+    from analysis.sounds import examples
 
     bundled = next(e.id for e in examples.available() if e.tier == "bundled" and len(e.voices) == 2)
     sound = examples.load(bundled)

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.levels import loudness
-from analysis.matching import HEADROOM, matching_gains
+from analysis.sounds.loudness import HEADROOM, loudness, matching_gains
 
 RATE = 8000
 

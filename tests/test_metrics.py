@@ -10,7 +10,7 @@ from mir_eval.separation import bss_eval_sources
 from pesq import pesq as p862
 from scipy.signal import butter, lfilter, resample_poly, sosfilt
 
-from analysis.metrics import (
+from analysis.scores.metrics import (
     MetricsError,
     Scores,
     best_permutation,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis import opinion
-from analysis.opinion import Opinion
+from analysis.listening import opinion
+from analysis.listening.opinion import Opinion
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from streamlit.testing.v1 import AppTest
 
-from analysis import corpus
-from analysis.corpus_report import estimate, per_mixture
-from analysis.corpus_results import read_results
-from analysis.examples import available, load
+from analysis.corpus import evaluation
+from analysis.corpus.report import estimate, per_mixture
+from analysis.corpus.results import read_results
+from analysis.sounds.examples import available, load
 from tasnet import available as models
 
 APP = Path(__file__).parents[1] / "app.py"
@@ -43,7 +43,7 @@ def mixtures(tmp_path_factory) -> Path:
 def runs(mixtures, tmp_path_factory) -> Path:
     """A folder with the results on the mixtures."""
     folder = tmp_path_factory.mktemp("runs")
-    corpus.evaluate(mixtures, MODEL, folder / "voices.csv", pesq=False, workers=1, device="cpu")
+    evaluation.score_set(mixtures, MODEL, folder / "voices.csv", pesq=False, workers=1, device="cpu")
     (folder / "notes.csv").write_text("this,is\nno,result\n")
     return folder
 
@@ -153,7 +153,7 @@ def run_evaluation(folder: str, **settings) -> AppTest:
 
 
 def test_a_folder_is_evaluated_and_its_results_are_shown(mixtures, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus, "FOLDER", tmp_path / "out")
+    monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
     app = run_evaluation(str(mixtures), limit=3)
     assert "The results are in" in app.success[0].value
     button(app, "Show the results").click().run()
@@ -165,7 +165,7 @@ def test_a_folder_is_evaluated_and_its_results_are_shown(mixtures, tmp_path, mon
 
 @pytest.mark.parametrize(("folder", "said"), [("", "Name the folder"), ("/no/such/folder", "There is nothing at")])
 def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus, "FOLDER", tmp_path / "out")
+    monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
     (error,) = run_evaluation(folder).error
     assert said in error.value and "\n" not in error.value
 

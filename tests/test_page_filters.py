@@ -11,9 +11,9 @@ import soundfile
 import torch
 from streamlit.testing.v1 import AppTest
 
-from analysis import basis, basis_set
+from analysis.network import basis, basis_set
 from pages.parts import pictures
-from pages.parts.filter_bank import as_wav
+from pages.parts.filters.bank import as_wav
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 APP = Path(__file__).parents[1] / "app.py"

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from analysis import examples, learned_masks
-from analysis.representation import represent
+from analysis.network import learned_masks
+from analysis.network.representation import represent
+from analysis.sounds import examples
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 APP = Path(__file__).parents[1] / "app.py"

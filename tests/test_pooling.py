@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.pooling import column_starts, extremes, outline
+from analysis.network.pooling import column_starts, extremes, outline
 
 
 @pytest.mark.parametrize("length, columns", [(1, 1), (5, 10), (10, 10), (1000, 7), (60001, 1000)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.ratings import ABX, MOS, RatingsError, Session, Stimulus, Store, Trial, plan
+from analysis.listening.ratings import ABX, MOS, RatingsError, Session, Stimulus, Store, Trial, plan
 
 ROOT = Path(__file__).parents[1]
 SYSTEMS = ("Clean", "IRM", "Conv-TasNet")
@@ -163,7 +163,7 @@ def test_tests_that_cannot_be_taken_are_refused(store, method, systems, stimuli,
 
 RATE_UNTIL_KILLED = """
 import sys
-from analysis.ratings import Store, plan
+from analysis.listening.ratings import Store, plan
 store = Store(sys.argv[1])
 session, listener = store.session(sys.argv[2]), store.listener(sys.argv[3])
 for trial in plan(session, listener.number):

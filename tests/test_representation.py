@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import basis, learned_masks
-from analysis.learned_masks import mask_statistics, oracle_mask, oracle_scores, oracle_sources, sparsity
-from analysis.metrics import si_snr
-from analysis.receptive_field import receptive_field
-from analysis.representation import picture, represent
+from analysis.network import basis, learned_masks
+from analysis.network.learned_masks import mask_statistics, oracle_mask, oracle_scores, oracle_sources, sparsity
+from analysis.network.receptive_field import receptive_field
+from analysis.network.representation import picture, represent
+from analysis.scores.metrics import si_snr
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 
 SMALL = {"B": 8, "H": 12, "Sc": 8, "X": 3, "R": 2}
@@ -151,7 +151,7 @@ def test_picture_of_a_long_sound_in_pieces_is_that_of_one_piece(monkeypatch):
     model, references = make(N=12, L=16), voices(2, 20000)
     inside = represent(model, references.sum(0), references)
     whole = picture(inside, np.arange(12), columns=333)
-    monkeypatch.setattr("analysis.representation.PIECE_FRAMES", 100)
+    monkeypatch.setattr("analysis.network.representation.PIECE_FRAMES", 100)
     parts = picture(inside, np.arange(12), columns=333)
     for name in ("edges", "w", "power", "masks", "d"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), atol=1e-6)
@@ -159,7 +159,7 @@ def test_picture_of_a_long_sound_in_pieces_is_that_of_one_piece(monkeypatch):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_mask_statistics_against_plain_formulas(model, weighted, monkeypatch):
-    monkeypatch.setattr("analysis.representation.PIECE_FRAMES", 64)
+    monkeypatch.setattr("analysis.network.representation.PIECE_FRAMES", 64)
     inside = represent(model, voices(1)[0])
     found = mask_statistics(inside, weighted)
     masks, w = inside.masks.astype(np.float64), inside.w()

@@ -5,7 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from test_app import APP, BUNDLED, PAGES, start, texts, upload, wav
 
-from analysis import examples
+from analysis.sounds import examples
 from pages.parts import results, uploads
 from pages.parts.uploads import UploadStore
 

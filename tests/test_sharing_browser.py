@@ -9,7 +9,7 @@ from conftest import ROOT, start_server
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from analysis.examples import available, load
+from analysis.sounds.examples import available, load
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,7 @@ import soundfile
 import torch
 from scipy.interpolate import lagrange
 
-from tasnet.train.corpora import CorpusError, UtteranceSet, open_mixtures
+from tasnet.data.corpora import CorpusError, UtteranceSet, open_mixtures
 from tasnet.train.mixing import DynamicMixtures, Mixing, Pool, Share, StaticMixtures
 
 RATE = 8000

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from analysis.comparison import NETWORK, Comparison, Row, score
-from analysis.levels import Mixture
+from analysis.scores.comparison import NETWORK, Comparison, Row, score
+from analysis.sounds.mixing import Mixture
 
 from .player import Track
 

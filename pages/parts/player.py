@@ -12,9 +12,8 @@ import numpy as np
 import streamlit as st
 from streamlit import runtime
 
-from analysis.figures import MIXTURE_COLOUR, speaker_colour
-from analysis.levels import loudness
-from analysis.matching import matching_gains
+from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
+from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import write
 
 from . import links

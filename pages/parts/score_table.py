@@ -8,7 +8,7 @@ import math
 import streamlit as st
 
 from analysis import paper
-from analysis.comparison import Comparison, Row, score
+from analysis.scores.comparison import Comparison, Row, score
 
 from .listening import speaker_names
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 import tasnet
-from analysis import examples, inputs, levels
+from analysis.sounds import examples, inputs, mixing
 from tasnet.audio import Audio
 
 from . import links, uploads, workspace
@@ -84,7 +84,7 @@ def _snr() -> float:
     )
 
 
-def _example() -> levels.Mixture:
+def _example() -> mixing.Mixture:
     known = {example.id: example for example in examples.available()}
     chosen = st.selectbox(
         "Example",
@@ -147,7 +147,7 @@ def _files(widget: str, label: str, *, several: bool, help: str | None = None) -
     return _kept(widget)
 
 
-def _upload() -> levels.Mixture | None:
+def _upload() -> mixing.Mixture | None:
     mixture = _files("mixture_file", "A mixture of two voices", several=False)
     references = _files(
         "reference_files",
@@ -158,13 +158,13 @@ def _upload() -> levels.Mixture | None:
     return inputs.from_mixture(mixture[0], references) if mixture else None
 
 
-def _mix() -> levels.Mixture | None:
+def _mix() -> mixing.Mixture | None:
     voices = _files("voice_files", "Two or three clean voices", several=True)
     snr_db = _snr()
     return inputs.from_voices(voices, snr_db) if voices else None
 
 
-def _record() -> levels.Mixture | None:
+def _record() -> mixing.Mixture | None:
     st.audio_input(
         "Two people talking at once",
         sample_rate=8000,

@@ -6,8 +6,9 @@ from typing import Any
 import streamlit as st
 
 import tasnet
-from analysis import comparison, examples
-from analysis.levels import Mixture
+from analysis.scores import comparison
+from analysis.sounds import examples
+from analysis.sounds.mixing import Mixture
 
 from . import results
 

@@ -12,8 +12,9 @@ import torch.distributed as dist
 from torch import nn
 
 from tasnet.model import ConvTasNet
-from tasnet.train.mixing import Share
-from tasnet.train.recipe import RecipeError
+
+from .mixing import Share
+from .recipe import RecipeError
 
 
 @dataclass(frozen=True)

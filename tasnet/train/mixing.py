@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasnet.train.rows import BadRow, CorpusError, MixtureSet
-from tasnet.train.utterances import UtteranceSet
+from tasnet.data.rows import BadRow, CorpusError, MixtureSet
+from tasnet.data.utterances import UtteranceSet
 
 UTTERANCE_RMS = 0.05  # of every utterance in memory, -26 dB full scale
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasnet.config import ConvTasNetConfig
-from tasnet.train.mixing import Mixing
+
+from .mixing import Mixing
 
 SCHEDULES = ("plateau", "cosine")
 PRECISIONS = ("auto", "float32", "bfloat16")

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from tasnet import checkpoint
 from tasnet.model import ConvTasNet
-from tasnet.train.data import open_data, validation_batches
-from tasnet.train.log import Log
-from tasnet.train.losses import best_si_snr, fixed_si_snr, separation_loss, si_snr
-from tasnet.train.machine import Machine, StopSignal, compile_blocks, find_machine
-from tasnet.train.recipe import Recipe, RecipeError
+
+from .batches import open_data, validation_batches
+from .log import Log
+from .losses import best_si_snr, fixed_si_snr, separation_loss, si_snr
+from .machine import Machine, StopSignal, compile_blocks, find_machine
+from .recipe import Recipe, RecipeError
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log

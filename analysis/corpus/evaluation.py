@@ -1,0 +1,78 @@
+"""Scoring a model and the ideal masks on a whole test set, with what was done before taken up again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import tasnet
+from tasnet.data.corpora import CorpusError, open_mixtures
+
+from . import engine as engines
+from .results import Header, Results, ResultsFile
+from .scores import columns
+from .work import Progress, Work, describe, separates_ahead
+
+FOLDER = Path("runs") / "corpus"
+TASKS_PER_WORKER = 4  # in a batch: at its end the workers wait for the slowest
+GPU_BATCH = 16  # mixtures, among which those of equal length are separated together
+
+
+def score_set(
+    folder: str | Path,
+    model: str | Path,
+    out: str | Path | None = None,
+    *,
+    split: str = "test",
+    kind: str = "",
+    limit: int | None = None,
+    pesq: bool = True,
+    workers: int | None = None,
+    backend: str = "loky",
+    device: str = "auto",
+    precision: str = "auto",
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> Results:
+    """Score `model` and the ideal masks on the mixtures in `folder`; the rows go to the file `out`.
+
+    out: by default runs/corpus/<set>_<model>.csv. split: "test", "valid" or "train", where the
+    folder has several. kind: the folder of the mixtures ("mix_both") where there are several.
+    limit: so many mixtures, evenly spread over the set. workers: by default one for every core.
+    progress: called before the first batch and after each; an exception that it raises ends the
+    work, and what was done stays in the file. Raises ResultsError, CorpusError, CheckpointError or
+    DeviceError (all ValueErrors).
+    """
+    mixtures = open_mixtures(folder, split=split, mixture=kind or None)
+    chosen = _spread(len(mixtures), limit)
+    separator = tasnet.Separator(model, device, precision)
+    header = describe(mixtures, separator, model, split=split, kind=kind, pesq=pesq)
+    with (
+        engines.start(backend, workers) as engine,
+        ResultsFile(out or default_out(header), header, columns(header.speakers, pesq)) as file,
+    ):
+        work = Work(mixtures, separator, model, file, chosen)
+        progress(work.progress)
+        size = TASKS_PER_WORKER * engine.workers if engine.workers > 1 else 1
+        if separates_ahead(separator):
+            size = max(size, GPU_BATCH)
+        for batch in work.batches(size):
+            work.do(batch, engine.run)
+            progress(work.progress)
+        return file.finish()
+
+
+def default_out(header: Header) -> Path:
+    """Where the results go if nothing else is said."""
+    parts = [header.set, header.kind, header.model, "" if header.pesq else "no_pesq"]
+    return FOLDER / f"{'_'.join(part for part in parts if part)}.csv"
+
+
+def _spread(count: int, limit: int | None) -> list[int]:
+    """All of `count` indices, or `limit` of them, evenly spread."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    if limit < 1:
+        raise CorpusError(f"The limit must be at least one mixture, not {limit}.")
+    return np.linspace(0, count - 1, limit).round().astype(int).tolist()

@@ -1,0 +1,190 @@
+"""An evaluation in progress: which mixtures are left, how they are separated, what is written."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasnet import Separator
+from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
+from tasnet.inference import find
+
+from .engine import Run
+from .results import Header, ResultsFile, Row
+from .scores import Task
+
+FIXED_ORDER = "speech from noise"  # a model's task whose outputs have an order of their own
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an evaluation is; seconds are those of sound, to which the work is in proportion."""
+
+    mixtures: int  # done, those that could not be used among them
+    of_mixtures: int
+    seconds: float
+    of_seconds: float
+    unusable: int
+
+    @property
+    def share(self) -> float:
+        """0 ... 1."""
+        return self.seconds / self.of_seconds if self.of_seconds else 1.0
+
+
+class Work:
+    """Mixtures of a set, the network, and the file in which the rows collect."""
+
+    def __init__(
+        self, mixtures: MixtureSet, separator: Separator, model: str | Path, file: ResultsFile, chosen: Sequence[int]
+    ) -> None:
+        """chosen: the mixtures to be scored, by index. Raises CorpusError."""
+        self.mixtures, self.separator, self.file, self.header = mixtures, separator, file, file.header
+        self.model = str(model)
+        self.genders = mixtures.genders
+        self.lengths, problems = self._lengths(chosen)
+        file.append(self._row(index, problem=problem) for index, problem in problems.items())
+        done = [row for row in file.done if row.index in self.lengths]
+        for row in done:
+            if round(row.seconds * self.header.rate) != self.lengths[row.index]:
+                raise CorpusError(
+                    f"{row.mixture} had another length when {file.path} was begun: "
+                    "give this evaluation a file of its own."
+                )
+        self.todo = sorted(self.lengths.keys() - {row.index for row in done})
+        self.progress = Progress(
+            len(done) + len(problems),
+            len(chosen),
+            sum(row.seconds for row in done),
+            sum(self.lengths.values()) / self.header.rate,
+            len(problems),
+        )
+
+    def batches(self, size: int) -> Iterator[list[int]]:
+        """The mixtures left, `size` at a time: in order, but those of equal length moved up to the first of them."""
+        by_length: dict[int, list[int]] = {}
+        for index in self.todo:
+            by_length.setdefault(self.lengths[index], []).append(index)
+        order = itertools.chain.from_iterable(by_length.values())
+        while batch := list(itertools.islice(order, size)):
+            yield batch
+
+    def do(self, batch: Sequence[int], run: Run) -> None:
+        """Separate and score a batch and put its rows on the disk."""
+        read, problems = self._read(batch)
+        estimates = self._separated(read, problems) if separates_ahead(self.separator) else {}
+        # The longest first, so that no worker is left alone with it at the end of the batch.
+        order = sorted(read.keys() - problems.keys(), key=self.lengths.get, reverse=True)
+        scores = run([self._task(read[index], estimates.get(index)) for index in order])
+        found = {**problems, **dict(zip(order, scores, strict=True))}
+        rows = [
+            self._row(index, problem=found[index])
+            if isinstance(found[index], str)
+            else self._row(index, scores=found[index])
+            for index in sorted(found)
+        ]
+        self.file.append(rows)
+        before = self.progress
+        self.progress = Progress(
+            before.mixtures + len(rows),
+            before.of_mixtures,
+            before.seconds + sum(row.seconds for row in rows),
+            before.of_seconds,
+            before.unusable + sum(bool(row.problem) for row in rows),
+        )
+
+    def _lengths(self, chosen: Sequence[int]) -> tuple[dict[int, int], dict[int, str]]:
+        """{index: length in samples} from the files' headers, and {index: problem}."""
+        lengths, problems = {}, {}
+        for index in chosen:
+            try:
+                lengths[index] = self.mixtures.length(index)
+            except BadRow as problem:
+                problems[index] = str(problem)
+        return lengths, problems
+
+    def _read(self, batch: Sequence[int]) -> tuple[dict[int, CorpusMixture], dict[int, str]]:
+        read, problems = {}, {}
+        for index in batch:
+            try:
+                read[index] = self.mixtures[index]
+            except BadRow as problem:
+                problems[index] = str(problem)
+        return read, problems
+
+    def _separated(self, read: dict[int, CorpusMixture], problems: dict[int, str]) -> dict[int, np.ndarray]:
+        """{index: estimates (C, T)}, those of equal length made together; what fails goes to `problems`."""
+        estimates: dict[int, np.ndarray] = {}
+        groups = [list(group) for _, group in itertools.groupby(sorted(read, key=self.lengths.get), self.lengths.get)]
+        while groups:
+            group = groups.pop()
+            try:
+                stacked = np.stack([read[index].mixture for index in group])
+                sources = self.separator.separate_batch(stacked, self.header.rate)
+            except ValueError as problem:
+                if len(group) == 1:
+                    problems[group[0]] = str(problem)
+                else:
+                    groups += [[index] for index in group]
+            else:
+                estimates.update(zip(group, sources, strict=True))
+        return estimates
+
+    def _task(self, mixture: CorpusMixture, estimates: np.ndarray | None) -> Task:
+        permute = self.separator.info.get("task") != FIXED_ORDER
+        return Task(mixture, self.model, self.separator.precision, permute, self.header.pesq, estimates)
+
+    def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> Row:
+        source = self.mixtures.rows[index]
+        genders = [self.genders.get(speaker, "") for speaker in source.speakers]
+        seconds = self.lengths.get(index, 0) / self.header.rate
+        known = "".join(genders) if all(genders) else ""
+        return Row(index, source.name, seconds, source.speakers, known, scores or {}, problem)
+
+
+def separates_ahead(separator: Separator) -> bool:
+    """Whether this process separates for all workers: on a GPU, of which they have none."""
+    return separator.device.type != "cpu"
+
+
+def describe(
+    mixtures: MixtureSet, separator: Separator, model: str | Path, *, split: str, kind: str, pesq: bool
+) -> Header:
+    """The header of the results of `separator`, loaded from `model`, on `mixtures`. Raises CorpusError."""
+    path, names = find(model), "\n".join(row.name for row in mixtures.rows)
+    speakers = _speakers(mixtures)
+    if speakers != separator.config.C:
+        raise CorpusError(
+            f"{separator.name} separates {separator.config.C} voices, "
+            f"but the mixtures of {mixtures.name} have {speakers}: choose another model."
+        )
+    return Header(
+        model=separator.name,
+        weights=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        file=str(path.resolve()),
+        parameters=separator.model.num_parameters(),
+        training_data=str(separator.info.get("training_data", "")),
+        precision=separator.precision,
+        set=mixtures.name,
+        folder=str(mixtures.root.resolve()),
+        split=split,
+        kind=kind,
+        names=hashlib.sha256(names.encode()).hexdigest()[:16],
+        mixtures=len(mixtures),
+        rate=mixtures.rate,
+        speakers=speakers,
+        pesq=pesq,
+    )
+
+
+def _speakers(mixtures: MixtureSet) -> int:
+    """The number of sources in the first mixture that can be read."""
+    first = next(iter(mixtures), None)
+    if first is None:
+        raise CorpusError(f"None of the {len(mixtures)} mixtures of {mixtures.name} can be read.")
+    return len(first.sources)

@@ -1,0 +1,1 @@
+"""Every picture: takes arrays, returns a plotly figure. `palette` has the colours."""

@@ -1,0 +1,85 @@
+"""Plotly figures of a listening test (Fig. 3): opinions against PESQ."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.listening.opinion import Mean
+
+from .palette import MIXTURE_COLOUR, style
+
+# Conv-TasNet red and IRM blue as in Fig. 3C.
+SYSTEM_COLOURS = {
+    "Conv-TasNet": "#d62f3c",
+    "IRM": "#2f6fde",
+    "IBM": "#e08a1e",
+    "WFM": "#8a4fd3",
+    "PSM": "#17a2a2",
+    "Clean": "#2e9e5b",
+}
+
+
+def system_colour(system: str) -> str:
+    """The colour of a system; the mixture is grey."""
+    return SYSTEM_COLOURS.get(system, MIXTURE_COLOUR)
+
+
+def bars(panels: Mapping[str, Mapping[str, Mean]], printed: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """Means with their standard errors, one panel for each title of `panels`, a bar for each system (Fig. 3A, B).
+
+    `printed` has the paper's values under the same titles and systems; they are open diamonds.
+    """
+    figure = make_subplots(cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.1)
+    for column, (title, means) in enumerate(panels.items(), start=1):
+        figure.add_bar(
+            x=list(means),
+            y=[mean.mean for mean in means.values()],
+            error_y={"array": [mean.standard_error or 0 for mean in means.values()], "thickness": 1.5, "width": 6},
+            marker_color=[system_colour(system) for system in means],
+            hovertemplate="%{x}: %{y:.2f} ± %{error_y.array:.2f}<extra></extra>",
+            width=0.55,
+            row=1,
+            col=column,
+        )
+        paper = {system: value for system, value in printed.get(title, {}).items() if system in means}
+        figure.add_scatter(
+            x=list(paper),
+            y=list(paper.values()),
+            mode="markers",
+            marker={"symbol": "diamond-open", "size": 11, "color": MIXTURE_COLOUR, "line": {"width": 2}},
+            hovertemplate="%{x} in the paper: %{y:.2f}<extra></extra>",
+            row=1,
+            col=column,
+        )
+        figure.update_yaxes(range=[0, 5.1], dtick=1, row=1, col=column)
+    return style(figure, 340)
+
+
+def opinion_against_pesq(points: Mapping[str, Sequence[tuple[float, float, str]]], scale: str) -> go.Figure:
+    """A dot for each utterance and system: (PESQ, MOS, label) of `points`; above the line, MOS is higher (Fig. 3C)."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 5],
+        y=[0, 5],
+        mode="lines",
+        line={"color": MIXTURE_COLOUR, "dash": "dot"},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    for system, dots in points.items():
+        figure.add_scatter(
+            x=[pesq for pesq, _, _ in dots],
+            y=[mos for _, mos, _ in dots],
+            customdata=[label for _, _, label in dots],
+            mode="markers",
+            name=system,
+            marker={"color": system_colour(system), "size": 10, "opacity": 0.8},
+            hovertemplate="%{customdata}<br>PESQ %{x:.2f}, MOS %{y:.2f}<extra>" + system + "</extra>",
+            showlegend=True,
+        )
+    figure.update_xaxes(title_text=f"PESQ ({scale})", range=[0.8, 5.1], dtick=1)
+    figure.update_yaxes(title_text="Mean opinion score", range=[0.8, 5.1], dtick=1)
+    style(figure, 420)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08})
+    return figure

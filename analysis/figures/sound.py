@@ -1,0 +1,121 @@
+"""Pictures of sound: spectrograms and masks in the STFT domain."""
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.scores.ideal_masks import frequencies, stft, times
+
+from .palette import LEVEL_SCALE, MASK_SCALE, style
+
+DYNAMIC_RANGE_DB = 70
+MAX_COLUMNS = 1500
+
+
+def _columns(image: np.ndarray) -> tuple[np.ndarray, int]:
+    """`image` (F, frames) pooled in time to at most `MAX_COLUMNS` columns by their maximum, and frames a column."""
+    step = -(-image.shape[1] // MAX_COLUMNS)
+    if step == 1:
+        return image, 1
+    starts = np.arange(0, image.shape[1], step)
+    return np.maximum.reduceat(image, starts, axis=1), step
+
+
+def _image(image: np.ndarray, rate: int, **style) -> go.Heatmap:
+    """A time-frequency `image` (F, frames) with axes in s and kHz."""
+    pooled, step = _columns(image)
+    return go.Heatmap(
+        z=pooled,
+        x=times(image.shape[1], rate)[::step],
+        y=frequencies(rate) / 1000,
+        **style,
+    )
+
+
+def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
+    """Spectrograms of `signals` (name -> samples (T,)), one below the other on one time axis and one level scale.
+
+    The levels are dB relative to the loudest bin of all of them, so that brightness can be compared between rows.
+    """
+    levels = {name: 20 * np.log10(np.abs(stft(x, rate)) + 1e-9) for name, x in signals.items()}
+    top = max(level.max() for level in levels.values())
+    figure = make_subplots(
+        rows=len(levels),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.22 / len(levels),
+        subplot_titles=list(levels),
+    )
+    for row, (name, level) in enumerate(levels.items(), start=1):
+        # Whole decibels in one byte: a tenth of the bytes to the browser, and no eye sees the difference.
+        image = np.clip(level - top, -DYNAMIC_RANGE_DB, 0).round().astype(np.int8)
+        figure.add_trace(
+            _image(
+                image,
+                rate,
+                coloraxis="coloraxis",
+                hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} dB<extra>" + name + "</extra>",
+            ),
+            row=row,
+            col=1,
+        )
+        figure.update_yaxes(title_text="kHz", row=row, col=1)
+    figure.update_xaxes(title_text="Time (s)", row=len(levels), col=1)
+    figure.update_layout(
+        coloraxis={
+            "colorscale": LEVEL_SCALE,
+            "cmin": -DYNAMIC_RANGE_DB,
+            "cmax": 0,
+            "colorbar": {"title": {"text": "dB"}, "thickness": 12, "outlinewidth": 0},
+        }
+    )
+    return style(figure, 90 + 140 * len(levels))
+
+
+def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
+    """Masks `images` (name -> (C, F, frames)) as rows, one column a speaker, on a common scale from 0 to 1.
+
+    All panels zoom together. A system with masks for fewer speakers leaves the rest of its row empty.
+    """
+    names = list(images)
+    figure = make_subplots(
+        rows=len(names),
+        cols=len(speakers),
+        shared_xaxes="all",
+        shared_yaxes="all",
+        horizontal_spacing=0.03,
+        vertical_spacing=0.22 / len(names),
+        subplot_titles=[f"{name} · {speaker}" for name in names for speaker in speakers],
+    )
+    for row, name in enumerate(names, start=1):
+        for column in range(1, min(len(speakers), len(images[name])) + 1):
+            # Whole per cents in one byte each: exact zeros and ones stay exact.
+            percent = np.clip(images[name][column - 1] * 100, 0, 100).round().astype(np.uint8)
+            figure.add_trace(
+                _image(
+                    percent,
+                    rate,
+                    coloraxis="coloraxis",
+                    hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} %<extra></extra>",
+                ),
+                row=row,
+                col=column,
+            )
+        figure.update_yaxes(title_text="kHz", row=row, col=1)
+    for column in range(1, len(speakers) + 1):
+        figure.update_xaxes(title_text="Time (s)", row=len(names), col=column)
+    figure.update_layout(
+        coloraxis={
+            "colorscale": MASK_SCALE,
+            "cmin": 0,
+            "cmax": 100,
+            "colorbar": {
+                "title": {"text": "mask"},
+                "thickness": 12,
+                "outlinewidth": 0,
+                "tickvals": [0, 25, 50, 75, 100],
+                "ticktext": ["0", "0.25", "0.5", "0.75", "1"],
+            },
+        }
+    )
+    return style(figure, 90 + 190 * len(names))

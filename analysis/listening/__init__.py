@@ -1,0 +1,1 @@
+"""Listening tests: trials, sounds, answers and their statistics (Table VII, Fig. 3)."""

@@ -1,0 +1,66 @@
+"""The sounds of a listening test: every system's version of every voice, all equally loud."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.scores.comparison import NETWORK, Comparison
+from analysis.scores.ideal_masks import MASKS
+from analysis.scores.metrics import pesq
+from analysis.sounds.loudness import loudness, matching_gains
+from tasnet.audio import write
+
+from .ratings import REFERENCE, Stimulus
+
+MIXTURE = "Mixture"  # a low anchor
+SYSTEMS = (REFERENCE, NETWORK, *MASKS, MIXTURE)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A voice (T,) at `rate` Hz as one system renders it. `pesq` is its MOS-LQO, None where undefined."""
+
+    system: str
+    label: str
+    samples: np.ndarray
+    rate: int
+    pesq: float | None
+
+
+def versions(found: Comparison, title: str, systems: Sequence[str]) -> list[list[Version]]:
+    """For each voice of the mixture, in the order of the references, its version by each of `systems`."""
+    sound = found.mixture
+    by_name = {row.name: row for row in found.rows}
+    utterances = []
+    for speaker, clean in enumerate(sound.references):
+        label = f"{title}, {sound.labels[speaker]}"
+        rendered = []
+        for system in systems:
+            row = by_name.get(system)
+            if row is None:
+                samples = clean if system == REFERENCE else sound.mixture
+                quality = pesq(clean, samples, sound.rate)
+            else:
+                samples, quality = row.estimates[speaker], row.scores.pesq[speaker]
+            rendered.append(Version(system, label, samples, sound.rate, quality))
+        utterances.append(rendered)
+    return utterances
+
+
+def stimuli(utterances: Sequence[Sequence[Version]]) -> list[Stimulus]:
+    """All versions at one loudness (BS.1770), the highest at which none clips, as WAV files."""
+    numbered = [(number, version) for number, versions in enumerate(utterances) for version in versions]
+    levels = [loudness(version.samples, version.rate) for _, version in numbered]
+    peaks = [float(np.abs(version.samples).max(initial=0.0)) for _, version in numbered]
+    return [
+        Stimulus(number, v.system, v.label, _wav(10 ** (gain / 20) * v.samples, v.rate), v.pesq)
+        for (number, v), gain in zip(numbered, matching_gains(levels, peaks), strict=True)
+    ]
+
+
+def _wav(samples: np.ndarray, rate: int) -> bytes:
+    file = io.BytesIO()
+    write(file, samples, rate)
+    return file.getvalue()

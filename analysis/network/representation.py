@@ -1,0 +1,194 @@
+"""What the network sees of one mixture: representation w, masks m_i, masked d_i, sources (Fig. 2).
+
+Time runs over frames k, each of L samples and `hop` after the last. Nothing of size frames x
+filters is kept but the masks; the rest is computed where it is looked at.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analysis.scores.metrics import best_permutation
+from tasnet import ConvTasNet
+from tasnet.inference import level_gains
+
+from .pooling import column_starts, extremes
+
+PIECE_FRAMES = 4096
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The inside of `model` while it separates `mixture`; arrays are float32.
+
+    mixture:    (T,) at the model's sample rate.
+    references: (S, T) clean speakers, or None.
+    masks:      (C, K, N) m_i, in the references' order where there are as many.
+    sources:    (C, T) decoder(m_i * w), the model's output as it is, in the order of the masks.
+    skips:      (X R, K) root mean square of what each 1-D conv block adds to the skip sum, the
+                mixture being at unit power.
+    """
+
+    model: ConvTasNet
+    mixture: np.ndarray
+    references: np.ndarray | None
+    masks: np.ndarray
+    sources: np.ndarray
+    skips: np.ndarray
+
+    @property
+    def frames(self) -> int:
+        """Number of frames K."""
+        return self.masks.shape[1]
+
+    @property
+    def speakers(self) -> int:
+        """Who may own a part of w: the references, or the estimates where there are none."""
+        return len(self.masks if self.references is None else self.references)
+
+    def w(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Encoder output (k, N) of frames start to stop (eq. 2)."""
+        return self._encode(self.mixture[None], start, stop)[0]
+
+    def clean(self, start: int = 0, stop: int | None = None) -> np.ndarray | None:
+        """Encoder output (S, k, N) of each reference alone; None without references."""
+        return None if self.references is None else self._encode(self.references, start, stop)
+
+    def d(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Masked representations (C, k, N) of frames start to stop (eq. 4)."""
+        return self.masks[:, start:stop] * self.w(start, stop)
+
+    def power(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Power (S, k, N) of each speaker in each cell: of the references, else of the d_i."""
+        own = self.d(start, stop) if self.references is None else self.clean(start, stop)
+        return own**2
+
+    def audible(self) -> np.ndarray:
+        """The sources (C, T) at the level at which their sum fits the mixture best."""
+        return self.sources * level_gains(self.sources, self.mixture)[:, None]
+
+    def seconds(self, frame: np.ndarray | int) -> np.ndarray | float:
+        """Time of the middle of a frame."""
+        config = self.model.config
+        return (frame * config.hop + config.L / 2) / config.sample_rate
+
+    def frame_at(self, seconds: float) -> int:
+        """The frame whose middle is nearest to a time."""
+        config = self.model.config
+        frame = round((seconds * config.sample_rate - config.L / 2) / config.hop)
+        return min(max(frame, 0), self.frames - 1)
+
+    def decode(self, masked: Callable[[int, int], np.ndarray]) -> np.ndarray:
+        """Waveform (T,) of a representation given as `masked(start, stop)` -> (k, N) (eq. 5)."""
+        d = np.concatenate([masked(start, stop) for start, stop in pieces(self.frames)])
+        device = self.model.V.device
+        with torch.inference_mode():
+            return self.model.decode(torch.from_numpy(d).to(device), len(self.mixture)).cpu().numpy()
+
+    def _encode(self, signals: np.ndarray, start: int, stop: int | None) -> np.ndarray:
+        config = self.model.config
+        stop = self.frames if stop is None else stop
+        last = (stop - 1) * config.hop + config.L
+        samples = torch.from_numpy(signals[:, start * config.hop : last])
+        with torch.inference_mode():
+            return self.model.encode(samples.to(self.model.U.device)).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A stretch of time of a `Representation` at screen resolution; rows are filters in an order.
+
+    edges: (columns + 1,) times between the columns, in seconds.
+    w:     (N, columns) of each column the value of largest magnitude, with its sign.
+    power: (S, N, columns) of each column and speaker the largest power.
+    masks: (C, N, columns) of each column the largest value.
+    d:     (C, N, columns) as w.
+    """
+
+    edges: np.ndarray
+    w: np.ndarray
+    power: np.ndarray
+    masks: np.ndarray
+    d: np.ndarray
+
+
+def pieces(frames: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of successive runs of frames that fit comfortably into memory."""
+    for start in range(0, frames, PIECE_FRAMES):
+        yield start, min(start + PIECE_FRAMES, frames)
+
+
+def root_mean_square(samples: np.ndarray) -> float:
+    """The level that brings `samples` (T,) to unit power when they are divided by it."""
+    return max(float(np.sqrt(np.mean(samples.astype(np.float64) ** 2))), 1e-15)
+
+
+def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
+    """Masks (C, K, N) of w (1, K, N) and the level (X R, K) of every block's skip output."""
+    levels = []
+
+    def record(block: nn.Module, before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> None:
+        levels.append((after[1] - before[1])[0].square().mean(-1).sqrt())
+
+    watched = copy.deepcopy(model)  # others may be using the model at this moment
+    for block in watched.blocks():
+        block.register_forward_hook(record)
+    return watched.masks(w)[0], torch.stack(levels)
+
+
+def represent(model: ConvTasNet, mixture: np.ndarray, references: np.ndarray | None = None) -> Representation:
+    """Run `model` over `mixture` (T,), both `references` (S, T) and it at the model's sample rate.
+
+    As in `tasnet.Separator` the masks are estimated at unit power. With as many references as the
+    model separates speakers, masks and sources are put into the references' order, by SI-SNR.
+    """
+    mixture = np.ascontiguousarray(mixture, dtype=np.float32)
+    if references is not None:
+        references = np.ascontiguousarray(references, dtype=np.float32)
+    with torch.inference_mode():
+        w = model.encode(torch.from_numpy(mixture)[None].to(model.U.device))
+        masks, skips = _masks_and_skips(model, w / root_mean_square(mixture))
+        sources = torch.stack([model.decode(m * w[0], len(mixture)) for m in masks])
+    masks, sources = masks.cpu().numpy(), sources.cpu().numpy()
+    if references is not None and len(references) == len(sources):
+        order = list(best_permutation(sources, references))
+        masks, sources = masks[order], sources[order]
+    return Representation(model, mixture, references, masks, sources, skips.cpu().numpy())
+
+
+def picture(
+    inside: Representation,
+    order: np.ndarray,
+    start: int = 0,
+    stop: int | None = None,
+    columns: int = 1000,
+) -> Picture:
+    """Frames start to stop with the filters in `order` (N,), in at most `columns` columns."""
+    stop = inside.frames if stop is None else stop
+    starts = start + column_starts(stop - start, columns)
+    parts = []
+    group = max(1, PIECE_FRAMES * len(starts) // (stop - start))
+    for first in range(0, len(starts), group):
+        here = starts[first : first + group]
+        end = starts[first + group] if first + group < len(starts) else stop
+        runs = here - here[0]
+        w, masks = inside.w(here[0], end), inside.masks[:, here[0] : end]
+        parts.append(
+            (
+                extremes(w, runs, axis=0),
+                np.maximum.reduceat(inside.power(here[0], end), runs, axis=1),
+                np.maximum.reduceat(masks, runs, axis=1),
+                extremes(masks * w, runs, axis=1),
+            )
+        )
+    w, power, masks, d = (
+        np.concatenate(images, axis=-2).swapaxes(-1, -2)[..., order, :] for images in zip(*parts, strict=True)
+    )
+    hop, rate = inside.model.config.hop, inside.model.config.sample_rate
+    # A frame is drawn where its middle hop is, so that a picture lies over its waveform.
+    edges = (np.append(starts, stop) * hop + hop / 2) / rate
+    return Picture(edges, w, power, masks, d)

@@ -1,0 +1,86 @@
+"""A user's own sounds made into a `Mixture`: a mixture with or without its clean voices, or voices to be mixed."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from tasnet.audio import Audio, resample
+
+from .mixing import Mixture, mix
+
+RATE = 8000
+MAX_SECONDS = 600
+# Resampling and codecs may differ by some samples at the end; more than this means another recording.
+LENGTH_TOLERANCE_SECONDS = 0.01
+
+
+class InputError(ValueError):
+    """The user's sounds do not fit together; the message is one sentence for the user."""
+
+
+def _at_rate(audio: Audio, rate: int) -> Audio:
+    if audio.rate == rate:
+        return audio
+    samples = resample(audio.samples, audio.rate, rate)
+    note = f"{audio.label}: converted from {audio.rate} Hz to the model's {rate} Hz."
+    return replace(audio, samples=samples, rate=rate, notes=(*audio.notes, note))
+
+
+def _first_minutes(audio: Audio) -> Audio:
+    keep = MAX_SECONDS * audio.rate
+    if len(audio.samples) <= keep:
+        return audio
+    note = (
+        f"{audio.label}: only the first {MAX_SECONDS // 60} of {len(audio.samples) / audio.rate / 60:.0f} minutes "
+        "are used here; python -m tasnet.separate takes the whole file."
+    )
+    return replace(audio, samples=audio.samples[:keep], notes=(*audio.notes, note))
+
+
+def _prepared(sounds: list[Audio], rate: int) -> list[Audio]:
+    return [_at_rate(_first_minutes(sound), rate) for sound in sounds]
+
+
+def _notes(sounds: list[Audio]) -> tuple[str, ...]:
+    return tuple(note for sound in sounds for note in sound.notes)
+
+
+def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE) -> Mixture:
+    """A mixture at `rate` Hz with its clean voices where given (none, or 2 or 3).
+
+    Raises:
+        InputError: one reference or more than three, or references whose length is not the mixture's.
+    """
+    if len(references) == 1 or len(references) > 3:
+        raise InputError(
+            f"Scores need the clean voice of each of 2 or 3 speakers, but {len(references)} "
+            f"{'file was' if len(references) == 1 else 'files were'} given."
+        )
+    mixture, *references = _prepared([mixture, *references], rate)
+    for reference in references:
+        difference = abs(len(reference.samples) - len(mixture.samples)) / rate
+        if difference > LENGTH_TOLERANCE_SECONDS:
+            raise InputError(
+                f"{reference.label} lasts {len(reference.samples) / rate:.2f} s but the mixture "
+                f"{len(mixture.samples) / rate:.2f} s; a clean voice must be as long as its mixture."
+            )
+    length = min(len(sound.samples) for sound in (mixture, *references))
+    return Mixture(
+        mixture=mixture.samples[:length],
+        references=np.stack([r.samples[:length] for r in references]) if references else None,
+        rate=rate,
+        labels=tuple(reference.label for reference in references),
+        snr_db=None,
+        notes=_notes([mixture, *references]),
+    )
+
+
+def from_voices(voices: list[Audio], snr_db: float, rate: int = RATE) -> Mixture:
+    """Two or three clean voices mixed at `snr_db`; the references exist then.
+
+    Raises:
+        ValueError: too few or too many voices, or a voice that cannot be mixed (see `analysis.sounds.mixing.mix`).
+    """
+    prepared = _prepared(voices, rate)
+    mixed = mix(prepared, snr_db, rate)
+    return replace(mixed, notes=tuple(dict.fromkeys((*_notes(prepared), *mixed.notes))))

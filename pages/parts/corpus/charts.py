@@ -1,0 +1,95 @@
+"""Charts of a test set: how scores spread, Conv-TasNet against each mask, by input SNR and by gender."""
+
+import numpy as np
+import streamlit as st
+
+from analysis.corpus.report import Group, by_gender, by_input_snr, measures, papers_own, per_mixture
+from analysis.corpus.results import Results
+from analysis.corpus.scores import SYSTEMS
+from analysis.figures import corpus as figures_corpus
+from analysis.scores.comparison import NETWORK
+from pages.parts.pictures import choose_format, picture, save_table
+
+from .listen import choose
+
+PRINTED = {"si_snri": "si_snri", "sdri": "sdri", "raw_pesq": "pesq"}  # measure -> the paper's
+
+
+def choose_measure(results: Results) -> str:
+    """The measure that all charts below show."""
+    shown = measures(results)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        measure = st.segmented_control(
+            "Measure",
+            list(shown),
+            default="si_snri",
+            format_func=shown.get,
+            required=True,
+            key="corpus_measure",
+            bind="query-params",
+        )
+        choose_format()
+    return measure
+
+
+def show_spread(results: Results, measure: str) -> None:
+    """A violin for each system, the paper's means marked."""
+    printed = {
+        system: getattr(row, PRINTED[measure])
+        for system, row in papers_own(results.header.speakers).items()
+        if measure in PRINTED
+    }
+    values = {system: per_mixture(results, system, measure) for system in SYSTEMS}
+    title, source = measures(results)[measure], f"WSJ0-{results.header.speakers}mix"
+    medians = ", ".join(f"{system} {np.nanmedian(scores):.2f}" for system, scores in values.items())
+    picture(
+        figures_corpus.distributions(values, title, printed, source),
+        f"Violins of {title} over the mixtures; medians: {medians}.",
+        key="corpus_spread",
+    )
+
+
+def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
+    """Conv-TasNet over each mask; a click on a point chooses its mixture."""
+    st.caption("A point is a mixture: above the line Conv-TasNet is better. Click a point to hear it below.")
+    names = [row.mixture for row in results.good]
+    network = per_mixture(results, NETWORK, measure)
+    masks = {system: per_mixture(results, system, measure) for system in SYSTEMS if system != NETWORK}
+    title = measures(results)[measure]
+    picture(
+        figures_corpus.against_masks(network, masks, names, title, chosen),
+        f"Conv-TasNet's {title} over that of each ideal mask, a point for each of {len(names)} mixtures.",
+        key="corpus_scatter",
+        on_click=lambda point: choose(point["customdata"][1]),
+    )
+    save_table(
+        "Points (CSV)",
+        lambda: {"mixture": names, NETWORK: network, **masks},
+        key=f"corpus_{measure}",
+    )
+
+
+def show_groups(results: Results, measure: str) -> None:
+    """Means by the input SNR of a voice, and by the speakers' genders where these are known."""
+    title, genders = measures(results)[measure], by_gender(results, measure)
+    left, right = st.columns([3, 2]) if genders else (st.container(), st.container())
+    with left:
+        st.markdown("##### By input SNR")
+        st.caption("Each voice counts by itself: its SI-SNR in the unprocessed mixture.")
+        _show_groups(by_input_snr(results, measure), title, "SI-SNR of the voice in the mixture (dB)", "corpus_snr")
+    with right:
+        if genders:
+            st.markdown("##### By gender")
+            st.caption("Whether the mixture's speakers are of the same gender.")
+            _show_groups(genders, title, "Speakers' gender", "corpus_gender")
+        else:
+            st.caption(
+                "By gender: unknown for these speakers. With LibriSpeech's SPEAKERS.TXT beside or above the mixtures, "
+                "an evaluation notes it."
+            )
+
+
+def _show_groups(groups: list[Group], title: str, axis: str, key: str) -> None:
+    network = [(group.name, group.estimates[NETWORK]) for group in groups]
+    means = ", ".join(f"{name} {found.mean:.2f}" for name, found in network if found)
+    picture(figures_corpus.by_group(groups, title, axis), f"Mean {title} of Conv-TasNet: {means}.", key=key)

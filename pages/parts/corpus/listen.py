@@ -1,0 +1,112 @@
+"""The mixtures of a test set by ear: the worst and best by a click, separated again and played."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import tasnet
+from analysis.corpus.report import digits, per_mixture, ranked
+from analysis.corpus.results import Header, Results
+from analysis.scores import comparison
+from analysis.scores.comparison import NETWORK
+from analysis.sounds.mixing import Mixture
+from pages.parts import listening, workspace
+from pages.parts import results as store
+from pages.parts.player import player
+from pages.parts.score_table import score_table
+from tasnet.data.corpora import open_mixtures
+
+COUNT = 10
+LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
+
+
+def choose(mixture: str) -> None:
+    """Make `mixture` the one to listen to; for callbacks, before the page is drawn."""
+    st.session_state.corpus_mixture = mixture
+
+
+def show_extremes(results: Results, measure: str) -> None:
+    """The ten worst and best mixtures, each a button, and a list of all."""
+    order, values = ranked(results, measure), per_mixture(results, NETWORK, measure)
+    count = min(COUNT, len(order) // 2)
+    lists = {f"The {count} worst": order[:count], f"The {count} best": order[::-1][:count]}
+    side_by_side = st.container(horizontal=True)
+    for title, positions in lists.items():
+        with side_by_side.container(border=True, gap=None, width=LIST_WIDTH):
+            st.markdown(f"**{title}**")
+            for position in positions:
+                name = results.good[position].mixture
+                value = f"{values[position]:.{digits(measure)}f}".replace("-", "−")
+                st.button(
+                    f"**{value}** · {name}",
+                    icon=":material/play_circle:",
+                    type="tertiary",
+                    key=f"{title} {position}",
+                    on_click=choose,
+                    args=(name,),
+                )
+
+
+def choose_mixture(results: Results, measure: str) -> int | None:
+    """The mixture to listen to as a position in `results.good`, from a list that begins with the worst."""
+    by_name = {results.good[position].mixture: position for position in ranked(results, measure)}
+    if st.session_state.get("corpus_mixture") not in [None, *by_name]:
+        st.session_state.corpus_mixture = None  # of other results
+    name = st.selectbox(
+        "Listen to",
+        list(by_name),
+        index=None,
+        placeholder="a mixture, from the worst to the best",
+        key="corpus_mixture",
+        bind="query-params",
+    )
+    return by_name.get(name)
+
+
+def listen(results: Results, position: int) -> None:
+    """One mixture: separated and scored again, as a table and in the player."""
+    row, header = results.good[position], results.header
+    separator = _separator(header)
+    if separator is None:
+        return
+    try:
+        sound = _read(header, row.index, row.mixture)
+    except ValueError as problem:
+        st.warning(f"This mixture cannot be played: {problem}", icon=":material/volume_off:")
+        return
+    found = workspace.with_progress(
+        ("corpus", store.fingerprint(sound.mixture, sound.references), header.weights, str(separator.device)),
+        f"Separating {row.mixture}",
+        len(sound.mixture) / sound.rate,
+        lambda progress: comparison.compare(
+            sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
+        ),
+    )
+    if found is not None:
+        score_table(found)
+        player(listening.compared_tracks(found), key="corpus_player")
+
+
+def _read(header: Header, index: int, name: str) -> Mixture:
+    """Mixture `index` of the set that was measured. Raises CorpusError where it is no longer there."""
+    mixtures = open_mixtures(header.folder, split=header.split, mixture=header.kind or None)
+    if index >= len(mixtures) or mixtures.rows[index].name != name:
+        raise ValueError(f"{header.folder} holds another set now.")
+    one = mixtures[index]
+    speakers = one.speakers or tuple(str(number) for number in range(1, len(one.sources) + 1))
+    return Mixture(one.mixture, one.sources, one.rate, tuple(f"Speaker {name}" for name in speakers), None)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model ...")
+def _load(model: str, weights: str, device: str) -> tasnet.Separator:
+    return tasnet.Separator(model, device)
+
+
+def _separator(header: Header) -> tasnet.Separator | None:
+    """The model that was measured; where it is gone the page says so."""
+    model = header.file if Path(header.file).is_file() else header.model
+    try:
+        return _load(model, header.weights, st.session_state.device)
+    except ValueError as problem:
+        st.warning(f"The model that was measured is not here: {problem}", icon=":material/volume_off:")
+        return None

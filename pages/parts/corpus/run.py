@@ -1,0 +1,130 @@
+"""Evaluate a folder of mixtures from the page: what, how much, how far, cancel."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from analysis.corpus import evaluation
+from analysis.corpus.work import Progress
+from pages.parts import workspace
+
+ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
+SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
+
+
+def show_run() -> None:
+    """Choose a set, start; while it runs, the bar; after it, a way to the results."""
+    separator = workspace.separator()
+    st.caption(
+        f"Scores **{separator.name}** and the ideal masks on **{separator.device}**; choose model and device in the "
+        "sidebar. Results are kept row by row: an evaluation that is cancelled goes on where it was. Long sets run "
+        "better on the command line: `python -m analysis.corpus DIR --model NAME`."
+    )
+    with st.form("corpus_run"):
+        folder = st.text_input(
+            "Folder of the mixtures",
+            key="corpus_set",
+            placeholder="/data/Libri2Mix/wav8k/min",
+            help="On the computer that runs this app: wsj0-mix, LibriMix, folders s1 and s2 (and mix), or a pack.",
+            persist_state="session",
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            limit = st.number_input(
+                "Mixtures",
+                1,
+                value=20,
+                key="corpus_limit",
+                width=130,
+                help="Evenly spread over the set; empty for all of them.",
+                persist_state="session",
+            )
+            workers = st.number_input(
+                "Workers",
+                1,
+                64,
+                value=os.cpu_count() or 1,
+                key="corpus_workers",
+                width=130,
+                help="Processes that score, best one for every core.",
+                persist_state="session",
+            )
+            split = st.selectbox(
+                "Split", list(SPLITS), format_func=SPLITS.get, key="corpus_split", width=150, persist_state="session"
+            )
+            kind = st.text_input(
+                "Mixtures' folder",
+                key="corpus_kind",
+                placeholder="as found",
+                width=150,
+                help="Where the set has several kinds: mix_clean, mix_both, mix_single.",
+                persist_state="session",
+            )
+            pesq = st.toggle("PESQ", True, key="corpus_pesq", help="Takes the most time.", persist_state="session")
+        started = st.form_submit_button("Evaluate", icon=":material/play_arrow:", type="primary")
+    if started:
+        st.session_state.corpus_job = {
+            "started": time.time(),
+            "folder": folder,
+            "model": st.session_state.model,
+            "device": st.session_state.device,
+            "limit": limit,
+            "workers": workers,
+            "split": split,
+            "kind": kind.strip(),
+            "pesq": pesq,
+        }
+    if job := st.session_state.get("corpus_job"):
+        _run(job)
+
+
+def _run(job: dict[str, Any]) -> None:
+    if not job["folder"].strip():
+        st.error("Name the folder of the mixtures.", icon=":material/error:")
+        return
+    settings = {name: value for name, value in job.items() if name != "started"}
+    place = st.empty()
+
+    def compute(report: Callable[[float], None]) -> str:
+        began, first = time.monotonic(), None
+
+        def show(progress: Progress) -> None:
+            nonlocal first
+            first = progress if first is None else first
+            place.caption(_how_far(progress, first, time.monotonic() - began))
+            report(min(1.0, progress.share))
+
+        results = evaluation.score_set(**settings, progress=show)
+        return str(evaluation.default_out(results.header))
+
+    try:
+        path = workspace.with_progress(("corpus run", *job.values()), "Evaluating", ALWAYS_CANCELLABLE, compute)
+    except (ValueError, OSError) as problem:
+        st.session_state.corpus_job = None
+        st.error(str(problem), icon=":material/error:")
+        return
+    if path is not None:
+        place.empty()
+        st.success(f"The results are in {path}.", icon=":material/check_circle:")
+        st.button("Show the results", on_click=_show_results, args=(path,), type="primary")
+
+
+def _how_far(progress: Progress, first: Progress, seconds: float) -> str:
+    """Mixtures done and the time left, by the seconds of sound that are done."""
+    done = progress.seconds - first.seconds
+    left = ""
+    if done > 0:
+        remaining = seconds / done * (progress.of_seconds - progress.seconds)
+        left = f", about {timedelta(seconds=round(remaining))} left"
+    unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
+    return f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}{left}"
+
+
+def _show_results(path: str) -> None:
+    st.session_state.update(
+        corpus_view="Results", corpus_folder=str(Path(path).parent), corpus_file=path, corpus_job=None
+    )

@@ -1,0 +1,164 @@
+"""The basis functions of one or two models: their order and what they cover."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+import tasnet
+from analysis.figures import filters as figures_filters
+from analysis.network import basis, basis_set
+from pages.parts.pictures import picture
+from tasnet.audio import write
+
+
+class Bank(NamedTuple):
+    """The basis functions of one model, as the page shows them."""
+
+    name: str
+    key: str
+    U: np.ndarray
+    V: np.ndarray
+    rate: int
+    tuning: basis.Tuning
+
+
+def bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
+    """`Bank` of a model; `key` tells its widgets apart."""
+    U, V = (rows.detach().cpu().numpy() for rows in (model.U, model.V))
+    rate = model.config.sample_rate
+    return Bank(name, key, U, V, rate, basis.tuning(U, rate))
+
+
+def choose_order() -> str:
+    """How the filters are sorted in every picture: one of `basis.ORDERS`."""
+    return st.segmented_control(
+        "Sort filters by",
+        basis.ORDERS,
+        default="UPGMA",
+        required=True,
+        key="filter_order",
+        bind="query-params",
+        help="UPGMA: by likeness, as in the paper. The order is always that of the encoder.",
+    )
+
+
+@st.cache_data(max_entries=8, show_spinner="Sorting the filters ...")
+def sort(U: np.ndarray, rate: int, by: str) -> tuple[np.ndarray, basis.Tree | None]:
+    """The order (N,) of the encoder's filters and, where they are sorted by likeness, their tree."""
+    tree = basis.sorted_tree(U, rate) if by == "UPGMA" else None
+    return (tree.order if tree else basis.order(U, rate, by)), tree
+
+
+def as_wav(samples: np.ndarray, rate: int) -> bytes:
+    """Samples (T,) as a WAV file at their own level: `st.audio` would raise an array to full scale."""
+    file = io.BytesIO()
+    write(file, samples, rate)
+    return file.getvalue()
+
+
+def clicked_filter(one: Bank, point: dict) -> None:
+    """Choose the filter behind a clicked point of a figure."""
+    st.session_state[f"filter_{one.key}"] = int(point["customdata"][0])
+
+
+def show_coverage(banks: list[Bank]) -> None:
+    """Where the filters of all models are tuned, against auditory scales."""
+    st.markdown("##### What the filters cover")
+    st.caption(
+        "The paper finds more than 60 % of the filters tuned below 1 kHz, roughly as the mel scale is. The distances "
+        "are Kolmogorov-Smirnov: 0 where the peaks are spaced evenly on that scale."
+    )
+    st.dataframe(
+        [
+            {
+                "Model": one.name,
+                "Below 1 kHz": basis_set.share_below(one.tuning.peak_hz),
+                **{
+                    f"Distance from {scale}": basis_set.spacing_distance(one.tuning.peak_hz, scale, one.rate)
+                    for scale in basis_set.SCALES
+                },
+                "Dead filters": int(np.isnan(one.tuning.peak_hz).sum()),
+            }
+            for one in banks
+        ],
+        column_config={
+            "Below 1 kHz": st.column_config.NumberColumn(format="percent"),
+            **{f"Distance from {s}": st.column_config.NumberColumn(format="%.2f") for s in basis_set.SCALES},
+        },
+    )
+    peaks = {one.name: one.tuning.peak_hz for one in banks}
+    picture(
+        figures_filters.tuning_histogram(peaks, banks[0].rate),
+        "Histogram of the filters' peak frequencies beside even spacing on the mel, ERB and linear scales",
+        key="tuning_histogram",
+    )
+
+
+def show_phases(banks: list[Bank]) -> None:
+    """How the phases of equally tuned filters spread: the paper's circular shift."""
+    st.markdown("##### Phases")
+    st.caption(
+        "Filters of one frequency stand in a column here, spread over all phases: the circular shift of section IV-G. "
+        "Coverage is the share of twelve equal phase sectors with a filter in them, beside what chance would give; "
+        "similarity the mean cosine of a band's pairs of filters, as they are and after the best circular shift."
+    )
+
+    bands = {one.name: basis_set.phase_bands(one.U, one.rate) for one in banks}
+    figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
+    picture(
+        figure,
+        "Phase of every filter at its peak frequency",
+        key="phases",
+        on_click=lambda point: clicked_filter(banks[point["curve_number"]], point),
+    )
+    shares = ("Coverage", "By chance")
+    st.dataframe(
+        [
+            {
+                "Model": name,
+                "Band (Hz)": f"{band.low_hz:.0f} to {band.high_hz:.0f}",
+                "Filters": band.count,
+                "Coverage": band.coverage,
+                "By chance": band.chance,
+                "Mean phasor": band.resultant,
+                "Similarity": band.similarity,
+                "Similarity shifted": band.shifted_similarity,
+            }
+            for name, of_model in bands.items()
+            for band in of_model
+        ],
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in shares}
+        | {
+            name: st.column_config.NumberColumn(format="%.2f")
+            for name in ("Mean phasor", "Similarity", "Similarity shifted")
+        },
+    )
+
+
+def show_pairs(banks: list[Bank]) -> None:
+    """How far encoder and decoder are from inverting each other."""
+    st.markdown("##### Encoder and decoder as a pair")
+    st.caption(
+        "Section IV-A: nothing forces the decoder to invert the encoder. Distance from pseudo-inverse: 0 if the "
+        "decoder is the encoder's least-squares inverse up to level, 1 if they have nothing in common. Frame distance: "
+        "how far one frame is from coming back unchanged. Reconstruction: SI-SNR of white noise sent through both."
+    )
+    st.dataframe(
+        [
+            {
+                "Model": one.name,
+                "Condition number": fit.condition,
+                "Rank": fit.rank,
+                "Distance from pseudo-inverse": fit.pinv_distance,
+                "Frame distance": fit.frame_distance,
+                "Reconstruction (dB)": fit.reconstruction_db,
+            }
+            for one, fit in ((one, basis_set.pair(one.U, one.V)) for one in banks)
+        ],
+        column_config={
+            name: st.column_config.NumberColumn(format="%.2f")
+            for name in ("Condition number", "Distance from pseudo-inverse", "Frame distance", "Reconstruction (dB)")
+        },
+    )

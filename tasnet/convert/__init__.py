@@ -1,0 +1,1 @@
+"""Weights of other programs, in this project's files: `python -m tasnet.convert`."""

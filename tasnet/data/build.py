@@ -1,0 +1,110 @@
+"""Making a set of mixtures from plans, one for each mixture, on all CPU cores.
+
+Each file is written under another name and then moved to its own, the mixture last: whatever a
+build leaves behind when it is stopped is sound, and building again goes on where it stopped.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soundfile
+
+from .rows import BadRow
+
+MODES = ("min", "max")
+MADE, FOUND = "made", "found"
+
+
+class Plan(Protocol):
+    """How one mixture is made."""
+
+    name: str
+    rate: int  # Hz, of what is made
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where its files go, the mixtures last."""
+
+    def make(self) -> list[np.ndarray]:
+        """The samples for each folder: floats, or int16 where the rounding is the set's own.
+
+        Raises BadRow.
+        """
+
+
+@dataclass
+class Report:
+    """What a build has done."""
+
+    folder: Path
+    made: int = 0
+    found: int = 0  # there already
+    bad: dict[str, str] = field(default_factory=dict)  # {mixture: why it was left out}
+
+
+def build(
+    plans: Sequence[Plan],
+    folder: Path,
+    workers: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Writes every plan's files below `folder`, as 16-bit WAV; `workers` processes, one for each
+    core by default. on_progress(done, total) is called as mixtures are finished."""
+    report = Report(folder)
+    with ProcessPoolExecutor(workers) as pool:
+        outcomes = pool.map(partial(_make, folder=folder), plans, chunksize=8)
+        for done, (plan, outcome) in enumerate(zip(plans, outcomes, strict=True), 1):
+            if outcome == MADE:
+                report.made += 1
+            elif outcome == FOUND:
+                report.found += 1
+            else:
+                report.bad[plan.name] = outcome
+            on_progress(done, len(plans))
+    return report
+
+
+def _make(plan: Plan, folder: Path) -> str:
+    """MADE, FOUND, or why it cannot be made."""
+    paths = [folder / name / f"{plan.name}.wav" for name in plan.folders]
+    if all(path.is_file() for path in paths):
+        return FOUND
+    try:
+        parts = plan.make()
+    except BadRow as error:
+        return str(error)
+    for path, samples in zip(paths, parts, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        soundfile.write(unfinished, samples, plan.rate, subtype="PCM_16", format="WAV")
+        os.replace(unfinished, path)
+    return MADE
+
+
+def read_recording(path: Path, rate: int, stop: int | None = None) -> np.ndarray:
+    """(T,) float32 of the first channel, up to sample `stop`; raises BadRow."""
+    if not path.is_file():
+        raise BadRow(f"The file {path} is missing.")
+    try:
+        samples, found = soundfile.read(path, stop=stop, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise BadRow(f"The file {path} cannot be read as sound.") from error
+    if found != rate:
+        raise BadRow(f"The file {path} is sampled at {found} Hz instead of {rate} Hz.")
+    if not len(samples):
+        raise BadRow(f"The file {path} is empty.")
+    return samples[:, 0]
+
+
+def fit(sources: Sequence[np.ndarray], mode: str) -> list[np.ndarray]:
+    """Cut to the shortest ("min"), or filled up with zeros to the longest ("max")."""
+    lengths = [len(source) for source in sources]
+    if mode == "min":
+        return [source[: min(lengths)] for source in sources]
+    return [np.pad(source, (0, max(lengths) - len(source))) for source in sources]

@@ -1,0 +1,146 @@
+"""From a recipe's folders to batches for training and for validation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasnet.data.corpora import holds_mixtures, open_mixtures, open_utterances
+from tasnet.data.rows import MixtureSet
+from tasnet.data.utterances import UtteranceSet
+
+from .mixing import ALONE, Batches, DynamicMixtures, Pool, Share, StaticMixtures
+from .recipe import Recipe, RecipeError
+
+HELD_OUT_BATCHES = 25  # the validation of a run that holds speakers out, in batches
+
+
+class WholeMixtures:
+    """A set of mixtures at their full lengths, for validation; its one epoch is the whole set.
+
+    The mixtures of a batch have the same length, for a padded one would be normalised differently.
+    """
+
+    def __init__(self, mixtures: MixtureSet, batch: int, device: torch.device | str = "cpu"):
+        self.mixtures, self.device = mixtures.checked(), device
+        self.C = len(self.mixtures[0].sources)
+        by_length: dict[int, list[int]] = {}
+        for index in range(len(self.mixtures)):
+            by_length.setdefault(self.mixtures.length(index), []).append(index)
+        self.groups = [
+            indices[k : k + batch] for _, indices in sorted(by_length.items()) for k in range(0, len(indices), batch)
+        ]
+        self.steps_per_epoch = len(self.groups)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """mixture (b, T), sources (b, C, T)."""
+        read = [self.mixtures[index] for index in self.groups[step]]
+        mixture = torch.from_numpy(np.stack([m.mixture for m in read]))
+        sources = torch.from_numpy(np.stack([m.sources for m in read]))
+        return mixture.to(self.device), sources.to(self.device)
+
+    def facts(self) -> dict:
+        return {"set": self.mixtures.name, "mixtures": len(self.mixtures)}
+
+
+def open_data(
+    recipe: Recipe, device: torch.device | str = "cpu", share: Share = ALONE
+) -> tuple[Batches, Batches | None]:
+    """Training batches (this process' share of each) and validation batches (all of them).
+
+    Raises RecipeError or CorpusError where the data do not fit the recipe.
+    """
+    if not recipe.train:
+        raise RecipeError("Say with --train where the training data are.")
+    paths = [Path(path) for path in recipe.train]
+    static = [path for path in paths if holds_mixtures(path)]
+    if static and len(static) < len(paths):
+        raise RecipeError("Train either on mixtures or on speakers' utterances, not on both at once.")
+    if static and recipe.hold_out:
+        raise RecipeError("Only utterances can be held out: name validation mixtures with --valid.")
+    train, held_out = (
+        (_static(recipe, paths, device, share), None) if static else _dynamic(recipe, paths, device, share)
+    )
+    valid = _validation(recipe, device) if recipe.valid else held_out
+    if valid is None and recipe.schedule == "plateau":
+        raise RecipeError(
+            "This schedule follows the validation set: name one with --valid, or hold speakers out "
+            "with --set hold_out=0.05."
+        )
+    for batches in (train, valid):
+        if batches is not None and batches.C != recipe.model.C:
+            raise RecipeError(f"The data have {batches.C} sources, the network has {recipe.model.C} outputs.")
+    return train, valid
+
+
+def _sets(recipe: Recipe, paths: list[Path], split: str) -> MixtureSet:
+    sets = [
+        open_mixtures(
+            path,
+            split=split,
+            mixture=recipe.mixture or None,
+            rate=recipe.model.sample_rate,
+            speakers=recipe.model.C,
+        )
+        for path in paths
+    ]
+    rows = [row for mixtures in sets for row in mixtures.rows]
+    return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate)
+
+
+def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMixtures:
+    return StaticMixtures(
+        _sets(recipe, paths, "train"),
+        batch=recipe.batch,
+        segment=recipe.segment_samples,
+        seed=recipe.seed,
+        device=device,
+        share=share,
+    )
+
+
+def _validation(recipe: Recipe, device) -> WholeMixtures:
+    return WholeMixtures(_sets(recipe, [Path(recipe.valid)], "valid"), recipe.batch, device)
+
+
+def _dynamic(recipe: Recipe, paths: list[Path], device, share: Share) -> tuple[DynamicMixtures, DynamicMixtures | None]:
+    """Training and, where speakers are held out, validation."""
+    if recipe.fixed_order and not recipe.noise:
+        raise RecipeError("Say with --noise where recordings of noise are.")
+    rate = recipe.model.sample_rate
+    speech = _held_out(open_utterances(paths, rate), recipe)
+    noise = _held_out(open_utterances(recipe.noise, rate), recipe) if recipe.noise else None
+
+    def mixtures(kept: int, **how) -> DynamicMixtures:
+        # Corpora are weighted in training only: the held-out speakers may be of one corpus.
+        voices = Pool(speech[kept], device, None if kept else recipe.weights)
+        sources = [voices, Pool(noise[kept], device)] if noise else [voices] * recipe.model.C
+        return DynamicMixtures(sources, recipe.mixing, batch=recipe.batch, segment=recipe.segment_samples, **how)
+
+    train = mixtures(0, steps_per_epoch=recipe.epoch_steps, seed=recipe.seed, share=share)
+    if not recipe.hold_out:
+        return train, None
+    return train, mixtures(1, steps_per_epoch=HELD_OUT_BATCHES, seed=recipe.seed + 1)
+
+
+def _held_out(utterances: UtteranceSet, recipe: Recipe) -> tuple[UtteranceSet, UtteranceSet]:
+    """Utterances to train with and the held-out speakers' (of one speaker: utterances)."""
+    if not recipe.hold_out:
+        return utterances, utterances
+    who = np.array(utterances.speakers)
+    if len(set(who)) == 1:
+        who = np.arange(len(who)).astype(str)
+    names = np.unique(who)
+    count = max(recipe.model.C, round(recipe.hold_out * len(names)))
+    if count >= len(names):
+        raise RecipeError(f"{utterances.name} has too few speakers to hold {count} of them out.")
+    out = np.isin(who, np.random.default_rng(recipe.seed).choice(names, count, replace=False))
+    return utterances.where(~out), utterances.where(out)
+
+
+def validation_batches(valid: Batches, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
+    """(mixture, sources) of the batches that this process scores."""
+    for step in range(share.rank, valid.steps_per_epoch, share.world):
+        yield valid.batch(step)
