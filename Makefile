@@ -2,16 +2,26 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PORT ?= 8501
+# The versions that were tested; where one of them is no longer to be had, the newest that fit.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run test lint format clean
 
-.venv/.app: requirements.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+# An environment whose Python or pip does not work is made anew.
+BROKEN := $(if $(shell $(BIN)/python -m pip --version 2>/dev/null),,broken)
+
+.PHONY: broken
+broken:
+
+.venv/.app: requirements.txt constraints.txt $(BROKEN)
+	$(if $(BROKEN),$(PYTHON) -m venv --clear .venv)
+	@echo "Installing the app's packages into .venv; the first time this takes some minutes ..."
+	$(INSTALL) -c constraints.txt -r requirements.txt || $(INSTALL) -r requirements.txt
 	touch $@
 
 .venv/.test: .venv/.app tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@echo "Installing what the tests need ..."
+	$(INSTALL) -c constraints.txt -r tests/requirements.txt || $(INSTALL) -r tests/requirements.txt
 	touch $@
 
 run: .venv/.app
