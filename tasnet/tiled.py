@@ -21,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import threads
 from .coders import overlap_add
 from .model import ConvTasNet
 from .norms import EPS, BatchNorm, CumulativeLayerNorm
 from .tcn import Block, DepthwiseConv
 
 TILE = 1 << 18  # values in the widest layer of a tile: 1 MB
-_turn = threading.Lock()  # PyTorch has one number of threads for the whole process
 
 _Norm = Callable[[Tensor, slice, Tensor], Tensor]  # features, their frames, where to put them normalised
 
@@ -65,49 +65,58 @@ class _Pass:
         self.u = w.new_empty(K, config.H)  # after the first 1x1-conv of a block
         self.v = w.new_empty(K, config.H)  # after its D-conv
 
-    def run(self, everywhere: Callable[[Callable[[slice], object]], None]) -> Tensor:
-        """`everywhere` calls a function on all tiles of the K frames, and waits for the last."""
-        everywhere(lambda tile: self.statistics.take(self.w[tile], tile))
+    def run(self, on_all_tiles: Callable[[Callable[[slice], object]], None]) -> Tensor:
+        """`SeparationModule.forward` and `Block.forward`, cut where a norm needs its statistics of all frames.
+
+        `on_all_tiles` calls a function on every tile of the K frames, and waits for the last. Each stage below ends
+        what the one before it had to leave, for the statistics, and goes as far as the next norm.
+        """
+        on_all_tiles(lambda tile: self.statistics.take(self.w[tile], tile))
         norm = self.statistics.apply_to(self.separator.norm)
-        last = partial(self.bottleneck, norm, self.linear(self.separator.bottleneck))
+        finish = partial(self.bottleneck, norm, self.linear(self.separator.bottleneck))
         for block in self.separator.blocks:
-            everywhere(partial(self.widen, last, block, self.linear(block.conv_in)))
+            on_all_tiles(partial(self.widen, finish, block, self.linear(block.conv_in)))
             norm = self.statistics.apply_to(block.norm1)
-            everywhere(partial(self.normalise, norm))
-            everywhere(partial(self.convolve, block))
+            on_all_tiles(partial(self.normalise, norm))
+            on_all_tiles(partial(self.convolve, block))
             norm = self.statistics.apply_to(block.norm2)
-            last = partial(self.leave, norm, block, self.linear(block.conv_out))
+            finish = partial(self.add_paths, norm, block, self.linear(block.conv_out))
         frames = self.w.new_empty(self.config.C, len(self.w), self.config.L)
-        everywhere(partial(self.mask, last, self.linear(self.separator.conv_mask), frames))
+        on_all_tiles(partial(self.mask, finish, self.linear(self.separator.conv_mask), frames))
         return frames
 
     def bottleneck(self, norm: _Norm, linear: _Linear, tile: slice) -> None:
+        # SeparationModule.forward: y = self.bottleneck(self.norm(w))
         linear(norm(self.w[tile], tile, torch.empty_like(self.w[tile])), out=self.y[tile])
 
-    def widen(self, last: Callable[[slice], None], block: Block, linear: _Linear, tile: slice) -> None:
-        """What comes before the block, then its first layer."""
-        last(tile)
+    def widen(self, finish: Callable[[slice], None], block: Block, linear: _Linear, tile: slice) -> None:
+        finish(tile)
+        # Block.forward: u = self.norm1(self.prelu1(self.conv_in(y))), all but the norm
         wide = linear(self.y[tile], out=self.u[tile])
         self.statistics.take(F.leaky_relu_(wide, block.prelu1.weight.item()), tile)
 
     def normalise(self, norm: _Norm, tile: slice) -> None:
+        # Block.forward: norm1; a stage of its own, as the D-conv reads frames of other tiles
         norm(self.u[tile], tile, self.u[tile])
 
     def convolve(self, block: Block, tile: slice) -> None:
+        # Block.forward: v = self.norm2(self.prelu2(self.depthwise(u))), all but the norm
         convolved = depthwise(block.depthwise, self.u, tile, self.v[tile])
         self.statistics.take(F.leaky_relu_(convolved, block.prelu2.weight.item()), tile)
 
-    def leave(self, norm: _Norm, block: Block, linear: _Linear, tile: slice) -> None:
+    def add_paths(self, norm: _Norm, block: Block, linear: _Linear, tile: slice) -> None:
+        # Block.forward: norm2, conv_out and the two sums
         residual, skip = linear(norm(self.v[tile], tile, self.v[tile])).split(block.widths, dim=-1)
         self.y[tile] += residual
         self.skip_sum[tile] += skip
 
-    def mask(self, last: Callable[[slice], None], linear: _Linear, frames: Tensor, tile: slice) -> None:
-        """The masks, the masked representations and, through the decoder, their frames."""
-        last(tile)
+    def mask(self, finish: Callable[[slice], None], linear: _Linear, frames: Tensor, tile: slice) -> None:
+        finish(tile)
+        # SeparationModule.forward: m = self.conv_mask(self.prelu(skip_sum)), and self.limit
         m = linear(F.leaky_relu_(self.skip_sum[tile], self.separator.prelu.weight.item()))
         m = m.float().unflatten(-1, (self.config.C, self.config.N)).transpose(0, 1)
         m = self.separator.limit(m[None])[0]
+        # ConvTasNet.forward: d = m w (eq. 4); Decoder.forward: d V (eq. 5) without the overlap-add
         frames[:, tile] = (m * self.w[tile]) @ self.model.V
 
 
@@ -175,8 +184,8 @@ def _affine(gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) -> _Nor
 class _Team:
     """Threads that take the tiles of a task until none is left."""
 
-    def __init__(self, threads: int, pool: ThreadPoolExecutor) -> None:
-        self.threads, self.pool = threads, pool
+    def __init__(self, size: int, pool: ThreadPoolExecutor) -> None:
+        self.size, self.pool = size, pool
 
     def run(self, tiles: Sequence[slice], task: Callable[[slice], object]) -> None:
         """`task` on every tile, in any order; returns when all are done."""
@@ -191,7 +200,7 @@ class _Team:
                         return
                     task(tile)
 
-        others = [self.pool.submit(work) for _ in range(min(self.threads, len(tiles)) - 1)]
+        others = [self.pool.submit(work) for _ in range(min(self.size, len(tiles)) - 1)]
         work()
         for other in others:
             other.result()
@@ -199,12 +208,6 @@ class _Team:
 
 @contextmanager
 def _team() -> Iterator[_Team]:
-    """As many threads as PyTorch has, while it has but one inside each of them."""
-    with _turn:
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with ThreadPoolExecutor(threads) as pool:
-                yield _Team(threads, pool)
-        finally:
-            torch.set_num_threads(threads)
+    """As many threads as PyTorch may have here, while it has but one inside each of them."""
+    with threads.one_inside() as size, ThreadPoolExecutor(size) as pool:
+        yield _Team(size, pool)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import pystoi
-import torch
 
 from analysis.scores import ideal_masks
 from analysis.scores.comparison import NETWORK
 from analysis.scores.metrics import evaluate, mixture_scores
 from tasnet import Separator
 from tasnet.data.corpora import CorpusMixture
+from tasnet.threads import single
 
 MIXTURE = "Mixture"
 SYSTEMS = (NETWORK, *ideal_masks.MASKS)
@@ -60,7 +59,7 @@ def score(task: Task) -> dict[str, float] | str:
     Runs on one thread: there is a worker for every core.
     """
     try:
-        with _one_thread():
+        with single():
             return {name: value for name, value in _scores(task) if value is not None}
     except ValueError as problem:
         return str(problem)
@@ -118,13 +117,3 @@ def _estimates(system: str, task: Task) -> np.ndarray:
 def _separator(model: str, precision: str) -> Separator:
     """The network on the CPU, loaded once a process."""
     return Separator(model, "cpu", precision)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
