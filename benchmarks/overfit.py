@@ -10,6 +10,7 @@ rate goes to zero over --minutes. Prints the reached SI-SNRi.
 import argparse
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import soundfile
@@ -49,11 +50,12 @@ def main() -> None:
         )
         trainer = Trainer(recipe, Path(folder) / "run", save_every=1e9)
         began, cpu = time.monotonic(), time.process_time()
-        trainer.run(on_progress=Bar())
-        reached = trainer.at.best
+        with closing(Bar()) as bar:
+            trainer.run(on_progress=bar)
+        reached = trainer.counters.best
     print(
         f"\n{MIXTURES} mixtures of {options.seconds:g} s, {trainer.model.num_parameters():,} parameters: "
-        f"SI-SNRi {reached:.1f} dB after {trainer.at.step} steps in {time.monotonic() - began:.0f} s "
+        f"SI-SNRi {reached:.1f} dB after {trainer.counters.step} steps in {time.monotonic() - began:.0f} s "
         f"({time.process_time() - cpu:.0f} s of one CPU core); "
         f"{'beyond' if reached > GOAL else 'NOT beyond'} {GOAL:g} dB."
     )

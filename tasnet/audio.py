@@ -14,7 +14,6 @@ import struct
 import subprocess
 import tempfile
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 import soxr
+
+from .atomic import replacing
 
 Source = str | os.PathLike | bytes | BinaryIO
 
@@ -150,26 +151,27 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     return resampled
 
 
-def write(target: str | os.PathLike | BinaryIO, samples: np.ndarray, rate: int) -> None:
+def write(target: str | os.PathLike | BinaryIO, samples: np.ndarray, rate: int, subtype: str | None = None) -> None:
     """Write (T,) float samples as WAV without clipping and, for a path, all at once or not at all.
 
     16-bit PCM, which every player opens, where the peak lies between 1/100 and full scale; else
-    32-bit float, so that neither loud nor very quiet sound is changed.
+    32-bit float, so that neither loud nor very quiet sound is changed; or in the format `subtype`.
     """
     samples = np.asarray(samples, dtype=np.float32)
     peak = float(np.abs(samples).max(initial=0.0))
-    subtype = "PCM_16" if peak == 0 or 0.01 <= peak <= 32767 / 32768 else "FLOAT"
+    subtype = subtype or ("PCM_16" if peak == 0 or 0.01 <= peak <= 32767 / 32768 else "FLOAT")
     if not isinstance(target, str | os.PathLike):
         _write_wav(target, samples, rate, subtype)
         return
-    path = Path(target)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with open(partial, "wb") as file:
-            _write_wav(file, samples, rate, subtype)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(target) as unfinished, unfinished.open("wb") as file:
+        _write_wav(file, samples, rate, subtype)
+
+
+def wav(samples: np.ndarray, rate: int, subtype: str | None = None) -> bytes:
+    """(T,) float samples as a WAV file in memory, in the format of `write` or in `subtype` ("FLOAT", "PCM_16")."""
+    file = io.BytesIO()
+    write(file, samples, rate, subtype)
+    return file.getvalue()
 
 
 def _write_wav(file: BinaryIO, samples: np.ndarray, rate: int, subtype: str) -> None:

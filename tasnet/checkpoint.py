@@ -2,8 +2,7 @@
 
 import json
 import math
-import os
-import uuid
+from functools import lru_cache
 from pathlib import Path
 
 import safetensors
@@ -11,7 +10,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from .atomic import replacing
 from .config import ConvTasNetConfig
+from .facts import TrainingFacts
 from .model import ConvTasNet
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "weights"
@@ -25,48 +26,54 @@ class CheckpointError(ValueError):
 def available() -> dict[str, Path]:
     """The weights that come with the project: name -> file, the best on the validation speakers first."""
     files = sorted(WEIGHTS.glob("*.safetensors"))
-    return {path.stem: path for path in sorted(files, key=_validation_score, reverse=True)}
+    return {path.stem: path for path in sorted(files, key=validation_score, reverse=True)}
 
 
-def _validation_score(path: Path) -> float:
-    """SI-SNRi in dB that the header states; a file that states none, or cannot be read, comes last."""
+def validation_score(path: Path) -> float:
+    """SI-SNRi in dB that the header of a file states; -inf where it states none or cannot be read."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return float(json.loads(file.metadata()[HEADER])["info"]["scores"]["valid_si_snri_db"])
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):
+        state = path.stat()
+        return _validation_score(path, state.st_mtime_ns, state.st_size)
+    except OSError:
         return -math.inf
 
 
-def save(path: str | Path, model: ConvTasNet, info: dict) -> None:
-    """Writes the weights of `model`, its configuration and `info` to `path`.
+@lru_cache
+def _validation_score(path: Path, _mtime_ns: int, _size: int) -> float:
+    """Read again only where the file has changed."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            _, facts = _parse((file.metadata() or {}).get(HEADER), path.name)
+    except (safetensors.SafetensorError, OSError, CheckpointError):
+        return -math.inf
+    return -math.inf if facts.valid_si_snri is None else facts.valid_si_snri
 
-    `info` is anything JSON can hold: name, training data, steps, scores, licence. The file appears
-    whole or, where something fails, not at all. Raises OSError.
+
+def save(path: str | Path, model: ConvTasNet, facts: TrainingFacts | None = None) -> None:
+    """Writes the weights of `model`, its configuration and the facts of its training to `path`.
+
+    The file appears whole or, where something fails, not at all. Raises OSError.
     """
-    path = Path(path)
+    info = (facts or TrainingFacts()).to_dict()
     header = json.dumps({"config": model.config.to_dict(), "info": info}, ensure_ascii=False)
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    with replacing(path) as unfinished:
         unfinished.write_bytes(safetensors.torch.save(tensors, {HEADER: header}))
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
-def load(path: str | Path) -> tuple[ConvTasNet, dict]:
-    """The network in a file written by `save`, in float32, for evaluation, on the CPU; and its `info`.
+def load(path: str | Path) -> tuple[ConvTasNet, TrainingFacts]:
+    """The network in a file written by `save`, in float32, for evaluation, on the CPU; and the facts of its training.
 
     Raises CheckpointError where the file is missing, damaged, or not of this network.
     """
     path = Path(path)
     tensors, header = _read(path)
-    config, info = _parse(header, path.name)
+    config, facts = _parse(header, path.name)
     with torch.device("meta"):
         model = ConvTasNet(config)
     check(tensors, model, path.name)
     model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True)
-    return model.eval(), info
+    return model.eval(), facts
 
 
 def check(tensors: dict[str, Tensor], model: ConvTasNet, name: str) -> None:
@@ -108,13 +115,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _parse(header: str | None, name: str) -> tuple[ConvTasNetConfig, dict]:
-    """Configuration and info in the JSON header of a file called `name`."""
+def _parse(header: str | None, name: str) -> tuple[ConvTasNetConfig, TrainingFacts]:
+    """Configuration and facts in the JSON header of a file called `name`. Raises CheckpointError."""
     if header is None:
         raise CheckpointError(f"{name} holds tensors but no description of a Conv-TasNet: it is of another program.")
     try:
         content = json.loads(header)
-        return ConvTasNetConfig.from_dict(content["config"]), dict(content["info"])
+        return ConvTasNetConfig.from_dict(content["config"]), TrainingFacts.from_dict(content["info"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name} describes its network in a way that cannot be understood ({error}).") from None
 

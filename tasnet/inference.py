@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from . import audio, checkpoint, tiled
+from .facts import TrainingFacts
 from .model import ConvTasNet
 from .tracking import Chunk, Stitcher, plan
 
@@ -62,13 +63,15 @@ class Separator:
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
         if isinstance(model, ConvTasNet):
-            network, self.info, self.name = copy.deepcopy(model), {}, type(model).__name__
+            network, self.facts, self.name = copy.deepcopy(model), TrainingFacts(), type(model).__name__
         else:
             path = find(model)
-            network, self.info = checkpoint.load(path)
+            network, self.facts = checkpoint.load(path)
             self.name = path.stem
         self.model = network.eval().requires_grad_(False).to(self.device)
         self.config = self.model.config
+        # RMS of what the network hears. gLN and cLN take any level for the same; BN knows the one it was trained at.
+        self.level = 10 ** (self.facts.level_dbfs / 20) if self.config.norm == "BN" else 1.0
         self._turn = threading.Lock()  # one batch at a time: memory does not grow with the users
 
     def separate(
@@ -139,12 +142,12 @@ class Separator:
         return stitcher.sources
 
     def _network(self, mixtures: np.ndarray) -> np.ndarray:
-        """(batch, T) -> (batch, C, T), each at unit power inside the network, whatever its level."""
+        """(batch, T) -> (batch, C, T), each at the RMS `level` inside the network, whatever its own."""
         power = np.einsum("bt,bt->b", mixtures, mixtures) / mixtures.shape[-1]
-        rms = np.sqrt(np.maximum(power, 1e-30))[:, None].astype(np.float32)
+        scale = (np.sqrt(np.maximum(power, 1e-30)) / self.level)[:, None].astype(np.float32)
         try:
             with self._turn, torch.inference_mode():
-                x = torch.from_numpy(mixtures / rms).to(self.device)
+                x = torch.from_numpy(mixtures / scale).to(self.device)
                 sources = self._forward(x).cpu().numpy()
         except torch.OutOfMemoryError:
             if len(mixtures) == 1:
@@ -153,7 +156,7 @@ class Separator:
                 ) from None
             halves = np.array_split(mixtures, 2)
             return np.concatenate([self._network(half) for half in halves])
-        return sources * rms[..., None]
+        return sources * scale[..., None]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":

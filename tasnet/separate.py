@@ -6,11 +6,11 @@ import argparse
 import itertools
 import re
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from . import audio, checkpoint
 from .inference import Separator
@@ -19,6 +19,8 @@ from .inference import Separator
 SOUNDS = re.compile(
     r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|caf|w64|rf64|m4a|mp4|aac|webm|wma|mk[av]|mov|amr|3gp)", re.IGNORECASE
 )
+
+BAR = "{desc}: {percentage:3.0f} %|{bar:30}| {remaining} left"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,8 +82,9 @@ def _separate_all(arguments: argparse.Namespace) -> int:
 
 def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str]) -> None:
     sound = audio.read(path)
-    with _Bar(path.name) as bar:
-        separation = separator.separate(sound.samples, sound.rate, progress=bar.show)
+    # On a terminal only, and gone when the work is done.
+    with tqdm(desc=path.name[:30], total=1.0, leave=False, disable=None, bar_format=BAR) as bar:
+        separation = separator.separate(sound.samples, sound.rate, progress=lambda done: bar.update(done - bar.n))
     targets = _targets(folder, path.stem, len(separation.sources), taken)
     for target, source in zip(targets, separation.sources, strict=True):
         audio.write(target, source, separation.rate)
@@ -126,32 +129,6 @@ def _key(path: Path) -> str:
 def _complain(sentence: object) -> int:
     print(sentence, file=sys.stderr)
     return 2
-
-
-class _Bar:
-    """A progress bar on a terminal; nothing elsewhere."""
-
-    WIDTH = 30
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.began = time.monotonic()
-
-    def show(self, fraction: float) -> None:
-        if sys.stderr.isatty():
-            filled = round(fraction * self.WIDTH)
-            left = (time.monotonic() - self.began) * (1 / fraction - 1) if fraction else 0
-            bar = "#" * filled + "-" * (self.WIDTH - filled)
-            text = f"{self.label[:30]} {bar} {fraction:4.0%} {left:.0f} s left"
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-    def __enter__(self) -> _Bar:
-        self.show(0.0)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

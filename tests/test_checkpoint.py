@@ -10,6 +10,7 @@ import torch
 from tasnet import checkpoint
 from tasnet.checkpoint import CheckpointError, available, load, save
 from tasnet.config import ConvTasNetConfig
+from tasnet.facts import TrainingFacts
 from tasnet.model import ConvTasNet
 
 TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
@@ -26,7 +27,7 @@ def model():
 )
 def test_what_is_saved_is_loaded(tmp_path, options):
     model = ConvTasNet(ConvTasNetConfig(**TINY, **options)).eval()
-    info = {"name": "tiny", "steps": 3, "scores": {"valid": 1.5}, "credits": "Ærlig"}
+    info = TrainingFacts(name="tiny", steps=3, scores={"valid": 1.5}, credits="Ærlig", more={"odd": [1, None]})
     save(tmp_path / "a.safetensors", model, info)
     again, facts = load(tmp_path / "a.safetensors")
     x = torch.randn(1, 50)
@@ -39,23 +40,23 @@ def test_what_is_saved_is_loaded(tmp_path, options):
 
 
 def test_half_precision_files_load_as_float32(tmp_path, model):
-    save(tmp_path / "half.safetensors", model.half(), {})
+    save(tmp_path / "half.safetensors", model.half())
     again, _ = load(tmp_path / "half.safetensors")
     assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
 
 
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, model, monkeypatch):
     path = tmp_path / "a.safetensors"
-    save(path, model, {"old": True})
+    save(path, model, TrainingFacts(name="old"))
 
     def fail(*_):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        save(path, model, {"old": False})
+        save(path, model, TrainingFacts(name="new"))
     assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
-    assert load(path)[1] == {"old": True}
+    assert load(path)[1] == TrainingFacts(name="old")
 
 
 def saved(path, model, header=None, drop=(), add=None):
@@ -76,7 +77,7 @@ BAD = {
         "seems to be a pickled PyTorch file",
     ),
     "truncated": (
-        lambda path, model: (save(path, model, {}), path.write_bytes(path.read_bytes()[:-100])),
+        lambda path, model: (save(path, model), path.write_bytes(path.read_bytes()[:-100])),
         "damaged or incomplete",
     ),
     "of another program": (
@@ -86,6 +87,14 @@ BAD = {
     "header not JSON": (lambda path, model: saved(path, model, "{"), "cannot be understood"),
     "header a list": (lambda path, model: saved(path, model, "[1]"), "cannot be understood"),
     "header without info": (lambda path, model: saved(path, model, '{"config": {}}'), "cannot be understood"),
+    "facts a list": (
+        lambda path, model: saved(path, model, '{"config": {}, "info": [1]}'),
+        "facts of a training cannot be",
+    ),
+    "name a number": (
+        lambda path, model: saved(path, model, '{"config": {}, "info": {"name": 1}}'),
+        "name cannot be 1",
+    ),
     "unknown norm": (
         lambda path, model: saved(path, model, '{"config": {"norm": "LN"}, "info": {}}'),
         "norm must be one of",
@@ -123,7 +132,7 @@ def test_a_bad_file_is_one_clear_sentence(tmp_path, model, case):
 @pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission(tmp_path, model):
     path = tmp_path / "a.safetensors"
-    save(path, model, {})
+    save(path, model)
     path.chmod(0)
     with pytest.raises(CheckpointError, match="cannot be read"):
         load(path)
@@ -136,10 +145,10 @@ def test_a_file_without_permission(tmp_path, model):
 def test_shipped_weights(name):
     path = available()[name]
     model, info = load(path)
-    assert info["name"] == name
-    assert {"training_data", "steps", "scores", "licence", "credits"} <= info.keys()
+    assert info.name == name and info.valid_si_snri
+    assert info.training_data and info.steps and info.licence and info.credits
     card = path.with_suffix(".md").read_text()
-    assert all(source.split(" (")[0] in card for source in info["credits"].split(", ") if " (" in source)
+    assert all(source.split(" (")[0] in card for source in info.credits.split(", ") if " (" in source)
     t = torch.arange(4000) / model.config.sample_rate
     tones = torch.sin(2 * torch.pi * 200 * t) + torch.sin(2 * torch.pi * 930 * t)
     with torch.no_grad():

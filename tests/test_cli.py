@@ -12,6 +12,7 @@ import torch
 
 import tasnet
 from tasnet import checkpoint, inference, separate
+from tasnet.facts import TrainingFacts
 
 RATE = 8000
 ROOT = Path(__file__).parents[1]
@@ -32,7 +33,7 @@ def weights(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     config = tasnet.ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=2, R=1)
-    checkpoint.save(path, tasnet.ConvTasNet(config), {"name": "tiny"})
+    checkpoint.save(path, tasnet.ConvTasNet(config), TrainingFacts(name="tiny"))
     return path
 
 

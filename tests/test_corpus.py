@@ -21,6 +21,7 @@ from analysis.scores import ideal_masks, metrics
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 from tasnet.checkpoint import save
 from tasnet.data.corpora import CorpusError
+from tasnet.facts import TrainingFacts
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
@@ -54,7 +55,11 @@ def model(tmp_path_factory) -> str:
     """A tiny untrained network, on the disk as the workers need it."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    save(path, ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, P=3, X=2, R=1)), {"training_data": "none"})
+    save(
+        path,
+        ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, P=3, X=2, R=1)),
+        TrainingFacts(training_data="none"),
+    )
     return str(path)
 
 
@@ -107,7 +112,7 @@ def test_scores_are_those_of_the_metrics(mixtures, model, tmp_path):
 def test_three_voices_are_scored_in_the_best_order(tmp_path):
     torch.manual_seed(0)
     path = tmp_path / "three.safetensors"
-    save(path, ConvTasNet(ConvTasNetConfig(N=8, L=16, B=4, H=8, Sc=4, X=1, R=1, C=3)), {})
+    save(path, ConvTasNet(ConvTasNetConfig(N=8, L=16, B=4, H=8, Sc=4, X=1, R=1, C=3)))
     folder = write_set(tmp_path / "set", [8000])
     (folder / "s3").mkdir()
     soundfile.write(folder / "s3" / "m00.wav", voice(9, 8000), RATE)
@@ -129,7 +134,7 @@ def test_speech_and_noise_keep_their_order(tmp_path):
     found = {}
     for task in ("speakers", "speech from noise"):
         path = tmp_path / f"{task}.safetensors"
-        save(path, network, {"task": task})
+        save(path, network, TrainingFacts(task=task))
         found[task] = evaluate(folder, str(path), tmp_path / f"{task}.csv").values("Conv-TasNet", "si_snri")
     gains = found["speakers"].mean(1) - found["speech from noise"].mean(1)
     assert sorted(gains > 1e-3) == [False, True] and (gains >= 0).all(), gains
@@ -229,7 +234,7 @@ def test_a_file_of_another_model_or_set_is_refused(whole, mixtures, model, tmp_p
     torch.manual_seed(1)
     (tmp_path / "other").mkdir()
     retrained = tmp_path / "other" / "tiny.safetensors"
-    save(retrained, ConvTasNet(Separator(model, "cpu").config), {})
+    save(retrained, ConvTasNet(Separator(model, "cpu").config))
     with pytest.raises(ResultsError, match="another version of the weights"):
         evaluate(mixtures, str(retrained), out)
     with pytest.raises(ResultsError, match="another choice of scores"):
@@ -313,7 +318,7 @@ def test_what_cannot_be_used_gets_one_sentence(change, said, mixtures, model, tm
 
 def test_a_model_for_another_number_of_voices_is_refused(mixtures, tmp_path):
     path = tmp_path / "three.safetensors"
-    save(path, ConvTasNet(ConvTasNetConfig(N=8, L=16, B=4, H=8, Sc=4, X=1, R=1, C=3)), {})
+    save(path, ConvTasNet(ConvTasNetConfig(N=8, L=16, B=4, H=8, Sc=4, X=1, R=1, C=3)))
     with pytest.raises(CorpusError, match=r"three separates 3 voices, but the mixtures of .* have 2"):
         evaluate(mixtures, str(path), tmp_path / "out.csv")
 

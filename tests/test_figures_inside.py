@@ -103,7 +103,7 @@ def test_the_papers_figures_are_written_from_any_weights(tmp_path, monkeypatch):
     torch.manual_seed(0)
     config = ConvTasNetConfig(N=20, L=16, B=4, H=4, Sc=4, X=2, R=1, C=3, encoder="relu")
     weights = tmp_path / "three.safetensors"
-    checkpoint.save(weights, ConvTasNet(config), {})
+    checkpoint.save(weights, ConvTasNet(config))
     monkeypatch.setattr(sys, "argv", ["paper_figures", "--model", str(weights), "--out", str(tmp_path / "out")])
     paper_figures.main()
     for name in ("fig2", "fig5"):

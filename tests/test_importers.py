@@ -76,7 +76,7 @@ def test_command_line_converts_research_weights(files):
     assert convert.main([files("in_0.pt"), files("in_1.pt"), *options]) == 0
     model, info = load(files("out.safetensors"))
     assert_output(model, *stored("research_cln")[2:])
-    assert info["name"] == "tiny" and len(info["source_sha256"]) == 2
+    assert info.name == "tiny" and len(info.source_sha256) == 2
 
 
 def test_command_line_converts_asteroid_checkpoints(files):
@@ -85,7 +85,7 @@ def test_command_line_converts_asteroid_checkpoints(files):
     assert convert.main([files("best.pth"), "-o", files("out.safetensors")]) == 0
     model, info = load(files("out.safetensors"))
     assert_output(model, x, y)
-    assert info["name"] == "out"
+    assert info.name == "out"
 
 
 @pytest.mark.parametrize(

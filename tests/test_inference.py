@@ -9,8 +9,9 @@ import soundfile
 import torch
 
 import tasnet
-from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator
+from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator, checkpoint
 from tasnet import inference as inference_module
+from tasnet.facts import TrainingFacts
 from tasnet.inference import level_gains
 from tasnet.tracking import Chunk, Stitcher, best_order, plan
 
@@ -332,7 +333,30 @@ def test_a_separator_keeps_its_own_copy():
     separator = Separator(network, device="cpu")
     assert network.training and not separator.model.training and separator.model is not network
     assert next(network.parameters()).requires_grad
-    assert (separator.name, separator.info, separator.config) == ("ConvTasNet", {}, network.config)
+    assert (separator.name, separator.facts, separator.config) == ("ConvTasNet", TrainingFacts(), network.config)
+
+
+@pytest.mark.parametrize("level_dbfs", [-26.0, -40.0])
+def test_bn_hears_the_level_of_its_training(tmp_path, level_dbfs):
+    """Batch normalisation keeps the statistics of training: at another level its network is another one."""
+    network = tiny_network(norm="BN").train()
+    level = 10 ** (level_dbfs / 20)
+    with torch.no_grad():
+        for seed in range(30):  # the running statistics of such mixtures
+            x = torch.randn(4, 2000, generator=torch.Generator().manual_seed(seed))
+            network(level * x)
+    network.eval()
+    checkpoint.save(tmp_path / "bn.safetensors", network, TrainingFacts(level_dbfs=level_dbfs))
+    separator = Separator(tmp_path / "bn.safetensors", "cpu")
+    mixture = speech_like(2)
+    at_level = torch.from_numpy(mixture * level / np.sqrt(np.mean(mixture**2)))[None].float()
+    with torch.no_grad():
+        expected, elsewhere = network(at_level)[0].numpy(), network(at_level / level)[0].numpy()
+    for loud in (1e-3, 1.0):
+        found = separator.separate(loud * mixture, RATE).sources
+        for voice, right, wrong in zip(found, expected, elsewhere, strict=True):
+            assert np.corrcoef(voice, right)[0, 1] > 1 - 1e-6
+            assert np.corrcoef(voice, wrong)[0, 1] < 0.999
 
 
 def test_no_graph_is_kept(tiny):
@@ -346,7 +370,7 @@ def test_a_model_by_name_and_by_path(trained):
     by_path = Separator(str(tasnet.available()[trained.name]), device="cpu")
     mixture = speech_like(1)
     assert np.array_equal(by_path.separate(mixture, RATE).sources, trained.separate(mixture, RATE).sources)
-    assert by_path.name == trained.name and by_path.info == trained.info
+    assert by_path.name == trained.name and by_path.facts == trained.facts
 
 
 @pytest.mark.parametrize("model", ["nobody", "gone.safetensors", "folder/gone", ""])

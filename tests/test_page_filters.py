@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.network import basis, basis_set
 from pages.parts import pictures
-from pages.parts.filters.bank import as_wav
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+from tasnet.audio import wav
 
 APP = Path(__file__).parents[1] / "app.py"
 PAGE = "pages/filters.py"
@@ -37,7 +37,7 @@ def unseen(tmp_path, monkeypatch) -> dict[str, ConvTasNet]:
         if name == "relu-three-speakers":
             with torch.no_grad():
                 model.U[3] = 0
-        checkpoint.save(tmp_path / f"{name}.safetensors", model, {})
+        checkpoint.save(tmp_path / f"{name}.safetensors", model)
         models[name] = model
     return models
 
@@ -123,7 +123,7 @@ def test_numbers_are_saved_as_csv_and_npz():
 
 def test_a_filter_is_heard_at_its_safe_level():
     quiet = basis.sound(np.random.default_rng(0).normal(size=16), 8000)
-    heard, rate = soundfile.read(io.BytesIO(as_wav(quiet, 8000)), dtype="float32")
+    heard, rate = soundfile.read(io.BytesIO(wav(quiet, 8000)), dtype="float32")
     assert rate == 8000
     np.testing.assert_allclose(heard, quiet, atol=1e-4)
 

@@ -37,7 +37,7 @@ def unseen(tmp_path, monkeypatch) -> None:
     for name, shape in SHAPES.items():
         torch.manual_seed(2)
         model = ConvTasNet(ConvTasNetConfig(**SMALL | shape)).eval()
-        checkpoint.save(tmp_path / f"{name}.safetensors", model, {})
+        checkpoint.save(tmp_path / f"{name}.safetensors", model)
 
 
 def start(**query: str) -> AppTest:

@@ -16,9 +16,11 @@ import soundfile
 import torch
 
 from tasnet import checkpoint
+from tasnet.facts import VALID, TrainingFacts
 from tasnet.train.__main__ import main
 from tasnet.train.log import read_log
 from tasnet.train.machine import find_machine
+from tasnet.train.mixing import Mixing
 from tasnet.train.recipe import RecipeError, load_recipe
 from tasnet.train.trainer import Trainer, TrainingError
 
@@ -170,9 +172,32 @@ def test_training_lowers_the_loss_and_the_kept_weights_load(speech, tmp_path):
     assert epochs[-1]["loss"] < epochs[0]["loss"] - 5
     model, info = checkpoint.load(tmp_path / "best.safetensors")
     assert model.config == run.recipe.model
-    assert info["valid_si_snri"] == max(r["valid_si_snri"] for r in epochs) == run.at.best
-    assert info["data"]["speakers"] == 5 and info["recipe"]["ema"] == 0.999
-    assert str(speech) not in json.dumps(info)
+    assert info.valid_si_snri == max(r["valid_si_snri"] for r in epochs) == run.counters.best
+    assert info.more["data"]["speakers"] == 5 and info.more["settings"]["ema"] == 0.999
+    assert str(speech) not in json.dumps(info.to_dict())
+
+
+def test_fresh_weights_are_ranked_by_their_own_score(speech, tmp_path, monkeypatch):
+    run = Trainer(recipe(speech, epochs=2), tmp_path / "run")
+    monkeypatch.setattr(run, "_validate", lambda: 15.0)
+    run.run()
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (tmp_path / "run" / "best.safetensors").rename(weights / "fresh.safetensors")
+    network = checkpoint.load(weights / "fresh.safetensors")[0]
+    for name, score in (("a_weak", 2.0), ("z_strong", 16.0)):
+        checkpoint.save(weights / f"{name}.safetensors", network, TrainingFacts(scores={VALID: score}))
+    monkeypatch.setattr(checkpoint, "WEIGHTS", weights)
+    assert list(checkpoint.available()) == ["z_strong", "fresh", "a_weak"]
+    # A file that is written anew is ranked anew.
+    checkpoint.save(weights / "a_weak.safetensors", network, TrainingFacts(scores={VALID: 17.25}))
+    assert list(checkpoint.available()) == ["a_weak", "z_strong", "fresh"]
+
+
+def test_the_weights_tell_the_level_of_the_mixtures(speech, tmp_path):
+    run = Trainer(recipe(speech, epochs=1, mixing=Mixing(loudness=(-31.0, -31.0))), tmp_path)
+    run.run()
+    assert checkpoint.load(tmp_path / "last.safetensors")[1].level_dbfs == pytest.approx(-31, abs=0.5)
 
 
 def test_the_learning_rate_halves_after_three_epochs_without_improvement(speech, tmp_path, monkeypatch):
@@ -183,7 +208,7 @@ def test_the_learning_rate_halves_after_three_epochs_without_improvement(speech,
     rates = [r["learning_rate"] for r in read_log(tmp_path / "log.jsonl") if r["event"] == "epoch"]
     #        1.0   2.0   stale stale halve 1.9   2.1   stale stale halve
     assert rates == [1e-3] * 4 + [5e-4] * 4 + [5e-4] + [2.5e-4] * 3
-    assert checkpoint.load(tmp_path / "best.safetensors")[1]["epoch"] == 7
+    assert checkpoint.load(tmp_path / "best.safetensors")[1].more["epoch"] == 7
 
 
 def test_cosine_goes_from_warm_up_to_zero(speech, tmp_path):
@@ -202,9 +227,9 @@ def test_a_run_by_the_clock_ends_in_time_with_its_weights(speech, tmp_path):
     run = Trainer(recipe(speech, total_seconds=1.0, epoch_hours=100.0), tmp_path)
     assert run.run() and run.share_done == 1 and run.learning_rate == 0
     assert (tmp_path / "best.safetensors").is_file()
-    steps = run.at.step
+    steps = run.counters.step
     again = Trainer(recipe(speech, total_seconds=1.0, epoch_hours=100.0), tmp_path)
-    assert again.run() and again.at.step == steps
+    assert again.run() and again.counters.step == steps
 
 
 def test_the_average_follows_the_weights(speech, tmp_path):
@@ -230,7 +255,7 @@ def test_another_recipe_in_the_same_folder_is_refused(speech, tmp_path):
     Trainer(recipe(speech), tmp_path).run(max_seconds=0)
     with pytest.raises(RecipeError, match="batch"):
         Trainer(recipe(speech, batch=2), tmp_path)
-    assert Trainer(recipe(speech, epochs=9), tmp_path).at.step == 1
+    assert Trainer(recipe(speech, epochs=9), tmp_path).counters.step == 1
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_state(speech, tmp_path):
@@ -298,7 +323,7 @@ def test_without_a_compiler_training_goes_on_and_says_so(speech, tmp_path, monke
     monkeypatch.setattr(torch, "compile", broken)
     run = Trainer(recipe(speech, compile=True), tmp_path)
     assert run.note == "Without a compiler, so slower: no C++ compiler"
-    assert not run.run(max_seconds=0) and run.at.step == 1
+    assert not run.run(max_seconds=0) and run.counters.step == 1
 
 
 def test_bfloat16_keeps_weights_norms_and_loss_in_float32(speech, tmp_path):

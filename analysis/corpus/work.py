@@ -12,13 +12,12 @@ import numpy as np
 
 from tasnet import Separator
 from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
+from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find
 
 from .engine import Run
 from .results import Header, ResultsFile, Row
 from .scores import Task
-
-FIXED_ORDER = "speech from noise"  # a model's task whose outputs have an order of their own
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Work:
         return estimates
 
     def _task(self, mixture: CorpusMixture, estimates: np.ndarray | None) -> Task:
-        permute = self.separator.info.get("task") != FIXED_ORDER
+        permute = self.separator.facts.task != SPEECH_FROM_NOISE
         return Task(mixture, self.model, self.separator.precision, permute, self.header.pesq, estimates)
 
     def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> Row:
@@ -168,7 +167,7 @@ def describe(
         weights=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
         file=str(path.resolve()),
         parameters=separator.model.num_parameters(),
-        training_data=str(separator.info.get("training_data", "")),
+        training_data=separator.facts.training_data,
         precision=separator.precision,
         set=mixtures.name,
         folder=str(mixtures.root.resolve()),

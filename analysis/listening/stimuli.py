@@ -1,6 +1,5 @@
 """The sounds of a listening test: every system's version of every voice, all equally loud."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from analysis.scores.comparison import NETWORK, Comparison
 from analysis.scores.ideal_masks import MASKS
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness, matching_gains
-from tasnet.audio import write
+from tasnet.audio import wav
 
 from .ratings import REFERENCE, Stimulus
 
@@ -55,12 +54,6 @@ def stimuli(utterances: Sequence[Sequence[Version]]) -> list[Stimulus]:
     levels = [loudness(version.samples, version.rate) for _, version in numbered]
     peaks = [float(np.abs(version.samples).max(initial=0.0)) for _, version in numbered]
     return [
-        Stimulus(number, v.system, v.label, _wav(10 ** (gain / 20) * v.samples, v.rate), v.pesq)
+        Stimulus(number, v.system, v.label, wav(10 ** (gain / 20) * v.samples, v.rate), v.pesq)
         for (number, v), gain in zip(numbered, matching_gains(levels, peaks), strict=True)
     ]
-
-
-def _wav(samples: np.ndarray, rate: int) -> bytes:
-    file = io.BytesIO()
-    write(file, samples, rate)
-    return file.getvalue()

@@ -5,15 +5,11 @@ import re
 import zipfile
 
 import numpy as np
-import soundfile
 import streamlit as st
 
+from tasnet.audio import wav
 
-def _wav(samples: np.ndarray, rate: int) -> bytes:
-    """32-bit float WAV: nothing is clipped and nothing rounded."""
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate, format="WAV", subtype="FLOAT")
-    return file.getvalue()
+SUBTYPE = "FLOAT"  # 32 bits: nothing is clipped and nothing rounded
 
 
 def file_name(name: str) -> str:
@@ -25,7 +21,7 @@ def _archive(signals: dict[str, np.ndarray], rate: int) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, samples in signals.items():
-            archive.writestr(file_name(name), _wav(samples, rate))
+            archive.writestr(file_name(name), wav(samples, rate, SUBTYPE))
     return file.getvalue()
 
 
@@ -44,7 +40,7 @@ def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str) -> None:
         for name, samples in signals.items():
             st.download_button(
                 name,
-                lambda samples=samples: _wav(samples, rate),
+                lambda samples=samples: wav(samples, rate, SUBTYPE),
                 file_name=file_name(name),
                 mime="audio/wav",
                 icon=":material/download:",

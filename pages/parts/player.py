@@ -1,7 +1,6 @@
 """The synchronised player (assets/player/): one transport for all signals of a comparison."""
 
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from streamlit import runtime
 
 from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
-from tasnet.audio import write
+from tasnet.audio import wav
 
 from . import links
 
@@ -162,9 +161,7 @@ def _digest(track: Track) -> str:
 
 @st.cache_data(max_entries=128, show_spinner=False, scope="session")  # gone with the session, as uploads are
 def _encode(digest: str, _samples: np.ndarray, rate: int) -> _Media:
-    file = io.BytesIO()
-    write(file, _samples, rate)
-    return _Media(file.getvalue(), digest, loudness(_samples, rate), float(np.max(np.abs(_samples), initial=0.0)))
+    return _Media(wav(_samples, rate), digest, loudness(_samples, rate), float(np.max(np.abs(_samples), initial=0.0)))
 
 
 def _serve(media: _Media, coordinates: str, blind: bool) -> str:

@@ -11,9 +11,11 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tasnet.checkpoint import save
+from tasnet.facts import TrainingFacts
 
 from .files import convert, read
 
@@ -29,11 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
     try:
-        info = {"name": options.output.stem} | (json.loads(options.info.read_text()) if options.info else {})
+        told = json.loads(options.info.read_text()) if options.info else {}
+        facts = TrainingFacts.from_dict({"name": options.output.stem} | told)
         config = json.loads(options.config.read_text()) if options.config else None
         model = convert(read(options.weights), config)
-        info["source_sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights]
-        save(options.output, model, info)
+        sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
+        save(options.output, model, replace(facts, source_sha256=sources))
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

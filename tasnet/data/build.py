@@ -4,7 +4,6 @@ Each file is written under another name and then moved to its own, the mixture l
 build leaves behind when it is stopped is sound, and building again goes on where it stopped.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from typing import Protocol
 
 import numpy as np
 import soundfile
+
+from tasnet.atomic import replacing
 
 from .rows import BadRow
 
@@ -81,9 +82,8 @@ def _make(plan: Plan, folder: Path) -> str:
         return str(error)
     for path, samples in zip(paths, parts, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        soundfile.write(unfinished, samples, plan.rate, subtype="PCM_16", format="WAV")
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            soundfile.write(unfinished, samples, plan.rate, subtype="PCM_16", format="WAV")
     return MADE
 
 

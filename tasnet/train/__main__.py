@@ -12,15 +12,17 @@ command goes on with a run that was stopped or killed. On several GPUs or machin
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+
+from tqdm import tqdm
 
 from tasnet.train.machine import find_machine, leave_group
 from tasnet.train.recipe import load_recipe, recipes
-from tasnet.train.trainer import Progress, Trainer
+from tasnet.train.trainer import Trainer, TrainingProgress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,39 +44,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trainer = Trainer(recipe, out, machine=machine, init=options.init, save_every=options.save_every)
         if machine.leads:
             _describe(trainer)
-        bar = Bar() if machine.leads and not options.quiet else lambda progress: None
-        through = trainer.run(options.max_seconds - (time.monotonic() - began), bar)
+        seconds = options.max_seconds - (time.monotonic() - began)
+        if machine.leads and not options.quiet:
+            with closing(Bar()) as bar:
+                through = trainer.run(seconds, bar)
+        else:
+            through = trainer.run(seconds)
         leave_group()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     if machine.leads:
-        best = "" if trainer.at.best is None else f", best SI-SNRi {trainer.at.best:.2f} dB"
+        best = "" if trainer.counters.best is None else f", best SI-SNRi {trainer.counters.best:.2f} dB"
         end = "Trained" if through else "Stopped; the same command goes on from here"
-        print(f"\n{end}: {trainer.at.step} steps{best}. The weights are in {out}.")
+        print(f"{end}: {trainer.counters.step} steps{best}. The weights are in {out}.")
     return 0 if through else 3
 
 
 class Bar:
-    """One line that is overwritten: how far, how good, how fast, how long still."""
+    """A progress bar: how far, how good, how fast, how long still."""
 
     def __init__(self) -> None:
-        self.began, self.share = time.monotonic(), None
+        self._bar: tqdm | None = None
 
-    def __call__(self, progress: Progress) -> None:
-        width = 20
-        if self.share is None:
-            self.began, self.share = time.monotonic(), progress.share
-        done = progress.share - self.share
-        left = (time.monotonic() - self.began) / done * (1 - progress.share) if done else 0.0
-        filled = round(width * progress.share)
+    def __call__(self, progress: TrainingProgress) -> None:
+        if self._bar is None:
+            self._bar = tqdm(
+                total=1.0,
+                initial=progress.share,
+                bar_format="{percentage:5.1f} %|{bar:20}| {postfix[0]} [{elapsed}, {remaining} left]",
+                postfix=[""],
+            )
         best = "" if progress.best is None else f" | best SI-SNRi {progress.best:.2f} dB"
-        line = (
-            f"{'█' * filled}{'░' * (width - filled)} {100 * progress.share:5.1f} % "
-            f"| epoch {progress.epoch} step {progress.step} | loss {progress.loss:.2f} dB{best} "
-            f"| {progress.rate:.0f} audio-s/s" + (f" | {left / 60:.0f} min left" if done else "")
+        self._bar.postfix[0] = (
+            f"epoch {progress.epoch} step {progress.step} | loss {progress.loss:.2f} dB{best} "
+            f"| {progress.rate:.0f} audio-s/s"
         )
-        print(f"\r{line[: shutil.get_terminal_size().columns - 1]}\033[K", end="", flush=True)
+        self._bar.update(progress.share - self._bar.n)
+
+    def close(self) -> None:
+        """Leaves the line as it is."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,7 +143,7 @@ def _describe(trainer: Trainer) -> None:
     if data["left out"]:
         print(f"{data['left out']} files or mixtures cannot be read and were left out.")
     if trainer.resumed:
-        print(f"Going on from step {trainer.at.step}.")
+        print(f"Going on from step {trainer.counters.step}.")
     if trainer.note:
         print(trainer.note)
     elif trainer.recipe.compile:

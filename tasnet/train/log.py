@@ -1,8 +1,9 @@
 """The diary of a run: one JSON object a line, in `log.jsonl`."""
 
 import json
-import os
 from pathlib import Path
+
+from tasnet.atomic import replacing
 
 
 def read_log(path: str | Path) -> list[dict]:
@@ -31,9 +32,8 @@ class Log:
         """Goes on with the log at `path` from `step`: what a killed run wrote later is dropped, for
         it happens again."""
         kept = [record for record in read_log(path) if record["step"] <= step] if step else []
-        unfinished = path.with_suffix(".new")
-        unfinished.write_text("".join(json.dumps(record) + "\n" for record in kept))
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            unfinished.write_text("".join(json.dumps(record) + "\n" for record in kept))
         self.path = path
 
     def write(self, event: str, step: int, **values: object) -> None:

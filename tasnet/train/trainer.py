@@ -8,16 +8,18 @@ goes on from its last state exactly as it would have gone on, had it not been ki
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from tasnet import checkpoint
+from tasnet.atomic import replacing
+from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 from tasnet.model import ConvTasNet
 
 from .batches import open_data, validation_batches
@@ -53,7 +55,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What a progress bar shows."""
 
     share: float  # of the run, 0 ... 1
@@ -101,7 +103,7 @@ class Trainer:
             recipe.betas,
             fused=device.type == "cuda",
         )
-        self.at = Counters()
+        self.counters = Counters()
         self.resumed = self._load()
         self.train, self.valid = open_data(recipe, device, self.machine.share)
         self.note = compile_blocks(self.model, device) if recipe.compile else ""
@@ -111,37 +113,37 @@ class Trainer:
     def share_done(self) -> float:
         """Of the run, 0 ... 1."""
         if self.recipe.total_seconds:
-            return min(1.0, self.at.seconds / self.recipe.total_seconds)
-        return min(1.0, self.at.step / (self.recipe.epochs * self.train.steps_per_epoch))
+            return min(1.0, self.counters.seconds / self.recipe.total_seconds)
+        return min(1.0, self.counters.step / (self.recipe.epochs * self.train.steps_per_epoch))
 
     @property
     def learning_rate(self) -> float:
         """Of the next step."""
-        rate = self.recipe.learning_rate * min(1.0, (self.at.step + 1) / max(1, self.recipe.warmup))
+        rate = self.recipe.learning_rate * min(1.0, (self.counters.step + 1) / max(1, self.recipe.warmup))
         if self.recipe.schedule == "cosine":
             return rate * 0.5 * (1 + math.cos(math.pi * self.share_done))
-        return rate * 0.5**self.at.halvings
+        return rate * 0.5**self.counters.halvings
 
     def run(
         self,
         max_seconds: float = math.inf,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     ) -> bool:
         """Trains until the run is through (True), or until `max_seconds` or a signal to terminate
         (False); a new Trainer of the same folder then goes on. Raises TrainingError."""
         log = None
         if self.machine.leads:
             self.out.mkdir(parents=True, exist_ok=True)
-            log = Log(self.out / "log.jsonl", self.at.step)
-            log.write("resume" if self.resumed else "start", self.at.step, **self.facts())
-        before, clock = self.at.seconds, Clock(max_seconds)
+            log = Log(self.out / "log.jsonl", self.counters.step)
+            log.write("resume" if self.resumed else "start", self.counters.step, **self.facts())
+        before, clock = self.counters.seconds, Clock(max_seconds)
         saving, reading, recording = Clock(self.save_every), Clock(READ_EVERY), Clock(RECORD_EVERY)
         losses: list[Tensor] = []
         with StopSignal() as stop:
             while self.share_done < 1:
                 losses.append(self._step())
-                ends = self.at.step % self.train.steps_per_epoch == 0
-                self.at.seconds, stops, saves, reads = self.machine.agree(
+                ends = self.counters.step % self.train.steps_per_epoch == 0
+                self.counters.seconds, stops, saves, reads = self.machine.agree(
                     [before + clock.seconds, clock.due or stop.asked, saving.due, reading.due]
                 )
                 if reads or saves or ends or stops:
@@ -151,8 +153,12 @@ class Trainer:
                     reading.restart()
                     if log and (recording.due or ends):
                         recording.restart()
-                        log.write("train", self.at.step, **self._record(loss, rate))
-                    on_progress(Progress(self.share_done, self.epoch, self.at.step, loss, rate, self.at.best))
+                        log.write("train", self.counters.step, **self._record(loss, rate))
+                    on_progress(
+                        TrainingProgress(
+                            self.share_done, self.epoch, self.counters.step, loss, rate, self.counters.best
+                        )
+                    )
                 if ends:
                     self._end_epoch(log)
                     reading.restart()
@@ -161,7 +167,7 @@ class Trainer:
                     saving.restart()
                 if stops:
                     return False
-            if self.at.validated < self.at.step:  # the clock has ended the run within an epoch
+            if self.counters.validated < self.counters.step:  # the clock has ended the run within an epoch
                 self._end_epoch(log)
                 self._save()
         return True
@@ -169,14 +175,14 @@ class Trainer:
     @property
     def epoch(self) -> int:
         """The epoch of the last step, from 1 on."""
-        return max(0, self.at.step - 1) // self.train.steps_per_epoch + 1
+        return max(0, self.counters.step - 1) // self.train.steps_per_epoch + 1
 
     def facts(self) -> dict:
-        """What the run is, for the diary and the header of its weights; no paths."""
+        """What the run is, for the diary and the header of its weights; no paths. Everything JSON can hold."""
         settings = self.recipe.to_dict()
         return {
             "name": self.recipe.name,
-            "task": "speech from noise" if self.recipe.fixed_order else "speakers",
+            "task": SPEECH_FROM_NOISE if self.recipe.fixed_order else SPEAKERS,
             "data": self.train.facts(),
             "validation": self.valid.facts() if self.valid else None,
             "parameters": self.model.num_parameters(),
@@ -188,7 +194,7 @@ class Trainer:
 
     def _step(self) -> Tensor:
         """One step of the optimiser; the loss of this process' share of the batch."""
-        mixture, sources = self.train.batch(self.at.step)
+        mixture, sources = self.train.batch(self.counters.step)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate
         with self.machine.autocast():
@@ -198,9 +204,9 @@ class Trainer:
         loss.backward()
         self.gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
         self.optimiser.step()
-        self.at.step += 1
+        self.counters.step += 1
         if self.recipe.ema:
-            decay = min(self.recipe.ema, (1 + self.at.step) / (10 + self.at.step))
+            decay = min(self.recipe.ema, (1 + self.counters.step) / (10 + self.counters.step))
             average, now = list(self.kept.parameters()), list(self.model.parameters())
             with torch.no_grad():
                 torch._foreach_lerp_(average, now, 1 - decay)
@@ -212,10 +218,10 @@ class Trainer:
         total = self.machine.sum([total])[0] / self.machine.share.world
         if not math.isfinite(total):
             raise TrainingError(
-                f"The loss was no longer a number at step {self.at.step}: start again from the last "
+                f"The loss was no longer a number at step {self.counters.step}: start again from the last "
                 "state with a lower learning rate."
             )
-        self.at.loss_sum += total
+        self.counters.loss_sum += total
         return total / len(losses)
 
     def _record(self, loss: float, rate: float) -> dict:
@@ -224,7 +230,7 @@ class Trainer:
             "learning_rate": self.learning_rate,
             "gradient_norm": float(self.gradient_norm),
             "audio_seconds_per_second": rate,
-            "seconds": self.at.seconds,
+            "seconds": self.counters.seconds,
         }
 
     def _end_epoch(self, log: Log | None) -> None:
@@ -234,39 +240,53 @@ class Trainer:
         for mine, theirs in zip(self.kept.buffers(), self.model.buffers(), strict=True):
             mine.copy_(theirs)  # the running statistics of BN
         score = self._validate() if self.valid else None
-        improved = score is None or self.at.best is None or score > self.at.best
+        improved = score is None or self.counters.best is None or score > self.counters.best
         if improved:
-            self.at.best, self.at.stale = score, 0
+            self.counters.best, self.counters.stale = score, 0
         else:
-            self.at.stale += 1
-            if self.at.stale == self.recipe.patience:
-                self.at.halvings, self.at.stale = self.at.halvings + 1, 0
-        steps = (self.at.step - 1) % self.train.steps_per_epoch + 1
-        loss, self.at.loss_sum = self.at.loss_sum / steps, 0.0
-        self.at.validated = self.at.step
+            self.counters.stale += 1
+            if self.counters.stale == self.recipe.patience:
+                self.counters.halvings, self.counters.stale = self.counters.halvings + 1, 0
+        steps = (self.counters.step - 1) % self.train.steps_per_epoch + 1
+        loss, self.counters.loss_sum = self.counters.loss_sum / steps, 0.0
+        self.counters.validated = self.counters.step
         if log is None:
             return
         log.write(
             "epoch",
-            self.at.step,
+            self.counters.step,
             epoch=self.epoch,
             loss=loss,
             valid_si_snri=score,
-            best_si_snri=self.at.best,
+            best_si_snri=self.counters.best,
             learning_rate=self.learning_rate,
-            seconds=self.at.seconds,
+            seconds=self.counters.seconds,
         )
-        info = {
-            **self.facts(),
-            "epoch": self.epoch,
-            "steps": self.at.step,
-            "hours_of_mixtures": self.at.step * self.recipe.batch * self.recipe.segment / 3600,
-            "seconds": self.at.seconds,
-            "valid_si_snri": score,
-        }
-        checkpoint.save(self.out / "last.safetensors", self.kept, info)
+        facts = self._training_facts(score)
+        checkpoint.save(self.out / "last.safetensors", self.kept, facts)
         if improved:
-            checkpoint.save(self.out / "best.safetensors", self.kept, info)
+            checkpoint.save(self.out / "best.safetensors", self.kept, facts)
+
+    def _training_facts(self, score: float | None) -> TrainingFacts:
+        """For the header of weights that scored `score` dB SI-SNRi on the validation set."""
+        told = self.facts()
+        data = told["data"]
+        return TrainingFacts(
+            name=told.pop("name"),
+            task=told.pop("task"),
+            training_data=f"{data['hours']} h of {', '.join(data['corpora'])}, {data['mixing']} mixing",
+            hours_of_mixtures=self.counters.step * self.recipe.batch * self.recipe.segment / 3600,
+            steps=self.counters.step,
+            level_dbfs=self.level_dbfs,
+            scores={} if score is None else {VALID: score},
+            more={**told, "settings": told.pop("recipe"), "epoch": self.epoch, "seconds": self.counters.seconds},
+        )
+
+    @cached_property
+    def level_dbfs(self) -> float:
+        """RMS of the mixtures of the first batch, in dB re full scale: the level at which the network hears."""
+        mixture, _ = self.train.batch(0)
+        return round(10 * math.log10(max(1e-12, mixture.double().square().mean().item())), 2)
 
     @torch.no_grad()
     def _validate(self) -> float:
@@ -286,17 +306,13 @@ class Trainer:
             return
         state = {
             "recipe": json.dumps(self.recipe.to_dict()),
-            "counters": dataclasses.asdict(self.at),
+            "counters": dataclasses.asdict(self.counters),
             "model": self.model.state_dict(),
             "kept": self.kept.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        unfinished = self.out / "last.pt.new"
-        with unfinished.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, self.out / "last.pt")
+        with replacing(self.out / "last.pt") as unfinished:
+            torch.save(state, unfinished)
 
     def _load(self) -> bool:
         """Goes on from the folder's last state, if it has one. Raises RecipeError."""
@@ -316,7 +332,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.kept.load_state_dict(state["kept"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.at = Counters(**state["counters"])
+        self.counters = Counters(**state["counters"])
         return True
 
 

@@ -1,6 +1,5 @@
 """The basis functions of one or two models: their order and what they cover."""
 
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +9,6 @@ import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis, basis_set
 from pages.parts.pictures import picture
-from tasnet.audio import write
 
 
 class Bank(NamedTuple):
@@ -49,13 +47,6 @@ def sort(U: np.ndarray, rate: int, by: str) -> tuple[np.ndarray, basis.Tree | No
     """The order (N,) of the encoder's filters and, where they are sorted by likeness, their tree."""
     tree = basis.sorted_tree(U, rate) if by == "UPGMA" else None
     return (tree.order if tree else basis.order(U, rate, by)), tree
-
-
-def as_wav(samples: np.ndarray, rate: int) -> bytes:
-    """Samples (T,) as a WAV file at their own level: `st.audio` would raise an array to full scale."""
-    file = io.BytesIO()
-    write(file, samples, rate)
-    return file.getvalue()
 
 
 def clicked_filter(one: Bank, point: dict) -> None:

@@ -1,0 +1,65 @@
+"""What a checkpoint tells of its training, in the one form in which every file is written and read."""
+
+from dataclasses import asdict, dataclass, field, fields
+
+VALID = "valid_si_snri_db"  # the score by which models are ranked
+SPEAKERS, SPEECH_FROM_NOISE = "speakers", "speech from noise"
+LEVEL_DBFS = -26.0  # RMS of the mixtures that the ready recipes train with, see train/mixing.py
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """Facts about the training of one network."""
+
+    name: str = ""
+    description: str = ""
+    task: str = SPEAKERS  # or SPEECH_FROM_NOISE, whose outputs have an order of their own
+    training_data: str = ""
+    recipe: str = ""
+    hours_of_mixtures: float = 0.0  # seen in training
+    steps: int = 0
+    level_dbfs: float = LEVEL_DBFS  # RMS of the mixtures in training: matters where the norm is BN
+    scores: dict[str, float] = field(default_factory=dict)  # dB by set and measure, such as VALID
+    licence: str = ""
+    credits: str = ""
+    source_sha256: tuple[str, ...] = ()  # of the files that were converted
+    more: dict = field(default_factory=dict)  # whatever else there is to tell: JSON
+
+    def __post_init__(self) -> None:
+        for known in fields(self):
+            value = getattr(self, known.name)
+            wanted = {float: (int, float), dict: dict, tuple[str, ...]: tuple, dict[str, float]: dict}.get(
+                known.type, known.type
+            )
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise ValueError(f"{known.name} cannot be {value!r:.60}")
+        if not all(isinstance(score, int | float) for score in self.scores.values()):
+            raise ValueError("scores must be numbers")
+
+    @property
+    def valid_si_snri(self) -> float | None:
+        """SI-SNRi in dB on the validation set; None where it was not measured."""
+        return self.scores.get(VALID)
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for JSON, without what is not known."""
+        told = {name: value for name, value in asdict(self).items() if value}
+        return {**told.pop("more", {}), **told}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "TrainingFacts":
+        """The inverse of `to_dict`, also for the keys of earlier versions. Raises ValueError."""
+        if not isinstance(values, dict):
+            raise ValueError(f"the facts of a training cannot be {values!r:.60}")
+        values = dict(values)
+        if "hours_of_mixtures_seen" in values:
+            values["hours_of_mixtures"] = values.pop("hours_of_mixtures_seen")
+        score = values.pop("valid_si_snri", None)
+        if score is not None:
+            values["scores"] = {VALID: score, **values.get("scores", {})}
+        if isinstance(values.get("recipe"), dict):
+            values["settings"] = values.pop("recipe")
+        if "source_sha256" in values:
+            values["source_sha256"] = tuple(values["source_sha256"])
+        known = {name: values.pop(name) for name in cls.__dataclass_fields__ if name != "more" and name in values}
+        return cls(**known, more={**values.pop("more", {}), **values})
