@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from analysis.corpus.report import explain
+from analysis.corpus.report import explain_set
 from analysis.corpus.results import Results
 from pages.parts import frame
 from pages.parts.corpus import charts as corpus_charts
@@ -38,7 +38,7 @@ def show_results() -> None:
     if not results.good:
         st.info("No mixture has been scored yet.", icon=":material/info:")
         return
-    st.markdown(explain(results))
+    st.markdown(explain_set(results))
     corpus_table.systems_table(results)
     st.markdown("##### Beside published systems")
     corpus_table.published_table(results)

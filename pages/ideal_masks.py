@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.figures import sound as figures
-from analysis.scores.comparison import explain
+from analysis.scores.comparison import explain_sound
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import linked_player
@@ -16,7 +16,7 @@ def show(sound) -> None:
     comparison = found and workspace.compared(sound, found)
     if comparison is None:
         return
-    st.markdown(explain(comparison))
+    st.markdown(explain_sound(comparison))
     score_table(comparison)
     st.markdown("##### Listen")
     tracks = listening.compared_tracks(comparison)

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from analysis.figures import sound as figures
-from analysis.scores.comparison import MEASURES, explain, score
+from analysis.scores.comparison import explain_sound
+from analysis.scores.systems import MEASURES
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import linked_player
@@ -12,8 +13,8 @@ from pages.parts.player import linked_player
 def show_scores(row) -> None:
     """The mean scores of the network as three figures."""
     for place, measure in zip(st.columns(3), ("si_snri", "sdri", "pesq"), strict=True):
-        value = score(row, measure)
-        place.metric(MEASURES[measure], "undefined" if value is None else f"{value:.2f}", border=True)
+        value = row.score(measure)
+        place.metric(MEASURES[measure].title, "undefined" if value is None else f"{value:.2f}", border=True)
 
 
 def show(sound) -> None:
@@ -27,7 +28,7 @@ def show(sound) -> None:
         if comparison is None:
             return
         if comparison.network.scores is None:
-            st.info(explain(comparison), icon=":material/info:")
+            st.info(explain_sound(comparison), icon=":material/info:")
         else:
             show_scores(comparison.network)
     tracks = listening.separated_tracks(sound, found.sources, comparison)

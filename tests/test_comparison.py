@@ -24,7 +24,7 @@ def mixture(count: int = 2, seconds: float = 1.5) -> Mixture:
 def test_rows_are_the_network_then_the_masks_in_reference_order():
     sound = mixture()
     swapped = (sound.references + 0.1 * sound.mixture)[::-1]
-    found = comparison.compare(sound, swapped)
+    found = comparison.compare_systems(sound, swapped)
     assert [row.name for row in found.rows] == ["Conv-TasNet", "IBM", "IRM", "WFM", "PSM"]
     assert found.network.scores.permutation == (1, 0)
     np.testing.assert_array_equal(found.network.estimates, swapped[::-1])
@@ -35,33 +35,33 @@ def test_rows_are_the_network_then_the_masks_in_reference_order():
 
 def test_best_is_the_largest_of_the_column():
     sound = mixture()
-    found = comparison.compare(sound, sound.references + 1e-4 * sound.mixture)
+    found = comparison.compare_systems(sound, sound.references + 1e-4 * sound.mixture)
     assert found.best("si_snri") == "Conv-TasNet"
-    assert "surpasses all three ideal masks" in comparison.explain(found)
-    found = comparison.compare(sound, np.stack([sound.mixture] * 2))
+    assert "surpasses all three ideal masks" in comparison.explain_sound(found)
+    found = comparison.compare_systems(sound, np.stack([sound.mixture] * 2))
     assert found.best("si_snri") != "Conv-TasNet"
-    assert comparison.score(found.network, "si_snri") == pytest.approx(0, abs=1e-6)
-    assert "less than the best ideal mask" in comparison.explain(found)
+    assert found.network.score("si_snri") == pytest.approx(0, abs=1e-6)
+    assert "less than the best ideal mask" in comparison.explain_sound(found)
 
 
 def test_another_number_of_voices_than_the_models_is_said_and_not_scored():
     sound = mixture(3)
-    found = comparison.compare(sound, sound.references[:2])
+    found = comparison.compare_systems(sound, sound.references[:2])
     assert found.network.scores is None
-    assert comparison.explain(found).startswith("The model separates 2 voices and this mixture has 3")
+    assert comparison.explain_sound(found).startswith("The model separates 2 voices and this mixture has 3")
     assert found.best("si_snri") in {"IBM", "IRM", "WFM", "PSM"}
 
 
 def test_progress_ends_at_one_and_an_exception_in_it_cancels():
     seen = []
-    comparison.compare(mixture(), mixture().references, progress=seen.append)
+    comparison.compare_systems(mixture(), mixture().references, progress=seen.append)
     assert seen == sorted(seen) and seen[-1] == 1
 
     def cancel(done: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        comparison.compare(mixture(), mixture().references, progress=cancel)
+        comparison.compare_systems(mixture(), mixture().references, progress=cancel)
 
 
 def test_effective_masks_of_the_mixture_itself_are_one_and_of_silence_zero():

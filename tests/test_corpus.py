@@ -16,8 +16,8 @@ from analysis.corpus import engine as engines
 from analysis.corpus import evaluation, work
 from analysis.corpus.__main__ import main
 from analysis.corpus.results import ResultsError, read_results
-from analysis.corpus.scores import stoi
 from analysis.scores import ideal_masks, metrics
+from analysis.scores.metrics import stoi
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 from tasnet.checkpoint import save
 from tasnet.data.corpora import CorpusError

@@ -8,11 +8,11 @@ import pytest
 
 from analysis.corpus import report
 from analysis.corpus.published import LIBRIMIX
-from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, Row, read_results
-from analysis.corpus.scores import MEASURES, MIXTURE, SYSTEMS, columns
+from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results
+from analysis.corpus.scores import columns
 from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
 
 HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
 
@@ -33,7 +33,7 @@ def results(
             if not np.isnan(gains[system][k, c])
         }
         scores |= {f"{MIXTURE}.si_snr.{c + 1}": float(inputs[k, c]) for c in (0, 1)}
-        rows.append(Row(k, f"m{k}", 1.0, ("a", "b"), genders[k] if genders else "", scores))
+        rows.append(ScoredMixture(k, f"m{k}", 1.0, ("a", "b"), genders[k] if genders else "", scores))
     return Results(HEADER, tuple(rows))
 
 
@@ -70,9 +70,9 @@ def test_a_mixture_counts_once_with_the_mean_of_its_speakers():
     gains = np.array([[0.0, 10.0], [4.0, 4.0], [np.nan, 100.0]])
     found = results(same(gains))
     np.testing.assert_array_equal(report.per_mixture(found, NETWORK, "sdri"), [5.0, 4.0, np.nan])
-    assert report.summary(found)[NETWORK]["sdri"].mean == 4.5
-    assert report.summary(found)[NETWORK]["sdri"].count == 2
-    assert report.summary(found)[MIXTURE]["sdri"] is None
+    assert report.set_means(found)[NETWORK]["sdri"].mean == 4.5
+    assert report.set_means(found)[NETWORK]["sdri"].count == 2
+    assert report.set_means(found)[MIXTURE]["sdri"] is None
 
 
 def test_voices_are_grouped_by_their_own_input_snr():
@@ -110,7 +110,7 @@ def test_nothing_is_claimed_without_a_clear_difference():
     network = random.normal(10, 1, (60, 2))
     gains = {system: network + random.normal(0, 0.1, (60, 2)) for system in SYSTEMS}
     gains |= {NETWORK: network, "IBM": network - 2, "WFM": network + 3}
-    said = report.explain(results(gains))
+    said = report.explain_set(results(gains))
     assert "more than the ideal masks IBM do" in said
     assert "3.0 dB less than WFM" in said
     assert "no clear difference from IRM" in said
@@ -126,10 +126,10 @@ def test_rows_survive_the_file(tmp_path):
     """Commas and quotes in names, undefined scores, perfect ones, a problem; the later of two rows counts."""
     path = tmp_path / "results.csv"
     names = columns(2, pesq=False)
-    odd = Row(3, 'a, "b"; c', 1.5, ("61", "121"), "FM", {"IBM.sdri.1": math.inf, "IBM.sdri.2": -0.25})
+    odd = ScoredMixture(3, 'a, "b"; c', 1.5, ("61", "121"), "FM", {"IBM.sdri.1": math.inf, "IBM.sdri.2": -0.25})
     with ResultsFile(path, HEADER, names) as file:
-        file.append([odd, Row(1, "bad", 0.0, (), "", {}, "It is missing.")])
-        file.append([Row(1, "bad", 2.0, (), "", {"IBM.stoi.1": 0.5})])
+        file.append([odd, ScoredMixture(1, "bad", 0.0, (), "", {}, "It is missing.")])
+        file.append([ScoredMixture(1, "bad", 2.0, (), "", {"IBM.stoi.1": 0.5})])
         found = file.finish()
     assert found == read_results(path) == read_results(path.read_bytes())
     assert found.header == HEADER
@@ -142,7 +142,7 @@ def test_rows_survive_the_file(tmp_path):
 def test_a_damaged_row_counts_as_not_measured(tmp_path):
     path = tmp_path / "results.csv"
     with ResultsFile(path, HEADER, columns(2, pesq=False)) as file:
-        file.append(Row(k, f"m{k}", 1.0, (), "", {"IBM.stoi.1": 0.5}) for k in range(3))
+        file.append(ScoredMixture(k, f"m{k}", 1.0, (), "", {"IBM.stoi.1": 0.5}) for k in range(3))
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:3], "1,m1,\x00\x00\n", lines[4]]))
     with ResultsFile(path, HEADER, columns(2, pesq=False)) as file:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.listening import stimuli
 from analysis.listening.ratings import ABX, MOS, Session, Stimulus, Store, plan
-from analysis.scores.comparison import compare
+from analysis.scores.comparison import compare_systems
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness
 from pages.parts.listening_test import tests as listening_tests
@@ -193,9 +193,9 @@ def test_stimuli_are_the_systems_sounds_at_one_loudness():
 
     bundled = next(e.id for e in examples.available() if e.tier == "bundled" and len(e.voices) == 2)
     sound = examples.load(bundled)
-    found = compare(sound, sound.references[::-1] * 0.3)
-    made = stimuli.stimuli(stimuli.versions(found, "x", stimuli.SYSTEMS))
-    assert len(made) == 2 * len(stimuli.SYSTEMS)
+    found = compare_systems(sound, sound.references[::-1] * 0.3)
+    made = stimuli.stimuli(stimuli.versions(found, "x", stimuli.STIMULUS_SYSTEMS))
+    assert len(made) == 2 * len(stimuli.STIMULUS_SYSTEMS)
     decoded = {(s.utterance, s.system): soundfile.read(io.BytesIO(s.wav))[0] for s in made}
     assert np.ptp([loudness(x, sound.rate) for x in decoded.values()]) < 0.01
     assert max(np.abs(x).max() for x in decoded.values()) < 0.985

@@ -34,7 +34,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 
 
 def test_paired_t_and_wilcoxon_against_scipy(ratings):
-    found = opinion.compare(*ratings)
+    found = opinion.paired_test(*ratings)
     t = stats.ttest_rel(*ratings)
     assert (found.t, found.t_p) == pytest.approx((t.statistic, t.pvalue), rel=1e-9)
     interval = t.confidence_interval(0.95)
@@ -51,15 +51,15 @@ def test_wilcoxon_and_its_effect_by_enumeration():
     ranks = np.abs(difference).argsort().argsort() + 1
     total = float(np.sum(ranks * np.sign(difference)))
     every = [abs(np.dot(ranks, signs)) for signs in itertools.product([-1, 1], repeat=8)]
-    found = opinion.compare(x, y)
+    found = opinion.paired_test(x, y)
     assert found.wilcoxon_p == pytest.approx(np.mean(np.array(every) >= abs(total)), rel=1e-12)
     assert found.rank_biserial == pytest.approx(total / 36, rel=1e-12)
 
 
 def test_effect_sizes_have_the_sign_and_range_they_should():
-    better = opinion.compare([5, 5, 4, 5], [1, 2, 1, 3])
+    better = opinion.paired_test([5, 5, 4, 5], [1, 2, 1, 3])
     assert better.rank_biserial == 1 and better.d_z > 0 and better.difference > 0
-    assert opinion.compare([1, 2, 1, 3], [5, 5, 4, 5]).rank_biserial == -1
+    assert opinion.paired_test([1, 2, 1, 3], [5, 5, 4, 5]).rank_biserial == -1
 
 
 @pytest.mark.parametrize("correct, trials", [(0, 5), (5, 5), (9, 12), (32, 50), (1, 1)])
@@ -77,17 +77,17 @@ def test_abx_against_sums_of_binomial_terms(correct, trials):
 def test_too_little_data_is_undefined_not_nan():
     assert opinion.mean_score([]) is None
     assert opinion.mean_score([4]) == opinion.Mean(1, 4.0, None, None, None)
-    assert opinion.compare([], []) is None
+    assert opinion.paired_test([], []) is None
     assert opinion.abx(0, 0) is None
-    one = opinion.compare([4], [3])
+    one = opinion.paired_test([4], [3])
     assert (one.difference, one.t_p, one.d_z) == (1, None, None)
-    same = opinion.compare([3, 3, 3], [3, 3, 3])
+    same = opinion.paired_test([3, 3, 3], [3, 3, 3])
     assert (same.t_p, same.wilcoxon_p, same.rank_biserial) == (None, None, None)
-    assert opinion.compare([4, 4], [3, 3]).t_p is None
+    assert opinion.paired_test([4, 4], [3, 3]).t_p is None
     assert opinion.correlation([1, 2], [1, 2]) is None
     assert opinion.correlation([1, 2, 3], [2, 2, 2]) is None
     with pytest.raises(ValueError, match="as many values"):
-        opinion.compare([1, 2], [1])
+        opinion.paired_test([1, 2], [1])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import joblib
 
 from tasnet.data.corpora import CorpusError
 
-from .scores import Task, score
+from .scores import Task, score_task
 
 BACKENDS = ("loky", "threading", "dask", "ray")
 CLUSTER_SECONDS = 60  # for a cluster to answer
@@ -63,7 +63,7 @@ def start(backend: str, workers: int | None) -> Iterator[Engine]:
 def _work(task: Task, parent: int) -> dict[str, float] | str:
     """What a worker of the process `parent` does."""
     _leave_with(parent)
-    return score(task)
+    return score_task(task)
 
 
 @lru_cache(maxsize=1)

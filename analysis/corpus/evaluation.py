@@ -13,7 +13,7 @@ from tasnet.data.corpora import CorpusError, open_mixtures
 from . import engine as engines
 from .results import Header, Results, ResultsFile
 from .scores import columns
-from .work import Progress, Work, describe, separates_ahead
+from .work import Progress, Work, describe_run, separates_ahead
 
 FOLDER = Path("runs") / "corpus"
 TASKS_PER_WORKER = 4  # in a batch: at its end the workers wait for the slowest
@@ -47,7 +47,7 @@ def score_set(
     mixtures = open_mixtures(folder, split=split, mixture=kind or None)
     chosen = _spread(len(mixtures), limit)
     separator = tasnet.Separator(model, device, precision)
-    header = describe(mixtures, separator, model, split=split, kind=kind, pesq=pesq)
+    header = describe_run(mixtures, separator, model, split=split, kind=kind, pesq=pesq)
     with (
         engines.start(backend, workers) as engine,
         ResultsFile(out or default_out(header), header, columns(header.speakers, pesq)) as file,

@@ -15,10 +15,9 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from analysis import paper
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PAPERS_MASKS, SYSTEMS
 
 from .results import Results
-from .scores import MEASURES, MIXTURE, SYSTEMS
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -73,10 +72,10 @@ def per_mixture(results: Results, system: str, measure: str) -> np.ndarray:
 
 def measures(results: Results) -> dict[str, str]:
     """The measures that the results have: key -> title."""
-    return {measure: title for measure, title in MEASURES.items() if results.has(measure)}
+    return {name: measure.title for name, measure in MEASURES.items() if results.has(name)}
 
 
-def summary(results: Results) -> dict[str, dict[str, Estimate | None]]:
+def set_means(results: Results) -> dict[str, dict[str, Estimate | None]]:
     """{system: {measure: estimate}}, the unprocessed mixture first; its improvements are left out."""
     return {
         system: {measure: estimate(per_mixture(results, system, measure)) for measure in measures(results)}
@@ -119,12 +118,12 @@ def ranked(results: Results, measure: str, system: str = NETWORK) -> list[int]:
     return [int(k) for k in np.argsort(values, kind="stable") if not np.isnan(values[k])]
 
 
-def explain(results: Results) -> str:
+def explain_set(results: Results) -> str:
     """What the means say, in words; nothing is claimed where an interval of differences holds 0."""
     network = estimate(per_mixture(results, NETWORK, "si_snri"))
     if network is None:
         return "Conv-TasNet has no defined score on this set."
-    gaps = {mask: advantage(results, mask, "si_snri") for mask in ("IBM", "IRM", "WFM")}
+    gaps = {mask: advantage(results, mask, "si_snri") for mask in PAPERS_MASKS}
     above = [mask for mask, gap in gaps.items() if gap and gap.low > 0]
     below = [mask for mask, gap in gaps.items() if gap and gap.high < 0]
     parts = [f"Conv-TasNet improves these mixtures by {network.mean:.1f} dB SI-SNRi on the mean"]
@@ -149,7 +148,7 @@ def as_text(results: Results) -> str:
     """A table for the command line."""
     header, shown = results.header, measures(results)
     table = [["", *shown.values()]]
-    for system, row in summary(results).items():
+    for system, row in set_means(results).items():
         table.append([system, *(_shown(row[measure], measure) for measure in shown)])
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
@@ -167,7 +166,7 @@ def as_text(results: Results) -> str:
 
 def digits(measure: str) -> int:
     """Decimals that a mean of this measure deserves."""
-    return {"stoi": 3}.get(measure, 2)
+    return MEASURES[measure].mean_decimals
 
 
 def _shown(found: Estimate | None, measure: str) -> str:

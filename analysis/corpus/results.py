@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tasnet.atomic import replacing
+
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to stand in one file, and how a user would call it.
@@ -60,7 +62,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoredMixture:
     """One mixture: what is known of it, and its scores by column or the problem with it."""
 
     index: int  # in the set
@@ -77,10 +79,10 @@ class Results:
     """All rows of a file in the order of the set."""
 
     header: Header
-    rows: tuple[Row, ...]
+    rows: tuple[ScoredMixture, ...]
 
     @cached_property
-    def good(self) -> tuple[Row, ...]:
+    def good(self) -> tuple[ScoredMixture, ...]:
         """The rows with scores."""
         return tuple(row for row in self.rows if not row.problem)
 
@@ -136,7 +138,7 @@ class ResultsFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def append(self, rows: Iterable[Row]) -> None:
+    def append(self, rows: Iterable[ScoredMixture]) -> None:
         """Add rows; they are on the disk when this returns."""
         self._write("".join(self._line(row) for row in rows))
 
@@ -146,12 +148,8 @@ class ResultsFile:
         results = read_results(self.path)
         ordered = self._head() + "".join(self._line(row) for row in results.rows)
         if ordered.encode() != self.path.read_bytes():
-            unfinished = self.path.with_name(f".{self.path.name}.new")
-            with unfinished.open("wb") as file:
-                file.write(ordered.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, self.path)
+            with replacing(self.path) as unfinished:
+                unfinished.write_bytes(ordered.encode())
         return results
 
     def _write(self, text: str) -> None:
@@ -159,7 +157,7 @@ class ResultsFile:
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _repaired(self) -> tuple[Row, ...]:
+    def _repaired(self) -> tuple[ScoredMixture, ...]:
         """The rows of the file, after its unfinished last line is cut off."""
         if not self.path.is_file():
             return ()
@@ -187,7 +185,7 @@ class ResultsFile:
         facts = json.dumps(dataclasses.asdict(self.header), ensure_ascii=False)
         return f"# {facts}\n{_csv_line([*FACTS, *self.columns])}"
 
-    def _line(self, row: Row) -> str:
+    def _line(self, row: ScoredMixture) -> str:
         facts = [row.index, row.mixture, row.seconds, ";".join(row.speakers), row.genders, row.problem]
         return _csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
 
@@ -228,7 +226,7 @@ def _parsed_header(line: str) -> Header | None:
         return None
 
 
-def _parsed_row(columns: list[str], cells: list[str]) -> Row | None:
+def _parsed_row(columns: list[str], cells: list[str]) -> ScoredMixture | None:
     """None for a damaged line: its mixture counts as not measured."""
     if len(cells) != len(columns):
         return None
@@ -238,7 +236,7 @@ def _parsed_row(columns: list[str], cells: list[str]) -> Row | None:
             column: float(cell) for column, cell in zip(columns[len(FACTS) :], cells[len(FACTS) :], strict=True) if cell
         }
         names = tuple(speakers.split(";")) if speakers else ()
-        return Row(int(index), mixture, float(seconds), names, genders, scores, problem)
+        return ScoredMixture(int(index), mixture, float(seconds), names, genders, scores, problem)
     except ValueError:
         return None
 

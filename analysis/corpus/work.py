@@ -16,7 +16,7 @@ from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find
 
 from .engine import Run
-from .results import Header, ResultsFile, Row
+from .results import Header, ResultsFile, ScoredMixture
 from .scores import Task
 
 
@@ -138,12 +138,12 @@ class Work:
         permute = self.separator.facts.task != SPEECH_FROM_NOISE
         return Task(mixture, self.model, self.separator.precision, permute, self.header.pesq, estimates)
 
-    def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> Row:
+    def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> ScoredMixture:
         source = self.mixtures.rows[index]
         genders = [self.genders.get(speaker, "") for speaker in source.speakers]
         seconds = self.lengths.get(index, 0) / self.header.rate
         known = "".join(genders) if all(genders) else ""
-        return Row(index, source.name, seconds, source.speakers, known, scores or {}, problem)
+        return ScoredMixture(index, source.name, seconds, source.speakers, known, scores or {}, problem)
 
 
 def separates_ahead(separator: Separator) -> bool:
@@ -151,7 +151,7 @@ def separates_ahead(separator: Separator) -> bool:
     return separator.device.type != "cpu"
 
 
-def describe(
+def describe_run(
     mixtures: MixtureSet, separator: Separator, model: str | Path, *, split: str, kind: str, pesq: bool
 ) -> Header:
     """The header of the results of `separator`, loaded from `model`, on `mixtures`. Raises CorpusError."""

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.corpus.report import Estimate, Group
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import NETWORK
 
 from .palette import style
 

@@ -86,7 +86,7 @@ def mean_score(values: Sequence[float]) -> Mean | None:
     return Mean(x.size, mean, error, mean - reach, mean + reach)
 
 
-def compare(x: Sequence[float], y: Sequence[float]) -> PairedTest | None:
+def paired_test(x: Sequence[float], y: Sequence[float]) -> PairedTest | None:
     """Test the paired values x against y; None for no pairs.
 
     The t-test and d_z need two pairs that differ differently; the Wilcoxon test drops pairs without a difference
@@ -100,8 +100,8 @@ def compare(x: Sequence[float], y: Sequence[float]) -> PairedTest | None:
         return None
     t = t_p = d_z = wilcoxon_p = rank_biserial = None
     if mean.standard_error:
-        t = mean.mean / mean.standard_error
-        t_p = float(2 * stats.t.sf(abs(t), mean.count - 1))
+        test = stats.ttest_rel(x, y)
+        t, t_p = float(test.statistic), float(test.pvalue)
         d_z = t / math.sqrt(mean.count)
     changed = difference[difference != 0]
     if changed.size:

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.scores.comparison import NETWORK, Comparison
-from analysis.scores.ideal_masks import MASKS
+from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import pesq
+from analysis.scores.systems import MIXTURE, SYSTEMS
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
 from .ratings import REFERENCE, Stimulus
 
-MIXTURE = "Mixture"  # a low anchor
-SYSTEMS = (REFERENCE, NETWORK, *MASKS, MIXTURE)
+# The mixture is a low anchor.
+STIMULUS_SYSTEMS = (REFERENCE, *SYSTEMS, MIXTURE)
 
 
 @dataclass(frozen=True)

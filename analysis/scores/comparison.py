@@ -1,69 +1,43 @@
 """Conv-TasNet beside the ideal masks on one mixture: the rows of Tables IV and VI for a single sound."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.sounds.mixing import Mixture
 
 from . import ideal_masks
-from .metrics import Scores, evaluate, mixture_scores
-
-NETWORK = "Conv-TasNet"
-MEASURES = {
-    "si_snri": "SI-SNRi (dB)",
-    "sdri": "SDRi (dB)",
-    "pesq": "PESQ (MOS-LQO)",
-    "raw_pesq": "PESQ (raw P.862)",
-}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One system on the mixture.
-
-    `estimates` (C, T) are in the order of the references where `scores` exist. `masks` (C, F, frames) are what the
-    system did in the STFT domain: the ideal mask itself or, for the network, the ratio |estimate| / |mixture|.
-    `scores` is None where the network separates another number of voices than the mixture has.
-    """
-
-    name: str
-    estimates: np.ndarray
-    masks: np.ndarray
-    scores: Scores | None
-    in_paper: bool = True
+from .metrics import MetricsError
+from .systems import MIXTURE, NETWORK, SYSTEMS, ScoredSystem, score_systems
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows of systems on `mixture`, the network first."""
+    """Systems on the sound `mixture`, the network first; its `masks` are the ratio |estimate| / |mixture|.
+
+    `unprocessed` is the mixture itself as everyone's estimate.
+    """
 
     mixture: Mixture
-    rows: tuple[Row, ...]
+    unprocessed: ScoredSystem
+    rows: tuple[ScoredSystem, ...]
 
     @property
-    def network(self) -> Row:
+    def network(self) -> ScoredSystem:
         """The row of the network."""
         return self.rows[0]
 
     @property
-    def ideal(self) -> tuple[Row, ...]:
+    def ideal(self) -> tuple[ScoredSystem, ...]:
         """The rows of the ideal masks."""
         return self.rows[1:]
 
     def best(self, measure: str, speaker: int | None = None) -> str | None:
         """Name of the system with the highest `measure` (key of `MEASURES`) for a speaker or on the mean."""
-        scored = {row.name: score(row, measure, speaker) for row in self.rows}
+        scored = {row.name: row.score(measure, speaker) for row in self.rows}
         scored = {name: value for name, value in scored.items() if value is not None}
         return max(scored, key=scored.get, default=None)
-
-
-def score(row: Row, measure: str, speaker: int | None = None) -> float | None:
-    """A row's `measure` for a speaker, or its mean over the speakers; None where undefined."""
-    if row.scores is None:
-        return None
-    return row.scores.mean(measure) if speaker is None else getattr(row.scores, measure)[speaker]
 
 
 def effective_masks(estimates: np.ndarray, mixture: np.ndarray, rate: int) -> np.ndarray:
@@ -76,42 +50,48 @@ def effective_masks(estimates: np.ndarray, mixture: np.ndarray, rate: int) -> np
     return np.minimum(np.abs(ideal_masks.stft(estimates, rate)) / np.maximum(magnitude, floor), 1.0)
 
 
-def compare(sound: Mixture, separated: np.ndarray, *, progress: Callable[[float], None] | None = None) -> Comparison:
-    """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references."""
+def compare_systems(
+    sound: Mixture, separated: np.ndarray, *, progress: Callable[[float], None] | None = None
+) -> Comparison:
+    """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references.
+
+    A network that separates another number of voices than the sound has stands there without scores. `progress` is
+    called with the fraction done. Raises MetricsError where there are no references, or signals of other lengths.
+    """
+    if sound.references is None:
+        raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
     report = progress or (lambda done: None)
-    steps = 1 + len(ideal_masks.MASKS)
-    truth = sound.references, sound.mixture, sound.rate
-    baseline = mixture_scores(*truth)
-    scores = None
-    if len(separated) == len(sound.references):
-        scores = evaluate(separated, *truth, baseline=baseline)
-        separated = separated[list(scores.permutation)]
-    network_masks = effective_masks(separated, sound.mixture, sound.rate)
-    rows = [Row(NETWORK, separated, network_masks, scores)]
-    report(1 / steps)
-    for done, kind in enumerate(ideal_masks.MASKS, start=2):
-        masks = ideal_masks.ideal_mask(kind, sound.references, sound.rate, mixture=sound.mixture)
-        estimates = ideal_masks.apply(masks, sound.mixture, sound.rate)
-        scores = evaluate(estimates, *truth, permute=False, baseline=baseline)
-        rows.append(Row(kind, estimates, masks, scores, in_paper=kind != "PSM"))
-        report(done / steps)
-    return Comparison(sound, tuple(rows))
+    matches = len(separated) == len(sound.references)
+    network = ScoredSystem(NETWORK, separated, None, None)
+    rows, mixture = [] if matches else [_with_masks(network, sound)], None
+    scored = score_systems(separated if matches else None, sound.references, sound.mixture, sound.rate)
+    for row in scored:
+        if row.name == MIXTURE:
+            mixture = row
+            continue
+        rows.append(_with_masks(row, sound) if row.name == NETWORK else row)
+        report(len(rows) / len(SYSTEMS))
+    return Comparison(sound, mixture, tuple(rows))
 
 
-def explain(found: Comparison) -> str:
+def _with_masks(network: ScoredSystem, sound: Mixture) -> ScoredSystem:
+    return replace(network, masks=effective_masks(network.estimates, sound.mixture, sound.rate))
+
+
+def explain_sound(found: Comparison) -> str:
     """What the comparison shows for this sound and why, in words."""
-    network = score(found.network, "si_snri")
+    network = found.network.score("si_snri")
     if found.network.scores is None:
         return (
             f"The model separates {len(found.network.estimates)} voices and this mixture has "
             f"{len(found.mixture.references)}, so only the ideal masks can be scored."
         )
-    paper_rows = [row for row in found.ideal if row.in_paper and score(row, "si_snri") is not None]
+    paper_rows = [row for row in found.ideal if row.in_paper and row.score("si_snri") is not None]
     if network is None or not paper_rows:
         return "The scores of this sound are undefined: a voice or an estimate is silent."
-    strongest = max(paper_rows, key=lambda row: score(row, "si_snri"))
-    ideal = score(strongest, "si_snri")
-    beaten = [row.name for row in paper_rows if network > score(row, "si_snri")]
+    strongest = max(paper_rows, key=lambda row: row.score("si_snri"))
+    ideal = strongest.score("si_snri")
+    beaten = [row.name for row in paper_rows if network > row.score("si_snri")]
     if len(beaten) == len(paper_rows):
         verdict = (
             f"Conv-TasNet ({network:.1f} dB SI-SNRi) surpasses all three ideal masks of the paper, the best being "

@@ -12,10 +12,12 @@ estimate scores +inf.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pystoi
 from pesq import PesqError
 from pesq import pesq as p862
 from scipy import fft, linalg, optimize
@@ -24,6 +26,8 @@ from tasnet.audio import resample
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`
+STOI_SECONDS = 0.4  # the least that STOI can compare: 30 frames
+STOI_UNDEFINED = 1e-5  # what pystoi returns where it finds less speech than that
 
 # Errors this far below the target are rounding, not sound: 280 dB is what float64 resolves, 180 dB
 # what is left of it after the least-squares filter of SDR (float32 samples carry about 150 dB).
@@ -163,6 +167,22 @@ def raw_pesq(mos_lqo: float | None) -> float | None:
     return (4.6607 - math.log((4.999 - mos_lqo) / (mos_lqo - 0.999))) / 1.4945
 
 
+# --- STOI ----------------------------------------------------------------------------------------
+
+
+def stoi(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None:
+    """Short-time objective intelligibility (Taal et al. 2011) of `estimate` (T,): 0 to 1.
+
+    None (undefined) where a signal is silent or less than 0.4 s of speech is there.
+    """
+    if reference.size < STOI_SECONDS * rate or not (reference.any() and estimate.any()):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of too little speech, which is told by the value
+        value = float(pystoi.stoi(reference, estimate, rate))
+    return None if value == STOI_UNDEFINED else value
+
+
 # --- All of them ---------------------------------------------------------------------------------
 
 
@@ -177,6 +197,7 @@ class Scores:
     pesq: tuple[float | None, ...]  # MOS-LQO
     pesqi: tuple[float | None, ...]  # MOS-LQO over the mixture
     raw_pesq: tuple[float | None, ...]  # raw P.862
+    stoi: tuple[float | None, ...]  # 0 ... 1
     permutation: tuple[int, ...]  # the estimate that was scored against each reference
 
     def mean(self, name: str) -> float | None:
@@ -195,20 +216,22 @@ def evaluate(
     *,
     permute: bool = True,
     pesq: bool = True,
+    stoi: bool = False,
     baseline: Scores | None = None,
 ) -> Scores:
     """Score `estimates` (C, T) against `references` (C, T) of a `mixture` (T,) at `rate` Hz.
 
     `permute` finds which estimate belongs to which reference; without it they are in order.
-    `pesq=False` leaves the PESQ scores None. `baseline`, from `mixture_scores`, saves scoring the
-    mixture again when several methods are compared on it. Raises MetricsError where numbers or
+    `pesq=False` leaves the PESQ scores None, as STOI is left without
+    `stoi`. `baseline`, from `mixture_scores`, saves scoring the mixture again when several methods
+    are compared on it. Raises MetricsError where numbers or
     lengths of signals differ, a signal is empty or has samples that are not finite.
     """
     estimates, references = _pairs(estimates, references)
     if baseline is None:
-        baseline = mixture_scores(references, mixture, rate, pesq=pesq)
+        baseline = mixture_scores(references, mixture, rate, pesq=pesq, stoi=stoi)
     permutation = best_permutation(estimates, references) if permute else tuple(range(len(references)))
-    scores = _scores(estimates[list(permutation)], references, rate, pesq)
+    scores = _scores(estimates[list(permutation)], references, rate, pesq, stoi)
     return Scores(
         **scores,
         si_snri=_improvements(scores["si_snr"], baseline.si_snr),
@@ -218,7 +241,9 @@ def evaluate(
     )
 
 
-def mixture_scores(references: np.ndarray, mixture: np.ndarray, rate: int, *, pesq: bool = True) -> Scores:
+def mixture_scores(
+    references: np.ndarray, mixture: np.ndarray, rate: int, *, pesq: bool = True, stoi: bool = False
+) -> Scores:
     """Scores of the unprocessed `mixture` (T,) taken as the estimate of every speaker.
 
     The improvements of every other method are measured from these. Raises as `evaluate`.
@@ -230,7 +255,7 @@ def mixture_scores(references: np.ndarray, mixture: np.ndarray, rate: int, *, pe
             f"signals, but its shape is {mixture.shape}."
         )
     estimates = np.broadcast_to(mixture, references.shape)
-    scores = _scores(*_pairs(estimates, references), rate, pesq)
+    scores = _scores(*_pairs(estimates, references), rate, pesq, stoi)
     return Scores(
         **scores,
         si_snri=_improvements(scores["si_snr"], scores["si_snr"]),
@@ -240,16 +265,18 @@ def mixture_scores(references: np.ndarray, mixture: np.ndarray, rate: int, *, pe
     )
 
 
-def _scores(estimates: np.ndarray, references: np.ndarray, rate: int, with_pesq: bool) -> dict:
+def _scores(
+    estimates: np.ndarray, references: np.ndarray, rate: int, with_pesq: bool, with_stoi: bool
+) -> dict[str, tuple[float | None, ...]]:
     """The absolute scores of estimates in the references' order, as fields of `Scores`."""
-    mos_lqo: tuple[float | None, ...] = (None,) * len(references)
-    if with_pesq:
-        mos_lqo = tuple(pesq(s, s_hat, rate) for s, s_hat in zip(references, estimates, strict=True))
+    pairs = list(zip(references, estimates, strict=True))
+    mos_lqo = tuple(pesq(s, s_hat, rate) if with_pesq else None for s, s_hat in pairs)
     return {
         "si_snr": tuple(_defined(score) for score in si_snr(estimates, references)),
         "sdr": tuple(_defined(score) for score in sdr(estimates, references)),
         "pesq": mos_lqo,
         "raw_pesq": tuple(raw_pesq(score) for score in mos_lqo),
+        "stoi": tuple(stoi(s, s_hat, rate) if with_stoi else None for s, s_hat in pairs),
     }
 
 

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from analysis.scores.comparison import NETWORK, Comparison, Row, score
+from analysis.scores.comparison import Comparison
+from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
 from analysis.sounds.mixing import Mixture
 
 from .player import Track
-
-MIXTURE = "Mixture"
 
 
 def speaker_names(count: int) -> list[str]:
@@ -15,11 +14,11 @@ def speaker_names(count: int) -> list[str]:
     return [f"Speaker {number}" for number in range(1, count + 1)]
 
 
-def score_line(row: Row, speaker: int) -> str:
+def score_line(row: ScoredSystem, speaker: int) -> str:
     """SI-SNRi, SDRi and PESQ of one speaker, as it stands under a player."""
 
     def show(measure: str, form: str) -> str:
-        value = score(row, measure, speaker)
+        value = row.score(measure, speaker)
         return "undefined" if value is None else format(value, form)
 
     if row.scores is None:
@@ -45,7 +44,7 @@ def _clean(sound: Mixture, speaker: int) -> Track:
     )
 
 
-def _estimate(row: Row, speaker: int, rate: int) -> Track:
+def _estimate(row: ScoredSystem, speaker: int, rate: int) -> Track:
     return Track(
         f"Speaker {speaker + 1} · {row.name}",
         row.estimates[speaker],
@@ -59,7 +58,7 @@ def _estimate(row: Row, speaker: int, rate: int) -> Track:
 
 def separated_tracks(sound: Mixture, sources: np.ndarray, comparison: Comparison | None) -> list[Track]:
     """The mixture and each estimate, each followed by its clean voice where the voices are known."""
-    row = comparison.network if comparison else Row(NETWORK, sources, masks=None, scores=None)
+    row = comparison.network if comparison else ScoredSystem(NETWORK, sources, masks=None, scores=None)
     references = 0 if sound.references is None else len(sound.references)
     tracks = [_mixture(sound)]
     for speaker in range(max(len(row.estimates), references)):

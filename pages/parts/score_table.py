@@ -8,12 +8,10 @@ import math
 import streamlit as st
 
 from analysis import paper
-from analysis.scores.comparison import Comparison, Row, score
+from analysis.scores.comparison import Comparison
+from analysis.scores.systems import MEASURES, ScoredSystem
 
 from .listening import speaker_names
-
-DIGITS = {"si_snri": 1, "sdri": 1, "pesq": 2, "raw_pesq": 2}
-SHORT = {"si_snri": "SI-SNRi (dB)", "sdri": "SDRi (dB)", "pesq": "PESQ", "raw_pesq": "PESQ"}
 
 STYLE = """
 <style>
@@ -40,13 +38,13 @@ def _shown(value: float | None, measure: str) -> str:
         return '<small title="the score has no value here">undefined</small>'
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{DIGITS[measure]}f}".replace("-", "−")
+    return f"{value:.{MEASURES[measure].decimals}f}".replace("-", "−")
 
 
-def _cells(found: Comparison, row: Row, measure: str) -> str:
+def _cells(found: Comparison, row: ScoredSystem, measure: str) -> str:
     cells = []
     for speaker in [*range(len(found.mixture.references)), None]:
-        value = score(row, measure, speaker)
+        value = row.score(measure, speaker)
         kind = ["first"] if speaker == 0 else ["mean"] if speaker is None else []
         if value is not None and row.name == found.best(measure, speaker):
             kind.append("best")
@@ -70,7 +68,9 @@ def _html(found: Comparison, measures: list[str]) -> str:
         f'<th class="s{number}{" first" if number == 1 else ""}">{name}</th>'
         for number, name in enumerate(speaker_names(speakers), start=1)
     )
-    groups = "".join(f'<th class="first" colspan="{speakers + 1}">{SHORT[measure]}</th>' for measure in measures)
+    groups = "".join(
+        f'<th class="first" colspan="{speakers + 1}">{MEASURES[measure].short}</th>' for measure in measures
+    )
     rows = "".join(
         f'<tr><th scope="row">{html.escape(row.name)}</th>'
         + "".join(_cells(found, row, measure) for measure in measures)
@@ -95,7 +95,7 @@ def _csv(found: Comparison) -> str:
     table.writerow(["system", *(f"{measure} {name}" for measure in measures for name in names)])
     for row in found.rows:
         speakers = [*range(len(names) - 1), None]
-        table.writerow([row.name, *(score(row, measure, speaker) for measure in measures for speaker in speakers)])
+        table.writerow([row.name, *(row.score(measure, speaker) for measure in measures for speaker in speakers)])
     return file.getvalue()
 
 

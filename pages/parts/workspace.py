@@ -109,7 +109,7 @@ def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison
         ("comparison", hashes, model.name, str(model.device)),
         "Scoring Conv-TasNet and the ideal masks",
         len(chosen.mixture) / chosen.rate,
-        lambda progress: comparison.compare(chosen, found.sources, progress=progress),
+        lambda progress: comparison.compare_systems(chosen, found.sources, progress=progress),
     )
 
 

@@ -5,9 +5,8 @@ import streamlit as st
 
 from analysis.corpus.report import Group, by_gender, by_input_snr, measures, papers_own, per_mixture
 from analysis.corpus.results import Results
-from analysis.corpus.scores import SYSTEMS
 from analysis.figures import corpus as figures_corpus
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import NETWORK, SYSTEMS
 from pages.parts.pictures import choose_format, picture, save_table
 
 from .listen import choose

@@ -8,7 +8,7 @@ import tasnet
 from analysis.corpus.report import digits, per_mixture, ranked
 from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import NETWORK
 from analysis.sounds.mixing import Mixture
 from pages.parts import listening, workspace
 from pages.parts import results as store
@@ -78,7 +78,7 @@ def listen(results: Results, position: int) -> None:
         ("corpus", store.fingerprint(sound.mixture, sound.references), header.weights, str(separator.device)),
         f"Separating {row.mixture}",
         len(sound.mixture) / sound.rate,
-        lambda progress: comparison.compare(
+        lambda progress: comparison.compare_systems(
             sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
         ),
     )

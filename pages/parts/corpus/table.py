@@ -6,9 +6,9 @@ import streamlit as st
 
 from analysis import paper
 from analysis.corpus.published import LIBRIMIX
-from analysis.corpus.report import Estimate, digits, estimate, measures, papers_own, per_mixture, summary
+from analysis.corpus.report import Estimate, digits, estimate, measures, papers_own, per_mixture, set_means
 from analysis.corpus.results import Header, Results
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import NETWORK
 from pages.parts.score_table import STYLE
 
 EXTRA = """
@@ -56,8 +56,8 @@ def _table(heads: list[str], rows: list[str], label: str) -> str:
 
 
 def _systems(results: Results) -> str:
-    shown, found, header = measures(results), summary(results), results.header
-    in_paper = bool(papers_own(header.speakers))
+    shown, found, header = measures(results), set_means(results), results.header
+    paper_has = bool(papers_own(header.speakers))
     best = {
         measure: max((row[measure].mean for row in found.values() if row[measure]), default=None) for measure in shown
     }
@@ -66,11 +66,11 @@ def _systems(results: Results) -> str:
         cells = "".join(
             _cell(row[measure], measure, bool(row[measure]) and row[measure].mean == best[measure]) for measure in shown
         )
-        beside = _paper_cells(system, header) if in_paper else ""
+        beside = _paper_cells(system, header) if paper_has else ""
         rows.append(f'<tr><th scope="row">{system}</th>{cells}{beside}</tr>')
     titles = "".join(f"<th>{title}</th>" for title in shown.values())
     heads = [f"<th></th>{titles}"]
-    if in_paper:
+    if paper_has:
         heads = [
             f'<th></th><th colspan="{len(shown)}">This set</th><th class="first paper" colspan="3">'
             f"The paper · WSJ0-{header.speakers}mix</th>",

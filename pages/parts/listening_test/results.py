@@ -128,7 +128,7 @@ def _differences(opinions: list[Opinion], systems: list[str]) -> None:
     rows = []
     for i, x in enumerate(systems):
         for y in systems[i + 1 :]:
-            found = opinion.compare(*opinion.paired(opinions, x, y, unit))
+            found = opinion.paired_test(*opinion.paired(opinions, x, y, unit))
             if found:
                 rows.append(
                     {

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.listening import stimuli
 from analysis.listening.ratings import ABX, MOS, REFERENCE, RatingsError, Session, Store
-from analysis.scores.comparison import NETWORK
+from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
 from pages.parts import workspace
 
@@ -37,7 +37,7 @@ def show(store: Store) -> None:
     )
     systems = st.multiselect(
         "Systems",
-        stimuli.SYSTEMS,
+        stimuli.STIMULUS_SYSTEMS,
         default=DEFAULT_SYSTEMS[method],
         max_selections=2 if method == ABX else None,
         key=f"listening_systems_{method}",

@@ -1,0 +1,95 @@
+"""The systems that are compared and the measures by which, each named once; and the one loop that scores them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import ideal_masks
+from .metrics import Scores, evaluate, mixture_scores
+
+NETWORK = "Conv-TasNet"
+MIXTURE = "Mixture"
+SYSTEMS = (NETWORK, *ideal_masks.MASKS)
+PAPERS_MASKS = ("IBM", "IRM", "WFM")  # PSM is not in the paper
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure as tables show it; its key in `MEASURES` is a field of `Scores`."""
+
+    title: str
+    short: str  # where the scale is said elsewhere
+    decimals: int  # of one sound
+    mean_decimals: int  # of a mean over a set
+    unprocessed: str = ""  # what it improves on: the field with the mixture's own score, if not of the same name
+
+
+# STOI as the published scores have it: not extended.
+MEASURES = {
+    "si_snri": Measure("SI-SNRi (dB)", "SI-SNRi (dB)", 1, 2, "si_snr"),
+    "sdri": Measure("SDRi (dB)", "SDRi (dB)", 1, 2, "sdr"),
+    "pesq": Measure("PESQ (MOS-LQO)", "PESQ", 2, 2),
+    "raw_pesq": Measure("PESQ (raw P.862)", "PESQ", 2, 2),
+    "stoi": Measure("STOI", "STOI", 2, 3),
+}
+PESQ_MEASURES = ("pesq", "raw_pesq")
+
+
+@dataclass(frozen=True)
+class ScoredSystem:
+    """What one system made of a mixture.
+
+    `estimates` (C, T) are in the order of the references where `scores` exist. `masks` (C, F, frames) are the ideal
+    mask itself; None for the network and the mixture. `scores` is None where the network separates another number of
+    voices than the mixture has.
+    """
+
+    name: str
+    estimates: np.ndarray
+    masks: np.ndarray | None
+    scores: Scores | None
+
+    @property
+    def in_paper(self) -> bool:
+        """Whether the paper has this system."""
+        return self.name == NETWORK or self.name in PAPERS_MASKS
+
+    def score(self, measure: str, speaker: int | None = None) -> float | None:
+        """The `measure` of a speaker, or its mean over the speakers; None where undefined."""
+        if self.scores is None:
+            return None
+        return self.scores.mean(measure) if speaker is None else getattr(self.scores, measure)[speaker]
+
+
+def score_systems(
+    separated: np.ndarray | None,
+    references: np.ndarray,
+    mixture: np.ndarray,
+    rate: int,
+    *,
+    permute: bool = True,
+    pesq: bool = True,
+    stoi: bool = False,
+) -> Iterator[ScoredSystem]:
+    """The unprocessed mixture, the network's `separated` (C, T) if given, and every ideal mask, as they are scored.
+
+    references (C, T), mixture (T,). permute: whether the network's outputs have no order of their own; a mask's are in
+    order. Raises MetricsError as `evaluate` does.
+    """
+    wanted = {"pesq": pesq, "stoi": stoi}
+    baseline = mixture_scores(references, mixture, rate, **wanted)
+    yield ScoredSystem(MIXTURE, np.broadcast_to(mixture, references.shape), None, baseline)
+    wanted["baseline"] = baseline
+    if separated is not None:
+        scores = evaluate(separated, references, mixture, rate, permute=permute, **wanted)
+        yield ScoredSystem(NETWORK, separated[list(scores.permutation)], None, scores)
+    for kind in ideal_masks.MASKS:
+        yield _ideal(kind, references, mixture, rate, wanted)
+
+
+def _ideal(kind: str, references: np.ndarray, mixture: np.ndarray, rate: int, wanted: dict) -> ScoredSystem:
+    masks = ideal_masks.ideal_mask(kind, references, rate, mixture=mixture)
+    estimates = ideal_masks.apply(masks, mixture, rate)
+    scores = evaluate(estimates, references, mixture, rate, permute=False, **wanted)
+    return ScoredSystem(kind, estimates, masks, scores)
