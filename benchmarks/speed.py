@@ -50,8 +50,8 @@ def build(config: ConvTasNetConfig) -> dict[str, Callable[[torch.Tensor], torch.
     """The contenders: name -> mixture (1, T) to sources (1, C, T)."""
     model = ConvTasNet(config).eval()
     contenders = {
-        "this project, Separator": lambda x: tiled.separate(model, x),
-        "this project, Separator, bfloat16": lambda x: tiled.separate(model, x, torch.bfloat16),
+        "this project, Separator": lambda x: tiled.forward(model, x),
+        "this project, Separator, bfloat16": lambda x: tiled.forward(model, x, torch.bfloat16),
         "this project, ConvTasNet.forward": model,
     }
     peer = asteroid(config)

@@ -9,7 +9,6 @@ from analysis.network import basis
 from pages.parts import frame, workspace
 from pages.parts.filters.bank import (
     Bank,
-    as_wav,
     bank,
     choose_order,
     clicked_filter,
@@ -20,6 +19,7 @@ from pages.parts.filters.bank import (
 )
 from pages.parts.pictures import choose_format, picture, save_arrays, save_table
 from tasnet import checkpoint
+from tasnet.audio import wav
 
 UNTRAINED = "the same network untrained"
 
@@ -108,12 +108,12 @@ def show_filter(one: Bank) -> None:
     )
     for place, name, wave in zip(st.columns(2), ("Encoder", "Decoder"), (u, v), strict=True):
         place.caption(f"{name} filter, looped")
-        place.audio(as_wav(basis.sound(wave, one.rate), one.rate), format="audio/wav")
+        place.audio(wav(basis.filter_sound(wave, one.rate), one.rate), format="audio/wav")
     near, distances = basis.neighbours(one.U, number)
     if len(near):
         st.caption("Nearest neighbours, d: Euclidean distance, time in ms")
         picture(
-            figures_filters.neighbours(one.U, near, distances, one.rate),
+            figures_filters.neighbour_waves(one.U, near, distances, one.rate),
             f"The filters nearest to filter {number}: {', '.join(map(str, near))}",
             key=f"neighbours_{one.key}",
         )

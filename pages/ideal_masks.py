@@ -35,7 +35,7 @@ def show(sound) -> None:
 
 frame.begin("Ideal masks", "How close does the network come to masks computed from the clean voices themselves?")
 workspace.describe()
-if (sound := workspace.sound()) is not None:
+if (sound := workspace.chosen_sound()) is not None:
     if sound.references is None:
         st.info(
             "Ideal masks are computed from the clean voices: choose an example, mix voices, or add the clean voices "

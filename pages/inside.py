@@ -124,5 +124,5 @@ def show(sound: Mixture) -> None:
 
 frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
 workspace.describe()
-if (chosen := workspace.sound()) is not None:
+if (chosen := workspace.chosen_sound()) is not None:
     show(chosen)

@@ -42,5 +42,5 @@ def show(sound) -> None:
 
 frame.begin("Separate", "Two people speak at once. Hear each of them alone.")
 workspace.describe()
-if (sound := workspace.sound()) is not None:
+if (sound := workspace.chosen_sound()) is not None:
     show(sound)

@@ -83,11 +83,11 @@ def read(source: Source, label: str | None = None) -> Audio:
         rate, samples, notes = _mix_down(lambda: _soundfile_stream(file, label), label)
     except _NotForSoundfile:
         rate, samples, notes = _mix_down(lambda: _ffmpeg_stream(file, label), label)
-    checked = check(samples, rate, label)
+    checked = check_samples(samples, rate, label)
     return Audio(checked.samples, checked.rate, label, (*notes, *checked.notes))
 
 
-def check(samples: np.ndarray, rate: float, label: str) -> Audio:
+def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
     """The same checks and conversions for samples in memory, shape (T,) or with a channel axis.
 
     Integer PCM is scaled to full scale 1.0; of two axes the shorter one is the channels and is

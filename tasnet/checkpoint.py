@@ -71,12 +71,12 @@ def load(path: str | Path) -> tuple[ConvTasNet, TrainingFacts]:
     config, facts = _parse(header, path.name)
     with torch.device("meta"):
         model = ConvTasNet(config)
-    check(tensors, model, path.name)
+    check_tensors(tensors, model, path.name)
     model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True)
     return model.eval(), facts
 
 
-def check(tensors: dict[str, Tensor], model: ConvTasNet, name: str) -> None:
+def check_tensors(tensors: dict[str, Tensor], model: ConvTasNet, name: str) -> None:
     """Raises CheckpointError unless `tensors`, from a file called `name`, are exactly those of `model`."""
     expected = model.state_dict()
     for what, names in (

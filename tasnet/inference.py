@@ -17,7 +17,7 @@ import torch
 from . import audio, checkpoint, tiled
 from .facts import TrainingFacts
 from .model import ConvTasNet
-from .tracking import Chunk, Stitcher, plan
+from .tracking import Chunk, Stitcher, plan_chunks
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
@@ -65,7 +65,7 @@ class Separator:
         if isinstance(model, ConvTasNet):
             network, self.facts, self.name = copy.deepcopy(model), TrainingFacts(), type(model).__name__
         else:
-            path = find(model)
+            path = find_checkpoint(model)
             network, self.facts = checkpoint.load(path)
             self.name = path.stem
         self.model = network.eval().requires_grad_(False).to(self.device)
@@ -87,7 +87,7 @@ class Separator:
         ends the work and comes through. Raises AudioError if there is nothing to separate.
         """
         began = time.perf_counter()
-        sound = audio.check(samples, rate, "the mixture")
+        sound = audio.check_samples(samples, rate, "the mixture")
         mixture = audio.resample(sound.samples, sound.rate, self.config.sample_rate)
         sources = self._separate(mixture, progress or (lambda fraction: None))
         sources *= level_gains(sources, mixture)[:, None]
@@ -109,7 +109,7 @@ class Separator:
         For test sets on a GPU: what is short enough to be separated whole goes through the network together. Raises
         AudioError if there is nothing to separate in one of them.
         """
-        checked = np.stack([audio.check(samples, rate, "the mixture").samples for samples in mixtures])
+        checked = np.stack([audio.check_samples(samples, rate, "the mixture").samples for samples in mixtures])
         at_own_rate = audio.resample(checked, rate, self.config.sample_rate)
         if at_own_rate.shape[-1] > WHOLE * self.config.sample_rate:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
@@ -132,7 +132,7 @@ class Separator:
         """(T,) -> (C, T) at the model's rate and the network's own level."""
         rate = self.config.sample_rate
         long = len(mixture) > WHOLE * rate
-        chunks = plan(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, len(mixture))]
+        chunks = plan_chunks(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, len(mixture))]
         stitcher = Stitcher(self.config.C, len(mixture), self.config.causal)
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
             separated = self._network(np.stack([chunk.cut(mixture) for chunk in batch]))
@@ -160,7 +160,7 @@ class Separator:
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":
-            return tiled.separate(self.model, x, DTYPES[self.precision])
+            return tiled.forward(self.model, x, DTYPES[self.precision])
         if self.precision == "float32":
             return self.model(x)
         # Only the masks are made in half precision: the sound itself keeps its 24 bits.
@@ -170,7 +170,7 @@ class Separator:
         return self.model.decode(m.float() * w[:, None], x.shape[-1])
 
 
-def find(model: str | Path) -> Path:
+def find_checkpoint(model: str | Path) -> Path:
     """The checkpoint of this name or at this path. Raises CheckpointError."""
     known = checkpoint.available()
     if str(model) in known:

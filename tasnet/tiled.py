@@ -33,7 +33,7 @@ _Norm = Callable[[Tensor, slice, Tensor], Tensor]  # features, their frames, whe
 
 
 @torch.inference_mode()
-def separate(model: ConvTasNet, mixture: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def forward(model: ConvTasNet, mixture: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """mixture (batch, T) -> sources (batch, C, T), both float32: `model(mixture)`.
 
     With `dtype` bfloat16 the factors of the matrix products are rounded to it and everything else

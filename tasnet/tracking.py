@@ -30,7 +30,7 @@ class Chunk:
         return np.concatenate(pieces, axis=-1) if self.context else pieces[0]
 
 
-def plan(signal: np.ndarray, rate: int, chunk: float, overlap: float) -> Iterator[Chunk]:
+def plan_chunks(signal: np.ndarray, rate: int, chunk: float, overlap: float) -> Iterator[Chunk]:
     """Chunks of `chunk` seconds that cover `signal` (T,), each `overlap` seconds into the last.
 
     A pause in the overlap would leave nothing to tell the speakers by. Where less than half of the

@@ -1,57 +1,27 @@
 """The pages as a user meets them: every kind of sound, bad files, the URL, a change of page, a cancel."""
 
-import io
-from pathlib import Path
-
 import numpy as np
 import pytest
-import soundfile
+from page_tools import open_page, texts, upload, wav_file
 from streamlit.testing.v1 import AppTest
 
 import tasnet
 from analysis.sounds import examples
-from analysis.sounds.examples import available
+from analysis.sounds.examples import available_examples
 from tasnet import checkpoint
 
-APP = Path(__file__).parents[1] / "app.py"
 PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
-BUNDLED = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2)
-THREE = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 3)
-
-
-def wav(samples: np.ndarray, rate: int = 8000, subtype: str = "FLOAT") -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
-    return file.getvalue()
+BUNDLED = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
+THREE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 3)
 
 
 @pytest.fixture(scope="module")
 def mixture():
-    return examples.load(BUNDLED)
+    return examples.mix_example(BUNDLED)
 
 
 def start(page: str = PAGES[0], **query) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in {"example": BUNDLED, **query}.items():
-        app.query_params[name] = value
-    app.run()
-    if page != PAGES[0]:
-        app.switch_page(page).run()
-    assert not app.exception
-    return app
-
-
-def upload(app: AppTest, key: str, *files: tuple[str, bytes]) -> AppTest:
-    named = [(name, data, "audio/wav") for name, data in files]
-    widget = app.file_uploader(key=key)
-    widget.set_value(named if key != "mixture_file" else named[0]).run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error]
-    return "\n".join(part.value for part in parts)
+    return open_page(page, **{"example": BUNDLED, **query})
 
 
 def test_the_first_page_shows_scores_of_the_separation():
@@ -104,7 +74,7 @@ def test_a_wrong_checkpoint_gets_one_sentence_and_another_model_goes_on(monkeypa
 def test_an_uploaded_mixture_is_separated_without_scores(page, mixture):
     app = start(page, sound="upload")
     assert "Choose a sound" in texts(app)
-    upload(app, "mixture_file", ("mix.wav", wav(mixture.mixture)))
+    upload(app, "mixture_file", ("mix.wav", wav_file(mixture.mixture)))
     assert not app.metric and not app.error
     if page == PAGES[1]:
         assert "Ideal masks are computed from the clean voices" in texts(app)
@@ -113,8 +83,8 @@ def test_an_uploaded_mixture_is_separated_without_scores(page, mixture):
 @pytest.mark.parametrize("page", PAGES)
 def test_an_uploaded_mixture_with_its_voices_is_scored(page, mixture):
     app = start(page, sound="upload")
-    upload(app, "mixture_file", ("mix.wav", wav(mixture.mixture)))
-    voices = [(f"s{k}.wav", wav(reference)) for k, reference in enumerate(mixture.references)]
+    upload(app, "mixture_file", ("mix.wav", wav_file(mixture.mixture)))
+    voices = [(f"s{k}.wav", wav_file(reference)) for k, reference in enumerate(mixture.references)]
     upload(app, "reference_files", *voices)
     assert not app.error
     assert len(app.metric) == 3 if page == PAGES[0] else app.html
@@ -123,7 +93,7 @@ def test_an_uploaded_mixture_with_its_voices_is_scored(page, mixture):
 @pytest.mark.parametrize("page", PAGES)
 def test_two_voices_are_mixed_and_scored(page, mixture):
     app = start(page, sound="mix")
-    upload(app, "voice_files", *[(f"v{k}.wav", wav(v, 8000)) for k, v in enumerate(mixture.references)])
+    upload(app, "voice_files", *[(f"v{k}.wav", wav_file(v, 8000)) for k, v in enumerate(mixture.references)])
     app.select_slider(key="snr").set_value(3.0).run()
     assert not app.exception and not app.error
     assert len(app.metric) == 3 if page == PAGES[0] else app.html
@@ -131,13 +101,13 @@ def test_two_voices_are_mixed_and_scored(page, mixture):
 
 def test_a_recording_is_separated(mixture):
     app = start(sound="record")
-    app.audio_input(key="recording").set_value(("rec.wav", wav(mixture.mixture), "audio/wav")).run()
+    app.audio_input(key="recording").set_value(("rec.wav", wav_file(mixture.mixture), "audio/wav")).run()
     assert not app.exception and not app.error
     assert "Choose a sound" not in texts(app)
 
 
 def test_uploads_survive_a_change_of_page_and_of_the_kind_of_sound(mixture):
-    app = upload(start(sound="upload"), "mixture_file", ("kept.wav", wav(mixture.mixture)))
+    app = upload(start(sound="upload"), "mixture_file", ("kept.wav", wav_file(mixture.mixture)))
     app.switch_page(PAGES[1]).run()
     app.segmented_control(key="sound").set_value("example").run()
     app.segmented_control(key="sound").set_value("upload").run()
@@ -148,13 +118,13 @@ def test_uploads_survive_a_change_of_page_and_of_the_kind_of_sound(mixture):
 
 SPEECHLIKE = 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
 BAD_FILES = {
-    "silent": wav(np.zeros(8000)),
-    "NaN": wav(np.full(8000, np.nan)),
-    "infinite": wav(np.full(8000, np.inf)),
-    "no samples": wav(np.zeros(0)),
+    "silent": wav_file(np.zeros(8000)),
+    "NaN": wav_file(np.full(8000, np.nan)),
+    "infinite": wav_file(np.full(8000, np.inf)),
+    "no samples": wav_file(np.zeros(0)),
     "text": b"this is no sound at all, whatever its name says\n" * 20,
     "empty": b"",
-    "header only": wav(SPEECHLIKE)[:30],
+    "header only": wav_file(SPEECHLIKE)[:30],
 }
 
 
@@ -168,12 +138,12 @@ def test_a_bad_file_gets_one_sentence(page, case):
 
 
 GOOD_FILES = {
-    "one sample": wav(np.full(1, 0.5)),
-    "10 ms": wav(SPEECHLIKE[:80]),
-    "44.1 kHz": wav(SPEECHLIKE, 44100),
-    "stereo": wav(np.stack([SPEECHLIKE, 0.5 * SPEECHLIKE], 1)),
-    "5 channels": wav(np.stack([SPEECHLIKE] * 5, 1)),
-    "truncated": wav(SPEECHLIKE)[:20000],
+    "one sample": wav_file(np.full(1, 0.5)),
+    "10 ms": wav_file(SPEECHLIKE[:80]),
+    "44.1 kHz": wav_file(SPEECHLIKE, 44100),
+    "stereo": wav_file(np.stack([SPEECHLIKE, 0.5 * SPEECHLIKE], 1)),
+    "5 channels": wav_file(np.stack([SPEECHLIKE] * 5, 1)),
+    "truncated": wav_file(SPEECHLIKE)[:20000],
 }
 
 
@@ -186,16 +156,16 @@ def test_what_can_be_done_is_done(case):
 
 
 def test_references_that_do_not_fit_get_one_sentence(mixture):
-    app = upload(start(sound="upload"), "mixture_file", ("mix.wav", wav(mixture.mixture)))
-    upload(app, "reference_files", ("only.wav", wav(mixture.references[0])))
+    app = upload(start(sound="upload"), "mixture_file", ("mix.wav", wav_file(mixture.mixture)))
+    upload(app, "reference_files", ("only.wav", wav_file(mixture.references[0])))
     assert "2 or 3 speakers" in app.error[0].value
-    voices = [("a.wav", wav(mixture.references[0])), ("b.wav", wav(mixture.references[1][:8000]))]
+    voices = [("a.wav", wav_file(mixture.references[0])), ("b.wav", wav_file(mixture.references[1][:8000]))]
     upload(app, "reference_files", *voices)
     assert "b.wav lasts 1.00 s" in app.error[0].value
 
 
 def test_a_voice_too_few_gets_one_sentence(mixture):
-    app = upload(start(sound="mix"), "voice_files", ("one.wav", wav(mixture.references[0])))
+    app = upload(start(sound="mix"), "voice_files", ("one.wav", wav_file(mixture.references[0])))
     assert len(app.error) == 1 and "voice" in app.error[0].value
 
 

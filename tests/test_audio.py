@@ -200,13 +200,13 @@ def test_no_permission(tmp_path, tone, monkeypatch):
 )
 def test_refused_samples(samples, word):
     with pytest.raises(AudioError, match=f"^x .*{word}"):
-        audio.check(samples, RATE, "x")
+        audio.check_samples(samples, RATE, "x")
 
 
 @pytest.mark.parametrize("rate", [0, -8000, 999, 384_001, 8000.5, np.nan, np.inf, None, "8000"])
 def test_refused_rates(rate, tone):
     with pytest.raises(AudioError, match=r"sample rate of .* Hz"):
-        audio.check(tone, rate, "x")
+        audio.check_samples(tone, rate, "x")
 
 
 def test_refused_rate_in_a_file(tone):
@@ -214,15 +214,15 @@ def test_refused_rate_in_a_file(tone):
 
 
 def test_checked_samples(tone):
-    assert np.array_equal(audio.check(tone, 8000.0, "x").samples, tone)
-    assert audio.check(tone, np.int64(8000), "x").rate == 8000
-    assert audio.check([0.5], RATE, "x").samples.shape == (1,)  # one sample is a sound
-    assert np.array_equal(audio.check(np.int16([-32768, 16384]), RATE, "x").samples, np.float32([-1, 0.5]))
-    assert np.array_equal(audio.check(np.int32([-(2**31), 2**30]), RATE, "x").samples, np.float32([-1, 0.5]))
-    assert np.array_equal(audio.check(np.uint8([0, 192]), RATE, "x").samples, np.float32([-1, 0.5]))
-    assert audio.check(tone * 10, RATE, "x").notes[0].startswith("The loudest sample of x is ")
+    assert np.array_equal(audio.check_samples(tone, 8000.0, "x").samples, tone)
+    assert audio.check_samples(tone, np.int64(8000), "x").rate == 8000
+    assert audio.check_samples([0.5], RATE, "x").samples.shape == (1,)  # one sample is a sound
+    assert np.array_equal(audio.check_samples(np.int16([-32768, 16384]), RATE, "x").samples, np.float32([-1, 0.5]))
+    assert np.array_equal(audio.check_samples(np.int32([-(2**31), 2**30]), RATE, "x").samples, np.float32([-1, 0.5]))
+    assert np.array_equal(audio.check_samples(np.uint8([0, 192]), RATE, "x").samples, np.float32([-1, 0.5]))
+    assert audio.check_samples(tone * 10, RATE, "x").notes[0].startswith("The loudest sample of x is ")
     for stereo in (np.stack([tone, tone]), np.stack([tone, tone], axis=1)):
-        sound = audio.check(stereo, RATE, "x")
+        sound = audio.check_samples(stereo, RATE, "x")
         assert np.array_equal(sound.samples, tone)
         assert sound.notes == ("The 2 channels of x were mixed down to one.",)
 

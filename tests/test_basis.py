@@ -87,7 +87,7 @@ def test_degenerate_filters_are_sorted_measured_and_sounded(vectors):
     assert distances.shape == rows.shape == (len(vectors) - 1, 4)
     basis_set.phase_bands(vectors, RATE)
     basis_set.pair(vectors, vectors)
-    assert all(np.isfinite(basis.sound(u, RATE)).all() for u in vectors)
+    assert all(np.isfinite(basis.filter_sound(u, RATE)).all() for u in vectors)
 
 
 def test_copies_lie_side_by_side_and_negations_apart():
@@ -164,7 +164,7 @@ def test_neighbours_are_the_nearest_rows_and_not_oneself(U):
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_sound_is_safe_at_any_scale_and_repeats_the_filter(U, scale):
-    sound = basis.sound(U[0] * scale, RATE, seconds=1)
+    sound = basis.filter_sound(U[0] * scale, RATE, seconds=1)
     assert sound.dtype == np.float32 and sound.shape == (RATE,)
     assert abs(sound[0]) < 1e-4 and abs(sound[-1]) < 1e-4
     assert np.abs(sound).max() <= 10 ** (basis.SOUND_PEAK_DB / 20) * 1.001

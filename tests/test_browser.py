@@ -13,11 +13,11 @@ from conftest import ROOT, start_server
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from analysis.sounds.examples import available, load
+from analysis.sounds.examples import available_examples, mix_example
 
 pytestmark = pytest.mark.browser
 
-EXAMPLE = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2)
+EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 SECONDS = 120
 
 
@@ -51,7 +51,7 @@ def media(browser, address: str) -> dict[str, tuple[np.ndarray, int]]:
 def test_the_players_play_what_the_command_line_writes(app_address, browser, tmp_path):
     browser.get(f"{app_address}/?example={EXAMPLE}")
     played = media(browser, app_address)
-    mixture = load(EXAMPLE)
+    mixture = mix_example(EXAMPLE)
     soundfile.write(tmp_path / "mix.wav", mixture.mixture, mixture.rate, subtype="FLOAT")
     command = [sys.executable, "-m", "tasnet.separate", str(tmp_path / "mix.wav"), "-o", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -17,7 +17,7 @@ import soundfile as sf
 
 from analysis.sounds import example_list, examples, fetch_examples
 from analysis.sounds.example_list import BUNDLED, EXAMPLES, PACKAGES
-from analysis.sounds.examples import ExampleError, available, fetch_librispeech, load
+from analysis.sounds.examples import ExampleError, available_examples, fetch_librispeech, mix_example
 
 ROOT = Path(__file__).parents[1]
 # Before a test moves it: librosa looks at its environment once, when this module is imported.
@@ -124,20 +124,20 @@ def test_real_voices_come_first_and_the_default_is_a_real_woman_and_man():
 
 def test_available_neither_downloads_nor_starts_anything(monkeypatch):
     def forbidden(*args, **kwargs):
-        raise AssertionError("available() must only look")
+        raise AssertionError("available_examples() must only look")
 
     monkeypatch.setattr("socket.socket.connect", forbidden)
     monkeypatch.setattr("subprocess.Popen", forbidden)
     monkeypatch.setattr(librosa, "ex", forbidden)
-    assert available() == SYNTHETIC
+    assert available_examples() == SYNTHETIC
 
 
 def test_an_example_with_a_missing_voice_is_not_offered(empty_caches):
     woman, man = EXAMPLES[0].voices
     noise(empty_caches / woman.file, 1)
-    assert EXAMPLES[0] not in available()
+    assert EXAMPLES[0] not in available_examples()
     noise(empty_caches / man.file, 1)
-    assert available()[0] == EXAMPLES[0]
+    assert available_examples()[0] == EXAMPLES[0]
 
 
 def test_the_cache_lies_in_the_users_cache_folder(monkeypatch):
@@ -179,7 +179,7 @@ def test_bundled_sentences_are_those_of_the_script_that_made_them():
 @pytest.mark.parametrize("example", SYNTHETIC, ids=lambda example: example.id)
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 2.5])
 def test_bundled_examples_are_mixed_at_the_stated_level(example, snr_db):
-    mixture = load(example.id, snr_db)
+    mixture = mix_example(example.id, snr_db)
     assert mixture.rate == 8000 and mixture.snr_db == snr_db
     assert mixture.labels == example.speakers
     assert len(mixture.references) == len(example.voices)
@@ -193,11 +193,11 @@ def test_bundled_examples_are_mixed_at_the_stated_level(example, snr_db):
 
 def test_an_unknown_example_is_named_with_those_there_are():
     with pytest.raises(ExampleError) as error:
-        load("no-such-example")
+        mix_example("no-such-example")
     assert "no-such-example" in str(error.value)
     assert all(example.id in str(error.value) for example in SYNTHETIC)
     with pytest.raises(ExampleError, match=EXAMPLES[0].id):  # known, but not on this machine
-        load(EXAMPLES[0].id)
+        mix_example(EXAMPLES[0].id)
 
 
 # Real voices from Debian packages
@@ -205,8 +205,8 @@ def test_an_unknown_example_is_named_with_those_there_are():
 
 def test_fetching_makes_the_real_examples_available(client, empty_caches, capsys):
     assert set(outcome(capsys).values()) == {"done"}
-    assert available() == FETCHED + SYNTHETIC
-    assert len(load(FETCHED[0].id).references) == 2
+    assert available_examples() == FETCHED + SYNTHETIC
+    assert len(mix_example(FETCHED[0].id).references) == 2
     for package in PACKAGES:
         kept = empty_caches / package / "copyright"
         assert kept.read_text() == f"Copyright of {package}"
@@ -265,7 +265,7 @@ def test_without_a_client_it_ends_well_and_says_why(tmp_path, empty_caches):
     assert done.returncode == 0 and not done.stderr
     lines = done.stdout.splitlines()
     assert lines == [f"{p}: not available: this machine has no apt-get." for p in PACKAGES]
-    assert available() == SYNTHETIC
+    assert available_examples() == SYNTHETIC
 
 
 def test_a_cache_folder_that_cannot_be_used_is_said(client, empty_caches, capsys):
@@ -333,8 +333,8 @@ def test_librispeech_readers_are_offered_once_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr(librosa, "ex", lambda key: noise(tmp_path / "librosa" / f"{tracks[key]['path']}.ogg", 2))
     fetched = fetch_librispeech()
     assert [len(example.voices) for example in fetched] == [2, 2, 3]
-    assert available() == fetched + SYNTHETIC
-    assert len(load(fetched[-1].id).references) == 3
+    assert available_examples() == fetched + SYNTHETIC
+    assert len(mix_example(fetched[-1].id).references) == 3
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectionError("no route"), ValueError("wrong checksum")])
@@ -345,4 +345,4 @@ def test_no_internet_is_one_sentence(error, monkeypatch):
     monkeypatch.setattr(librosa, "ex", fails)
     with pytest.raises(ExampleError, match=r"^The LibriSpeech readers could not .* try again\.$"):
         examples.fetch_librispeech()
-    assert available() == SYNTHETIC
+    assert available_examples() == SYNTHETIC

@@ -13,7 +13,7 @@ from analysis.figures import filters as figures_filters
 from analysis.figures import inside as figures_inside
 from analysis.figures.palette import speaker_colour
 from analysis.network import basis
-from analysis.network.representation import Picture, picture, represent
+from analysis.network.representation import Picture, pooled_picture, represent
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 RED, BLUE, GREEN = ([int(speaker_colour(s)[i : i + 2], 16) for i in (1, 3, 5)] for s in range(3))
@@ -76,7 +76,7 @@ def test_every_figure_draws_for_any_shape(shape):
     figures = [figures_filters.filter_maps(U, V, 8000, order, tuned, tree).to_json()]
     references = np.random.default_rng(0).normal(size=(config.C, 900)).astype(np.float32)
     inside = represent(model, references.sum(0), references)
-    seen = picture(inside, order, columns=50)
+    seen = pooled_picture(inside, order, columns=50)
     figures.append(figures_inside.inside(seen, inside.mixture, inside.sources, 8000).to_json())
     seconds = inside.seconds(np.arange(inside.frames))
     skips = figures_inside.skips(inside.skips, seconds, config.dilations)

@@ -13,7 +13,7 @@ from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, De
 from tasnet import inference as inference_module
 from tasnet.facts import TrainingFacts
 from tasnet.inference import level_gains
-from tasnet.tracking import Chunk, Stitcher, best_order, plan
+from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
 
 RATE = 8000
 
@@ -198,7 +198,7 @@ def test_order_is_kept_across_a_pause(pause):
 
 def test_chunks_cover_everything_in_equal_lengths():
     signal = speech_like(200)
-    chunks = list(plan(signal, RATE, 20, 4))
+    chunks = list(plan_chunks(signal, RATE, 20, 4))
     assert chunks[0].start == 0 and chunks[-1].stop == len(signal)
     for last, chunk in itertools.pairwise(chunks):
         assert chunk.start <= last.stop - 4 * RATE and chunk.start < last.stop < chunk.stop
@@ -211,7 +211,7 @@ def test_chunks_move_on_whatever_the_pauses(seed):
     rng = np.random.default_rng(seed)
     parts = [speech_like(seconds, seed) * (i % 2) for i, seconds in enumerate(rng.exponential(15, 12))]
     signal = np.concatenate(parts)
-    chunks = list(itertools.islice(plan(signal, RATE, 20, 4), 100))
+    chunks = list(itertools.islice(plan_chunks(signal, RATE, 20, 4), 100))
     assert chunks[0].start == 0 and chunks[-1].stop == len(signal)
     for last, chunk in itertools.pairwise(chunks):
         assert chunk.start <= last.stop - 4 * RATE or chunk.start == 0
@@ -221,11 +221,11 @@ def test_chunks_move_on_whatever_the_pauses(seed):
 
 def test_context_is_the_last_sound_before_a_pause():
     signal = np.concatenate([speech_like(18), np.zeros(20 * RATE), speech_like(30, 1)]).astype(np.float32)
-    first, second, *_ = plan(signal, RATE, 20, 4)
+    first, second, *_ = plan_chunks(signal, RATE, 20, 4)
     assert (first.start, first.stop, first.context) == (0, 20 * RATE, ())
     with_sound = 2 * RATE  # half the overlap, of which the second chunk's own has 2 s
     assert sum(b - a for a, b in second.context) <= with_sound
-    third = list(plan(signal, RATE, 20, 4))[2]
+    third = list(plan_chunks(signal, RATE, 20, 4))[2]
     assert sum(b - a for a, b in third.context) == with_sound and all(b <= 18 * RATE for _, b in third.context)
     assert third.cut(signal).shape == (20 * RATE,)
     assert np.abs(third.cut(signal)[:with_sound]).max() > 0.01

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
 
 from analysis.listening import stimuli
-from analysis.listening.ratings import ABX, MOS, Session, Stimulus, Store, plan
+from analysis.listening.ratings import ABX, MOS, Session, Stimulus, Store, plan_trials
 from analysis.scores.comparison import compare_systems
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness
@@ -91,7 +91,7 @@ def test_a_listener_joins_rates_goes_back_and_ends(store, session, monkeypatch):
         app.button(key=f"answer_{number}_5").click().run()
     assert "Thank you, Ada. All your 6 answers are stored" in texts(app)
     assert [(a.utterance, a.systems) for a in store.answers(session)] == [
-        (t.utterance, t.systems) for t in plan(session, listener.number)
+        (t.utterance, t.systems) for t in plan_trials(session, listener.number)
     ]
 
 
@@ -111,7 +111,7 @@ def test_an_answer_within_a_key_press_of_the_last_does_not_count(store, session,
 
 def test_a_listener_goes_on_by_link(store, session):
     listener = store.join(session, "Ada")
-    for trial in plan(session, listener.number)[:4]:
+    for trial in plan_trials(session, listener.number)[:4]:
         store.answer(session, listener, trial, 3)
     app = visit(test=session.id, listener=listener.token)
     assert app.get("progress")[0].proto.text == "Question 5 of 6"
@@ -133,7 +133,7 @@ def test_taken_nicknames_and_wrong_links_are_explained(store, session):
 
 def rate(store: Store, session: Session, nickname: str, scores: dict[str, int]) -> None:
     listener = store.join(session, nickname)
-    for trial in plan(session, listener.number):
+    for trial in plan_trials(session, listener.number):
         store.answer(session, listener, trial, scores[trial.systems[0]])
 
 
@@ -155,7 +155,7 @@ def test_results_show_means_tests_and_the_papers_table(store, session):
 def test_results_of_abx(store):
     session = store.create("x", ABX, SYSTEMS[1:], sounds(SYSTEMS[1:], 6), seed=1)
     listener = store.join(session, "Ada")
-    for trial in plan(session, listener.number):
+    for trial in plan_trials(session, listener.number):
         store.answer(session, listener, trial, trial.systems.index(trial.systems[2]))
     app = visit(operator=session.operator)
     assert not app.exception
@@ -191,8 +191,8 @@ def test_an_operator_sets_up_a_test_and_deletes_it(store):
 def test_stimuli_are_the_systems_sounds_at_one_loudness():
     from analysis.sounds import examples
 
-    bundled = next(e.id for e in examples.available() if e.tier == "bundled" and len(e.voices) == 2)
-    sound = examples.load(bundled)
+    bundled = next(e.id for e in examples.available_examples() if e.tier == "bundled" and len(e.voices) == 2)
+    sound = examples.mix_example(bundled)
     found = compare_systems(sound, sound.references[::-1] * 0.3)
     made = stimuli.stimuli(stimuli.versions(found, "x", stimuli.STIMULUS_SYSTEMS))
     assert len(made) == 2 * len(stimuli.STIMULUS_SYSTEMS)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from page_tools import open_page, texts
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from streamlit.testing.v1 import AppTest
@@ -13,12 +14,11 @@ from streamlit.testing.v1 import AppTest
 from analysis.corpus import evaluation
 from analysis.corpus.report import estimate, per_mixture
 from analysis.corpus.results import read_results
-from analysis.sounds.examples import available, load
+from analysis.sounds.examples import available_examples, mix_example
 from tasnet import available as models
 
-APP = Path(__file__).parents[1] / "app.py"
 PAGE = "pages/corpus.py"
-EXAMPLE = next(example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2)
+EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 MODEL = next(iter(models()))
 SECONDS = 120
 
@@ -27,7 +27,7 @@ SECONDS = 120
 def mixtures(tmp_path_factory) -> Path:
     """Four short mixtures of the bundled voices, with genders; one of a fifth mixture's files is missing."""
     folder = tmp_path_factory.mktemp("set") / "voices"
-    sound = load(EXAMPLE)
+    sound = mix_example(EXAMPLE)
     names = ["1-1-1_2-1-1", "2-1-2_1-1-2", "1-1-3_3-1-3", "3-1-4_2-1-4", "1-1-5_2-1-5"]
     for number, name in enumerate(names):
         for part, reference in zip(("s1", "s2"), sound.references, strict=True):
@@ -49,17 +49,7 @@ def runs(mixtures, tmp_path_factory) -> Path:
 
 
 def start(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in {"example": EXAMPLE, **query}.items():
-        app.query_params[name] = value
-    app.switch_page(PAGE).run()
-    assert not app.exception
-    return app
-
-
-def texts(app: AppTest) -> str:
-    parts = [*app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.success, *app.expander]
-    return "\n".join(getattr(part, "value", "") or part.label for part in parts)
+    return open_page(PAGE, **{"example": EXAMPLE, **query})
 
 
 def tables(app: AppTest) -> list[str]:

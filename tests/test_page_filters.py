@@ -2,13 +2,12 @@
 
 import csv
 import io
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from page_tools import open_page, wait_for, wait_until_settled
 from streamlit.testing.v1 import AppTest
 
 from analysis.network import basis, basis_set
@@ -16,7 +15,6 @@ from pages.parts import pictures
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.audio import wav
 
-APP = Path(__file__).parents[1] / "app.py"
 PAGE = "pages/filters.py"
 SMALL = {"B": 4, "H": 6, "Sc": 4, "X": 2, "R": 1}
 SHAPES = {
@@ -43,11 +41,8 @@ def unseen(tmp_path, monkeypatch) -> dict[str, ConvTasNet]:
 
 
 def start(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.switch_page(PAGE).run()
-    assert not app.exception and not app.error
+    app = open_page(PAGE, **query)
+    assert not app.error
     return app
 
 
@@ -122,20 +117,10 @@ def test_numbers_are_saved_as_csv_and_npz():
 
 
 def test_a_filter_is_heard_at_its_safe_level():
-    quiet = basis.sound(np.random.default_rng(0).normal(size=16), 8000)
+    quiet = basis.filter_sound(np.random.default_rng(0).normal(size=16), 8000)
     heard, rate = soundfile.read(io.BytesIO(wav(quiet, 8000)), dtype="float32")
     assert rate == 8000
     np.testing.assert_allclose(heard, quiet, atol=1e-4)
-
-
-def wait(condition, seconds: float = 60):
-    """The first true value of `condition()`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.mark.browser
@@ -160,11 +145,12 @@ def test_zoom_is_shared_by_all_maps_and_a_click_chooses_the_filter(browser, app_
         return actions
 
     browser.get(f"{app_address}/filters")
-    wait(lambda: browser.execute_script("return !!document.querySelector('.js-plotly-plot .barlayer path')"))
-    time.sleep(1)  # the page may still move while the rest of it is drawn
+    drawn = "return !!document.querySelector('.js-plotly-plot .barlayer path')"
+    wait_for(lambda: browser.execute_script(drawn), "the maps")
+    wait_until_settled(browser)
     whole = panel("2")
     point("2", 0.2, 0.7).click_and_hold().move_by_offset(40, 40).move_by_offset(40, 60).release().perform()
-    wait(lambda: panel("2")["rows"] != whole["rows"])
+    wait_for(lambda: panel("2")["rows"] != whole["rows"], "the zoom")
     zoomed = panel("2")
     assert zoomed["rows"][1] - zoomed["rows"][0] < 0.5 * (whole["rows"][1] - whole["rows"][0])
     assert all(panel(other)["rows"] == zoomed["rows"] for other in ("3", "4", "5"))
@@ -177,5 +163,5 @@ def test_zoom_is_shared_by_all_maps_and_a_click_chooses_the_filter(browser, app_
     def chosen() -> int:
         return int(browser.find_element(By.CSS_SELECTOR, ".st-key-filter_model input").get_attribute("value"))
 
-    assert wait(chosen) in {zoomed["numbers"][near] for near in (row - 1, row, row + 1)}
+    assert wait_for(chosen, "the chosen filter") in {zoomed["numbers"][near] for near in (row - 1, row, row + 1)}
     assert "filter_model=" in browser.current_url

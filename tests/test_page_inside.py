@@ -2,13 +2,11 @@
 
 import base64
 import io
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
+from page_tools import open_page, texts, wait_for, wait_until_settled, wav_file
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -17,9 +15,8 @@ from analysis.network.representation import represent
 from analysis.sounds import examples
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
-APP = Path(__file__).parents[1] / "app.py"
 PAGE = "pages/inside.py"
-BUNDLED = {len(example.voices): example.id for example in examples.available() if example.tier == "bundled"}
+BUNDLED = {len(example.voices): example.id for example in examples.available_examples() if example.tier == "bundled"}
 TABS = ["Representation", "Masks in numbers", "Ideal masks here", "Through the separator"]
 SMALL = {"B": 4, "H": 6, "Sc": 4, "X": 3, "R": 2}
 SHAPES = {
@@ -41,11 +38,8 @@ def unseen(tmp_path, monkeypatch) -> None:
 
 
 def start(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, value in {"example": BUNDLED[2], **query}.items():
-        app.query_params[name] = value
-    app.switch_page(PAGE).run()
-    assert not app.exception and not app.error
+    app = open_page(PAGE, **{"example": BUNDLED[2], **query})
+    assert not app.error
     return app
 
 
@@ -56,21 +50,11 @@ def open_tab(app: AppTest, tab: str) -> AppTest:
     return app
 
 
-def texts(app: AppTest) -> str:
-    return "\n".join(part.value for part in (*app.markdown, *app.caption, *app.info))
-
-
-def wav(samples: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, samples, 8000, format="WAV", subtype="FLOAT")
-    return file.getvalue()
-
-
 def test_all_views_of_the_bundled_model_agree_with_the_numbers():
     app = start()
     assert "coloured" not in texts(app) and "clean speakers' own" in texts(app)
     model, _ = checkpoint.load(checkpoint.available()[app.selectbox(key="model").value])
-    sound = examples.load(BUNDLED[2])
+    sound = examples.mix_example(BUNDLED[2])
     inside = represent(model, sound.mixture, sound.references)
 
     table = open_tab(app, TABS[1]).dataframe[0].value
@@ -107,7 +91,7 @@ def test_another_sound_is_first_seen_as_a_whole():
     app.slider(key="inside_stretch").set_value((1.0, 1.2)).run()
     app.selectbox(key="example").set_value(BUNDLED[3]).run()
     assert not app.exception
-    length = len(examples.load(BUNDLED[3]).mixture) / 8000
+    length = len(examples.mix_example(BUNDLED[3]).mixture) / 8000
     assert app.slider(key="inside_stretch").value == pytest.approx((0, length), abs=1e-3)
 
 
@@ -127,7 +111,7 @@ def test_a_mixture_without_references(samples):
     app = start(sound="upload")
     assert "Choose a sound" in texts(app)
     noise = np.random.default_rng(0).normal(size=samples) / 10
-    app.file_uploader(key="mixture_file").set_value(("short.wav", wav(noise), "audio/wav")).run()
+    app.file_uploader(key="mixture_file").set_value(("short.wav", wav_file(noise), "audio/wav")).run()
     assert not app.exception and not app.error
     assert "masked representations" in texts(app)
     for tab in TABS:
@@ -138,22 +122,12 @@ def test_a_mixture_without_references(samples):
 def test_a_minute_of_a_long_sound_is_chosen_and_reduced_to_what_a_browser_draws(unseen):
     app = start(sound="upload", model="causal-16-kHz")
     noise = np.random.default_rng(0).normal(size=65 * 8000) / 10
-    app.file_uploader(key="mixture_file").set_value(("long.wav", wav(noise), "audio/wav")).run()
+    app.file_uploader(key="mixture_file").set_value(("long.wav", wav_file(noise), "audio/wav")).run()
     app.slider(key="inside_start").set_value(5).run()
     assert not app.exception and not app.error
     assert app.slider(key="inside_stretch").value[1] == pytest.approx(60)
     charts = [len(chart.proto.spec) for chart in app.get("plotly_chart")]
     assert max(charts) < 3_000_000
-
-
-def wait(condition, seconds: float = 60):
-    """The first true value of `condition()`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.mark.browser
@@ -173,11 +147,11 @@ def test_dragging_zooms_all_rows_to_full_resolution(browser, app_address):
         )
 
     browser.get(f"{app_address}/inside?example={BUNDLED[2]}")
-    wait(rows)
-    time.sleep(1)  # the page may still move while the rest of it is drawn
+    wait_for(rows, "the rows of Fig. 2")
+    wait_until_settled(browser)
     plot = browser.find_element(By.CSS_SELECTOR, ".js-plotly-plot")
     browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", plot)
-    time.sleep(0.5)
+    wait_until_settled(browser)
     whole = rows()
     start, stop = whole["ranges"][0]
     drag = ActionChains(browser)
@@ -186,7 +160,7 @@ def test_dragging_zooms_all_rows_to_full_resolution(browser, app_address):
     )
     quarter = int(0.05 * whole["w"])
     drag.click_and_hold().move_by_offset(quarter, 2).move_by_offset(quarter, 2).release().perform()
-    wait(lambda: (now := rows()) and now["ranges"] != whole["ranges"])
+    wait_for(lambda: (now := rows()) and now["ranges"] != whole["ranges"], "the zoom")
     zoomed = rows()
     assert all(one == zoomed["ranges"][0] for one in zoomed["ranges"])
     left, right = ((edge - start) / (stop - start) for edge in zoomed["ranges"][0])

@@ -2,13 +2,13 @@
 
 import base64
 import io
-import time
 import urllib.request
 
 import numpy as np
 import pytest
 import soundfile
 from conftest import open_browser, start_server
+from page_tools import wait_for
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -107,16 +107,6 @@ def browser(opened, address):
     errors(opened)
     yield opened
     assert errors(opened) == []
-
-
-def wait_for(condition, what, seconds=40):
-    """The first true value of `condition()`; fails the test when `what` does not come."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    pytest.fail(f"waited {seconds:.0f} s in vain for {what}")
 
 
 def errors(browser):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.listening.ratings import ABX, MOS, RatingsError, Session, Stimulus, Store, Trial, plan
+from analysis.listening.ratings import ABX, MOS, RatingsError, Session, Stimulus, Store, Trial, plan_trials
 
 ROOT = Path(__file__).parents[1]
 SYSTEMS = ("Clean", "IRM", "Conv-TasNet")
@@ -49,36 +49,36 @@ def test_the_file_is_in_wal_mode(store):
 
 
 def test_every_listener_hears_everything_once_in_an_order_of_their_own(session):
-    orders = [[(t.utterance, t.systems[0]) for t in plan(session, number)] for number in range(20)]
+    orders = [[(t.utterance, t.systems[0]) for t in plan_trials(session, number)] for number in range(20)]
     everything = {(u, system) for u in range(4) for system in SYSTEMS}
     assert all(len(order) == 12 and set(order) == everything for order in orders)
     assert len({tuple(order) for order in orders}) == 20
     # One utterance after the other: its versions follow each other.
     assert all(len({u for u, _ in order[i : i + 3]}) == 1 for order in orders for i in (0, 3, 6, 9))
-    assert [t.number for t in plan(session, 3)] == list(range(12))
+    assert [t.number for t in plan_trials(session, 3)] == list(range(12))
 
 
 def test_orders_repeat_by_seed(store, session):
     same = store.create("Another", MOS, SYSTEMS, sounds(4), seed=7)
     other = store.create("Another", MOS, SYSTEMS, sounds(4), seed=8)
-    assert plan(same, 5) == plan(session, 5)
-    assert plan(other, 5) != plan(session, 5)
+    assert plan_trials(same, 5) == plan_trials(session, 5)
+    assert plan_trials(other, 5) != plan_trials(session, 5)
 
 
 def test_no_place_in_the_order_favours_a_system(session):
-    firsts = [plan(session, number)[0].systems[0] for number in range(600)]
+    firsts = [plan_trials(session, number)[0].systems[0] for number in range(600)]
     counts = [firsts.count(system) for system in SYSTEMS]
     assert min(counts) > 150 and max(counts) < 250  # 200 expected, standard deviation 11.5
 
 
 def test_abx_hides_one_of_two(store):
     session = store.create("x", ABX, ("IRM", "Conv-TasNet"), sounds(30), seed=1)
-    trials = [trial for number in range(20) for trial in plan(session, number)]
+    trials = [trial for number in range(20) for trial in plan_trials(session, number)]
     assert all({a, b} == {"IRM", "Conv-TasNet"} and x in (a, b) for a, b, x in (t.systems for t in trials))
     assert 240 < sum(t.systems[2] == t.systems[0] for t in trials) < 360  # 300 expected, standard deviation 12
     assert 240 < sum(t.systems[0] == "IRM" for t in trials) < 360
     listener = store.join(session, "Ada")
-    first = plan(session, listener.number)[0]
+    first = plan_trials(session, listener.number)[0]
     store.answer(session, listener, first, first.systems[:2].index(first.systems[2]))
     assert store.answers(session)[0].correct is True
     store.answer(session, listener, first, 1 - first.systems[:2].index(first.systems[2]))
@@ -88,18 +88,18 @@ def test_abx_hides_one_of_two(store):
 def test_answers_come_back_with_what_was_asked(store, session):
     listener = store.join(session, "  Ada ")
     assert (listener.nickname, listener.number) == ("Ada", 0)
-    for trial, value in zip(plan(session, 0)[:3], (5, 2, 4), strict=True):
+    for trial, value in zip(plan_trials(session, 0)[:3], (5, 2, 4), strict=True):
         store.answer(session, listener, trial, value)
     assert store.answered(listener) == 3
     assert store.listener(listener.token) == listener
     found = store.answers(session)
     assert [(a.listener, a.trial, a.value) for a in found] == [("Ada", 0, 5), ("Ada", 1, 2), ("Ada", 2, 4)]
-    assert [(a.utterance, a.systems) for a in found] == [(t.utterance, t.systems) for t in plan(session, 0)[:3]]
+    assert [(a.utterance, a.systems) for a in found] == [(t.utterance, t.systems) for t in plan_trials(session, 0)[:3]]
 
 
 def test_an_answer_can_be_changed_but_not_doubled(store, session):
     listener = store.join(session, "Ada")
-    trial = plan(session, 0)[0]
+    trial = plan_trials(session, 0)[0]
     store.answer(session, listener, trial, 5)
     store.answer(session, listener, trial, 3)
     assert [a.value for a in store.answers(session)] == [3]
@@ -109,14 +109,14 @@ def test_an_answer_can_be_changed_but_not_doubled(store, session):
 def test_values_off_the_scale_are_refused(store, session, value):
     listener = store.join(session, "Ada")
     with pytest.raises(RatingsError, match="scale"):
-        store.answer(session, listener, plan(session, 0)[0], value)
+        store.answer(session, listener, plan_trials(session, 0)[0], value)
     assert store.answers(session) == []
 
 
 def test_trials_cannot_be_skipped(store, session):
     listener = store.join(session, "Ada")
     with pytest.raises(RatingsError, match="one after the other"):
-        store.answer(session, listener, plan(session, 0)[1], 3)
+        store.answer(session, listener, plan_trials(session, 0)[1], 3)
 
 
 def test_nicknames(store, session):
@@ -130,14 +130,14 @@ def test_nicknames(store, session):
 
 def test_a_deleted_session_leaves_nothing(store, session):
     listener = store.join(session, "Ada the first")
-    store.answer(session, listener, plan(session, 0)[0], 4)
+    store.answer(session, listener, plan_trials(session, 0)[0], 4)
     other = store.create("Another", MOS, SYSTEMS, sounds(1), seed=0)
     store.delete(session)
     for ask in (
         lambda: store.session(session.id),
         lambda: store.listener(listener.token),
         lambda: store.join(session, "Bob"),
-        lambda: store.answer(session, listener, plan(session, 0)[0], 4),
+        lambda: store.answer(session, listener, plan_trials(session, 0)[0], 4),
         lambda: store.stimulus(session, 0, "Clean"),
     ):
         with pytest.raises(RatingsError):
@@ -163,10 +163,10 @@ def test_tests_that_cannot_be_taken_are_refused(store, method, systems, stimuli,
 
 RATE_UNTIL_KILLED = """
 import sys
-from analysis.listening.ratings import Store, plan
+from analysis.listening.ratings import Store, plan_trials
 store = Store(sys.argv[1])
 session, listener = store.session(sys.argv[2]), store.listener(sys.argv[3])
-for trial in plan(session, listener.number):
+for trial in plan_trials(session, listener.number):
     store.answer(session, listener, trial, 1 + trial.number % 5)
     print(trial.number, flush=True)
 """
@@ -192,7 +192,7 @@ def test_a_killed_process_keeps_every_answer_it_gave(store):
     assert len(kept) in (len(told), len(told) + 1)
     assert [a.value for a in kept] == [1 + n % 5 for n in range(len(kept))]
     # The listener goes on where they stopped.
-    store.answer(session, listener, plan(session, listener.number)[len(kept)], 5)
+    store.answer(session, listener, plan_trials(session, listener.number)[len(kept)], 5)
 
 
 def test_ten_listeners_at_once_lose_nothing(store):
@@ -205,7 +205,7 @@ def test_ten_listeners_at_once_lose_nothing(store):
             own = Store(store.path)
             start.wait(30)
             listener = own.join(session, name)
-            for trial in plan(session, listener.number):
+            for trial in plan_trials(session, listener.number):
                 own.answer(session, listener, trial, 1 + (trial.utterance + listener.number) % 5)
         except Exception as problem:
             problems.append(problem)
@@ -224,4 +224,4 @@ def test_ten_listeners_at_once_lose_nothing(store):
     assert all(a.value == 1 + (a.utterance + number[a.listener]) % 5 for a in answers)
     for x in listeners:
         own = [Trial(a.trial, a.utterance, a.systems) for a in answers if a.listener == x.nickname]
-        assert own == plan(session, x.number)
+        assert own == plan_trials(session, x.number)

@@ -9,7 +9,7 @@ import torch
 from analysis.network import basis, learned_masks
 from analysis.network.learned_masks import mask_statistics, oracle_mask, oracle_scores, oracle_sources, sparsity
 from analysis.network.receptive_field import receptive_field
-from analysis.network.representation import picture, represent
+from analysis.network.representation import pooled_picture, represent
 from analysis.scores.metrics import si_snr
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 
@@ -98,7 +98,7 @@ def test_more_references_than_sources_still_colour_the_picture():
     references = voices(3)
     inside = represent(make(N=24, L=16), references.sum(0), references)
     assert inside.speakers == 3 and len(inside.sources) == 2
-    assert picture(inside, np.arange(24)).power.shape[0] == 3
+    assert pooled_picture(inside, np.arange(24)).power.shape[0] == 3
     assert learned_masks.ESTIMATED not in oracle_scores(inside)
 
 
@@ -134,7 +134,7 @@ def test_picture_keeps_every_maximum(model, columns, start, stop):
     references = voices(2)
     inside = represent(model, references.sum(0), references)
     order = basis.order(model.U.detach().numpy(), model.config.sample_rate)
-    seen = picture(inside, order, start, stop, columns)
+    seen = pooled_picture(inside, order, start, stop, columns)
     assert seen.w.shape[1] == min(columns, (stop or inside.frames) - start) == len(seen.edges) - 1
     for pooled, full in (
         (np.abs(seen.w), np.abs(inside.w(start, stop)).T),
@@ -150,9 +150,9 @@ def test_picture_keeps_every_maximum(model, columns, start, stop):
 def test_picture_of_a_long_sound_in_pieces_is_that_of_one_piece(monkeypatch):
     model, references = make(N=12, L=16), voices(2, 20000)
     inside = represent(model, references.sum(0), references)
-    whole = picture(inside, np.arange(12), columns=333)
+    whole = pooled_picture(inside, np.arange(12), columns=333)
     monkeypatch.setattr("analysis.network.representation.PIECE_FRAMES", 100)
-    parts = picture(inside, np.arange(12), columns=333)
+    parts = pooled_picture(inside, np.arange(12), columns=333)
     for name in ("edges", "w", "power", "masks", "d"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), atol=1e-6)
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
-from test_app import APP, BUNDLED, PAGES, start, texts, upload, wav
+from page_tools import open_page, texts, upload, wav_file
+from test_app import BUNDLED, PAGES, start
 
 from analysis.sounds import examples
 from pages.parts import results, uploads
@@ -12,14 +12,14 @@ from pages.parts.uploads import UploadStore
 
 @pytest.fixture(scope="module")
 def mixture():
-    return examples.load(BUNDLED)
+    return examples.mix_example(BUNDLED)
 
 
 @pytest.fixture
 def link(mixture):
     """The query parameters of a session that has uploaded a mixture and its voices."""
-    app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav(mixture.mixture)))
-    voices = [(f"voice{k}.wav", wav(reference)) for k, reference in enumerate(mixture.references)]
+    app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav_file(mixture.mixture)))
+    voices = [(f"voice{k}.wav", wav_file(reference)) for k, reference in enumerate(mixture.references)]
     return upload(app, "reference_files", *voices).query_params
 
 
@@ -38,7 +38,7 @@ def test_a_link_restores_an_upload_in_another_session(link, page):
 )
 def test_a_link_restores_voices_and_recordings(mixture, kind, widget, names):
     app = start(sound=kind)
-    files = [(name, wav(x)) for name, x in zip(names, mixture.references, strict=False)]
+    files = [(name, wav_file(x)) for name, x in zip(names, mixture.references, strict=False)]
     if kind == "mix":
         upload(app, widget, *files)
     else:
@@ -74,7 +74,7 @@ def test_an_unknown_token_gets_one_sentence(page):
 
 def test_after_an_unknown_token_another_upload_is_welcome(mixture):
     app = start(sound="upload", upload="of-last-week")
-    upload(app, "mixture_file", ("new.wav", wav(mixture.mixture)))
+    upload(app, "mixture_file", ("new.wav", wav_file(mixture.mixture)))
     assert not app.error
     assert app.query_params["upload"] != "of-last-week"
 
@@ -121,14 +121,14 @@ def test_a_replaced_upload_stays_for_others_only():
     store = UploadStore(max_size=100)
     token = store.put({"mixture_file": [("a.wav", b"1234")]}, "ana")
     store.get(token, "ben")
-    store.leave(token, "ana")
+    store.release(token, "ana")
     assert store.get(token, "ben").files == {"mixture_file": [("a.wav", b"1234")]}
-    store.leave(token, "ben")
+    store.release(token, "ben")
     assert len(store) == 0
 
 
 def test_results_are_kept_with_the_upload_alone(mixture):
-    app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav(0.75 * mixture.mixture)))
+    app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav_file(0.75 * mixture.mixture)))
     (key,) = uploads._store().get(app.query_params["upload"], "test session id").results
     assert key[0] == "separation"
     shared, _ = results._shared()
@@ -179,11 +179,8 @@ def test_an_odd_link_is_no_error(page):
 
 def test_a_link_says_which_part_of_a_long_sound_is_looked_into(mixture):
     long = np.resize(mixture.mixture, 62 * mixture.rate)
-    app = upload(start(sound="upload"), "mixture_file", ("long.wav", wav(long)))
-    linked = AppTest.from_file(str(APP), default_timeout=60)
-    linked.query_params.update(app.query_params, inside_start="2", t="1.5")
-    linked.switch_page("pages/inside.py").run()
-    assert not linked.exception
+    app = upload(start(sound="upload"), "mixture_file", ("long.wav", wav_file(long)))
+    linked = open_page("pages/inside.py", **{**app.query_params, "inside_start": "2", "t": "1.5"})
     assert linked.slider(key="inside_start").value == 2
     assert linked.number_input(key="inside_time").value == 1.5
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import ROOT, start_server
+from page_tools import wait_for, wait_until_settled
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
-from analysis.sounds.examples import available, load
+from analysis.sounds.examples import available_examples, mix_example
 
 pytestmark = pytest.mark.browser
 
-EXAMPLES = [example.id for example in available() if example.tier == "bundled" and len(example.voices) == 2]
+EXAMPLES = [example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2]
 PLAYER = "const root = document.querySelector('.tasnet-player'), player = root?.player;"
 
 
@@ -21,14 +21,10 @@ def ask(browser, expression):
     return browser.execute_script(f"{PLAYER} return {expression};")
 
 
-def wait_until(browser, condition, seconds=90):
-    return WebDriverWait(browser, seconds, poll_frequency=0.1).until(lambda _: condition())
-
-
 def ready(browser):
     """Wait until the player can play and the page has come to rest."""
     idle = "!document.querySelector('[data-testid=stStatusWidget]')"
-    wait_until(browser, lambda: ask(browser, f"root?.dataset.state === 'ready' && {idle}"))
+    wait_for(lambda: ask(browser, f"root?.dataset.state === 'ready' && {idle}"))
 
 
 def has(browser, *parts):
@@ -45,15 +41,15 @@ def text(browser):
 
 def bring(browser, path):
     """Choose a file in the first file widget."""
-    wait_until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, 'input[type="file"]'))[0].send_keys(str(path))
-    wait_until(browser, lambda: has(browser, "upload="))
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, 'input[type="file"]'))[0].send_keys(str(path))
+    wait_for(lambda: has(browser, "upload="))
     ready(browser)
 
 
 def act(browser, action):
-    """A user's action; people leave the page time to answer, scripts must be told to."""
+    """A user's action, and the page's answer to it."""
     ask(browser, action)
-    time.sleep(1)
+    wait_until_settled(browser)
 
 
 def close_tab(browser):
@@ -68,7 +64,7 @@ def close_tab(browser):
 
 @pytest.fixture
 def recording(tmp_path):
-    mixture = load(EXAMPLES[0])
+    mixture = mix_example(EXAMPLES[0])
     soundfile.write(tmp_path / "mine.wav", mixture.mixture, mixture.rate)
     return tmp_path / "mine.wav"
 
@@ -80,7 +76,7 @@ def test_a_link_restores_an_upload_and_what_is_marked_in_it(app_address, browser
     act(browser, "player.choose(2)")
     act(browser, "player.setRegion([0.75, 1.5])")
     act(browser, "player.seek(1.0625)")
-    wait_until(browser, lambda: has(browser, "region=0.75-1.5", "t=1.0625", "track=Speaker+2"))
+    wait_for(lambda: has(browser, "region=0.75-1.5", "t=1.0625", "track=Speaker+2"))
     ready(browser)
     told = state(browser)
     assert told == [1.0625, [0.75, 1.5], "Speaker 2 · Conv-TasNet"]
@@ -99,7 +95,7 @@ def test_a_link_restores_an_upload_and_what_is_marked_in_it(app_address, browser
     assert state(browser) == told
     # Another page about the same sound begins at the same place.
     browser.find_element(By.XPATH, "//a[contains(., 'Inside')]").click()
-    wait_until(browser, lambda: "/inside" in browser.current_url and ask(browser, "player?.data.follow"))
+    wait_for(lambda: "/inside" in browser.current_url and ask(browser, "player?.data.follow"))
     ready(browser)
     assert state(browser)[1] == [0.75, 1.5]
 
@@ -111,16 +107,16 @@ def test_every_page_restores_its_player(app_address, browser, page):
     assert state(browser) == [0.75, [0.5, 1.25], "Speaker 1 · clean"]
     assert has(browser, "region=0.5-1.25", "t=0.75", "snr=2.5")
     if page == "inside":
-        wait_until(browser, lambda: "0.50 s" in text(browser) and "1.25 s" in text(browser))
+        wait_for(lambda: "0.50 s" in text(browser) and "1.25 s" in text(browser))
     # What is heard goes on while the address changes.
     steps = browser.execute_script("return history.length")
     browser.execute_script(f"{PLAYER} window.before = player.transport; return player.toggle()")
-    wait_until(browser, lambda: ask(browser, "player.transport.position() > 0.8"))
+    wait_for(lambda: ask(browser, "player.transport.position() > 0.8"))
     act(browser, "player.setRegion([0.25, 2])")
     act(browser, "player.choose(0)")
     if page == "inside":  # the whole page follows, once the sound rests
         browser.execute_script(f"{PLAYER} player.pause()")
-    wait_until(browser, lambda: has(browser, "region=0.25-2", "track=Mixture"))
+    wait_for(lambda: has(browser, "region=0.25-2", "track=Mixture"))
     ready(browser)
     assert ask(browser, "player.transport === window.before && player.transport.playing") is (page != "inside")
     assert browser.execute_script("return history.length") == steps
@@ -133,7 +129,7 @@ def test_another_sound_begins_anew(app_address, browser):
     ready(browser)
     assert ask(browser, "player.region") == [0.5, 1.25]
     browser.find_element(By.XPATH, "//label[contains(., 'Mix')]|//button[contains(., 'Mix')]").click()
-    wait_until(browser, lambda: "Choose a sound" in text(browser))
+    wait_for(lambda: "Choose a sound" in text(browser))
     assert not has(browser, "region=")
 
 
@@ -143,10 +139,10 @@ def test_a_second_user_has_no_way_to_the_first_ones_files(app_address, browser, 
     browser.delete_all_cookies()
     browser.switch_to.new_window("window")
     browser.get(f"{app_address}/?sound=upload")
-    wait_until(browser, lambda: "Choose a sound" in text(browser))
+    wait_for(lambda: "Choose a sound" in text(browser))
     assert "mine.wav" not in text(browser)
     browser.get(f"{app_address}/?sound=upload&upload=guessed")
-    wait_until(browser, lambda: "no longer here" in text(browser))
+    wait_for(lambda: "no longer here" in text(browser))
     assert "Traceback" not in text(browser)
 
 
@@ -163,7 +159,7 @@ def test_an_upload_goes_when_its_last_tab_is_closed(browser, recording, tmp_path
         close_tab(browser)
         time.sleep(10)
         browser.get(link)
-        wait_until(browser, lambda: "no longer here" in text(browser))
+        wait_for(lambda: "no longer here" in text(browser))
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -174,9 +170,9 @@ def test_a_file_too_large_gets_a_sentence(browser, tmp_path):
     try:
         soundfile.write(tmp_path / "long.wav", np.zeros(2 * 2**20), 8000)
         browser.get(f"{address}/?sound=upload")
-        inputs = wait_until(browser, lambda: browser.find_elements(By.CSS_SELECTOR, 'input[type="file"]'))
+        inputs = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, 'input[type="file"]'))
         inputs[0].send_keys(str(tmp_path / "long.wav"))
-        wait_until(browser, lambda: "must be 1.0MB or smaller" in text(browser))
+        wait_for(lambda: "must be 1.0MB or smaller" in text(browser))
     finally:
         process.terminate()
         process.wait(timeout=20)

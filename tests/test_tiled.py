@@ -45,7 +45,7 @@ def test_equal_to_the_network_in_float64(kind, samples, monkeypatch):
     """Tiles of 64 frames, so that dilated taps reach over their edges and over the signal's."""
     monkeypatch.setattr(tiled, "TILE", 1)
     model, mixture = network(**kind), torch.randn(2, samples, generator=torch.Generator().manual_seed(1))
-    separated = tiled.separate(model, mixture)
+    separated = tiled.forward(model, mixture)
     with torch.inference_mode():
         exact = model.double()(mixture.double())
     assert separated.shape == exact.shape and separated.dtype == torch.float32
@@ -58,7 +58,7 @@ def test_features_far_from_zero_stay_exact():
     for block in model.blocks():
         torch.nn.init.constant_(block.conv_in.bias, 30.0)
     mixture = torch.randn(1, 4000, generator=torch.Generator().manual_seed(1))
-    separated = tiled.separate(model, mixture)
+    separated = tiled.forward(model, mixture)
     with torch.inference_mode():
         exact = model.double()(mixture.double())
     assert relative_error(separated, exact) < 1e-3
@@ -67,10 +67,10 @@ def test_features_far_from_zero_stay_exact():
 def test_the_number_of_threads_changes_no_bit(three_threads, monkeypatch):
     monkeypatch.setattr(tiled, "TILE", 1)
     model, mixture = network(), torch.randn(1, 4000)
-    with_three = tiled.separate(model, mixture)
+    with_three = tiled.forward(model, mixture)
     assert torch.get_num_threads() == 3
     torch.set_num_threads(1)
-    assert torch.equal(tiled.separate(model, mixture), with_three)
+    assert torch.equal(tiled.forward(model, mixture), with_three)
 
 
 def test_every_thread_has_work_and_one_thread_inside(three_threads, monkeypatch):
@@ -83,7 +83,7 @@ def test_every_thread_has_work_and_one_thread_inside(three_threads, monkeypatch)
         take(self, *rest)
 
     monkeypatch.setattr(tiled._Statistics, "take", noted)
-    tiled.separate(network(), torch.randn(1, 4000))
+    tiled.forward(network(), torch.randn(1, 4000))
     assert len(seen) == 3 and {inside for _, inside in seen} == {1}
 
 
@@ -96,19 +96,19 @@ def test_an_error_comes_through_and_the_threads_come_back(three_threads, monkeyp
         patch.setattr(tiled, "TILE", 1)
         patch.setattr(tiled, "depthwise", broken)
         with pytest.raises(ArithmeticError, match="broken"):
-            tiled.separate(model, mixture)
+            tiled.forward(model, mixture)
     assert torch.get_num_threads() == 3
-    assert tiled.separate(model, mixture).shape == (1, 2, 4000)
+    assert tiled.forward(model, mixture).shape == (1, 2, 4000)
 
 
 def test_bfloat16_is_close():
     model, mixture = network(), torch.randn(1, 4000)
-    exact = tiled.separate(model, mixture)
-    assert 1e-5 < relative_error(tiled.separate(model, mixture, torch.bfloat16), exact) < 0.02
+    exact = tiled.forward(model, mixture)
+    assert 1e-5 < relative_error(tiled.forward(model, mixture, torch.bfloat16), exact) < 0.02
 
 
 def test_the_mixture_is_left_alone():
     mixture = torch.randn(1, 500)
     before = mixture.clone()
-    tiled.separate(network(), mixture)
+    tiled.forward(network(), mixture)
     assert torch.equal(mixture, before)

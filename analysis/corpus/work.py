@@ -13,7 +13,7 @@ import numpy as np
 from tasnet import Separator
 from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
 from tasnet.facts import SPEECH_FROM_NOISE
-from tasnet.inference import find
+from tasnet.inference import find_checkpoint
 
 from .engine import Run
 from .results import Header, ResultsFile, ScoredMixture
@@ -155,7 +155,7 @@ def describe_run(
     mixtures: MixtureSet, separator: Separator, model: str | Path, *, split: str, kind: str, pesq: bool
 ) -> Header:
     """The header of the results of `separator`, loaded from `model`, on `mixtures`. Raises CorpusError."""
-    path, names = find(model), "\n".join(row.name for row in mixtures.rows)
+    path, names = find_checkpoint(model), "\n".join(row.name for row in mixtures.rows)
     speakers = _speakers(mixtures)
     if speakers != separator.config.C:
         raise CorpusError(

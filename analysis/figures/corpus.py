@@ -12,13 +12,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.corpus.report import Estimate, Group
-from analysis.scores.systems import NETWORK
+from analysis.scores.systems import NETWORK, SYSTEMS
 
-from .palette import style
+from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, paper_marker, style
 
-# None of them a speaker's colour; Conv-TasNet's stands out.
-SYSTEM_COLOURS = {NETWORK: "#8a4fd3", "IBM": "#e08a1e", "IRM": "#1a9aa0", "WFM": "#7d8492", "PSM": "#b3578f"}
-GRID = "rgba(125,132,146,0.22)"
 HALF_TRANSPARENT = 0.55
 MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but no vector graphic
 
@@ -50,7 +47,7 @@ def distributions(values: dict[str, np.ndarray], title: str, printed: dict[str, 
                 x=marked,
                 y=[printed[system] for system in marked],
                 mode="markers",
-                marker={"symbol": "diamond-open", "size": 11, "color": "#d62f3c", "line": {"width": 2}},
+                marker=paper_marker(),
                 name=f"the paper's mean on {source}",
                 hovertemplate=f"%{{x}}: %{{y}} in the paper, on {source}<extra></extra>",
                 showlegend=True,
@@ -108,7 +105,7 @@ def against_masks(
                     x=[values[chosen]],
                     y=[network[chosen]],
                     mode="markers",
-                    marker={"symbol": "circle-open", "size": 15, "color": "#d62f3c", "line": {"width": 2.5}},
+                    marker={"symbol": "circle-open", "size": 15, "color": MARKED_COLOUR, "line": {"width": 2.5}},
                     hoverinfo="skip",
                 ),
                 **place,
@@ -128,7 +125,8 @@ def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
     """Each system's mean with its 95 % interval over groups of mixtures or voices."""
     names = [f"{group.name}<br>n = {group.count}" for group in groups]
     figure = go.Figure()
-    for system, colour in SYSTEM_COLOURS.items():
+    for system in SYSTEMS:
+        colour = SYSTEM_COLOURS[system]
         found = [group.estimates.get(system) for group in groups]
         figure.add_trace(
             go.Scatter(

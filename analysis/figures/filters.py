@@ -147,7 +147,7 @@ def one_filter(u: np.ndarray, v: np.ndarray, rate: int) -> go.Figure:
     return style(figure, 300).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.2})
 
 
-def neighbours(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, rate: int) -> go.Figure:
+def neighbour_waves(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, rate: int) -> go.Figure:
     """Filters `numbers` of U (N, L) side by side on one scale, each with its distance."""
     figure = make_subplots(
         cols=len(numbers),

@@ -231,7 +231,7 @@ def skips(levels: np.ndarray, seconds: np.ndarray, dilations: tuple[int, ...]) -
     return style(figure, 110 + 16 * len(dilations))
 
 
-def receptive_field(found: ReceptiveField, mixture: np.ndarray, rate: int, moment: float) -> go.Figure:
+def receptive_field_map(found: ReceptiveField, mixture: np.ndarray, rate: int, moment: float) -> go.Figure:
     """The receptive field of the frame at `moment` (s) on the waveform: measured and by formula."""
     figure = make_subplots(specs=[[{"secondary_y": True}]])
     first, last = found.first, found.first + len(found.sensitivity)

@@ -7,22 +7,7 @@ from plotly.subplots import make_subplots
 
 from analysis.listening.opinion import Mean
 
-from .palette import MIXTURE_COLOUR, style
-
-# Conv-TasNet red and IRM blue as in Fig. 3C.
-SYSTEM_COLOURS = {
-    "Conv-TasNet": "#d62f3c",
-    "IRM": "#2f6fde",
-    "IBM": "#e08a1e",
-    "WFM": "#8a4fd3",
-    "PSM": "#17a2a2",
-    "Clean": "#2e9e5b",
-}
-
-
-def system_colour(system: str) -> str:
-    """The colour of a system; the mixture is grey."""
-    return SYSTEM_COLOURS.get(system, MIXTURE_COLOUR)
+from .palette import MIXTURE_COLOUR, SYSTEM_COLOURS, paper_marker, style
 
 
 def bars(panels: Mapping[str, Mapping[str, Mean]], printed: Mapping[str, Mapping[str, float]]) -> go.Figure:
@@ -36,7 +21,7 @@ def bars(panels: Mapping[str, Mapping[str, Mean]], printed: Mapping[str, Mapping
             x=list(means),
             y=[mean.mean for mean in means.values()],
             error_y={"array": [mean.standard_error or 0 for mean in means.values()], "thickness": 1.5, "width": 6},
-            marker_color=[system_colour(system) for system in means],
+            marker_color=[SYSTEM_COLOURS[system] for system in means],
             hovertemplate="%{x}: %{y:.2f} ± %{error_y.array:.2f}<extra></extra>",
             width=0.55,
             row=1,
@@ -47,7 +32,7 @@ def bars(panels: Mapping[str, Mapping[str, Mean]], printed: Mapping[str, Mapping
             x=list(paper),
             y=list(paper.values()),
             mode="markers",
-            marker={"symbol": "diamond-open", "size": 11, "color": MIXTURE_COLOUR, "line": {"width": 2}},
+            marker=paper_marker(),
             hovertemplate="%{x} in the paper: %{y:.2f}<extra></extra>",
             row=1,
             col=column,
@@ -74,7 +59,7 @@ def opinion_against_pesq(points: Mapping[str, Sequence[tuple[float, float, str]]
             customdata=[label for _, _, label in dots],
             mode="markers",
             name=system,
-            marker={"color": system_colour(system), "size": 10, "opacity": 0.8},
+            marker={"color": SYSTEM_COLOURS[system], "size": 10, "opacity": 0.8},
             hovertemplate="%{customdata}<br>PESQ %{x:.2f}, MOS %{y:.2f}<extra>" + system + "</extra>",
             showlegend=True,
         )

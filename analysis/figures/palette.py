@@ -1,14 +1,28 @@
 """The colours of every picture and page, and what all figures share.
 
-Speaker 1 is red and speaker 2 blue, as in the paper's Fig. 2; a third is green. Backgrounds are transparent, so
-that a figure sits on a light and on a dark page alike.
+Speaker 1 is red and speaker 2 blue, as in the paper's Fig. 2; a third is green. A system has one colour on every page.
+Backgrounds are transparent, so that a figure sits on a light and on a dark page alike.
 """
 
 import plotly.graph_objects as go
 from plotly.colors import sequential
 
+from analysis.scores.systems import CLEAN, MIXTURE, NETWORK
+
 SPEAKER_COLOURS = ("#d62f3c", "#2f6fde", "#2e9e5b")
 MIXTURE_COLOUR = "#7d8492"
+# None of them a speaker's colour; Conv-TasNet's stands out.
+SYSTEM_COLOURS = {
+    NETWORK: "#8a4fd3",
+    "IBM": "#d07a10",
+    "IRM": "#12949b",
+    "WFM": "#9a6b3f",
+    "PSM": "#c2519a",
+    CLEAN: "#7f8f1f",
+    MIXTURE: MIXTURE_COLOUR,
+}
+MARKED_COLOUR = "#e0a100"  # a point that the user chose
+GRID = "rgba(125,132,146,0.22)"
 # Magma with a first colour of its own: Streamlit's theme takes #000004 for a placeholder and repaints it.
 LEVEL_SCALE = ["#020108", *sequential.Magma[1:]]
 MASK_SCALE = "Viridis"
@@ -17,6 +31,11 @@ MASK_SCALE = "Viridis"
 def speaker_colour(speaker: int) -> str:
     """The colour of speaker 0, 1, ...; colours repeat after the third."""
     return SPEAKER_COLOURS[speaker % len(SPEAKER_COLOURS)]
+
+
+def paper_marker(size: float = 11) -> dict:
+    """How every figure marks a value that the paper prints: an open diamond."""
+    return {"symbol": "diamond-open", "size": size, "color": MIXTURE_COLOUR, "line": {"width": 2}}
 
 
 def style(figure: go.Figure, height: int) -> go.Figure:

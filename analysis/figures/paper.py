@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from analysis.network import basis
-from analysis.network.representation import Representation, picture, represent
+from analysis.network.representation import Representation, pooled_picture, represent
 from analysis.sounds import examples
 from tasnet import checkpoint
 from tasnet.audio import resample
@@ -131,7 +131,7 @@ def figure2(inside: Representation, start: float, seconds: float) -> Figure:
     U, V = (basis_.detach().cpu().numpy() for basis_ in (inside.model.U, inside.model.V))
     order = basis.order(U, rate)
     first, last = inside.frame_at(start), inside.frame_at(start + seconds)
-    seen = picture(inside, order, first, last + 1, COLUMNS)
+    seen = pooled_picture(inside, order, first, last + 1, COLUMNS)
     a, b = (int(edge * rate) for edge in seen.edges[[0, -1]])
     extent = (0, seen.edges[-1] - seen.edges[0], 0, len(order))
     images = {"aspect": "auto", "origin": "lower", "extent": extent, "interpolation": "nearest"}
@@ -193,7 +193,7 @@ def busiest(references: np.ndarray, rate: int, seconds: float) -> float:
 
 def main() -> None:
     """Command line."""
-    models, sounds = list(checkpoint.available()), [example.id for example in examples.available()]
+    models, sounds = list(checkpoint.available()), [example.id for example in examples.available_examples()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=models[0], help="bundled weights or a .safetensors file")
     parser.add_argument("--example", choices=sounds, default=sounds[0])
@@ -203,7 +203,7 @@ def main() -> None:
     chosen = parser.parse_args()
 
     model, _ = checkpoint.load(checkpoint.available().get(chosen.model, chosen.model))
-    sound = examples.load(chosen.example)
+    sound = examples.mix_example(chosen.example)
     rate = model.config.sample_rate
     signals = (resample(x, sound.rate, rate) for x in (sound.mixture, sound.references))
     inside = represent(model, *signals)

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from .corpus import GRID, legend
-from .palette import style
+from .corpus import legend
+from .palette import GRID, style
 
 RUN_COLOURS = ("#8a4fd3", "#1a9aa0", "#e08a1e", "#7d8492", "#b3578f", "#5c9e31")
 AXES = {"hours": "Hours of training", "step": "Steps", "epoch": "Epochs"}

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.scores.systems import CLEAN
+
 MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
 ABX = "ABX"  # is X the same as A or as B?
 METHODS = (MOS, ABX)
-REFERENCE = "Clean"
+REFERENCE = CLEAN
 LONGEST_NICKNAME = 40
 
 SCHEMA = """
@@ -102,7 +104,7 @@ class Answer:
         return self.systems[self.value] == self.systems[2]
 
 
-def plan(session: Session, listener: int) -> list[Trial]:
+def plan_trials(session: Session, listener: int) -> list[Trial]:
     """All trials of listener number `listener`, in an order that the session's seed and the number determine.
 
     MOS: the utterances in random order and, within each, the systems in random order. ABX: one trial for each

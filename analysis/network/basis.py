@@ -182,7 +182,7 @@ def neighbours(vectors: np.ndarray, number: int, count: int = 5) -> tuple[np.nda
     return nearest, distance[nearest]
 
 
-def sound(u: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
+def filter_sound(u: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
     """A filter u (L,) made audible: repeated end to end, windowed, at a safe level; float32.
 
     The loop is a tone whose harmonics, at multiples of rate / L, are the filter's L-point FFT. Its

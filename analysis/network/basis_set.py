@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from scipy import stats
 
 from .basis import BasisError, as_rows, tuning
 
@@ -95,12 +96,10 @@ def spacing_distance(peak_hz: np.ndarray, scale: str, rate: int) -> float:
 
     NaN when no filter lives.
     """
-    live = np.sort(peak_hz[np.isfinite(peak_hz)])
+    live = peak_hz[np.isfinite(peak_hz)]
     if not live.size:
         return float("nan")
-    even = spacing(scale, live, rate)
-    ranks = np.arange(live.size + 1) / live.size
-    return float(max(np.abs(ranks[1:] - even).max(), np.abs(ranks[:-1] - even).max()))
+    return float(stats.kstest(live, lambda f: spacing(scale, f, rate)).statistic)
 
 
 def histogram(peak_hz: np.ndarray, rate: int, bins: int = 16) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:

@@ -160,7 +160,7 @@ def represent(model: ConvTasNet, mixture: np.ndarray, references: np.ndarray | N
     return Representation(model, mixture, references, masks, sources, skips.cpu().numpy())
 
 
-def picture(
+def pooled_picture(
     inside: Representation,
     order: np.ndarray,
     start: int = 0,

@@ -10,6 +10,7 @@ from .metrics import Scores, evaluate, mixture_scores
 
 NETWORK = "Conv-TasNet"
 MIXTURE = "Mixture"
+CLEAN = "Clean"
 SYSTEMS = (NETWORK, *ideal_masks.MASKS)
 PAPERS_MASKS = ("IBM", "IRM", "WFM")  # PSM is not in the paper
 

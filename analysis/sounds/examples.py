@@ -6,25 +6,25 @@ from .example_list import EXAMPLES, Example, Voice
 from .inputs import RATE
 from .mixing import Mixture, mix
 
-__all__ = ["Example", "ExampleError", "Voice", "available", "fetch_librispeech", "load"]
+__all__ = ["Example", "ExampleError", "Voice", "available_examples", "fetch_librispeech", "mix_example"]
 
 
 class ExampleError(ValueError):
     """There is no such example, or it cannot be had; the message is one sentence for the user."""
 
 
-def available() -> list[Example]:
+def available_examples() -> list[Example]:
     """The examples whose files are on this machine, real voices first; downloads nothing."""
     return [example for example in EXAMPLES if all(path.is_file() for path in example.paths())]
 
 
-def load(example_id: str, snr_db: float = 0.0) -> Mixture:
+def mix_example(example_id: str, snr_db: float = 0.0) -> Mixture:
     """Mix the example's voices at 8 kHz, `snr_db` by active speech level (see `mixing.mix`).
 
     Raises:
         ExampleError: there is no such example on this machine.
     """
-    here = {example.id: example for example in available()}
+    here = {example.id: example for example in available_examples()}
     if example_id not in here:
         raise ExampleError(f"There is no example '{example_id}' on this machine; choose one of: {', '.join(here)}.")
     example = here[example_id]
@@ -48,4 +48,4 @@ def fetch_librispeech() -> list[Example]:
             "The LibriSpeech readers could not be downloaded from librosa.org; "
             "please check the internet connection and try again."
         ) from error
-    return [example for example in available() if example.tier == "librispeech"]
+    return [example for example in available_examples() if example.tier == "librispeech"]

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
-from streamlit import runtime
 
 from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
-from . import links
+from . import internals, links
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
 MODULES = ("wav", "media", "transport", "waveform", "spectrogram", "theme", "tracks", "address", "gestures", "player")
@@ -168,9 +167,7 @@ def _serve(media: _Media, coordinates: str, blind: bool) -> str:
     """The address the browser fetches the file from; added on every run, or Streamlit drops the file."""
     # Streamlit makes the address from the name and, of large files, from parts only: the name tells them apart.
     name = f"{coordinates}.{media.digest}.wav" if blind else f"{media.digest}.wav"
-    url = runtime.get_instance().media_file_mgr.add(media.wav, "audio/wav", coordinates, file_name=name)
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return f"/{base}{url}" if base else url
+    return internals.serve(media.wav, "audio/wav", coordinates, name)
 
 
 @cache

@@ -38,14 +38,14 @@ def fingerprint(*arrays: np.ndarray | None) -> str:
     return digest.hexdigest()
 
 
-def find(key: Hashable) -> Any | None:
+def find_result(key: Hashable) -> Any | None:
     """The result kept under `key`, or None."""
     store, lock = _store()
     with lock:
         return store.get(key)
 
 
-def keep(key: Hashable, value: Any) -> Any:
+def keep_result(key: Hashable, value: Any) -> Any:
     """Keep `value` under `key` and return it."""
     store, lock = _store()
     with lock:

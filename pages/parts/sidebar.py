@@ -24,7 +24,7 @@ FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", 
 def choose() -> None:
     """Draw the choices and put the selection where `workspace` finds it."""
     st.markdown("### :material/graphic_eq: TasNet Lens")
-    model = _model()
+    model, device = _model(), _device()
     kind = st.segmented_control(
         "Sound",
         _linked("sound", list(KINDS)),
@@ -39,10 +39,11 @@ def choose() -> None:
     try:
         sound = {"example": _example, "upload": _upload, "mix": _mix, "record": _record}[kind]()
         if sound is None:
-            uploads.check()
-        workspace.select(sound, model, problem=None)
+            uploads.check_link()
+        example = st.session_state.example if kind == "example" else None
+        workspace.select(workspace.Selection(model, device, sound, example))
     except ValueError as problem:
-        workspace.select(None, model, problem=str(problem))
+        workspace.select(workspace.Selection(model, device, problem=str(problem)))
     _link()
 
 
@@ -63,14 +64,16 @@ def _linked(name: str, options: Sequence[Any], default: Any = None) -> Sequence[
 
 
 def _model() -> str:
-    name = st.selectbox(
+    return st.selectbox(
         "Model",
         _linked("model", list(tasnet.available())),
         key="model",
         help="Trained weights under assets/weights, each with a model card beside it.",
     )
-    st.selectbox("Device", _linked("device", tasnet.devices()), key="device")
-    return name
+
+
+def _device() -> str:
+    return st.selectbox("Device", _linked("device", tasnet.devices()), key="device")
 
 
 def _snr() -> float:
@@ -85,7 +88,7 @@ def _snr() -> float:
 
 
 def _example() -> mixing.Mixture:
-    known = {example.id: example for example in examples.available()}
+    known = {example.id: example for example in examples.available_examples()}
     chosen = st.selectbox(
         "Example",
         _linked("example", list(known)),
@@ -119,7 +122,7 @@ def _keep(widget: str, name: str | None = None) -> None:
     """Put what a file widget holds into the user's upload: the widget's state goes when it is not drawn."""
     held = st.session_state[widget]
     files = held if isinstance(held, list) else [held] if held else []
-    uploads.keep(widget, [(name or file.name, file.getvalue()) for file in files])
+    uploads.keep_files(widget, [(name or file.name, file.getvalue()) for file in files])
 
 
 def _kept(widget: str) -> list[Audio]:
@@ -130,7 +133,7 @@ def _kept(widget: str) -> list[Audio]:
         return []
     if not st.session_state[widget]:
         st.caption("Still here: " + ", ".join(name for name, _ in files))
-        st.button("Remove", key=f"remove_{widget}", on_click=uploads.keep, args=(widget, []))
+        st.button("Remove", key=f"remove_{widget}", on_click=uploads.keep_files, args=(widget, []))
     return upload.audio(widget)
 
 

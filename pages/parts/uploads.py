@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 from cachetools import LRUCache
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from tasnet.audio import Audio, read
+
+from . import internals
 
 MAX_LARGEST_FILES = 10  # room for all uploads together, in files of the largest size
 MAX_RESULTS = 16  # kept with an upload
@@ -80,7 +80,7 @@ class UploadStore:
                 self._uploads.move_to_end(token)
             return upload
 
-    def leave(self, token: str, session: str) -> None:
+    def release(self, token: str, session: str) -> None:
         """`session` has put another upload in the place of this one: it goes, unless others use it."""
         with self._lock:
             if (upload := self._uploads.get(token)) is not None:
@@ -108,18 +108,10 @@ def _store() -> UploadStore:
         while True:
             grace = st.get_option("server.disconnectedSessionTTL")
             time.sleep(max(grace / 4, 1))
-            store.sweep(time.monotonic(), grace, _is_open)
+            store.sweep(time.monotonic(), grace, internals.is_open)
 
     threading.Thread(target=watch, name="uploads", daemon=True).start()
     return store
-
-
-def _is_open(session: str) -> bool:
-    return runtime.exists() and runtime.get_instance().is_active_session(session)
-
-
-def _session() -> str:
-    return get_script_run_ctx().session_id
 
 
 def _kind() -> str:
@@ -143,24 +135,24 @@ def token() -> str | None:
 def current() -> Upload | None:
     """The upload on show; None where the user has brought nothing yet, or it is gone."""
     known = token()
-    return _store().get(known, _session()) if known else None
+    return _store().get(known, internals.session_id()) if known else None
 
 
-def keep(widget: str, files: list[File]) -> None:
+def keep_files(widget: str, files: list[File]) -> None:
     """What came through `widget` is now `files`: an upload of its own, with a new token."""
     old = current()
     if token():
-        _store().leave(token(), _session())
+        _store().release(token(), internals.session_id())
     together = {**(old.files if old else {}), widget: files}
     if any(together.values()):
-        _tokens()[_kind()] = _store().put(together, _session())
+        _tokens()[_kind()] = _store().put(together, internals.session_id())
         if old and files:  # a mixture is not separated anew for the voices that come after it
             current().results.update(old.results)
     else:
         _tokens().pop(_kind(), None)
 
 
-def check() -> None:
+def check_link() -> None:
     """Raises UploadError where a link's upload is gone, or was never here."""
     if token() and current() is None:
         raise UploadError(

@@ -1,6 +1,7 @@
 """What a page works on: the selected sound, the loaded model and their separation, each computed once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -15,28 +16,43 @@ from . import results
 LONG_SECONDS = 20
 
 
-def select(sound: Mixture | None, model: str, problem: str | None) -> None:
-    """Remember the sidebar's selection for this run."""
-    st.session_state.selection = (sound, model, problem)
+@dataclass(frozen=True)
+class Selection:
+    """What the sidebar's choices come to in this run."""
+
+    model: str
+    device: str
+    sound: Mixture | None = None
+    example: str | None = None  # the id of the example that `sound` is, if it is one
+    problem: str | None = None  # why there is no sound, for the user
 
 
-def sound() -> Mixture | None:
+def select(selection: Selection) -> None:
+    """Remember what the sidebar chose, for the page that runs next."""
+    st.session_state.selection = selection
+
+
+def selection() -> Selection:
+    """What the sidebar chose in this run."""
+    return st.session_state.selection
+
+
+def chosen_sound() -> Mixture | None:
     """The selected sound; where there is none, the page says what is missing and gets None."""
-    chosen, _, problem = st.session_state.selection
-    if problem:
-        st.error(problem, icon=":material/error:")
-    elif chosen is None:
+    chosen = selection()
+    if chosen.problem:
+        st.error(chosen.problem, icon=":material/error:")
+    elif chosen.sound is None:
         st.info("Choose a sound in the sidebar to begin.", icon=":material/arrow_back:")
-    else:
-        if chosen.notes:
-            st.caption(f":material/info: {' '.join(chosen.notes)}")
-    return chosen
+    elif chosen.sound.notes:
+        st.caption(f":material/info: {' '.join(chosen.sound.notes)}")
+    return chosen.sound
 
 
 def example(name: str, snr_db: float) -> Mixture:
     """An example mixed at `snr_db`, decoded once."""
     key = ("example", name, snr_db)
-    return results.find(key) or results.keep(key, examples.load(name, snr_db))
+    return results.find_result(key) or results.keep_result(key, examples.mix_example(name, snr_db))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
@@ -46,7 +62,7 @@ def _load(model: str, device: str) -> tasnet.Separator:
 
 def separator() -> tasnet.Separator:
     """The chosen model on the chosen device; one copy serves all sessions."""
-    return _load(st.session_state.selection[1], st.session_state.device)
+    return _load(selection().model, selection().device)
 
 
 def last_speed() -> float | None:
@@ -66,7 +82,7 @@ def with_progress(
     A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
     Streamlit's, and this run finds its own key cancelled. Returns None when cancelled.
     """
-    if (value := results.find(key)) is not None:
+    if (value := results.find_result(key)) is not None:
         return value
     if st.session_state.get("cancelled") == key:
         asked = st.empty()
@@ -81,7 +97,7 @@ def with_progress(
         bar = st.progress(0.0, text=f"{label} ...")
         if seconds > LONG_SECONDS:
             st.button("Cancel", on_click=_cancel, args=(key,), key="cancel")
-    value = results.keep(key, compute(lambda done: bar.progress(done, text=f"{label} ...")))
+    value = results.keep_result(key, compute(lambda done: bar.progress(done, text=f"{label} ...")))
     place.empty()
     return value
 
@@ -115,7 +131,5 @@ def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison
 
 def describe() -> None:
     """Who speaks in the selected example, where it is from and under which licence."""
-    if st.session_state.sound != "example" or st.session_state.selection[0] is None:
-        return
-    about = next(item for item in examples.available() if item.id == st.session_state.example)
-    st.caption(about.credits)
+    if (name := selection().example) is not None:
+        st.caption(next(item for item in examples.available_examples() if item.id == name).credits)

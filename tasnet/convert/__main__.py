@@ -17,7 +17,7 @@ from pathlib import Path
 from tasnet.checkpoint import save
 from tasnet.facts import TrainingFacts
 
-from .files import convert, read
+from .files import convert, read_tensors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = json.loads(options.info.read_text()) if options.info else {}
         facts = TrainingFacts.from_dict({"name": options.output.stem} | told)
         config = json.loads(options.config.read_text()) if options.config else None
-        model = convert(read(options.weights), config)
+        model = convert(read_tensors(options.weights), config)
         sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
         save(options.output, model, replace(facts, source_sha256=sources))
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from tasnet.model import ConvTasNet
 from .importers import from_asteroid, from_research, research_config
 
 
-def read(paths: Sequence[Path]) -> dict:
+def read_tensors(paths: Sequence[Path]) -> dict:
     """What these files hold together, pickles as plain data only. Raises CheckpointError."""
     content = {}
     for path in paths:

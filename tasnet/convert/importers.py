@@ -11,7 +11,7 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
-from tasnet.checkpoint import CheckpointError, check
+from tasnet.checkpoint import CheckpointError, check_tensors
 from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
@@ -147,6 +147,6 @@ def _rename(name: str, names: dict[str, str]) -> str:
 
 def _network(state: dict[str, Tensor], config: ConvTasNetConfig) -> ConvTasNet:
     model = ConvTasNet(config)
-    check(state, model, "This state")
+    check_tensors(state, model, "This state")
     model.load_state_dict(state)
     return model.eval()

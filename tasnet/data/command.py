@@ -20,7 +20,7 @@ from .build import MODES, Report
 from .corpora import holds_mixtures, open_mixtures
 from .utterances import open_utterances
 
-SAME = 1.5  # 16-bit steps: see `check_librimix`
+SAME = 1.5  # 16-bit steps: see `librimix.check_librimix`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wsj0.add_argument("--levels", type=Path, nargs="+", default=[], help="active powers as computed by MERL")
     _add_build(wsj0)
 
-    check = _command(commands, "check", check_librimix, "compare a finished Libri2Mix with its sources")
+    check = _command(commands, "check", run_check, "compare a finished Libri2Mix with its sources")
     _add_librispeech(check)
     check.add_argument("--made", type=Path, required=True, help="the finished mixtures")
 
@@ -106,12 +106,12 @@ def make_wsj0mix(options: argparse.Namespace) -> int:
     )
 
 
-def check_librimix(options: argparse.Namespace) -> int:
+def run_check(options: argparse.Namespace) -> int:
     """Makes the sources of finished mixtures anew and compares them."""
     made = open_mixtures(options.made)
     same = total = 0
     for path in options.list:
-        plans = librimix.read_list(path, options.librispeech, rate=made.rate)
+        plans = librimix.read_metadata(path, options.librispeech, rate=made.rate)
         differences = librimix.check_librimix(plans, made)
         total += len(differences)
         same += sum(difference <= SAME for difference in differences.values())

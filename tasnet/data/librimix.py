@@ -69,7 +69,7 @@ def prolong(noise: np.ndarray, length: int) -> np.ndarray:
     return longer[:length]
 
 
-def read_list(
+def read_metadata(
     path: Path,
     librispeech: Path,
     *,
@@ -116,8 +116,8 @@ def build_librimix(
     **how,
 ) -> Report:
     """Makes the mixtures of one list below out/LibriNMix/wav8k/min/test (say), and the metadata of
-    those that are there. `how` as in `read_list`. Raises CorpusError."""
-    plans = read_list(path, librispeech, **how)
+    those that are there. `how` as in `read_metadata`. Raises CorpusError."""
+    plans = read_metadata(path, librispeech, **how)
     kind = plans[0]
     split = path.stem.rpartition("_")[2].replace("-clean", "")
     top = out / f"Libri{len(kind.sources)}Mix" / f"wav{kind.rate // 1000}k" / kind.mode

@@ -82,7 +82,7 @@ def read_levels(paths: list[Path]) -> dict[str, float]:
     return levels
 
 
-def read_list(
+def read_mixing_list(
     path: Path, wsj0: Path, *, levels: dict[str, float] | None = None, rate: int = 8000, mode: str = "min"
 ) -> list[Wsj0MixPlan]:
     """The plans in one of MERL's lists (mix_2_spk_tr.txt: path level path level ...).
@@ -128,8 +128,8 @@ def build_wsj0mix(
     **how,
 ) -> Report:
     """Makes the mixtures of one list below out/2speakers/wav8k/min/tr (say); `how` as in
-    `read_list`. Raises CorpusError."""
-    plans = read_list(path, wsj0, **how)
+    `read_mixing_list`. Raises CorpusError."""
+    plans = read_mixing_list(path, wsj0, **how)
     kind = plans[0]
     split = path.stem.split("_")[-1]
     top = out / f"{len(kind.sources)}speakers" / f"wav{kind.rate // 1000}k" / kind.mode

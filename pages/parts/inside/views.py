@@ -6,8 +6,7 @@ import streamlit as st
 from analysis.figures import inside as figures_inside
 from analysis.network import learned_masks
 from analysis.network.receptive_field import receptive_field
-from analysis.network.representation import Representation
-from analysis.network.representation import picture as pooled_picture
+from analysis.network.representation import Representation, pooled_picture
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
 
@@ -183,7 +182,7 @@ def show_walk(inside: Representation, start: float, stop: float, moment: float) 
         "Mean and variance of the norms, which look at all of the mixture, are held."
     )
     picture(
-        figures_inside.receptive_field(found, inside.mixture, rate, inside.seconds(frame)),
+        figures_inside.receptive_field_map(found, inside.mixture, rate, inside.seconds(frame)),
         "The mixture around the frame, and how strongly the frame's masks depend on each sample",
         key="receptive_field",
     )

@@ -7,7 +7,7 @@ from analysis import paper
 from analysis.figures import opinion as figures_opinion
 from analysis.listening import opinion
 from analysis.listening.opinion import Opinion
-from analysis.listening.ratings import MOS, Answer, Session, Store, plan
+from analysis.listening.ratings import MOS, Answer, Session, Store, plan_trials
 from analysis.scores.metrics import raw_pesq
 from pages.parts.pictures import picture, save_table
 
@@ -42,7 +42,7 @@ def show(store: Store, session: Session) -> None:
 
 def _progress(store: Store, session: Session, answers: list[Answer]) -> None:
     listeners = store.listeners(session)
-    total = len(plan(session, 0))
+    total = len(plan_trials(session, 0))
     with st.container(horizontal=True, vertical_alignment="center"):
         finished = sum(sum(a.listener == x.nickname for a in answers) == total for x in listeners)
         st.metric("Listeners", len(listeners), border=True)

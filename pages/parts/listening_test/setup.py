@@ -18,7 +18,7 @@ DEFAULT_EXAMPLES = 3
 def show(store: Store) -> None:
     """Draw the choices; the button makes the test and opens its operator's view."""
     speakers = workspace.separator().config.C
-    known = {e.id: e for e in examples.available() if len(e.voices) == speakers}
+    known = {e.id: e for e in examples.available_examples() if len(e.voices) == speakers}
     method = st.segmented_control(
         "Question", list(QUESTIONS), format_func=QUESTIONS.get, default=MOS, required=True, key="listening_method"
     )

@@ -17,7 +17,7 @@ from analysis.listening.ratings import (
     Session,
     Store,
     Trial,
-    plan,
+    plan_trials,
 )
 from pages.parts.player import PlayerState, Track, player
 
@@ -46,7 +46,7 @@ def show(store: Store, session: Session) -> None:
 
 def _join(store: Store, session: Session) -> None:
     st.markdown(f"##### {session.title}")
-    count = len(plan(session, 0))
+    count = len(plan_trials(session, 0))
     if session.method == MOS:
         st.markdown(
             f"You will hear {count} samples. For each, rate the quality of the speech from **1** (bad) to **5** "
@@ -71,7 +71,7 @@ def _go_on(store: Store, session: Session, listener: Listener) -> None:
     """The next question, or the last one again, or thanks."""
     if listener.session != session.id:
         raise RatingsError("This link belongs to another listening test.")
-    trials = plan(session, listener.number)
+    trials = plan_trials(session, listener.number)
     again = f"listening_again_{listener.token}"
     done = store.answered(listener)
     number = st.session_state.get(again, done)

@@ -1,0 +1,38 @@
+"""Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+
+def start_in_app() -> None:
+    """Let a page's first visit begin in `app.py`.
+
+    A folder named pages/ makes Streamlit take the first visit to a new server for an app of its older kind, which
+    runs a page without `app.py`, its sidebar and its selection; the page then starts over inside `app.py`.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
+def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
+    """The address under which the browser fetches `content` as the file `name`.
+
+    It holds until the next run of the page: called on every run, or Streamlit drops the file. `coordinates` tell the
+    places on the page apart.
+    """
+    url = runtime.get_instance().media_file_mgr.add(content, mime, coordinates, file_name=name)
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}{url}" if base else url
+
+
+def session_id() -> str:
+    """The name of the tab's session."""
+    return get_script_run_ctx().session_id
+
+
+def is_open(session: str) -> bool:
+    """Whether a tab of this session is connected."""
+    return runtime.exists() and runtime.get_instance().is_active_session(session)
