@@ -7,40 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from analysis import paper
 from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
-# Table II: N, L, B, H, Sc, P, X, R, norm, causal, receptive field in seconds, model size in millions
-TABLE_II = [
-    (128, 40, 128, 256, 128, 3, 7, 2, "gLN", False, "1.28", "1.5"),
-    (256, 40, 128, 256, 128, 3, 7, 2, "gLN", False, "1.28", "1.5"),
-    (512, 40, 128, 256, 128, 3, 7, 2, "gLN", False, "1.28", "1.7"),
-    (512, 40, 128, 256, 256, 3, 7, 2, "gLN", False, "1.28", "2.4"),
-    (512, 40, 128, 512, 128, 3, 7, 2, "gLN", False, "1.28", "3.1"),
-    (512, 40, 128, 512, 512, 3, 7, 2, "gLN", False, "1.28", "6.2"),
-    (512, 40, 256, 256, 256, 3, 7, 2, "gLN", False, "1.28", "3.2"),
-    (512, 40, 256, 512, 256, 3, 7, 2, "gLN", False, "1.28", "6.0"),
-    (512, 40, 256, 512, 512, 3, 7, 2, "gLN", False, "1.28", "8.1"),
-    (512, 40, 128, 512, 128, 3, 6, 4, "gLN", False, "1.27", "5.1"),
-    (512, 40, 128, 512, 128, 3, 4, 6, "gLN", False, "0.46", "5.1"),
-    (512, 40, 128, 512, 128, 3, 8, 3, "gLN", False, "3.83", "5.1"),
-    (512, 32, 128, 512, 128, 3, 8, 3, "gLN", False, "3.06", "5.1"),
-    (512, 16, 128, 512, 128, 3, 8, 3, "gLN", False, "1.53", "5.1"),
-    (512, 16, 128, 512, 128, 3, 8, 3, "cLN", True, "1.53", "5.1"),
-]
 # The one size that no convention of counting explains (see ConvTasNet.num_parameters): ours, in millions.
-DIFFERENT = {TABLE_II[3]: "2.2"}
-
-# Table III: encoder, mask; one size is printed for all. Its hyper-parameters are those of the row of
-# Table II with the same scores (13.1, 13.4).
-TABLE_III = [
-    ("pinv", "softmax"),
-    ("linear", "softmax"),
-    ("linear", "sigmoid"),
-    ("relu", "softmax"),
-    ("relu", "sigmoid"),
-]
-TABLE_III_SIZE = "1.5"
+DIFFERENT = {paper.TABLE_II.rows[3]: "2.2"}
 
 TINY = dict(N=12, L=8, B=6, H=10, Sc=5, P=3, X=3, R=2)
 
@@ -65,24 +37,28 @@ def tiny(seed=0, **options):
     return model
 
 
-@pytest.mark.parametrize("row", TABLE_II, ids=lambda row: "-".join(map(str, row[:9])))
-def test_table_ii(row):
-    *sizes, norm, causal, receptive_field, millions = row
-    named = dict(zip(("N", "L", "B", "H", "Sc", "P", "X", "R"), sizes, strict=True))
-    config = ConvTasNetConfig(**named, norm=norm, causal=causal)
+def sizes(printed: paper.Configuration) -> dict[str, int]:
+    return {symbol: getattr(printed, symbol) for symbol in ("N", "L", "B", "H", "Sc", "P", "X", "R")}
+
+
+@pytest.mark.parametrize("printed", paper.TABLE_II.rows, ids=lambda row: "-".join(map(str, sizes(row).values())))
+def test_table_ii(printed):
+    config = ConvTasNetConfig(**sizes(printed), norm=printed.norm, causal=printed.causal)
     exact = Decimal(config.receptive_field_samples) / config.sample_rate
-    assert rounded(exact, "0.01") == receptive_field
+    assert rounded(exact, "0.01") == f"{printed.receptive_field:.2f}"
     assert config.receptive_field == pytest.approx(float(exact))
     with torch.device("meta"):
         count = ConvTasNet(config).num_parameters()
-    assert rounded(Decimal(count) / 1_000_000, "0.1") == DIFFERENT.get(row, millions)
+    assert rounded(Decimal(count) / 1_000_000, "0.1") == DIFFERENT.get(printed, f"{printed.model_size:.1f}")
 
 
-@pytest.mark.parametrize(("encoder", "mask"), TABLE_III)
-def test_table_iii(encoder, mask):
-    config = ConvTasNetConfig(N=256, L=40, B=128, H=256, Sc=128, P=3, X=7, R=2, encoder=encoder, mask=mask)
+@pytest.mark.parametrize("printed", paper.TABLE_III.rows, ids=lambda row: f"{row.encoder}-{row.mask}")
+def test_table_iii(printed):
+    """Its hyper-parameters are not printed: those of the row of Table II with the same scores (13.1, 13.4)."""
+    (row,) = [row for row in paper.TABLE_II.rows if (row.si_snri, row.sdri, row.N) == (13.1, 13.4, 256)]
+    config = ConvTasNetConfig(**sizes(row), encoder=printed.encoder.lower(), mask=printed.mask.lower())
     model = ConvTasNet(config)
-    assert rounded(Decimal(model.num_parameters()) / 1_000_000, "0.1") == TABLE_III_SIZE
+    assert rounded(Decimal(model.num_parameters()) / 1_000_000, "0.1") == f"{printed.model_size:.1f}"
     with torch.no_grad():
         assert model(torch.randn(1, 999)).shape == (1, 2, 999)
 

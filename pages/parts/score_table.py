@@ -1,102 +1,88 @@
 """The table of scores: systems as rows; SI-SNRi, SDRi and PESQ for each speaker and their mean as columns."""
 
-import csv
 import html
-import io
 import math
 
+import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from analysis import paper
+from analysis.figures.palette import speaker_colour
 from analysis.scores.comparison import Comparison
-from analysis.scores.systems import MEASURES, ScoredSystem
+from analysis.scores.systems import MEASURES
 
 from .listening import speaker_names
 
-STYLE = """
-<style>
-.scores {overflow-x: auto; margin: .25rem 0 .5rem;}
-.scores table {border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;}
-.scores th, .scores td {padding: .42rem .5rem; text-align: right; white-space: nowrap; border: 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
-.scores th {font-weight: 600; font-size: .86rem; opacity: .8;}
-.scores thead tr:first-child th {text-align: center; border-bottom: 0; opacity: 1;}
-.scores tbody th {text-align: left; font-size: 1rem; opacity: 1;}
-.scores .first {border-left: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
-.scores .mean {font-weight: 600;}
-.scores .s1 {color: var(--st-red-text-color, #d62f3c);} .scores .s2 {color: var(--st-blue-text-color, #2f6fde);}
-.scores .s3 {color: var(--st-green-text-color, #2e9e5b);}
-.scores .best {background: color-mix(in srgb, var(--st-primary-color, #3457d5) 17%, transparent); border-radius: .3rem;}
-.scores .paper {opacity: .72; font-style: italic;}
-.scores small {font-weight: 400; opacity: .75;}
-</style>
-"""
+MEAN = "Mean"
+LINE = "1px solid color-mix(in srgb, currentColor 14%, transparent)"
+SHADED = "background: color-mix(in srgb, var(--st-primary-color, #3457d5) 17%, transparent); border-radius: .3rem"
+PRINTED = "opacity: .75; font-style: italic"  # what the paper says, beside what was measured
+# In the theme's text colours, which keep their contrast on a light and on a dark page.
+SPEAKER_TEXT = ("red", "blue", "green")
+TABLE_CSS = [
+    {"selector": "", "props": "border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums"},
+    {"selector": "th, td", "props": f"padding: .42rem .5rem; text-align: right; border: 0; border-bottom: {LINE}"},
+    {"selector": "th, td", "props": "white-space: nowrap"},
+    {"selector": "thead th", "props": "font-weight: 600; font-size: .86rem"},
+    {"selector": "thead tr:first-child th", "props": "text-align: center; border-bottom: 0"},
+    {"selector": "tbody th", "props": "text-align: left; font-weight: 600"},
+    {"selector": "a", "props": "color: inherit"},
+]
 
 
-def _shown(value: float | None, measure: str) -> str:
-    if value is None:
-        return '<small title="the score has no value here">undefined</small>'
+def scores_frame(found: Comparison, measures: list[str]) -> pd.DataFrame:
+    """The scores of `found` as numbers: systems as rows, (measure's title, speaker or mean) as columns."""
+    names = speaker_names(len(found.mixture.references))
+    wanted = [(measure, speaker) for measure in measures for speaker in [*range(len(names)), None]]
+    columns = [(MEASURES[measure].short, MEAN if speaker is None else names[speaker]) for measure, speaker in wanted]
+    values = [[row.score(measure, speaker) for measure, speaker in wanted] for row in found.rows]
+    rows = [row.name for row in found.rows]
+    return pd.DataFrame(values, rows, pd.MultiIndex.from_tuples(columns), dtype=float)
+
+
+def _paper_frame(found: Comparison) -> pd.DataFrame:
+    """What the paper prints for the systems of `found`, as text."""
+    speakers = len(found.mixture.references)
+    printed = {
+        name: (f"{one.si_snri:.1f}", f"{one.sdri:.1f}", f"{one.pesq:.2f}")
+        for name, one in paper.summary(speakers).items()
+    }
+    titles = [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
+    rows = [row.name for row in found.rows]
+    return pd.DataFrame([printed.get(name, ("–",) * 3) for name in rows], rows, pd.MultiIndex.from_tuples(titles))
+
+
+def number(value: float, decimals: int) -> str:
+    """`value` as the tables show it."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{value:.{MEASURES[measure].decimals}f}".replace("-", "−")
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
-def _cells(found: Comparison, row: ScoredSystem, measure: str) -> str:
-    cells = []
-    for speaker in [*range(len(found.mixture.references)), None]:
-        value = row.score(measure, speaker)
-        kind = ["first"] if speaker == 0 else ["mean"] if speaker is None else []
-        if value is not None and row.name == found.best(measure, speaker):
-            kind.append("best")
-        cells.append(f'<td class="{" ".join(kind)}">{_shown(value, measure)}</td>')
-    return "".join(cells)
-
-
-def _paper_cells(name: str, speakers: int) -> str:
-    printed = paper.summary(speakers).get(name)
-    if printed is None:
-        return '<td class="first paper" colspan="3">not in the paper</td>'
+def _styled(found: Comparison, measures: list[str]) -> Styler:
+    scores, printed = scores_frame(found, measures), _paper_frame(found)
+    styled = scores.join(printed).style.set_table_styles(TABLE_CSS)
+    for measure in measures:
+        own = [column for column in scores if column[0] == MEASURES[measure].short]
+        shown = lambda value, decimals=MEASURES[measure].decimals: number(value, decimals)  # noqa: E731
+        styled = styled.format(shown, subset=own, na_rep="undefined")
+        styled = styled.set_properties(subset=own[-1:], **{"font-weight": "600"})
+    colours = {
+        name: f"color: var(--st-{SPEAKER_TEXT[k % 3]}-text-color, {speaker_colour(k)})"
+        for k, name in enumerate(speaker_names(len(found.mixture.references)))
+    }
     return (
-        f'<td class="first paper">{printed.si_snri:.1f}</td><td class="paper">{printed.sdri:.1f}</td>'
-        f'<td class="paper">{printed.pesq:.2f}</td>'
+        styled.highlight_max(subset=list(scores), props=SHADED)
+        .set_properties(subset=list(printed), **dict(part.split(": ") for part in PRINTED.split("; ")))
+        .map_index(lambda name: colours.get(name, ""), axis="columns", level=1)
     )
 
 
-def _html(found: Comparison, measures: list[str]) -> str:
-    speakers = len(found.mixture.references)
-    per_speaker = "".join(
-        f'<th class="s{number}{" first" if number == 1 else ""}">{name}</th>'
-        for number, name in enumerate(speaker_names(speakers), start=1)
-    )
-    groups = "".join(
-        f'<th class="first" colspan="{speakers + 1}">{MEASURES[measure].short}</th>' for measure in measures
-    )
-    rows = "".join(
-        f'<tr><th scope="row">{html.escape(row.name)}</th>'
-        + "".join(_cells(found, row, measure) for measure in measures)
-        + _paper_cells(row.name, speakers)
-        + "</tr>"
-        for row in found.rows
-    )
-    return (
-        f'{STYLE}<div class="scores" tabindex="0" role="region" aria-label="Scores"><table><thead>'
-        f'<tr><th></th>{groups}<th class="first paper" colspan="3">The paper · WSJ0-{speakers}mix</th></tr>'
-        f"<tr><th></th>{(per_speaker + '<th>Mean</th>') * len(measures)}"
-        '<th class="first paper">SI-SNRi</th><th class="paper">SDRi</th><th class="paper">PESQ</th></tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _csv(found: Comparison) -> str:
-    file = io.StringIO()
-    table = csv.writer(file)
-    names = [*speaker_names(len(found.mixture.references)), "mean"]
-    measures = ["si_snri", "sdri", "pesq", "raw_pesq"]
-    table.writerow(["system", *(f"{measure} {name}" for measure in measures for name in names)])
-    for row in found.rows:
-        speakers = [*range(len(names) - 1), None]
-        table.writerow([row.name, *(row.score(measure, speaker) for measure in measures for speaker in speakers)])
-    return file.getvalue()
+def show_table(styled: Styler, label: str) -> None:
+    """A table that scrolls sideways where the page is narrower; `label` says what it is to those who cannot see it."""
+    table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
+    st.html(f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">{table}</div>')
 
 
 def score_table(found: Comparison) -> None:
@@ -108,12 +94,25 @@ def score_table(found: Comparison) -> None:
         help="PESQ has two scales. MOS-LQO (P.862.1) is what tools return today: a clean signal scores 4.55. "
         f"The paper's figures are {paper.PESQ_SCALE}; switch to compare with them.",
     )
-    st.html(_html(found, ["si_snri", "sdri", "raw_pesq" if raw else "pesq"]))
+    show_table(_styled(found, ["si_snri", "sdri", "raw_pesq" if raw else "pesq"]), "Scores")
     scale = "raw P.862" if raw else "MOS-LQO (P.862.1)"
     st.caption(
         f"Shaded: the best of a column. PESQ: {scale}. PSM, the phase-sensitive mask, is not in the paper. The paper's "
         "figures are means over its own test set, not over this sound."
     )
     st.download_button(
-        "Scores (CSV)", _csv(found), "scores.csv", "text/csv", icon=":material/download:", on_click="ignore"
+        "Scores (CSV)",
+        lambda: _csv(found),
+        "scores.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
+
+
+def _csv(found: Comparison) -> str:
+    measures = ["si_snri", "sdri", "pesq", "raw_pesq"]
+    frame = scores_frame(found, measures)
+    speakers = [*speaker_names(len(found.mixture.references)), "mean"]
+    frame.columns = [f"{measure} {speaker}" for measure in measures for speaker in speakers]
+    return frame.to_csv(index_label="system")

@@ -9,8 +9,25 @@ from analysis.corpus.published import LIBRIMIX
 from analysis.corpus.report import Estimate, digits, estimate, measures, papers_own, per_mixture, set_means
 from analysis.corpus.results import Header, Results
 from analysis.scores.systems import NETWORK
-from pages.parts.score_table import STYLE
 
+STYLE = """
+<style>
+.scores {overflow-x: auto; margin: .25rem 0 .5rem;}
+.scores table {border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;}
+.scores th, .scores td {padding: .42rem .5rem; text-align: right; white-space: nowrap; border: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
+.scores th {font-weight: 600; font-size: .86rem; opacity: .8;}
+.scores thead tr:first-child th {text-align: center; border-bottom: 0; opacity: 1;}
+.scores tbody th {text-align: left; font-size: 1rem; opacity: 1;}
+.scores .first {border-left: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
+.scores .mean {font-weight: 600;}
+.scores .s1 {color: var(--st-red-text-color, #d62f3c);} .scores .s2 {color: var(--st-blue-text-color, #2f6fde);}
+.scores .s3 {color: var(--st-green-text-color, #2e9e5b);}
+.scores .best {background: color-mix(in srgb, var(--st-primary-color, #3457d5) 17%, transparent); border-radius: .3rem;}
+.scores .paper {opacity: .72; font-style: italic;}
+.scores small {font-weight: 400; opacity: .75;}
+</style>
+"""
 EXTRA = """
 <style>
 .scores .interval {display: block; font-size: .78rem; font-weight: 400; opacity: .7;}
