@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,17 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder ../shared with real speech and reference weights is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def voices() -> list[np.ndarray]:
+    """The clean voices (2, T), T at most 4 s at 8 kHz, of four mixtures of the bundled examples."""
+    from analysis.sounds import examples
+
+    pairs = [e.id for e in examples.available_examples() if e.tier == "bundled" and len(e.voices) == 2]
+    found = [examples.mix_example(name, level).references[:, :32000] for level in (0.0, 3.0) for name in pairs]
+    assert len(found) >= 4
+    return found[:4]
 
 
 def start_server(script: Path, log: Path, *options: str) -> tuple[subprocess.Popen, str]:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-import soundfile
 from scipy.signal import butter, freqz, resample_poly, sosfilt
 
 from analysis.sounds.loudness import _k_weighting, loudness, loudness_gain
@@ -28,9 +27,8 @@ def voice(seconds: float, seed: int = 0, rate: int = RATE, label: str = "a voice
 
 
 @pytest.fixture(scope="module")
-def speech(shared) -> list[np.ndarray]:
-    folder = shared / "data" / "libri2mix_test_subset" / "s1"
-    return [soundfile.read(path)[0] for path in sorted(folder.glob("*.flac"))[::100]]
+def speech(voices) -> list[np.ndarray]:
+    return [voice.astype(float) for pair in voices[:2] for voice in pair]
 
 
 def p_56_method_b(x: np.ndarray, rate: int) -> float:
