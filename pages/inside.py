@@ -46,7 +46,7 @@ def look_inside(mixture: np.ndarray, references: np.ndarray | None, model: str, 
 def follow_player(sound: Mixture, inside: Representation) -> None:
     """The player; where its cursor rests and what it marks is what the pictures show, else another sound's whole."""
     if st.session_state.get("inside_sound") != (identity := fingerprint(sound.mixture)):
-        st.session_state.inside_sound, st.session_state.inside_told = identity, None
+        st.session_state.inside_sound, st.session_state.inside_shown = identity, None
         st.session_state.inside_stretch = (0.0, len(sound.mixture) / sound.rate)
     state = player(
         listening.separated_tracks(sound, inside.audible(), None),
@@ -55,8 +55,8 @@ def follow_player(sound: Mixture, inside: Representation) -> None:
         follow=True,
         link=True,
     )
-    if st.session_state.get("inside_told") != (state.time, state.region):
-        st.session_state.inside_told = (state.time, state.region)
+    if st.session_state.get("inside_shown") != (state.time, state.region):
+        st.session_state.inside_shown = (state.time, state.region)
         st.session_state.inside_time = state.time
         if state.region:
             st.session_state.inside_stretch = state.region

@@ -43,8 +43,8 @@ class TrainingFacts:
 
     def to_dict(self) -> dict:
         """Plain values, ready for JSON, without what is not known."""
-        told = {name: value for name, value in asdict(self).items() if value}
-        return {**told.pop("more", {}), **told}
+        known = {name: value for name, value in asdict(self).items() if value}
+        return {**known.pop("more", {}), **known}
 
     @classmethod
     def from_dict(cls, values: dict) -> "TrainingFacts":

@@ -105,13 +105,13 @@ def player(
         "region": start.region,
         "active": start.active or tracks[0].name,
     }
-    told = _component()(key=key, data=data, on_state_change=lambda: None).state
-    if not told or told["set"] != identity:
+    state = _component()(key=key, data=data, on_state_change=lambda: None).state
+    if not state or state["set"] != identity:
         return start
     if link:
-        links.put_player(told["link"])
-    region = told["region"]
-    return PlayerState(told["time"], tuple(region) if region else None, told["active"], tuple(told["gains"]))
+        links.put_player(state["link"])
+    region = state["region"]
+    return PlayerState(state["time"], tuple(region) if region else None, state["active"], tuple(state["gains"]))
 
 
 @st.fragment

@@ -31,8 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
     try:
-        told = json.loads(options.info.read_text()) if options.info else {}
-        facts = TrainingFacts.from_dict({"name": options.output.stem} | told)
+        stated = json.loads(options.info.read_text()) if options.info else {}
+        facts = TrainingFacts.from_dict({"name": options.output.stem} | stated)
         config = json.loads(options.config.read_text()) if options.config else None
         model = convert(read_tensors(options.weights), config)
         sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)

@@ -269,17 +269,17 @@ class Trainer:
 
     def _training_facts(self, score: float | None) -> TrainingFacts:
         """For the header of weights that scored `score` dB SI-SNRi on the validation set."""
-        told = self.facts()
-        data = told["data"]
+        known = self.facts()
+        data = known["data"]
         return TrainingFacts(
-            name=told.pop("name"),
-            task=told.pop("task"),
+            name=known.pop("name"),
+            task=known.pop("task"),
             training_data=f"{data['hours']} h of {', '.join(data['corpora'])}, {data['mixing']} mixing",
             hours_of_mixtures=self.counters.step * self.recipe.batch * self.recipe.segment / 3600,
             steps=self.counters.step,
             level_dbfs=self.level_dbfs,
             scores={} if score is None else {VALID: score},
-            more={**told, "settings": told.pop("recipe"), "epoch": self.epoch, "seconds": self.counters.seconds},
+            more={**known, "settings": known.pop("recipe"), "epoch": self.epoch, "seconds": self.counters.seconds},
         )
 
     @cached_property
