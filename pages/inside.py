@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
+import tasnet
 from analysis.network.representation import Representation, represent
 from analysis.sounds.mixing import Mixture
 from pages.parts import frame, listening, workspace
@@ -124,5 +125,7 @@ def show(sound: Mixture) -> None:
 
 frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
 workspace.describe()
-if (chosen := workspace.chosen_sound()) is not None:
+if not isinstance(workspace.separator().model, tasnet.ConvTasNet):
+    st.info("This page looks into Conv-TasNet's blocks: choose a Conv-TasNet in the sidebar.", icon=":material/info:")
+elif (chosen := workspace.chosen_sound()) is not None:
     show(chosen)

@@ -2,9 +2,10 @@
 
 from .audio import Audio, AudioError
 from .checkpoint import CheckpointError, available
-from .config import ConvTasNetConfig
+from .config import ConvTasNetConfig, LSTMTasNetConfig
 from .inference import DeviceError, Separation, Separator, devices
-from .model import ConvTasNet
+from .lstm import LSTMTasNet
+from .model import ConvTasNet, TasNet
 
 __all__ = [
     "Audio",
@@ -13,8 +14,11 @@ __all__ = [
     "ConvTasNet",
     "ConvTasNetConfig",
     "DeviceError",
+    "LSTMTasNet",
+    "LSTMTasNetConfig",
     "Separation",
     "Separator",
+    "TasNet",
     "available",
     "devices",
 ]

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from .atomic import replacing
-from .config import ConvTasNetConfig
+from .config import Config, config_from_dict
 from .facts import TrainingFacts
-from .model import ConvTasNet
+from .model import TasNet
+from .networks import make_network
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "weights"
 HEADER = "tasnet"  # the key in the safetensors metadata
@@ -49,7 +50,7 @@ def _validation_score(path: Path, _mtime_ns: int, _size: int) -> float:
     return -math.inf if facts.valid_si_snri is None else facts.valid_si_snri
 
 
-def save(path: str | Path, model: ConvTasNet, facts: TrainingFacts | None = None) -> None:
+def save(path: str | Path, model: TasNet, facts: TrainingFacts | None = None) -> None:
     """Writes the weights of `model`, its configuration and the facts of its training to `path`.
 
     The file appears whole or, where something fails, not at all. Raises OSError.
@@ -61,7 +62,7 @@ def save(path: str | Path, model: ConvTasNet, facts: TrainingFacts | None = None
         unfinished.write_bytes(safetensors.torch.save(tensors, {HEADER: header}))
 
 
-def load(path: str | Path) -> tuple[ConvTasNet, TrainingFacts]:
+def load(path: str | Path) -> tuple[TasNet, TrainingFacts]:
     """The network in a file written by `save`, in float32, for evaluation, on the CPU; and the facts of its training.
 
     Raises CheckpointError where the file is missing, damaged, or not of this network.
@@ -70,13 +71,13 @@ def load(path: str | Path) -> tuple[ConvTasNet, TrainingFacts]:
     tensors, header = _read(path)
     config, facts = _parse(header, path.name)
     with torch.device("meta"):
-        model = ConvTasNet(config)
+        model = make_network(config)
     check_tensors(tensors, model, path.name)
     model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, assign=True)
     return model.eval(), facts
 
 
-def check_tensors(tensors: dict[str, Tensor], model: ConvTasNet, name: str) -> None:
+def check_tensors(tensors: dict[str, Tensor], model: TasNet, name: str) -> None:
     """Raises CheckpointError unless `tensors`, from a file called `name`, are exactly those of `model`."""
     expected = model.state_dict()
     for what, names in (
@@ -115,13 +116,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _parse(header: str | None, name: str) -> tuple[ConvTasNetConfig, TrainingFacts]:
+def _parse(header: str | None, name: str) -> tuple[Config, TrainingFacts]:
     """Configuration and facts in the JSON header of a file called `name`. Raises CheckpointError."""
     if header is None:
         raise CheckpointError(f"{name} holds tensors but no description of a Conv-TasNet: it is of another program.")
     try:
         content = json.loads(header)
-        return ConvTasNetConfig.from_dict(content["config"]), TrainingFacts.from_dict(content["info"])
+        return config_from_dict(content["config"]), TrainingFacts.from_dict(content["info"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{name} describes its network in a way that cannot be understood ({error}).") from None
 

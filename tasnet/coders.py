@@ -4,13 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ConvTasNetConfig
+from .config import Config
 
 
 class Encoder(nn.Module):
     """w = H(x U), eq. 2: frames of L samples, overlapping by half, against N basis functions."""
 
-    def __init__(self, config: ConvTasNetConfig) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
         self.relu = config.encoder == "relu"
         self.U = nn.Parameter(torch.empty(config.N, config.L).uniform_(-1, 1) * config.L**-0.5)
@@ -43,7 +43,7 @@ class PinvEncoder(nn.Module):
 class Decoder(nn.Module):
     """s = d V, eqs. 3 and 5: overlapping frames of L samples, summed."""
 
-    def __init__(self, config: ConvTasNetConfig) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
         self.V = nn.Parameter(torch.empty(config.N, config.L).uniform_(-1, 1) * config.N**-0.5)
 

@@ -1,10 +1,11 @@
-"""The hyper-parameters of Conv-TasNet, in the paper's symbols (Table I)."""
+"""The hyper-parameters of the networks, in the paper's symbols (Table I)."""
 
 from dataclasses import asdict, dataclass, fields
 
 NORMS = ("gLN", "cLN", "BN")
 ENCODERS = ("linear", "relu", "pinv")
 MASKS = ("sigmoid", "softmax", "relu")
+LSTM_TASNET = "LSTM-TasNet"
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,16 @@ class ConvTasNetConfig:
     sample_rate: int = 8000  # Hz
 
     def __post_init__(self) -> None:
-        for name in ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "sample_rate"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}.")
-        for name, choices in (("norm", NORMS), ("encoder", ENCODERS), ("mask", MASKS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
-        if not isinstance(self.causal, bool):
-            raise ValueError(f"causal must be true or false, not {self.causal!r}.")
-        if self.L % 2:
-            raise ValueError(f"L must be even, for frames that overlap by half, not {self.L}.")
+        _check(self, ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "sample_rate"), norm=NORMS)
         if self.P % 2 == 0 and not self.causal:
             raise ValueError(f"P must be odd in a non-causal network, not {self.P}.")
         if self.causal and self.norm == "gLN":
             raise ValueError("A causal network cannot use gLN, which looks at the whole input: use cLN or BN.")
-        if self.encoder == "pinv" and self.N < self.L:
-            raise ValueError(f"The pinv encoder needs N of at least L, not N={self.N} and L={self.L}.")
+
+    @property
+    def hears_level(self) -> bool:
+        """Whether the level of the mixture matters: gLN and cLN take any for the same, BN knows one."""
+        return self.norm == "BN"
 
     @property
     def hop(self) -> int:
@@ -83,7 +77,85 @@ class ConvTasNetConfig:
     @classmethod
     def from_dict(cls, values: dict) -> "ConvTasNetConfig":
         """The inverse of `to_dict`; missing fields take their defaults. Raises ValueError."""
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ValueError(f"Unknown in a Conv-TasNet configuration: {', '.join(sorted(unknown))}.")
-        return cls(**values)
+        return _from_dict(cls, "Conv-TasNet", values)
+
+
+@dataclass(frozen=True)
+class LSTMTasNetConfig:
+    """One LSTM-TasNet, or BLSTM-TasNet where it is not causal: the paper's references [21] and [26].
+
+    The defaults have the 32.0M and 23.6M parameters of Table IV, see `LSTMTasNet.num_parameters`. ReLU encoder and
+    masks that sum to one are those of [21] and [26] (sections II-B and II-C).
+
+    Raises ValueError where a value is unknown or where no such network can be built.
+    """
+
+    network: str = LSTM_TASNET  # tells this configuration from Conv-TasNet's
+    N: int = 256  # filters in the autoencoder
+    L: int = 40  # length of the filters, in samples (5 ms, section IV-E); frames overlap by half
+    H: int = 1024  # units in each LSTM layer, both directions together, and in the layer before the masks
+    layers: int = 4  # LSTM layers; what the first half of them gives is added to what the second gives
+    C: int = 2  # speakers
+    causal: bool = True  # LSTM; else BLSTM
+    encoder: str = "relu"  # as in `ConvTasNetConfig`
+    mask: str = "softmax"  # as in `ConvTasNetConfig`
+    sample_rate: int = 8000  # Hz
+
+    def __post_init__(self) -> None:
+        _check(self, ("N", "L", "H", "layers", "C", "sample_rate"), network=(LSTM_TASNET,))
+        if self.layers % 2:
+            raise ValueError(f"layers must be even, for a skip connection over half of them, not {self.layers}.")
+        if self.H % 2 and not self.causal:
+            raise ValueError(f"H must be even in a BLSTM, for two directions, not {self.H}.")
+
+    @property
+    def hears_level(self) -> bool:
+        """Whether the level of the mixture matters: it does not, each frame is normalised by itself."""
+        return False
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next: L/2 (section III-B)."""
+        return self.L // 2
+
+    def to_dict(self) -> dict:
+        """The fields as a plain dict, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "LSTMTasNetConfig":
+        """The inverse of `to_dict`; missing fields take their defaults. Raises ValueError."""
+        return _from_dict(cls, LSTM_TASNET, values)
+
+
+Config = ConvTasNetConfig | LSTMTasNetConfig
+
+
+def config_from_dict(values: dict) -> Config:
+    """The configuration that `to_dict` made `values` of, whatever the network. Raises ValueError."""
+    kind = LSTMTasNetConfig if "network" in values else ConvTasNetConfig
+    return kind.from_dict(values)
+
+
+def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...]) -> None:
+    """What all configurations have in common. Raises ValueError."""
+    for name in numbers:
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}.")
+    for name, known in {**choices, "encoder": ENCODERS, "mask": MASKS}.items():
+        if getattr(config, name) not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(config, name)!r}.")
+    if not isinstance(config.causal, bool):
+        raise ValueError(f"causal must be true or false, not {config.causal!r}.")
+    if config.L % 2:
+        raise ValueError(f"L must be even, for frames that overlap by half, not {config.L}.")
+    if config.encoder == "pinv" and config.N < config.L:
+        raise ValueError(f"The pinv encoder needs N of at least L, not N={config.N} and L={config.L}.")
+
+
+def _from_dict(kind: type, name: str, values: dict) -> Config:
+    unknown = set(values) - {field.name for field in fields(kind)}
+    if unknown:
+        raise ValueError(f"Unknown in a {name} configuration: {', '.join(sorted(unknown))}.")
+    return kind(**values)

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import audio, checkpoint, tiled
+from . import audio, checkpoint, threads, tiled
 from .facts import TrainingFacts
-from .model import ConvTasNet
+from .model import ConvTasNet, TasNet
 from .tracking import Chunk, Stitcher, plan_chunks
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
@@ -59,19 +59,21 @@ class Separator:
     Raises CheckpointError or DeviceError.
     """
 
-    def __init__(self, model: str | Path | ConvTasNet, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, model: str | Path | TasNet, device: str = "auto", precision: str = "auto") -> None:
         self.device = _device(device)
         self.precision = _precision(precision, self.device)
-        if isinstance(model, ConvTasNet):
+        if isinstance(model, TasNet):
             network, self.facts, self.name = copy.deepcopy(model), TrainingFacts(), type(model).__name__
         else:
             path = find_checkpoint(model)
             network, self.facts = checkpoint.load(path)
             self.name = path.stem
+        if self.device.type == "cpu" and self.precision != "float32" and not isinstance(network, ConvTasNet):
+            raise DeviceError("On a CPU LSTM-TasNet computes in float32; choose the precision auto or float32.")
         self.model = network.eval().requires_grad_(False).to(self.device)
         self.config = self.model.config
-        # RMS of what the network hears. gLN and cLN take any level for the same; BN knows the one it was trained at.
-        self.level = 10 ** (self.facts.level_dbfs / 20) if self.config.norm == "BN" else 1.0
+        # RMS of what the network hears.
+        self.level = 10 ** (self.facts.level_dbfs / 20) if self.config.hears_level else 1.0
         self._turn = threading.Lock()  # one batch at a time: memory does not grow with the users
 
     def separate(
@@ -160,7 +162,10 @@ class Separator:
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.device.type == "cpu":
-            return tiled.forward(self.model, x, DTYPES[self.precision])
+            if isinstance(self.model, ConvTasNet):
+                return tiled.forward(self.model, x, DTYPES[self.precision])
+            with threads.one_inside():  # an LSTM's threads would wait for each other at every frame
+                return self.model(x)
         if self.precision == "float32":
             return self.model(x)
         # Only the masks are made in half precision: the sound itself keeps its 24 bits.

@@ -9,19 +9,23 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from .coders import Decoder, Encoder, PinvEncoder
-from .config import ConvTasNetConfig
+from .config import Config, ConvTasNetConfig
 from .tcn import Block, SeparationModule
 
 
-class ConvTasNet(nn.Module):
-    """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1)."""
+class TasNet(nn.Module):
+    """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1), by masks on a learned representation.
 
-    def __init__(self, config: ConvTasNetConfig) -> None:
+    What Conv-TasNet and LSTM-TasNet share; they differ in the separation module, `separator`.
+    """
+
+    separator: nn.Module
+
+    def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
         self.decoder = Decoder(config)
         self.encoder = PinvEncoder(self.decoder) if config.encoder == "pinv" else Encoder(config)
-        self.separator = SeparationModule(config)
 
     def forward(self, mixture: Tensor) -> Tensor:
         """mixture (batch, T) -> sources (batch, C, T), for any T >= 1."""
@@ -41,10 +45,6 @@ class ConvTasNet(nn.Module):
         """d (..., K, N) -> waveforms (..., length), eq. 5."""
         return self.decoder(d, length)
 
-    def blocks(self) -> Iterator[Block]:
-        """The X R 1-D conv blocks in order, each a callable (y, skip_sum) -> (y, skip_sum)."""
-        return iter(self.separator.blocks)
-
     @property
     def U(self) -> Tensor:
         """(N, L): encoder basis functions, one a row."""
@@ -56,6 +56,22 @@ class ConvTasNet(nn.Module):
         return self.decoder.V
 
     def num_parameters(self) -> int:
+        """The paper's 'model size': every trained value."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+class ConvTasNet(TasNet):
+    """TasNet whose separation module is a temporal convolutional network."""
+
+    def __init__(self, config: ConvTasNetConfig) -> None:
+        super().__init__(config)
+        self.separator = SeparationModule(config)
+
+    def blocks(self) -> Iterator[Block]:
+        """The X R 1-D conv blocks in order, each a callable (y, skip_sum) -> (y, skip_sum)."""
+        return iter(self.separator.blocks)
+
+    def num_parameters(self) -> int:
         """The paper's 'model size': every trained value.
 
         With biases, norms, PReLU slopes and the last block's unused residual path, it agrees with Table II to the
@@ -64,4 +80,4 @@ class ConvTasNet(nn.Module):
         differ only in Sc or only in B agree. Table III does not name its hyper-parameters; the row of Table II
         with the same scores (N256 L40 B128 H256 Sc128) gives its 1.5M with every encoder.
         """
-        return sum(parameter.numel() for parameter in self.parameters())
+        return super().num_parameters()

@@ -35,9 +35,7 @@ class SeparationModule(nn.Module):
 
     def limit(self, m: Tensor) -> Tensor:
         """The nonlinearity of the masks, (batch, C, K, N) -> (batch, C, K, N)."""
-        if self.config.mask == "softmax":
-            return torch.softmax(m, dim=1)  # over the speakers: their masks sum to one
-        return torch.sigmoid(m) if self.config.mask == "sigmoid" else F.relu(m)
+        return limit_masks(m, self.config.mask)
 
 
 class Block(nn.Module):
@@ -98,3 +96,10 @@ class PReLU(nn.PReLU):
             return F.leaky_relu_(x, self.weight.item())
         # Between ReLU (alpha = 0) and identity (1): on CPUs the gradient of F.prelu is slow.
         return torch.lerp(F.relu(x), x, self.weight.to(x.dtype))
+
+
+def limit_masks(m: Tensor, kind: str) -> Tensor:
+    """The nonlinearity of the masks that the configuration names, (batch, C, K, N) -> (batch, C, K, N)."""
+    if kind == "softmax":
+        return torch.softmax(m, dim=1)  # over the speakers: their masks sum to one
+    return torch.sigmoid(m) if kind == "sigmoid" else F.relu(m)

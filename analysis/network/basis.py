@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from scipy.cluster.hierarchy import leaves_list, linkage
 
-from tasnet import ConvTasNet, ConvTasNetConfig
+from tasnet import TasNet
+from tasnet.config import Config
+from tasnet.networks import make_network
 
 ORDERS = ("UPGMA", "peak frequency", "trained")
 FFT_POINTS = 2048
@@ -204,8 +206,8 @@ def filter_sound(u: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
     return (gain * window * np.resize(alternating, length)).astype(np.float32)
 
 
-def untrained(config: ConvTasNetConfig) -> ConvTasNet:
+def untrained(config: Config) -> TasNet:
     """A network of the same shape before any training, always the same one: the null comparison."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return ConvTasNet(config).eval()
+        return make_network(config).eval()

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from tasnet.model import ConvTasNet
+from tasnet.model import ConvTasNet, TasNet
 
 from .mixing import Share
 from .recipe import RecipeError
@@ -41,7 +41,7 @@ class Machine:
         mixed = self.precision != torch.float32
         return torch.autocast(self.device.type, self.precision, enabled=mixed)
 
-    def parallel(self, model: ConvTasNet) -> nn.Module:
+    def parallel(self, model: TasNet) -> nn.Module:
         """The model, averaging its gradients over all processes where there are several."""
         if self.share.world == 1:
             return model
@@ -115,8 +115,10 @@ def _has_bfloat16(device: torch.device) -> bool:
     return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
-def compile_blocks(model: ConvTasNet, device: torch.device) -> str:
+def compile_blocks(model: TasNet, device: torch.device) -> str:
     """Compiles the 1-D conv blocks, or says in one sentence why it cannot be done."""
+    if not isinstance(model, ConvTasNet):
+        return "Only Conv-TasNet is compiled."
     try:
         torch.compile(lambda x: 2 * x + 1)(torch.ones(4, device=device))
     except Exception as error:  # whatever a missing or broken compiler raises

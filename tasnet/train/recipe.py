@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasnet.config import ConvTasNetConfig
+from tasnet.config import Config, ConvTasNetConfig, LSTMTasNetConfig, config_from_dict
 
 from .mixing import Mixing
 
@@ -28,7 +28,7 @@ class Recipe:
     """
 
     name: str = "paper"
-    model: ConvTasNetConfig = field(default_factory=ConvTasNetConfig)
+    model: Config = field(default_factory=ConvTasNetConfig)
     # Data
     train: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
@@ -94,6 +94,8 @@ class Recipe:
             if name not in known:
                 raise RecipeError(f"A recipe has no setting {name!r}.")
             old = getattr(self, name)
+            if name == "model" and isinstance(value, dict):
+                old = _same_network(old, value)
             if dataclasses.is_dataclass(old) and isinstance(value, dict):
                 unknown = set(value) - {f.name for f in dataclasses.fields(old)}
                 if unknown:
@@ -108,6 +110,16 @@ class Recipe:
                 raise RecipeError(f"The setting {name} cannot be {value!r}.")
             values[name] = value
         return dataclasses.replace(self, **values)
+
+
+def _same_network(model: Config, changes: dict) -> Config:
+    """`model`, or the default of the other network where `changes` names one. Raises RecipeError."""
+    if "network" not in changes or changes["network"] == getattr(model, "network", None):
+        return model
+    try:
+        return config_from_dict({"network": changes["network"]})
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 # N, L, B, H, Sc, P, X, R, norm, causal of Table II, row by row.
@@ -174,6 +186,9 @@ def recipes() -> dict[str, Recipe]:
             name = f"{recipe.name}-{suffix}"
             found[name] = recipe.changed({"name": name, "model": model})
     found["denoise"] = short.changed({"name": "denoise", "mixture": "mix_single", "mixing": {"level": (-5.0, 15.0)}})
+    # LSTM-TasNet: [21] trains its LSTM with the lower learning rate, and both on shorter segments than here.
+    found["lstm"] = dataclasses.replace(paper, name="lstm", model=LSTMTasNetConfig(), learning_rate=3e-4, compile=False)
+    found["blstm"] = dataclasses.replace(paper, name="blstm", model=LSTMTasNetConfig(causal=False), compile=False)
     symbols = ("N", "L", "B", "H", "Sc", "P", "X", "R", "norm", "causal")
     for table, models in (
         ("table2", [dict(zip(symbols, row, strict=True)) for row in TABLE_II]),

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
-from tasnet.model import ConvTasNet
+from tasnet.networks import make_network
 
 from .batches import open_data, validation_batches
 from .log import Log
@@ -91,11 +91,11 @@ class Trainer:
         device = self.machine.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.model = checkpoint.load(init)[0] if init else ConvTasNet(recipe.model)
+            self.model = checkpoint.load(init)[0] if init else make_network(recipe.model)
         self.model.to(device).train()
         self.recipe = recipe = dataclasses.replace(recipe, model=self.model.config)
         # The weights that are validated and kept: those of the model, or their moving average.
-        self.kept = ConvTasNet(recipe.model).to(device).eval().requires_grad_(False)
+        self.kept = make_network(recipe.model).to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.model.state_dict())
         self.optimiser = torch.optim.Adam(
             self.model.parameters(),
