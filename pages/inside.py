@@ -8,7 +8,7 @@ import streamlit as st
 import tasnet
 from analysis.network.representation import Representation, represent
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, listening, workspace
+from pages.parts import frame, listening, own_model, workspace
 from pages.parts.filters.bank import choose_order, sort
 from pages.parts.inside.views import show_masks, show_oracles, show_representation, show_walk
 from pages.parts.pictures import choose_format
@@ -39,9 +39,13 @@ def prepared(sound: Mixture, rate: int) -> Mixture:
     return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Looking inside ...")
 def look_inside(mixture: np.ndarray, references: np.ndarray | None, model: str, device: str) -> Representation:
-    return represent(workspace.separator().model, mixture, references)
+    separator = workspace.separator()
+    return represent(separator.model, mixture, references, separator.level)
+
+
+look_inside_shared = st.cache_resource(max_entries=2, show_spinner="Looking inside ...")(look_inside)
+look_inside_own = st.cache_resource(max_entries=1, scope="session", show_spinner="Looking inside ...")(look_inside)
 
 
 def follow_player(sound: Mixture, inside: Representation) -> None:
@@ -96,7 +100,8 @@ def show(sound: Mixture) -> None:
     separator = workspace.separator()
     config = separator.config
     sound = prepared(sound, config.sample_rate)
-    inside = look_inside(sound.mixture, sound.references, separator.name, str(separator.device))
+    look = look_inside_own if own_model.in_use() else look_inside_shared
+    inside = look(sound.mixture, sound.references, separator.name, str(separator.device))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = choose_order()
         choose_format()

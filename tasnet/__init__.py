@@ -1,9 +1,9 @@
 """Conv-TasNet (Luo & Mesgarani): the network, its weights, training and inference."""
 
 from .audio import Audio, AudioError
-from .checkpoint import CheckpointError, available
+from .checkpoint import CheckpointError
 from .config import ConvTasNetConfig, LSTMTasNetConfig
-from .inference import DeviceError, Separation, Separator, devices
+from .inference import DeviceError, Separation, Separator, available, devices
 from .lstm import LSTMTasNet
 from .model import ConvTasNet, TasNet
 

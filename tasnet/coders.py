@@ -12,12 +12,17 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.relu = config.encoder == "relu"
+        self.relu, self.edges = config.encoder == "relu", config.edges
         self.U = nn.Parameter(torch.empty(config.N, config.L).uniform_(-1, 1) * config.L**-0.5)
+        self.bias = nn.Parameter(torch.zeros(config.N)) if config.coder_bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, T) -> w (batch, K, N)."""
-        w = F.linear(frames(x, self.U.shape[1]), self.U)
+        return self.filter(frames(x, self.U.shape[1], self.edges))
+
+    def filter(self, frames: Tensor) -> Tensor:
+        """Frames (batch, K, L) -> w (batch, K, N)."""
+        w = F.linear(frames, self.U, self.bias)
         return F.relu(w) if self.relu else w
 
 
@@ -36,8 +41,12 @@ class PinvEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, T) -> w (batch, K, N)."""
-        U = self.U
-        return F.linear(frames(x, U.shape[1]), U)
+        decoder = self.decoder_of[0]
+        return self.filter(frames(x, decoder.V.shape[1], decoder.edges))
+
+    def filter(self, frames: Tensor) -> Tensor:
+        """Frames (batch, K, L) -> w (batch, K, N)."""
+        return F.linear(frames, self.U)
 
 
 class Decoder(nn.Module):
@@ -45,22 +54,40 @@ class Decoder(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.edges = config.edges
         self.V = nn.Parameter(torch.empty(config.N, config.L).uniform_(-1, 1) * config.N**-0.5)
+        self.bias = nn.Parameter(torch.zeros(1)) if config.coder_bias else None
 
     def forward(self, d: Tensor, length: int) -> Tensor:
         """(..., K, N) -> (..., length)."""
-        return overlap_add(d @ self.V, length)
+        return self.join(d @ self.V, length)
+
+    def join(self, frames: Tensor, length: int) -> Tensor:
+        """Frames (..., K, L) -> (..., length)."""
+        return overlap_add(frames, length, self.edges, self.bias)
 
 
-def frames(x: Tensor, L: int) -> Tensor:
-    """(batch, T) -> (batch, K, L), overlapping by half; zeros fill up the last of the frames."""
-    hop = L // 2
-    K = 1 + max(0, -(-(x.shape[-1] - L) // hop))
-    return F.pad(x, (0, L + (K - 1) * hop - x.shape[-1])).unfold(-1, L, hop)
+def frames(x: Tensor, L: int, edges: str = "fill") -> Tensor:
+    """(batch, T) -> (batch, K, L), overlapping by half; `edges` as in `ConvTasNetConfig`."""
+    return cover(x, L, edges).unfold(-1, L, L // 2)
 
 
-def overlap_add(frames: Tensor, length: int) -> Tensor:
-    """(..., K, L) -> (..., length): frames that overlap by half, summed."""
+def cover(x: Tensor, L: int, edges: str = "fill") -> Tensor:
+    """(batch, T) -> (batch, (K + 1) L/2): the samples of all frames, with zeros where the sound has none."""
+    hop, T = L // 2, x.shape[-1]
+    if edges == "pad":
+        return F.pad(x, (hop, hop + -T % hop))
+    K = 1 + max(0, (T - L) // hop if edges == "cut" else -(-(T - L) // hop))
+    return F.pad(x, (0, L + (K - 1) * hop - T))  # "cut" takes samples away, unless there is but one frame
+
+
+def overlap_add(frames: Tensor, length: int, edges: str = "fill", bias: Tensor | None = None) -> Tensor:
+    """(..., K, L) -> (..., length): frames that overlap by half, summed, and `bias` on what they cover."""
     first, second = frames.chunk(2, dim=-1)
     x = F.pad(first, (0, 0, 0, 1)) + F.pad(second, (0, 0, 1, 0))
-    return x.flatten(-2)[..., :length]
+    x = x.flatten(-2)
+    if bias is not None:
+        x = x + bias
+    start = frames.shape[-1] // 2 if edges == "pad" else 0
+    x = x[..., start : start + length]
+    return F.pad(x, (0, length - x.shape[-1])) if x.shape[-1] < length else x

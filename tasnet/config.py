@@ -1,51 +1,84 @@
 """The hyper-parameters of the networks, in the paper's symbols (Table I)."""
 
 from dataclasses import asdict, dataclass, fields
+from typing import ClassVar
 
-NORMS = ("gLN", "cLN", "BN")
+NORMS = ("gLN", "cLN", "BN", "chLN")
 ENCODERS = ("linear", "relu", "pinv")
 MASKS = ("sigmoid", "softmax", "relu")
 LSTM_TASNET = "LSTM-TasNet"
+PADDINGS = ("zeros", "reflect")
+EDGES = ("fill", "cut", "pad")
 
 
 @dataclass(frozen=True)
 class ConvTasNetConfig:
     """One Conv-TasNet. The defaults are the paper's best system (Table II, 15.3 dB SI-SNRi).
 
-    Raises ValueError where a value is unknown or where no such network can be built.
+    The fields after `sample_rate` are what networks of other programs have otherwise than the paper. Raises
+    ValueError where a value is unknown or where no such network can be built.
     """
 
     N: int = 512  # filters in the autoencoder
     L: int = 16  # length of the filters, in samples; frames overlap by half
     B: int = 128  # channels in the bottleneck and the residual paths
     H: int = 512  # channels in the convolutional blocks
-    Sc: int = 128  # channels in the skip-connection paths
+    Sc: int = 128  # channels in the skip-connection paths; 0: none, the last residual path gives the masks
     P: int = 3  # kernel size in the convolutional blocks
     X: int = 8  # convolutional blocks in each repeat, dilated by 1, 2, ..., 2^(X-1)
     R: int = 3  # repeats
     C: int = 2  # speakers
-    norm: str = "gLN"  # "gLN" (eqs. 9-11), "cLN" (eqs. 12-14) or "BN" (batch normalisation)
+    norm: str = "gLN"  # "gLN" (eqs. 9-11), "cLN" (eqs. 12-14), "BN" (batch) or "chLN" (each frame by itself)
     causal: bool = False
     encoder: str = "linear"  # H of eq. 2: "linear" or "relu"; "pinv": U is V's pseudo-inverse
     mask: str = "sigmoid"  # "sigmoid", "softmax" (over the speakers) or "relu"
     sample_rate: int = 8000  # Hz
+    norm_in: str = ""  # the norm of w, where it is not `norm`
+    norm_eps: float = 1e-8  # what the norms add to a variance
+    second_norm: bool = True  # whether PReLU and norm follow the D-conv
+    padding: str = "zeros"  # what the D-conv meets beyond the first and last frame: "zeros" or "reflect"
+    edges: str = "fill"  # zeros "fill" the last frame; or it is "cut"; or "pad": half a frame of zeros at both ends
+    coder_bias: bool = False  # whether encoder and decoder add a constant
 
     def __post_init__(self) -> None:
-        _check(self, ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "sample_rate"), norm=NORMS)
+        _check(
+            self,
+            ("N", "L", "B", "H", "P", "X", "R", "C", "sample_rate"),
+            norm=NORMS,
+            norm_in=("", *NORMS),
+            padding=PADDINGS,
+            edges=EDGES,
+        )
+        if not isinstance(self.Sc, int) or isinstance(self.Sc, bool) or self.Sc < 0:
+            raise ValueError(f"Sc must be a whole number of at least 0, not {self.Sc!r}.")
+        for name in ("second_norm", "coder_bias"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+        if not isinstance(self.norm_eps, float) or not 0 < self.norm_eps < 1:
+            raise ValueError(f"norm_eps must be a small positive number, not {self.norm_eps!r}.")
         if self.P % 2 == 0 and not self.causal:
             raise ValueError(f"P must be odd in a non-causal network, not {self.P}.")
-        if self.causal and self.norm == "gLN":
+        if self.causal and "gLN" in (self.norm, self.norm_in):
             raise ValueError("A causal network cannot use gLN, which looks at the whole input: use cLN or BN.")
-
-    @property
-    def hears_level(self) -> bool:
-        """Whether the level of the mixture matters: gLN and cLN take any for the same, BN knows one."""
-        return self.norm == "BN"
+        if self.causal and (self.padding == "reflect" or self.edges == "pad"):
+            raise ValueError("A causal network cannot reflect frames or begin before the sound, which looks ahead.")
+        if self.encoder == "pinv" and self.coder_bias:
+            raise ValueError("The pinv encoder has no bias.")
 
     @property
     def hop(self) -> int:
         """Samples from one frame to the next: L/2 (section III-B)."""
         return self.L // 2
+
+    @property
+    def lead(self) -> int:
+        """Samples by which the first frame begins before the sound."""
+        return self.hop if self.edges == "pad" else 0
+
+    @property
+    def hears_level(self) -> bool:
+        """Whether the level of the mixture matters: gLN and cLN take any for the same, BN knows one."""
+        return self.norm == "BN" or self.coder_bias or self.norm_eps > 1e-6
 
     @property
     def dilations(self) -> tuple[int, ...]:
@@ -89,6 +122,10 @@ class LSTMTasNetConfig:
 
     Raises ValueError where a value is unknown or where no such network can be built.
     """
+
+    edges: ClassVar[str] = "fill"  # as in `ConvTasNetConfig`
+    coder_bias: ClassVar[bool] = False
+    lead: ClassVar[int] = 0
 
     network: str = LSTM_TASNET  # tells this configuration from Conv-TasNet's
     N: int = 256  # filters in the autoencoder

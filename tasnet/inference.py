@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import audio, checkpoint, threads, tiled
+from . import audio, checkpoint, published, threads, tiled
 from .facts import TrainingFacts
 from .model import ConvTasNet, TasNet
 from .tracking import Chunk, Stitcher, plan_chunks
@@ -51,8 +51,9 @@ class Separation:
 class Separator:
     """A trained network, ready to separate recordings. One may serve many threads.
 
-    model: a name from `checkpoint.available()`, the path of a checkpoint, or a network, of which a
-    copy is kept. device: "auto" (the fastest there is), "cpu", "cuda", "cuda:1", "mps".
+    model: a name from `available()`, that of a published model, which is downloaded once (see `published`), the path of
+    a checkpoint, or a network, of which a copy is kept. device: "auto" (the fastest there is), "cpu", "cuda",
+    "cuda:1", "mps".
     precision: "auto", "float32", "bfloat16", "float16"; auto is half precision on CUDA and exact
     elsewhere. bfloat16 is for CPUs too, if they have instructions for it (AVX512-BF16, AMX): it
     takes two thirds of the time and changes the SI-SNR of a voice by less than 0.01 dB.
@@ -67,7 +68,7 @@ class Separator:
         else:
             path = find_checkpoint(model)
             network, self.facts = checkpoint.load(path)
-            self.name = path.stem
+            self.name = str(model) if str(model) in published.CATALOGUE else path.stem
         if self.device.type == "cpu" and self.precision != "float32" and not isinstance(network, ConvTasNet):
             raise DeviceError("On a CPU LSTM-TasNet computes in float32; choose the precision auto or float32.")
         self.model = network.eval().requires_grad_(False).to(self.device)
@@ -175,11 +176,18 @@ class Separator:
         return self.model.decode(m.float() * w[:, None], x.shape[-1])
 
 
+def available() -> dict[str, Path]:
+    """The models on this machine: name -> file, those of the project first, then the published ones in the cache."""
+    return {**checkpoint.available(), **published.installed()}
+
+
 def find_checkpoint(model: str | Path) -> Path:
-    """The checkpoint of this name or at this path. Raises CheckpointError."""
+    """The checkpoint of this name, published models included, or at this path. Raises CheckpointError."""
     known = checkpoint.available()
     if str(model) in known:
         return known[str(model)]
+    if str(model) in published.CATALOGUE:
+        return published.get(str(model))
     if Path(model).suffix or Path(model).exists():
         return Path(model)
     raise checkpoint.CheckpointError(f"There is no model named {model}; there are: {', '.join(known) or 'none'}.")

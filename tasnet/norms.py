@@ -14,33 +14,35 @@ EPS = 1e-8
 class GlobalLayerNorm(nn.Module):
     """gLN: normalises over frames and channels, eqs. 9-11."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, eps: float = EPS) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(channels))
         self.beta = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """(batch, K, N) -> (batch, K, N); `inplace` (without gradients) overwrites the features."""
         f = at_least_float32(features)
         if torch.is_grad_enabled():
             # The same equations in one operation, whose gradient takes a quarter of the time.
-            normed = F.layer_norm(f, f.shape[1:], eps=EPS)
+            normed = F.layer_norm(f, f.shape[1:], eps=self.eps)
             return torch.addcmul(self.beta, normed, self.gamma).to(features.dtype)
         out = f if inplace else None
         mean = f.mean(-1).mean(-1)[:, None, None]  # eq. 10
         centred = torch.sub(f, mean, out=out)
         variance = mean_square(centred).mean(-1)[:, None, None]  # eq. 11
-        scale = self.gamma * torch.rsqrt(variance + EPS)
+        scale = self.gamma * torch.rsqrt(variance + self.eps)
         return torch.addcmul(self.beta, centred, scale, out=out).to(features.dtype)  # eq. 9
 
 
 class CumulativeLayerNorm(nn.Module):
     """cLN: normalises each frame over the frames up to it and their channels, eqs. 12-14."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, eps: float = EPS) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(channels))
         self.beta = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """(batch, K, N) -> (batch, K, N); `inplace` (without gradients) overwrites the features."""
@@ -55,24 +57,49 @@ class CumulativeLayerNorm(nn.Module):
         # <> over the channels: two terms, neither ever negative.
         moved = torch.diff(mean, dim=-1, prepend=mean[:, :1])
         variance = (mean_square(centred) + (frame_mean - mean) * moved).cumsum(-1) / k
-        normed = torch.mul(centred, torch.rsqrt(variance + EPS)[..., None], out=out)
+        normed = torch.mul(centred, torch.rsqrt(variance + self.eps)[..., None], out=out)
         return torch.addcmul(self.beta, normed, self.gamma, out=out).to(features.dtype)  # eq. 12
+
+
+class ChannelLayerNorm(nn.Module):
+    """chLN: normalises each frame over its channels. Many programs call this cLN; the paper does not have it."""
+
+    def __init__(self, channels: int, eps: float = EPS) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
+        """(batch, K, N) -> (batch, K, N); `inplace` is for the likeness of the others."""
+        f = at_least_float32(features)
+        normed = F.layer_norm(f, f.shape[-1:], self.gamma.to(f.dtype), self.beta.to(f.dtype), self.eps)
+        return normed.to(features.dtype)
 
 
 class BatchNorm(nn.BatchNorm1d):
     """BN: normalises each channel by itself; by running statistics in evaluation."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=EPS)
+    def __init__(self, channels: int, eps: float = EPS) -> None:
+        super().__init__(channels, eps=eps)
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """(batch, K, N) -> (batch, K, N); `inplace` is for the likeness of the others."""
         return super().forward(features.flatten(0, 1)).view_as(features)
 
 
-def make_norm(kind: str, channels: int) -> nn.Module:
-    """The norm that the configuration calls "gLN", "cLN" or "BN"."""
-    return {"gLN": GlobalLayerNorm, "cLN": CumulativeLayerNorm, "BN": BatchNorm}[kind](channels)
+class NoNorm(nn.Module):
+    """Where a network leaves a norm out."""
+
+    def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
+        """The features as they are."""
+        return features
+
+
+def make_norm(kind: str, channels: int, eps: float = EPS) -> nn.Module:
+    """The norm that the configuration calls "gLN", "cLN", "BN" or "chLN"."""
+    norms = {"gLN": GlobalLayerNorm, "cLN": CumulativeLayerNorm, "BN": BatchNorm, "chLN": ChannelLayerNorm}
+    return norms[kind](channels, eps)
 
 
 def at_least_float32(features: Tensor) -> Tensor:

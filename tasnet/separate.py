@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import audio, checkpoint
-from .inference import Separator
+from .inference import Separator, available
 
 # What is taken from a folder; a file named on the command line may be called anything.
 SOUNDS = re.compile(
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.list:
-        print(*checkpoint.available(), sep="\n")
+        print(*available(), sep="\n")
         return 0
     if not arguments.mixtures:
         return _complain("Name at least one recording or folder; --help says more.")
@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("mixtures", nargs="*", metavar="MIX", help="a recording or a folder of them")
     parser.add_argument("-o", "--output", type=Path, default=Path("separated"), metavar="DIR")
-    parser.add_argument("--model", metavar="NAME", help="a name from --list, or a weights file")
+    parser.add_argument(
+        "--model", metavar="NAME", help="a name from --list, a published model (python -m tasnet.published), or a file"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
     parser.add_argument("--list", action="store_true", help="print the models that are here")

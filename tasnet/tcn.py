@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import ConvTasNetConfig
-from .norms import make_norm
+from .norms import NoNorm, make_norm
 
 
 class SeparationModule(nn.Module):
@@ -18,11 +18,11 @@ class SeparationModule(nn.Module):
     def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.norm = make_norm(config.norm, config.N)
+        self.norm = make_norm(config.norm_in or config.norm, config.N, config.norm_eps)
         self.bottleneck = nn.Linear(config.N, config.B)
         self.blocks = nn.ModuleList(Block(config, dilation) for dilation in config.dilations)
         self.prelu = PReLU()
-        self.conv_mask = nn.Linear(config.Sc, config.C * config.N)
+        self.conv_mask = nn.Linear(config.Sc or config.B, config.C * config.N)
 
     def forward(self, w: Tensor) -> Tensor:
         """w (batch, K, N) -> m (batch, C, K, N)."""
@@ -30,7 +30,7 @@ class SeparationModule(nn.Module):
         skip_sum = y.new_zeros(*y.shape[:2], self.config.Sc)
         for block in self.blocks:
             y, skip_sum = block(y, skip_sum)
-        m = self.conv_mask(self.prelu(skip_sum))
+        m = self.conv_mask(self.prelu(skip_sum if self.config.Sc else y))
         return self.limit(m.unflatten(-1, (self.config.C, self.config.N)).transpose(1, 2))
 
     def limit(self, m: Tensor) -> Tensor:
@@ -50,10 +50,10 @@ class Block(nn.Module):
         self.widths = (config.B, config.Sc)
         self.conv_in = nn.Linear(config.B, config.H)
         self.prelu1 = PReLU()
-        self.norm1 = make_norm(config.norm, config.H)
-        self.depthwise = DepthwiseConv(config.H, config.P, dilation, config.causal)
-        self.prelu2 = PReLU()
-        self.norm2 = make_norm(config.norm, config.H)
+        self.norm1 = make_norm(config.norm, config.H, config.norm_eps)
+        self.depthwise = DepthwiseConv(config.H, config.P, dilation, config.causal, config.padding)
+        self.prelu2 = PReLU() if config.second_norm else PReLU(init=1.0).requires_grad_(False)
+        self.norm2 = make_norm(config.norm, config.H, config.norm_eps) if config.second_norm else NoNorm()
         self.conv_out = nn.Linear(config.H, config.B + config.Sc)  # residual and skip path at once
 
     def forward(self, y: Tensor, skip_sum: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,14 +66,15 @@ class Block(nn.Module):
 
 
 class DepthwiseConv(nn.Module):
-    """D-conv, eq. 6: each channel with its own kernel of P taps, zero padded to as many frames."""
+    """D-conv, eq. 6: each channel with its own kernel of P taps, padded to as many frames."""
 
-    def __init__(self, channels: int, P: int, dilation: int, causal: bool) -> None:
+    def __init__(self, channels: int, P: int, dilation: int, causal: bool, padding: str = "zeros") -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(P, channels).uniform_(-1, 1) * P**-0.5)
         self.bias = nn.Parameter(torch.zeros(channels))
         present = P - 1 if causal else (P - 1) // 2  # the tap that meets the present frame
         self.offsets = [(p - present) * dilation for p in range(P)]
+        self.reflect = padding == "reflect"
 
     def forward(self, features: Tensor) -> Tensor:
         """(batch, K, H) -> (batch, K, H)."""
@@ -84,6 +85,10 @@ class DepthwiseConv(nn.Module):
             past, future = max(0, -offset), max(0, offset)
             if past + future < K:  # or the tap meets nothing but padding
                 out[:, past : K - future].addcmul_(features[:, future : K - past], tap)
+                if self.reflect and past:
+                    out[:, :past].addcmul_(features[:, 1 : past + 1].flip(1), tap)
+                if self.reflect and future:
+                    out[:, K - future :].addcmul_(features[:, K - 1 - future : K - 1].flip(1), tap)
         return out
 
 

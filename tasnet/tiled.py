@@ -22,9 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import threads
-from .coders import overlap_add
 from .model import ConvTasNet
-from .norms import EPS, BatchNorm, CumulativeLayerNorm
+from .norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
 from .tcn import Block, DepthwiseConv
 
 TILE = 1 << 18  # values in the widest layer of a tile: 1 MB
@@ -47,7 +46,7 @@ def forward(model: ConvTasNet, mixture: Tensor, dtype: torch.dtype = torch.float
             w = model.encode(x[None])[0]
             tiles = [slice(start, min(start + size, len(w))) for start in range(0, len(w), size)]
             frames = _Pass(model, w, dtype).run(partial(team.run, tiles))
-            out.copy_(overlap_add(frames, x.shape[-1]))
+            out.copy_(model.decoder.join(frames, x.shape[-1]))
     return sources
 
 
@@ -62,6 +61,7 @@ class _Pass:
         self.w = w
         self.y = w.new_empty(K, config.B)
         self.skip_sum = w.new_zeros(K, config.Sc)
+        self.sum = self.skip_sum if config.Sc else self.y  # what the masks are made of
         self.u = w.new_empty(K, config.H)  # after the first 1x1-conv of a block
         self.v = w.new_empty(K, config.H)  # after its D-conv
 
@@ -112,11 +112,11 @@ class _Pass:
 
     def mask(self, finish: Callable[[slice], None], linear: _Linear, frames: Tensor, tile: slice) -> None:
         finish(tile)
-        # SeparationModule.forward: m = self.conv_mask(self.prelu(skip_sum)), and self.limit
-        m = linear(F.leaky_relu_(self.skip_sum[tile], self.separator.prelu.weight.item()))
+        # SeparationModule.forward: m = self.conv_mask(self.prelu(skip_sum or y)), and self.limit
+        m = linear(F.leaky_relu_(self.sum[tile], self.separator.prelu.weight.item()))
         m = m.float().unflatten(-1, (self.config.C, self.config.N)).transpose(0, 1)
         m = self.separator.limit(m[None])[0]
-        # ConvTasNet.forward: d = m w (eq. 4); Decoder.forward: d V (eq. 5) without the overlap-add
+        # ConvTasNet.forward: d = m w (eq. 4); Decoder.forward: d V (eq. 5), not yet joined
         frames[:, tile] = (m * self.w[tile]) @ self.model.V
 
 
@@ -141,7 +141,19 @@ def depthwise(conv: DepthwiseConv, features: Tensor, tile: slice, out: Tensor) -
         start, stop = max(tile.start, -offset), min(tile.stop, K - offset)
         if start < stop:  # or the tap meets nothing but padding
             out[start - tile.start : stop - tile.start].addcmul_(features[start + offset : stop + offset], tap)
+        if conv.reflect and abs(offset) < K:
+            _reflect(features, tile, offset, tap, out)
     return out
+
+
+def _reflect(features: Tensor, tile: slice, offset: int, tap: Tensor, out: Tensor) -> None:
+    """What the tap adds where it meets the reflection of the features (K, H) at their first or last frame."""
+    K = len(features)
+    start, stop = (tile.start, min(tile.stop, -offset)) if offset < 0 else (max(tile.start, K - offset), tile.stop)
+    mirror = 0 if offset < 0 else 2 * (K - 1)  # frame t meets frame mirror - t - offset
+    if start < stop:
+        met = features[mirror - (stop - 1) - offset : mirror - start - offset + 1].flip(0)
+        out[start - tile.start : stop - tile.start].addcmul_(met, tap)
 
 
 class _Statistics:
@@ -156,27 +168,32 @@ class _Statistics:
 
     def apply_to(self, norm: nn.Module) -> _Norm:
         """`norm` of the features that were taken. float64: there a difference of squares is exact enough."""
+        if isinstance(norm, NoNorm):
+            return lambda f, tile, out: f if out is f else out.copy_(f)
         if isinstance(norm, BatchNorm):
             gamma, beta, mean, variance = norm.weight, norm.bias, norm.running_mean, norm.running_var
-            return _affine(gamma, beta, mean.double(), variance.double())
+            return _affine(gamma, beta, mean.double(), variance.double(), norm.eps)
         total, power = self.sum.double(), self.length.double().square()
-        count = len(norm.gamma) * torch.arange(1, len(total) + 1, dtype=torch.float64)
-        if not isinstance(norm, CumulativeLayerNorm):  # eqs. 10, 11
-            mean, square = total.sum() / count[-1], power.sum() / count[-1]
-            return _affine(norm.gamma, norm.beta, mean, square - mean.square())
-        mean, square = total.cumsum(0) / count, power.cumsum(0) / count  # eqs. 13, 14
-        rate = torch.rsqrt((square - mean.square()).clamp_min(0) + EPS)
+        channels = len(norm.gamma)
+        if not isinstance(norm, CumulativeLayerNorm | ChannelLayerNorm):  # eqs. 10, 11
+            mean, square = total.mean() / channels, power.mean() / channels
+            return _affine(norm.gamma, norm.beta, mean, square - mean.square(), norm.eps)
+        if isinstance(norm, CumulativeLayerNorm):  # eqs. 13, 14
+            frames = torch.arange(1, len(total) + 1, dtype=torch.float64)
+            total, power = total.cumsum(0) / frames, power.cumsum(0) / frames
+        mean, square = total / channels, power / channels
+        rate = torch.rsqrt((square - mean.square()).clamp_min(0) + norm.eps)
         rate, shift = rate[:, None].float(), (mean * rate)[:, None].float()
 
-        def cumulative(f: Tensor, tile: slice, out: Tensor) -> Tensor:
+        def by_frame(f: Tensor, tile: slice, out: Tensor) -> Tensor:
             normed = torch.mul(f, rate[tile], out=out).sub_(shift[tile])
             return torch.addcmul(norm.beta, normed, norm.gamma, out=out)
 
-        return cumulative
+        return by_frame
 
 
-def _affine(gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor) -> _Norm:
-    scale = gamma * torch.rsqrt(variance.clamp_min(0) + EPS)
+def _affine(gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor, eps: float) -> _Norm:
+    scale = gamma * torch.rsqrt(variance.clamp_min(0) + eps)
     scale, shift = scale.float(), (beta - mean * scale).float()
     return lambda f, tile, out: torch.addcmul(shift, f, scale, out=out)
 

@@ -10,6 +10,7 @@ import torch
 
 from tasnet.checkpoint import CheckpointError, available, load
 from tasnet.convert import __main__ as convert
+from tasnet.convert import files as weights
 from tasnet.convert.importers import from_asteroid, from_research, research_config
 
 DATA = Path(__file__).parent / "data"
@@ -43,13 +44,13 @@ def test_asteroid_weights_give_the_same_output(norm):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"norm_type": "cLN"}, "norm cLN of this asteroid network"),  # per frame, not cumulative
+        ({"norm_type": "fgLN"}, "norm fgLN of this asteroid network"),
         ({"stride": 1}, "do not overlap by half"),
         ({"fb_name": "stft"}, "filterbank stft"),
         ({"encoder_activation": "tanh"}, "encoder activation tanh"),
         ({"mask_act": "linear"}, "mask must be one of"),
-        ({"skip_chan": 0}, "Sc must be a whole number"),
-        ({"n_blocks": 2}, "has the foreign tensor"),
+        ({"skip_chan": 0}, "but it says 0"),
+        ({"n_blocks": 5}, "do not make repeats of 5"),
     ],
     ids=str,
 )
@@ -113,7 +114,7 @@ def test_a_pickle_that_could_run_code_is_not_opened(files):
 
     torch.save({"enc.weight": Trap()}, files("trap.pt"))
     with pytest.raises(CheckpointError, match="plain tensors"):
-        convert.read([Path(files("trap.pt"))])
+        weights.read_tensors([Path(files("trap.pt"))])
     assert not Path(files("sprung")).exists()
 
 
@@ -121,7 +122,7 @@ def test_a_pickle_that_could_run_code_is_not_opened(files):
 def test_delivered_weights_give_the_delivered_output(shared):
     source = shared / "checkpoints" / DELIVERED
     config = json.loads(source.with_suffix(".json").read_text())
-    model = convert.convert(convert.read([source.with_suffix(".safetensors")]), config)
+    model = weights.convert(weights.read_tensors([source.with_suffix(".safetensors")]), config)
     reference = np.load(f"{source}.reference.npz")
     with torch.no_grad():
         estimates = model(torch.from_numpy(reference["x"]))

@@ -65,7 +65,7 @@ def score_set(
 
 def default_out(header: Header) -> Path:
     """Where the results go if nothing else is said."""
-    parts = [header.set, header.kind, header.model, "" if header.pesq else "no_pesq"]
+    parts = [header.set, header.kind, header.model.replace("/", "-"), "" if header.pesq else "no_pesq"]
     return FOLDER / f"{'_'.join(part for part in parts if part)}.csv"
 
 

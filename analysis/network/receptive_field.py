@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tasnet import ConvTasNet
-from tasnet.norms import EPS, CumulativeLayerNorm, GlobalLayerNorm
+from tasnet.norms import CumulativeLayerNorm, GlobalLayerNorm
 
 from .representation import root_mean_square
 
@@ -61,7 +61,7 @@ def _deviation(norm: nn.Module, features: Tensor) -> Tensor:
         count = torch.arange(1, features.shape[1] + 1, device=features.device) * features.shape[2]
         mean, power = (x.double().sum(-1).cumsum(-1) / count for x in (features, features**2))
         variance = (power - mean**2).clamp_min(0).to(features.dtype)[..., None]
-    return (variance + EPS).sqrt()
+    return (variance + norm.eps).sqrt()
 
 
 def receptive_field(model: ConvTasNet, mixture: np.ndarray, frame: int) -> ReceptiveField:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from analysis.scores.metrics import best_permutation
 from tasnet import ConvTasNet
+from tasnet.coders import cover
 from tasnet.inference import level_gains
 
 from .pooling import column_starts, extremes
@@ -29,8 +30,9 @@ class Representation:
     references: (S, T) clean speakers, or None.
     masks:      (C, K, N) m_i, in the references' order where there are as many.
     sources:    (C, T) decoder(m_i * w), the model's output as it is, in the order of the masks.
-    skips:      (X R, K) root mean square of what each 1-D conv block adds to the skip sum, the
-                mixture being at unit power.
+    skips:      (X R, K) root mean square of what each 1-D conv block adds to the skip sum (or to the
+                residual path, where there are no skip paths), the mixture being at the level of `scale`.
+    scale:      the mixture was divided by it on its way into the network, and what came out multiplied.
     """
 
     model: ConvTasNet
@@ -39,6 +41,7 @@ class Representation:
     masks: np.ndarray
     sources: np.ndarray
     skips: np.ndarray
+    scale: float = 1.0
 
     @property
     def frames(self) -> int:
@@ -74,12 +77,12 @@ class Representation:
     def seconds(self, frame: np.ndarray | int) -> np.ndarray | float:
         """Time of the middle of a frame."""
         config = self.model.config
-        return (frame * config.hop + config.L / 2) / config.sample_rate
+        return (frame * config.hop - config.lead + config.L / 2) / config.sample_rate
 
     def frame_at(self, seconds: float) -> int:
         """The frame whose middle is nearest to a time."""
         config = self.model.config
-        frame = round((seconds * config.sample_rate - config.L / 2) / config.hop)
+        frame = round((seconds * config.sample_rate + config.lead - config.L / 2) / config.hop)
         return min(max(frame, 0), self.frames - 1)
 
     def decode(self, masked: Callable[[int, int], np.ndarray]) -> np.ndarray:
@@ -87,15 +90,17 @@ class Representation:
         d = np.concatenate([masked(start, stop) for start, stop in pieces(self.frames)])
         device = self.model.V.device
         with torch.inference_mode():
-            return self.model.decode(torch.from_numpy(d).to(device), len(self.mixture)).cpu().numpy()
+            d = torch.from_numpy(d / self.scale).to(device)
+            return self.model.decode(d, len(self.mixture)).cpu().numpy() * self.scale
 
     def _encode(self, signals: np.ndarray, start: int, stop: int | None) -> np.ndarray:
         config = self.model.config
         stop = self.frames if stop is None else stop
         last = (stop - 1) * config.hop + config.L
-        samples = torch.from_numpy(signals[:, start * config.hop : last])
         with torch.inference_mode():
-            return self.model.encode(samples.to(self.model.U.device)).cpu().numpy()
+            covered = cover(torch.from_numpy(signals / np.float32(self.scale)), config.L, config.edges)
+            frames = covered[:, start * config.hop : last].unfold(-1, config.L, config.hop)
+            return self.model.encoder.filter(frames.to(self.model.U.device)).cpu().numpy() * np.float32(self.scale)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,8 @@ def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
     levels = []
 
     def record(block: nn.Module, before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> None:
-        levels.append((after[1] - before[1])[0].square().mean(-1).sqrt())
+        path = 1 if model.config.Sc else 0
+        levels.append((after[path] - before[path])[0].square().mean(-1).sqrt())
 
     watched = copy.deepcopy(model)  # others may be using the model at this moment
     for block in watched.blocks():
@@ -140,24 +146,27 @@ def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
     return watched.masks(w)[0], torch.stack(levels)
 
 
-def represent(model: ConvTasNet, mixture: np.ndarray, references: np.ndarray | None = None) -> Representation:
+def represent(
+    model: ConvTasNet, mixture: np.ndarray, references: np.ndarray | None = None, level: float = 1.0
+) -> Representation:
     """Run `model` over `mixture` (T,), both `references` (S, T) and it at the model's sample rate.
 
-    As in `tasnet.Separator` the masks are estimated at unit power. With as many references as the
+    As in `tasnet.Separator` the masks are estimated at the RMS `level`. With as many references as the
     model separates speakers, masks and sources are put into the references' order, by SI-SNR.
     """
     mixture = np.ascontiguousarray(mixture, dtype=np.float32)
     if references is not None:
         references = np.ascontiguousarray(references, dtype=np.float32)
+    scale = root_mean_square(mixture) / level
     with torch.inference_mode():
-        w = model.encode(torch.from_numpy(mixture)[None].to(model.U.device))
-        masks, skips = _masks_and_skips(model, w / root_mean_square(mixture))
-        sources = torch.stack([model.decode(m * w[0], len(mixture)) for m in masks])
+        w = model.encode(torch.from_numpy(mixture / np.float32(scale))[None].to(model.U.device))
+        masks, skips = _masks_and_skips(model, w)
+        sources = torch.stack([model.decode(m * w[0], len(mixture)) for m in masks]) * scale
     masks, sources = masks.cpu().numpy(), sources.cpu().numpy()
     if references is not None and len(references) == len(sources):
         order = list(best_permutation(sources, references))
         masks, sources = masks[order], sources[order]
-    return Representation(model, mixture, references, masks, sources, skips.cpu().numpy())
+    return Representation(model, mixture, references, masks, sources, skips.cpu().numpy(), scale)
 
 
 def pooled_picture(
@@ -190,5 +199,5 @@ def pooled_picture(
     )
     hop, rate = inside.model.config.hop, inside.model.config.sample_rate
     # A frame is drawn where its middle hop is, so that a picture lies over its waveform.
-    edges = (np.append(starts, stop) * hop + hop / 2) / rate
+    edges = (np.append(starts, stop) * hop - inside.model.config.lead + hop / 2) / rate
     return Picture(edges, w, power, masks, d)

@@ -1,6 +1,7 @@
 """One store for heavy results, shared by all browser sessions and keyed by the content they were made from.
 
-While an upload is on show they are kept with it instead, and are removed with it.
+While an upload is on show they are kept with it instead, and are removed with it; while the session's own model is in
+use, with the session.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import numpy as np
 import streamlit as st
 from cachetools import LRUCache
 
-from . import uploads
+from . import own_model, uploads
 
 MAX_RESULTS = 48
 
@@ -22,8 +23,15 @@ def _shared() -> tuple[LRUCache, threading.Lock]:
     return LRUCache(maxsize=MAX_RESULTS), threading.Lock()
 
 
+@st.cache_resource(scope="session")
+def _private() -> LRUCache:
+    return LRUCache(maxsize=uploads.MAX_RESULTS)
+
+
 def _store() -> tuple[LRUCache, threading.Lock]:
     shared, lock = _shared()
+    if own_model.in_use():
+        return _private(), lock
     upload = uploads.current()
     return (upload.results if upload else shared), lock
 

@@ -13,7 +13,7 @@ import tasnet
 from analysis.sounds import examples, inputs, mixing
 from tasnet.audio import Audio
 
-from . import links, uploads, workspace
+from . import links, more_models, own_model, uploads, workspace
 
 KINDS = {"example": "Example", "upload": "File", "mix": "Mix", "record": "Mic"}
 LINKED = ("sound", "example", "snr", "model", "device")
@@ -50,6 +50,8 @@ def choose() -> None:
 def _link() -> None:
     """Put the choices into the URL; what a page itself has put there stays, unless it belongs to another sound."""
     chosen = {name: str(st.session_state[name]) if name in st.session_state else None for name in LINKED}
+    if own_model.in_use():
+        chosen["model"] = None  # nobody else can have it
     chosen["upload"] = None if chosen["sound"] == "example" else uploads.token()
     sound = [chosen[name] for name in ("sound", "example", "upload")]
     links.put(chosen | links.player_state(sound))
@@ -64,12 +66,19 @@ def _linked(name: str, options: Sequence[Any], default: Any = None) -> Sequence[
 
 
 def _model() -> str:
-    return st.selectbox(
+    if wanted := st.session_state.pop("model_wanted", None):
+        st.session_state.model = wanted
+    own = [own_model.path()] if own_model.path() else []
+    name = st.selectbox(
         "Model",
-        _linked("model", list(tasnet.available())),
+        _linked("model", [*tasnet.available(), *own]),
+        format_func=own_model.label,
         key="model",
-        help="Trained weights under assets/weights, each with a model card beside it.",
+        help="The project's own, under assets/weights with a model card each; then what you got under More models.",
     )
+    more_models.problem()
+    more_models.show()
+    return name
 
 
 def _device() -> str:

@@ -11,7 +11,7 @@ from analysis.scores import comparison
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 
-from . import results
+from . import own_model, results
 
 LONG_SECONDS = 20
 
@@ -60,9 +60,14 @@ def _load(model: str, device: str) -> tasnet.Separator:
     return tasnet.Separator(model, device=device)
 
 
+@st.cache_resource(max_entries=2, scope="session", show_spinner="Loading the model ...")
+def _load_own(model: str, device: str) -> tasnet.Separator:
+    return tasnet.Separator(model, device=device)
+
+
 def separator() -> tasnet.Separator:
-    """The chosen model on the chosen device; one copy serves all sessions."""
-    return _load(selection().model, selection().device)
+    """The chosen model on the chosen device; one copy serves all sessions, unless it is this session's own."""
+    return (_load_own if own_model.in_use() else _load)(selection().model, selection().device)
 
 
 def last_speed() -> float | None:

@@ -2,8 +2,10 @@
 
     python -m tasnet.convert IN... [--config JSON] [--info JSON] -o OUT.safetensors
 
-IN is a checkpoint of asteroid's ConvTasNet, or weights in the research layout (see importers.py): one safetensors
-file, or the PyTorch files over which they are spread, with their hyper-parameters in --config.
+IN is a checkpoint of asteroid, torchaudio, espnet, speechbrain (its encoder, masknet and decoder files together),
+kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py).
+The program is recognised by the names of the tensors. What they do not tell, such as the masks' activation and the
+sample rate, is taken from --config, the program's own JSON or YAML, else as the program has it; the last lines say so.
 """
 
 import argparse
@@ -17,7 +19,8 @@ from pathlib import Path
 from tasnet.checkpoint import save
 from tasnet.facts import TrainingFacts
 
-from .files import convert, read_tensors
+from .files import imported, read_tensors
+from .settings import read_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,21 +29,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m tasnet.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("weights", nargs="+", type=Path, help="safetensors or PyTorch files")
-    parser.add_argument("--config", type=Path, help="JSON with the hyper-parameters, for the research layout")
+    parser.add_argument("--config", type=Path, help="JSON or YAML with the hyper-parameters, in the program's words")
     parser.add_argument("--info", type=Path, help="JSON: name, training data, steps, scores, licence, credits")
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
     try:
         stated = json.loads(options.info.read_text()) if options.info else {}
         facts = TrainingFacts.from_dict({"name": options.output.stem} | stated)
-        config = json.loads(options.config.read_text()) if options.config else None
-        model = convert(read_tensors(options.weights), config)
+        config = read_settings(options.config.read_text(), options.config.name) if options.config else None
+        found = imported(read_tensors(options.weights), config)
         sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
-        save(options.output, model, replace(facts, source_sha256=sources))
+        save(options.output, found.model, replace(facts, source_sha256=sources))
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{options.output}: {model.num_parameters():,} parameters")
+    print(f"{options.output}: {found.model.num_parameters():,} parameters, from {found.program}")
+    if found.assumed:
+        print(found.assumed)
     return 0
 
 

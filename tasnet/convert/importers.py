@@ -1,4 +1,4 @@
-"""Weights in the names and layouts of other programs: the research layout, and asteroid's Conv-TasNet.
+"""Weights in the names and layouts of other programs: the research layout, and those of `layouts`.
 
 The research layout (its norm is gLN or, where causal, cLN; its encoder linear; its masks sigmoid):
 
@@ -6,7 +6,9 @@ The research layout (its norm is gLN or, where causal, cLN; its encoder linear; 
     rep.<r>.bl.<i>.inp.* (H, B)  .a1  .g1  .b1  .w (P, H)  .bias (H)  .a2  .g2  .b2  .out.* (B + Sc, H)
 """
 
-from dataclasses import fields
+import re
+from collections import defaultdict
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -14,6 +16,9 @@ from torch import Tensor
 from tasnet.checkpoint import CheckpointError, check_tensors
 from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
+
+from .layouts import LAYOUTS, Layout
+from .settings import told
 
 RESEARCH = {
     "enc.weight": "encoder.U",
@@ -36,38 +41,21 @@ RESEARCH_BLOCK = {
     "b2": "norm2.beta",
     "out": "conv_out",
 }
-ASTEROID = {
-    "encoder.filterbank._filters": "encoder.U",
-    "decoder.filterbank._filters": "decoder.V",
-    "masker.bottleneck.0": "separator.norm",
-    "masker.bottleneck.1": "separator.bottleneck",
-    "masker.mask_net.0": "separator.prelu",
-    "masker.mask_net.1": "separator.conv_mask",
-}
-ASTEROID_BLOCK = {
-    "shared_block.0": "conv_in",
-    "shared_block.1": "prelu1",
-    "shared_block.2": "norm1",
-    "shared_block.3": "depthwise",
-    "shared_block.3.0": "depthwise",  # in causal networks
-    "shared_block.4": "prelu2",
-    "shared_block.5": "norm2",
-}
-ASTEROID_ARGUMENTS = {
-    "n_filters": "N",
-    "kernel_size": "L",
-    "bn_chan": "B",
-    "hid_chan": "H",
-    "skip_chan": "Sc",
-    "conv_kernel_size": "P",
-    "n_blocks": "X",
-    "n_repeats": "R",
-    "n_src": "C",
-    "causal": "causal",
-    "mask_act": "mask",
-}
-ASTEROID_NORMS = {"gLN": "gLN", "cgLN": "cLN"}  # asteroid's cLN is not the paper's
-ASTEROID_ENCODERS = {None: "linear", "linear": "linear", "relu": "relu"}
+SIZES = ("N", "L", "B", "H", "Sc", "P", "X", "R", "C")
+NORM = {"weight": "gamma", "bias": "beta"}
+BN_EPS = 1e-5  # of torch.nn.BatchNorm1d
+
+_Part = dict[str, Tensor]  # tensors by their names in the network or in a block of it
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A network of another program: which program, and in a sentence what it did not tell and was assumed."""
+
+    model: ConvTasNet
+    program: str
+    assumed: str = ""
+    predicts_noise: bool = False  # whether the last output is the noise
 
 
 def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvTasNet:
@@ -93,50 +81,216 @@ def research_config(values: dict) -> ConvTasNetConfig:
     return ConvTasNetConfig.from_dict(default | {name: value for name, value in values.items() if name in known})
 
 
-def from_asteroid(checkpoint: dict) -> ConvTasNet:
-    """The network in a checkpoint of asteroid's ConvTasNet: {"model_args": ..., "state_dict": ...}.
+def recognise(tensors: dict[str, Tensor]) -> tuple[Layout, dict[str, Tensor]] | None:
+    """The layout of these tensors, and they without what a wrapper has put before their names; None if unknown."""
+    for layout in LAYOUTS:
+        for name in tensors:
+            if f".{name}".endswith(f".{layout.mark}"):
+                prefix = name.removesuffix(layout.mark).removesuffix("masknet.")  # where speechbrain's modules are one
+                return layout, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    return None
 
-    Both give the same output where T = L + k L/2; elsewhere asteroid leaves the last samples out. Raises
-    CheckpointError for what the paper's network does not have: other filterbanks, strides and norms.
+
+def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> Imported:
+    """The network with these tensors of `layout` and these settings (see `settings.told`).
+
+    What it computes is what the other program's does, for every mixture of at least L samples. Raises CheckpointError
+    or ValueError, in a sentence, for what such a network may have and this one has not: other strides, filterbanks,
+    activations.
     """
-    config = _asteroid_config(checkpoint["model_args"])
-    names = dict(ASTEROID)
-    for n in range(config.X * config.R):
-        names |= {f"masker.TCN.{n}.{k}": f"separator.blocks.{n}.{v}" for k, v in ASTEROID_BLOCK.items()}
-    state = {_rename(name, names): value for name, value in checkpoint["state_dict"].items()}
-    for name, value in state.items():
-        if name in ("encoder.U", "decoder.V"):
-            state[name] = value[:, 0]
-        elif name.endswith("depthwise.weight"):
-            state[name] = value[:, 0].T
-        elif value.ndim == 3:
-            state[name] = value[..., 0]  # a 1x1-conv
-    for n in range(config.X * config.R):
-        for kind in ("weight", "bias"):
-            paths = [state.pop(f"masker.TCN.{n}.{path}_conv.{kind}", None) for path in ("res", "skip")]
-            if all(path is not None for path in paths):
-                state[f"separator.blocks.{n}.conv_out.{kind}"] = torch.cat(paths)
-    return _network(state, config)
+    _refuse(layout, settings)
+    network, blocks = _sort(layout, tensors)
+    config, assumed = _configuration(layout, tensors, network, blocks, settings)
+    state = dict(network)
+    for n, block in enumerate(blocks.values()):
+        state |= {f"separator.blocks.{n}.{name}": value for name, value in _with_one_output(block, config).items()}
+    relu = any(".network.4." in name for name in tensors)  # espnet's, for which it needs no tensor
+    state.setdefault("separator.prelu.weight", torch.tensor([0.0 if relu else 1.0]))  # or nothing before the masks
+    with torch.device("meta"):
+        wanted = ConvTasNet(config).state_dict()
+    for name in wanted.keys() - state.keys():
+        if name.endswith(".bias") and "norm" not in name:  # a program without biases
+            state[name] = torch.zeros(wanted[name].shape)
+        elif name.endswith("prelu2.weight") and not config.second_norm:
+            state[name] = torch.ones(1)
+        elif name.endswith("num_batches_tracked"):
+            state[name] = torch.tensor(0)
+    for name in state:
+        if name.endswith("running_var"):
+            state[name] = state[name] + (BN_EPS - config.norm_eps)
+    noise = layout.program == "espnet" and settings.get("predict_noise") is True
+    return Imported(_network(state, config, f"This {layout.program} network"), layout.program, assumed, noise)
 
 
-def _asteroid_config(arguments: dict) -> ConvTasNetConfig:
-    values = {ours: arguments[theirs] for theirs, ours in ASTEROID_ARGUMENTS.items() if theirs in arguments}
-    norm, encoder = arguments.get("norm_type", "gLN"), arguments.get("encoder_activation")
-    if norm not in ASTEROID_NORMS:
-        raise CheckpointError(f"The norm {norm} of this asteroid network is none of the paper's.")
-    if encoder not in ASTEROID_ENCODERS:
-        raise CheckpointError(f"The encoder activation {encoder} of this asteroid network is not the paper's.")
-    if arguments.get("fb_name", "free") not in ("free", "FreeFB"):
-        raise CheckpointError(f"The filterbank {arguments['fb_name']} of this asteroid network is not a learned one.")
-    config = ConvTasNetConfig(
-        **values,
-        norm=ASTEROID_NORMS[norm],
-        encoder=ASTEROID_ENCODERS[encoder],
-        sample_rate=int(arguments.get("sample_rate") or 8000),
-    )
-    if arguments.get("stride", config.hop) != config.hop:
-        raise CheckpointError(f"The frames of this asteroid network do not overlap by half (L {config.L}).")
-    return config
+def from_asteroid(checkpoint: dict) -> ConvTasNet:
+    """The network in a checkpoint of asteroid's: {"model_args": ..., "state_dict": ...}; see `from_layout`."""
+    layout = next(layout for layout in LAYOUTS if layout.program == "asteroid")
+    return from_layout(layout, checkpoint["state_dict"], told(checkpoint, None)).model
+
+
+def _refuse(layout: Layout, settings: dict) -> None:
+    """Raises CheckpointError where the settings are those of a network that cannot be had here."""
+    that = f"of this {layout.program} network"
+    speechbrain = layout.program == "speechbrain"
+    for wrong, sentence in (
+        (settings.get("fb_name", "free") not in ("free", "FreeFB"), "The filterbank {fb_name} {that} is not learned."),
+        (
+            settings.get("encoder_activation", "linear") not in ("linear", "relu"),
+            "The encoder activation {encoder_activation} {that} is neither linear nor relu.",
+        ),
+        (
+            settings.get("pre_mask", "prelu") not in ("prelu", "relu", "linear"),
+            "The activation {pre_mask} before the masks {that} is none of prelu, relu and linear.",
+        ),
+        (settings.get("masking") is False, "The outputs {that} are not made by masks."),
+        (
+            bool(layout.norms) and settings.get("norm_type", "gLN") not in layout.norms,
+            "The norm {norm_type} {that} is not known here.",
+        ),
+        (
+            speechbrain and settings.get("causal") is True,
+            "The causal convolutions {that} leave the present frame out, which this network cannot.",
+        ),
+        (
+            speechbrain and settings.get("mask") == "softmax",
+            "The softmax {that} goes over the filters, not over the speakers.",
+        ),
+    ):
+        if wrong:
+            raise CheckpointError(sentence.format(that=that, **settings))
+
+
+def _sort(layout: Layout, tensors: dict[str, Tensor]) -> tuple[_Part, dict[tuple[int, ...], _Part]]:
+    """The tensors under our names and in our shapes: of the network, and of each block by its number or numbers."""
+    patterns = []
+    for theirs, ours in layout.names(tensors).items():
+        pattern = re.sub(r"\\{(\w)\\}", r"(?P<\1>\\d{1,4})", re.escape(theirs))
+        patterns.append((re.compile(rf"{pattern}(?:\.(?P<last>\w+))?"), ours))
+    network, blocks = {}, defaultdict(dict)
+    batch = any(name.endswith(".running_mean") for name in tensors)
+    for name, value in tensors.items():
+        match, ours = next(((m, ours) for p, ours in patterns if (m := p.fullmatch(name))), (None, ""))
+        if match is None:
+            raise CheckpointError(f"This {layout.program} network has a part that is not known here: {name:.80}.")
+        if ours == "unused":
+            continue
+        of_block = tuple(int(match[place]) for place in "brx" if match.groupdict().get(place))
+        part, last = blocks[of_block] if of_block else network, match["last"]
+        is_norm = ours.rpartition(".")[2].startswith("norm")
+        if is_norm and not (batch and _is_batch_norm(name, tensors)):
+            last = NORM.get(last, last)
+        part[f"{ours}.{last}" if last else ours] = _reshape(ours, value, f"{name:.80}")
+    numbers = sorted(blocks)
+    wide = 1 + max((number[-1] for number in numbers), default=0)
+    if numbers != [(n,) if len(numbers[0]) == 1 else divmod(n, wide) for n in range(len(numbers))]:
+        raise CheckpointError(f"This {layout.program} network lacks some of its blocks.")
+    return network, {number: blocks[number] for number in numbers}
+
+
+def _is_batch_norm(name: str, tensors: dict[str, Tensor]) -> bool:
+    return f"{name.rpartition('.')[0]}.running_mean" in tensors
+
+
+def _reshape(ours: str, value: Tensor, name: str) -> Tensor:
+    """`value` in the shape that the tensors of our module `ours` have here."""
+    if ours in ("encoder.U", "decoder.V") and value.ndim == 3 and value.shape[1] == 1:
+        return value[:, 0]
+    if ours == "decoder.V" and value.ndim == 2:  # of a linear layer
+        return value.T
+    if ours.endswith("depthwise") and value.ndim == 3 and value.shape[1] == 1:
+        return value[:, 0].T
+    if value.ndim == 3 and value.shape[2] == 1 and value.shape[0] > 1:
+        return value[..., 0]  # a 1x1-conv
+    if value.ndim == 0 or value.numel() == max(value.shape):
+        return value if value.ndim == 0 else value.reshape(-1)  # of a norm or PReLU, or a bias
+    raise CheckpointError(f"{name} has a shape that does not belong to a Conv-TasNet: {tuple(value.shape)}.")
+
+
+def _with_one_output(block: _Part, config: ConvTasNetConfig) -> _Part:
+    """The 1x1-convs of the residual and the skip path made one; a path that is not there gives zeros."""
+    rest = {name: value for name, value in block.items() if name.partition(".")[0] not in ("residual", "skip")}
+    for kind, shape in (("weight", (config.H,)), ("bias", ())):
+        paths = [block.get(f"residual.{kind}", torch.zeros(config.B, *shape))]
+        if config.Sc:
+            paths.append(block.get(f"skip.{kind}", torch.zeros(config.Sc, *shape)))
+        if any(path.ndim != 1 + len(shape) or path.shape[1:] != shape for path in paths):
+            raise CheckpointError("The paths out of a block have shapes that do not belong to a Conv-TasNet.")
+        rest[f"conv_out.{kind}"] = torch.cat(paths)
+    return rest
+
+
+def _configuration(
+    layout: Layout,
+    tensors: dict[str, Tensor],
+    network: _Part,
+    blocks: dict[tuple[int, ...], _Part],
+    settings: dict,
+) -> tuple[ConvTasNetConfig, str]:
+    """What the tensors show and the settings tell, and a sentence on what neither does."""
+    that = f"this {layout.program} network"
+    values, told_not = dict(layout.fixed), []
+
+    def known(name: str) -> object:
+        if name not in settings:
+            told_not.append(f"{name} {layout.assumed[name]}")
+        return settings.get(name, layout.assumed[name])
+
+    try:
+        first, masks = next(iter(blocks.values())), network["separator.conv_mask.weight"]
+        values["N"], values["L"] = network["encoder.U"].shape
+        values["H"], values["B"] = first["conv_in.weight"].shape
+        values["P"] = first["depthwise.weight"].shape[0]
+        values["Sc"] = first["skip.weight"].shape[0] if "skip.weight" in first else 0
+        values["C"] = len(masks) // values["N"]
+    except (StopIteration, KeyError, ValueError):
+        raise CheckpointError(f"Parts of {that} are missing.") from None
+    if len(masks) % values["N"]:
+        raise CheckpointError(f"The masks of {that} are not as wide as its encoder.")
+    if len(next(iter(blocks))) == 2:
+        values["X"] = 1 + next(reversed(blocks))[1]
+    elif len(blocks) % (X := settings.get("X", 8 if len(blocks) % 8 == 0 else len(blocks))) == 0:
+        values["X"] = X
+        if "X" not in settings:
+            told_not.append(f"X {X}")
+    else:
+        raise CheckpointError(f"The {len(blocks)} blocks of {that} do not make repeats of {X}.")
+    values["R"] = len(blocks) // values["X"]
+    values["coder_bias"] = bool({"encoder.bias", "decoder.bias"} & network.keys())
+    causal = layout.causal(tensors)
+    values.setdefault("causal", (settings.get("causal", False) is True) if causal is None else causal)
+    if "norm" not in values:
+        values["norm"] = _norm(layout, tensors, first, settings, known)
+    if layout.program == "asteroid" and values["causal"] and values["norm"] in ("gLN", "BN"):
+        values["norm"] = "chLN"  # as asteroid changes it
+    if values.get("norm_in") == values["norm"]:
+        del values["norm_in"]
+    values["mask"] = known("mask")
+    values["sample_rate"] = int(known("sample_rate") or 8000)
+    if layout.program == "asteroid":
+        values["encoder"] = settings.get("encoder_activation") or "linear"
+    for name in SIZES:
+        if isinstance(settings.get(name), int) and settings[name] != values[name]:
+            raise CheckpointError(f"The tensors of {that} make {name} {values[name]}, but it says {settings[name]}.")
+    config = ConvTasNetConfig(**values)
+    if settings.get("stride") not in (None, config.hop):
+        raise CheckpointError(
+            f"The frames of {that} do not overlap by half: L {config.L}, stride {settings['stride']}."
+        )
+    sentence = f"Not told by the file, and taken as {layout.program} has it: {', '.join(told_not)}." if told_not else ""
+    return config, sentence
+
+
+def _norm(layout: Layout, tensors: dict[str, Tensor], block: _Part, settings: dict, known: object) -> str:
+    """The norm of the blocks: by their tensors where these tell, else by the settings."""
+    if "norm1.running_mean" in block:
+        return "BN"
+    if layout.program == "funcwj/conv-tasnet":
+        return "gLN" if any(name.endswith("lnorm1.gamma") for name in tensors) else "chLN"
+    if layout.program == "JusperLee/Conv-TasNet":
+        return "gLN" if any(n.endswith("norm_1.weight") and t.ndim == 2 for n, t in tensors.items()) else "chLN"
+    if "norm_type" in settings:
+        return layout.norms[settings["norm_type"]]
+    return known("norm")
 
 
 def _rename(name: str, names: dict[str, str]) -> str:
@@ -145,8 +299,15 @@ def _rename(name: str, names: dict[str, str]) -> str:
     return names.get(name) or (f"{names[module]}.{last}" if module in names else name)
 
 
-def _network(state: dict[str, Tensor], config: ConvTasNetConfig) -> ConvTasNet:
-    model = ConvTasNet(config)
-    check_tensors(state, model, "This state")
-    model.load_state_dict(state)
+def _network(state: dict[str, Tensor], config: ConvTasNetConfig, name: str = "This state") -> ConvTasNet:
+    with torch.device("meta"):
+        model = ConvTasNet(config)
+    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    check_tensors(state, model, name)
+    if not all(value.isfinite().all() for value in state.values()):
+        raise CheckpointError(f"{name} holds weights that are not finite numbers.")
+    # Copies of their own, in one piece each: the file may be forgotten.
+    model.load_state_dict(
+        {key: value.clone(memory_format=torch.contiguous_format) for key, value in state.items()}, assign=True
+    )
     return model.eval()

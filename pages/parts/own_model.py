@@ -1,0 +1,91 @@
+"""A checkpoint that a user drops on the sidebar: recognised, converted, private to the session and removed with it."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import streamlit as st
+
+from tasnet import checkpoint
+from tasnet.convert.files import opened
+from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
+
+KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
+WIDGET = "own_weights"
+
+
+@st.cache_resource(scope="session", on_release=TemporaryDirectory.cleanup, show_spinner=False)
+def _folder() -> TemporaryDirectory:
+    """A folder that only this process may read, as long as the session."""
+    return TemporaryDirectory(prefix="tasnet-lens-")
+
+
+def path() -> str | None:
+    """The converted model of this session, where there is one."""
+    return st.session_state.get("own_model")
+
+
+def in_use() -> bool:
+    """Whether the session's own model is the one that is chosen."""
+    return path() is not None and st.session_state.get("model") == path()
+
+
+def label(model: str) -> str:
+    """How a model is called in the list."""
+    return f"Yours: {Path(model).stem}" if Path(model).is_absolute() else model
+
+
+def uploader() -> None:
+    """The place to drop the files of a checkpoint, and what became of them."""
+    st.file_uploader(
+        "Try your own weights",
+        type=KINDS,
+        accept_multiple_files=True,
+        key=WIDGET,
+        on_change=_take,
+        help="A checkpoint of asteroid, torchaudio, SpeechBrain (its three files together), ESPnet, or of kaituoxu's, "
+        "funcwj's or JusperLee's Conv-TasNet, or of this project; with it its JSON or YAML file, if there is one. "
+        "It stays in this session, nobody else can use it, and it is removed with the session.",
+    )
+    if problem := st.session_state.get("own_problem"):
+        st.error(problem, icon=":material/error:")
+    elif (note := st.session_state.get("own_note")) and path():
+        st.caption(note)
+
+
+def _take() -> None:
+    """Convert what was dropped and choose it; nothing dropped: forget the model."""
+    if (old := st.session_state.pop("own_model", None)) is not None:
+        Path(old).unlink(missing_ok=True)
+    st.session_state.update(own_problem=None, own_note=None)
+    files = [(file.name, file.getvalue()) for file in st.session_state[WIDGET]]
+    if not files:
+        return
+    try:
+        st.session_state.own_model, st.session_state.own_note = _convert(files)
+        st.session_state.model = path()
+    except ValueError as problem:
+        st.session_state.own_problem = str(problem)
+
+
+def _convert(files: Sequence[tuple[str, bytes]]) -> tuple[str, str]:
+    """The path of the converted model, and a sentence about it. Raises ValueError."""
+    digest = hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
+    stem = re.sub(r"[^\w.-]+", "_", Path(files[0][0]).stem)[:40]
+    target = Path(_folder().name) / f"{stem}-{digest[:8]}.safetensors"
+    if len(files) == 1 and files[0][0].endswith(".safetensors"):
+        target.write_bytes(files[0][1])
+        try:
+            checkpoint.load(target)
+            return str(target), "A file of this project."
+        except checkpoint.CheckpointError:
+            target.unlink()
+    found = opened(files)
+    speech = found.predicts_noise and found.model.config.C == 2
+    task = SPEECH_FROM_NOISE if speech or found.model.config.C == 1 else SPEAKERS
+    noise = " Its last output is the noise." if found.predicts_noise else ""
+    facts = TrainingFacts(name=stem, task=task, description=f"From {found.program}.{noise}", source_sha256=(digest,))
+    checkpoint.save(target, found.model, facts)
+    return str(target), f"Recognised: {found.program}. {found.assumed}{noise}"

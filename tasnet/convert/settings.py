@@ -1,0 +1,101 @@
+"""What a checkpoint or the file beside it tells of a network in the words of its program."""
+
+from typing import Any
+
+import yaml
+
+from tasnet.checkpoint import CheckpointError
+from tasnet.config import ConvTasNetConfig
+
+# By the names that the programs give them; `norm_type`, `stride` and others that are no field of ours under themselves.
+SETTINGS = {
+    **{name: name for name in ConvTasNetConfig.__dataclass_fields__},
+    **{name: name for name in ("norm_type", "stride", "encoder_activation", "fb_name", "masking", "predict_noise")},
+    "pre_mask_nonlinear": "pre_mask",
+    # asteroid
+    "n_filters": "N",
+    "kernel_size": "L",
+    "bn_chan": "B",
+    "hid_chan": "H",
+    "skip_chan": "Sc",
+    "conv_kernel_size": "P",
+    "n_blocks": "X",
+    "n_repeats": "R",
+    "n_src": "C",
+    "mask_act": "mask",
+    # torchaudio
+    "enc_num_feats": "N",
+    "enc_kernel_size": "L",
+    "msk_num_feats": "B",
+    "msk_num_hidden_feats": "H",
+    "msk_kernel_size": "P",
+    "msk_num_layers": "X",
+    "msk_num_stacks": "R",
+    "num_sources": "C",
+    "msk_activate": "mask",
+    # espnet
+    "channel": "N",
+    "bottleneck_dim": "B",
+    "hidden_dim": "H",
+    "kernel": "P",
+    "layer": "X",
+    "stack": "R",
+    "nonlinear": "mask",
+    "fs": "sample_rate",
+    # kaituoxu, funcwj, JusperLee, speechbrain
+    "mask_nonlinear": "mask",
+    "non_linear": "mask",
+    "activate": "mask",
+    "num_spks": "C",
+}
+# What else is in such files is about training, data and other modules, under words that may be the same.
+SECTIONS = ("config", "model_args", "training_config", "hyper_parameters", "filterbank", "masknet", "data")
+SECTIONS += ("encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", "MaskNet", "mask_net")
+
+
+class _Tolerant(yaml.SafeLoader):
+    """YAML whose tags, as speechbrain's !new: and !ref, are passed over and never run."""
+
+
+def _plain(loader: _Tolerant, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)
+
+
+_Tolerant.add_multi_constructor("!", _plain)
+
+
+def read_settings(text: str, name: str) -> dict:
+    """The content of a JSON or YAML file called `name`. Raises CheckpointError."""
+    try:
+        content = yaml.load(text, _Tolerant)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise CheckpointError(f"{name} cannot be read as JSON or YAML.") from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{name} does not hold settings by name.")
+    return content
+
+
+def told(content: dict, config: dict | None) -> dict:
+    """The settings in what a checkpoint holds beside its tensors, overruled by those of the file beside it."""
+    found: dict = {}
+    _collect(content, found)
+    _collect(config or {}, found)
+    return found
+
+
+def _collect(values: dict, found: dict, top: dict | None = None) -> None:
+    top = values if top is None else top
+    for name, value in values.items():
+        if isinstance(value, dict) and name in SECTIONS:
+            _collect(value, found, top)
+        elif name in SETTINGS:
+            if isinstance(value, str) and value.startswith("<") and value.endswith(">"):  # speechbrain's !ref <N>
+                value = top.get(value[1:-1])
+            if value is None and name == "skip_chan":
+                value = 0
+            if isinstance(value, str | int | float) and value != "":
+                found[SETTINGS[name]] = value
