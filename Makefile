@@ -19,9 +19,10 @@ broken:
 	$(INSTALL) -c constraints.txt -r requirements.txt || $(INSTALL) -r requirements.txt
 	touch $@
 
-.venv/.test: .venv/.app tests/requirements.txt
+.venv/.test: .venv/.app tests/requirements.txt tests/others.txt
 	@echo "Installing what the tests need ..."
 	$(INSTALL) -c constraints.txt -r tests/requirements.txt || $(INSTALL) -r tests/requirements.txt
+	-$(INSTALL) --no-deps -c constraints.txt -r tests/others.txt
 	touch $@
 
 run: .venv/.app

@@ -281,9 +281,9 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
     """The bytes of the model's file. Raises PublishedError where they do not come, or too few or too many."""
     mirror = os.environ.get("TASNET_MIRROR")
     address = f"{mirror.rstrip('/')}/{model.name}" if mirror else model.address
-    received = io.BytesIO()
+    received = _Received(model, progress)
     try:
-        pooch.HTTPDownloader(progressbar=_Bar(model, progress), timeout=SECONDS)(address, received, None)
+        pooch.HTTPDownloader(timeout=SECONDS, chunk_size=1 << 16)(address, received, None)
     except PublishedError:
         raise
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
@@ -299,24 +299,20 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
     return content
 
 
-class _Bar:
-    """Pooch's progress bar, that reports and stops what grows too large."""
+class _Received(io.BytesIO):
+    """What has come of a file; reports how much, and ends what grows too large."""
 
     def __init__(self, model: PublishedModel, progress: Callable[[float], None]) -> None:
-        self.model, self.progress, self.total, self.done = model, progress, model.size, 0
+        super().__init__()
+        self.model, self.progress = model, progress
 
-    def update(self, bytes_more: int) -> None:
-        self.done += bytes_more
-        if self.done > self.model.size * (1 + ROUNDED):
+    def write(self, piece: bytes) -> int:
+        written = super().write(piece)
+        if self.tell() > self.model.size * (1 + ROUNDED):
             most = f"the {self.model.size:,} bytes of {self.model.name}"
             raise PublishedError(f"{_host(self.model)} sends more than {most}: it is another file.")
-        self.progress(min(self.done / self.model.size, 1.0))
-
-    def reset(self) -> None:
-        self.done = 0
-
-    def close(self) -> None:
-        pass
+        self.progress(min(self.tell() / self.model.size, 1.0))
+        return written
 
 
 def _fits(model: PublishedModel, size: int) -> bool:

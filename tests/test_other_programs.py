@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasnet.convert.files import imported
-from tasnet.tiled import separate
+from tasnet.tiled import forward
 
 SMALL = {"N": 24, "L": 8, "B": 12, "H": 20, "P": 3, "X": 3, "R": 2}
 PUBLISHED = {"N": 512, "L": 16, "B": 128, "H": 512, "P": 3, "X": 8, "R": 3}
@@ -119,7 +119,7 @@ def assert_equal(theirs, checkpoint, config, lengths):
             y = theirs(x)
             scale = y.abs().max().clamp_min(1e-3)
             torch.testing.assert_close(ours(x) / scale, y / scale, atol=1e-5, rtol=0)
-            torch.testing.assert_close(separate(ours, x) / scale, y / scale, atol=1e-5, rtol=0)
+            torch.testing.assert_close(forward(ours, x) / scale, y / scale, atol=1e-5, rtol=0)
     return ours
 
 

@@ -1,0 +1,76 @@
+"""Write a model for ONNX Runtime.
+
+    python -m tasnet.export MODEL -o model.onnx [--int8]
+
+MODEL is a name from `python -m tasnet.separate --list`, a published model, or a file of weights. The graph takes
+mixtures (batch, T) of any length at the model's sample rate and gives sources (batch, C, T), as the network itself; the
+caller brings the mixture to the level that is printed, and the sources back. --int8 stores the weights of the 1x1-convs
+in 8 bits and rounds their inputs to 8 bits while it runs.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tasnet.atomic import replacing
+from tasnet.inference import Separator
+from tasnet.model import ConvTasNet
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code: 2 where the model or a package is missing."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tasnet.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", help="a name or a file")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.onnx")
+    parser.add_argument("--int8", action="store_true", help="quantise the matrix products dynamically")
+    options = parser.parse_args(arguments)
+    try:
+        separator = Separator(options.model, device="cpu")
+        if not isinstance(separator.model, ConvTasNet):
+            raise ValueError("Only Conv-TasNet can be written as ONNX.")
+        opset = write(separator.model, options.output, int8=options.int8)
+    except ImportError as error:
+        print(f"This needs the package {error.name}: pip install onnx onnxruntime", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{options.output} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    config = separator.config
+    print(
+        f"{options.output}: opset {opset}, {options.output.stat().st_size / 1e6:.1f} MB; mixture (batch, T) at "
+        f"{config.sample_rate} Hz -> sources (batch, {config.C}, T). Bring the mixture to RMS {separator.level:.3g}."
+    )
+    return 0
+
+
+def write(model: ConvTasNet, path: Path, int8: bool = False) -> int:
+    """Writes `model` to `path` and gives the opset.
+
+    Raises ImportError where onnx, or for int8 onnxruntime, is not installed; OSError.
+    """
+    from .graph import OPSET, onnx_graph  # onnx is not among what the app needs
+
+    content = onnx_graph(model).SerializeToString()
+    with replacing(path) as unfinished:
+        if not int8:
+            unfinished.write_bytes(content)
+        else:
+            from onnxruntime.quantization import QuantType, quantize_dynamic
+
+            with TemporaryDirectory() as folder:
+                whole, small = Path(folder) / "whole.onnx", Path(folder) / "int8.onnx"
+                whole.write_bytes(content)
+                quantize_dynamic(whole, small, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
+                unfinished.write_bytes(small.read_bytes())
+    return OPSET
+
+
+if __name__ == "__main__":
+    sys.exit(main())
