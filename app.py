@@ -20,6 +20,7 @@ page = st.navigation(
         st.Page("pages/inside.py", title="Inside", icon=":material/layers:"),
         st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
         st.Page("pages/corpus.py", title="Corpus", icon=":material/leaderboard:"),
+        st.Page("pages/start_point.py", title="Start point", icon=":material/start:"),
         st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:"),
     ]
 )

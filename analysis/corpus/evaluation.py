@@ -45,7 +45,7 @@ def score_set(
     DeviceError (all ValueErrors).
     """
     mixtures = open_mixtures(folder, split=split, mixture=kind or None)
-    chosen = _spread(len(mixtures), limit)
+    chosen = spread_evenly(len(mixtures), limit)
     separator = tasnet.Separator(model, device, precision)
     header = describe_run(mixtures, separator, model, split=split, kind=kind, pesq=pesq)
     with (
@@ -69,7 +69,7 @@ def default_out(header: Header) -> Path:
     return FOLDER / f"{'_'.join(part for part in parts if part)}.csv"
 
 
-def _spread(count: int, limit: int | None) -> list[int]:
+def spread_evenly(count: int, limit: int | None) -> list[int]:
     """All of `count` indices, or `limit` of them, evenly spread."""
     if limit is None or limit >= count:
         return list(range(count))

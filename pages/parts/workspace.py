@@ -14,6 +14,7 @@ from analysis.sounds.mixing import Mixture
 from . import own_model, results
 
 LONG_SECONDS = 20
+ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,14 @@ def _load_own(model: str, device: str) -> tasnet.Separator:
     return tasnet.Separator(model, device=device)
 
 
-def separator() -> tasnet.Separator:
-    """The chosen model on the chosen device; one copy serves all sessions, unless it is this session's own."""
-    return (_load_own if own_model.in_use() else _load)(selection().model, selection().device)
+def separator(model: str | None = None) -> tasnet.Separator:
+    """The chosen model, or the one of this name, on the chosen device; one copy serves all sessions.
+
+    A checkpoint that the user brought is loaded for this session alone.
+    """
+    chosen = selection()
+    load = _load_own if own_model.in_use() and model in (None, chosen.model) else _load
+    return load(model or chosen.model, chosen.device)
 
 
 def last_speed() -> float | None:

@@ -13,7 +13,6 @@ from analysis.corpus import evaluation
 from analysis.corpus.work import Progress
 from pages.parts import workspace
 
-ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 
 
@@ -102,7 +101,9 @@ def _run(job: dict[str, Any]) -> None:
         return str(evaluation.default_out(results.header))
 
     try:
-        path = workspace.with_progress(("corpus run", *job.values()), "Evaluating", ALWAYS_CANCELLABLE, compute)
+        path = workspace.with_progress(
+            ("corpus run", *job.values()), "Evaluating", workspace.ALWAYS_CANCELLABLE, compute
+        )
     except (ValueError, OSError) as problem:
         st.session_state.corpus_job = None
         st.error(str(problem), icon=":material/error:")

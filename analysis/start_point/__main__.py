@@ -1,0 +1,73 @@
+"""Section IV-F for a whole test set: how much the SDRi of each mixture depends on the sample at which it starts.
+
+    python -m analysis.start_point DIR --model NAME [NAME ...] [--limit N]
+
+DIR is anything that `tasnet.data.corpora.open_mixtures` knows. Every mixture is separated from each of 11 starts; its
+row is the standard deviation of the SDRi over them, as in the box plots of Fig. 4B. The rows go to a file a model
+(runs/start_point/<set>_<model>.jsonl), from which the page "Start point" draws; the same command goes on with it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tasnet import Separator
+
+from .sets import FOLDER, explain_set_starts, vary_set
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    found = {}
+    try:
+        for model in options.model:
+            separator = Separator(model, options.device)
+            out = options.out and options.out / f"{separator.name}.jsonl"
+            with tqdm(desc=separator.name, disable=None, unit="mixture") as bar:
+
+                def show(done: int, of: int, bar: tqdm = bar) -> None:
+                    bar.total = of
+                    bar.update(done - bar.n)
+
+                found[separator.name] = vary_set(
+                    options.folder, separator, out, split=options.split, limit=options.limit, progress=show
+                )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename or 'The results'} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped: the same command goes on from here.", file=sys.stderr)
+        return 130
+    for name, results in found.items():
+        for mixture, problem in results.problems.items():
+            print(f"{name}, {mixture}: {problem}", file=sys.stderr)
+    said = explain_set_starts(found).replace("**", "").replace("; ", "\n")
+    print(f"Standard deviation of the SDRi over the starts:\n{said or 'no mixture has one.'}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.start_point",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="the mixtures with their clean voices")
+    add("--model", required=True, nargs="+", metavar="NAME", help="names from `tasnet.separate --list`, or files")
+    add("--limit", type=int, metavar="N", help="so many mixtures, evenly spread over the set")
+    add("-o", "--out", type=Path, metavar="FOLDER", help=f"for the files of results, by default {FOLDER}")
+    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

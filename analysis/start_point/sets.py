@@ -1,0 +1,183 @@
+"""Every mixture of a set started at different samples, as in Fig. 4B; what was done before is taken up again.
+
+The results of a model on a set are a file of JSON lines: first the `SetHeader`, then an object a mixture.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis.corpus.evaluation import spread_evenly
+from tasnet import Separator
+from tasnet.atomic import replacing
+from tasnet.data.corpora import BadRow, open_mixtures
+
+from .shifts import StartPointError, standard_deviation, vary_start
+
+FOLDER = Path("runs") / "start_point"
+SHIFTS = tuple(range(0, 671, 61))  # samples: 11 starts, no two at the same position of a frame
+
+
+@dataclass(frozen=True)
+class SetHeader:
+    """Which model was measured on which set of mixtures."""
+
+    model: str
+    weights: str  # a hash of the values
+    causal: bool
+    set: str
+    names: str  # a hash of all mixtures' names
+    mixtures: int  # in the whole set
+    shifts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SetResults:
+    """SDRi by mixture and shift.
+
+    sdri: {mixture: (shifts,) dB}; problems: {mixture: why it could not be used}.
+    """
+
+    header: SetHeader
+    sdri: dict[str, np.ndarray]
+    problems: dict[str, str]
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """(mixtures,) standard deviation of the SDRi over the shifts in dB, of those mixtures that have one."""
+        found = np.array([standard_deviation(values) for values in self.sdri.values()])
+        return found[np.isfinite(found)]
+
+    @property
+    def mean_sdri(self) -> float:
+        """dB, over all mixtures and shifts; nan where there is none."""
+        values = np.array(list(self.sdri.values()))
+        values = values[np.isfinite(values)]
+        return float(values.mean()) if values.size else float("nan")
+
+
+def vary_set(
+    folder: str | Path,
+    separator: Separator,
+    out: str | Path | None = None,
+    *,
+    split: str = "test",
+    limit: int | None = None,
+    shifts: Sequence[int] = SHIFTS,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> SetResults:
+    """Vary the start of the mixtures in `folder`, or of `limit` of them; the results go to the file `out`.
+
+    out: by default runs/start_point/<set>_<model>.jsonl. progress: called with the mixtures done and their number; an
+    exception that it raises ends the work, and what was done stays in the file. Raises CorpusError or StartPointError
+    (ValueErrors).
+    """
+    mixtures = open_mixtures(folder, split=split, speakers=separator.config.C)
+    header = _header(mixtures.name, [row.name for row in mixtures.rows], separator, tuple(shifts))
+    path = Path(out) if out else FOLDER / f"{header.set}_{header.model}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = _taken_up(path, header)
+    chosen = spread_evenly(len(mixtures), limit)
+    left = [index for index in chosen if mixtures.rows[index].name not in done]
+    with path.open("a") as file:
+        for number, index in enumerate(left):
+            progress(len(chosen) - len(left) + number, len(chosen))
+            row: dict = {"mixture": mixtures.rows[index].name}
+            try:
+                one = mixtures[index]
+                curve = vary_start(separator, one.mixture, one.sources, one.rate, shifts)
+                row["sdri"] = [round(value, 4) if np.isfinite(value) else None for value in curve.sdri.tolist()]
+            except (BadRow, StartPointError) as problem:
+                row["problem"] = str(problem)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+    progress(len(chosen), len(chosen))
+    return read_set(path)
+
+
+def read_set(path: str | Path) -> SetResults:
+    """The results in a file of `vary_set`; a last line that is still being written is left out.
+
+    Raises StartPointError.
+    """
+    header, rows = _read(Path(path))
+    if header is None:
+        raise StartPointError(f"{path} is not a file of results of `python -m analysis.start_point`.")
+    sdri = {row["mixture"]: np.array(row["sdri"], float) for row in rows if "sdri" in row}
+    return SetResults(header, sdri, {row["mixture"]: row["problem"] for row in rows if "problem" in row})
+
+
+def results_by_set(folder: str | Path = FOLDER) -> dict[str, dict[str, SetResults]]:
+    """{set: {model: results}} of the files in `folder`, what was measured at other shifts left out."""
+    found: dict[str, dict[str, SetResults]] = {}
+    for path in sorted(Path(folder).glob("*.jsonl")):
+        try:
+            results = read_set(path)
+        except StartPointError:
+            continue
+        if results.header.shifts == SHIFTS and results.sdri:
+            found.setdefault(results.header.set, {})[results.header.model] = results
+    return found
+
+
+def explain_set_starts(results: dict[str, SetResults]) -> str:
+    """What the results of models (name -> results) on one set say, in words."""
+    return "; ".join(
+        f"**{name}**: median {np.median(one.deviations):.3f} dB over {len(one.deviations)} mixtures "
+        f"(90 % below {np.percentile(one.deviations, 90):.3f} dB), mean SDRi {one.mean_sdri:.2f} dB"
+        for name, one in results.items()
+        if len(one.deviations)
+    )
+
+
+def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int, ...]) -> SetHeader:
+    digest = hashlib.blake2b(digest_size=8)
+    for value in separator.model.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    return SetHeader(
+        model=separator.name,
+        weights=digest.hexdigest(),
+        causal=separator.config.causal,
+        set=name,
+        names=hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest(),
+        mixtures=len(names),
+        shifts=shifts,
+    )
+
+
+def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
+    """Header and rows of the file, as far as its lines are whole; None where it is something else."""
+    lines = []
+    try:
+        for line in path.read_text().splitlines():
+            lines.append(json.loads(line))
+        header, *rows = lines
+    except (OSError, UnicodeDecodeError):
+        return None, []
+    except ValueError:  # the last line of a killed run, or no line at all
+        header, *rows = lines or [None]
+    try:
+        header = SetHeader(**{**header, "shifts": tuple(header["shifts"])})
+        whole = all("mixture" in row and ("sdri" in row or "problem" in row) for row in rows)
+    except (TypeError, KeyError):
+        return None, []
+    return (header, rows) if whole else (None, [])
+
+
+def _taken_up(path: Path, header: SetHeader) -> set[str]:
+    """The mixtures that the file holds already, after it is mended or begun. Raises StartPointError."""
+    found, rows = _read(path) if path.is_file() and path.stat().st_size else (header, [])
+    if found is None:
+        raise StartPointError(f"{path} is not a file of results of `python -m analysis.start_point`.")
+    for field, called in {"model": "model", "weights": "version of the weights", "names": "set of mixtures"}.items():
+        if getattr(found, field) != getattr(header, field):
+            raise StartPointError(f"{path} holds results of another {called}: give this one a file of its own.")
+    if found.shifts != header.shifts:
+        raise StartPointError(f"{path} holds results of other shifts: give this one a file of its own.")
+    with replacing(path) as unfinished:
+        unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *rows)))
+    return {row["mixture"] for row in rows}

@@ -1,0 +1,110 @@
+"""One mixture started at different samples, as in Fig. 4A: SDRi over the shift."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.scores.metrics import evaluate, mixture_scores
+from tasnet import Separator
+from tasnet.facts import SPEECH_FROM_NOISE
+
+STEPS = 41
+# Primes: their multiples meet every position of the frames, whose hop is 20 samples or 8, not just the few of a
+# step that shares a factor with it.
+RANGES = {
+    "every sample": tuple(range(0, STEPS)),
+    "every 17th": tuple(range(0, 17 * STEPS, 17)),
+    "every 101st": tuple(range(0, 101 * STEPS, 101)),
+}
+SHORTEST_SECONDS = 0.5  # of what is scored
+
+
+class StartPointError(ValueError):
+    """A mixture whose start cannot be varied, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class StartCurve:
+    """SDRi of one mixture over its starting sample.
+
+    shifts: samples. sdri: (shifts,) dB, the mean over the speakers; nan where undefined. orders: for every shift the
+    network's output that is each speaker.
+    """
+
+    shifts: tuple[int, ...]
+    rate: int
+    sdri: np.ndarray
+    orders: tuple[tuple[int, ...], ...]
+
+    @property
+    def milliseconds(self) -> np.ndarray:
+        """(shifts,)."""
+        return 1000 * np.array(self.shifts) / self.rate
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the SDRi over the shifts in dB, what Fig. 4B shows of each mixture."""
+        return standard_deviation(self.sdri)
+
+    @property
+    def reordered(self) -> int:
+        """How many shifts give the speakers on other outputs than the first: of no concern to SDRi."""
+        return sum(order != self.orders[0] for order in self.orders)
+
+
+def standard_deviation(sdri: np.ndarray) -> float:
+    """Of the defined values (n,), with n - 1 below; nan where there are fewer than two."""
+    sdri = np.asarray(sdri, float)
+    sdri = sdri[np.isfinite(sdri)]
+    return float(sdri.std(ddof=1)) if len(sdri) > 1 else float("nan")
+
+
+def vary_start(
+    separator: Separator,
+    mixture: np.ndarray,
+    references: np.ndarray,
+    rate: int,
+    shifts: Sequence[int],
+    progress: Callable[[float], None] = lambda done: None,
+) -> StartCurve:
+    """Separate `mixture` (T,) from each of `shifts` on and score it against `references` (C, T).
+
+    A shift of s samples starts the separation at sample s (section IV-F). What is scored is the part that all shifts
+    share, from the largest on: only the start differs, not the sound. `progress` is called with the fraction done.
+    Raises StartPointError where the mixture is too short or has another number of speakers than the network.
+    """
+    last = max(shifts)
+    if len(references) != separator.config.C:
+        raise StartPointError(
+            f"{separator.name} separates {separator.config.C} voices, but this mixture has {len(references)}."
+        )
+    if len(mixture) - last < SHORTEST_SECONDS * rate:
+        raise StartPointError(
+            f"The mixture lasts {len(mixture) / rate:.2f} s, too short to start up to {last / rate:.2f} s later."
+        )
+    scored, clean = mixture[last:], references[:, last:]
+    baseline = mixture_scores(clean, scored, rate, pesq=False)
+    permute = separator.facts.task != SPEECH_FROM_NOISE
+    found = []
+    for number, shift in enumerate(shifts, 1):
+        sources = separator.separate(mixture[shift:], rate).sources[:, last - shift :]
+        found.append(evaluate(sources, clean, scored, rate, permute=permute, pesq=False, baseline=baseline))
+        progress(number / len(shifts))
+    sdri = [np.nan if (value := scores.mean("sdri")) is None else value for scores in found]
+    return StartCurve(tuple(shifts), rate, np.array(sdri), tuple(scores.permutation for scores in found))
+
+
+def explain_start(curves: dict[str, StartCurve]) -> str:
+    """What the curves of models (name -> curve) show, in words."""
+    parts = []
+    for name, curve in curves.items():
+        defined = curve.sdri[np.isfinite(curve.sdri)]
+        if not len(defined):
+            parts.append(f"**{name}**: undefined, a voice is silent")
+            continue
+        parts.append(
+            f"**{name}**: {defined.mean():.2f} dB on average, standard deviation {curve.deviation:.3f} dB, "
+            f"from {defined.min():.2f} to {defined.max():.2f} dB"
+        )
+    return "; ".join(parts) + "."

@@ -1,0 +1,87 @@
+"""Pauses, noise and reverberation: how separation holds as they grow."""
+
+import streamlit as st
+
+import tasnet
+from analysis.figures import limits as figures_limits
+from analysis.limits import LIMITS, NOISES, LimitCurve, explain_limit, measure_limit
+from analysis.sounds import examples
+from analysis.sounds.mixing import Mixture
+from pages.parts import workspace
+from pages.parts.pictures import picture, save_table
+from pages.parts.results import fingerprint
+
+ABOUT = {
+    "pause": "The last speaker is silent for a while in the middle of the sound, and the others go on (they say again "
+    "what they said from their beginning). Shown is the SDR of what follows the pause, each voice expected on the "
+    "output that it had before: a swap shows as a fall below the mixture. Beyond 30 s of sound the app separates in "
+    "overlapping chunks and follows the voices from chunk to chunk.",
+    "noise": "Noise is added to the mixture, at a ratio to its active speech level (ITU-T P.56); the network is asked "
+    "for the clean voices. One draw of the noise serves all levels.",
+    "reverberation": "Each voice sounds in a room of its own response: the direct sound and, after it, Gaussian noise "
+    "that decays by 60 dB in T60 (Polack's model), as strong as in a room of 60 m³ at 1 m from the speaker. That is "
+    "simpler than a real room, which has early echoes. Scored against the voices with their reverberation: separation, "
+    "not dereverberation.",
+}
+
+
+def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
+    """The curves of `models` for a key of `LIMITS`, on `sound` or on all examples."""
+    noise = NOISES[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if limit == "noise":
+            noise = st.segmented_control(
+                "Noise", NOISES, required=True, default=noise, key="start_noise_kind", bind="query-params"
+            )
+        whole = st.toggle(
+            f"All examples of {len(sound.references)} voices",
+            key="start_examples",
+            help="Their mean, and as a band the range from the worst to the best.",
+        )
+    sounds = _examples(len(sound.references)) if whole else [sound]
+    found = measured(limit, models, sounds, noise)
+    if found is None:
+        return
+    st.markdown(explain_limit(limit, found))
+    picture(
+        figures_limits.limit_curves(found, LIMITS[limit]),
+        f"SDR in dB over: {LIMITS[limit].axis}. {explain_limit(limit, found).replace('**', '')}",
+        key=f"start_{limit}",
+    )
+    st.caption(ABOUT[limit])
+    save_table(
+        "Curves (CSV)",
+        lambda: {
+            LIMITS[limit].axis: LIMITS[limit].values,
+            **{f"{name}: SDR (dB)": curve.sdr.mean(0) for name, curve in found.items()},
+            "Unprocessed: SDR (dB)": next(iter(found.values())).unprocessed.mean(0),
+        },
+        key=f"start_{limit}",
+    )
+
+
+def measured(limit: str, models: list[str], sounds: list[Mixture], noise: str) -> dict[str, LimitCurve] | None:
+    """{model: curve}, computed once; None where the user cancelled it."""
+    separators = [workspace.separator(model) for model in models]
+    arrays = [array for sound in sounds for array in (sound.mixture, sound.references)]
+
+    def compute(report) -> dict[str, LimitCurve]:
+        def one(number: int, separator: tasnet.Separator) -> LimitCurve:
+            share = len(separators)
+            return measure_limit(
+                limit, separator, sounds, noise=noise, progress=lambda done: report((number + done) / share)
+            )
+
+        return {separator.name: one(number, separator) for number, separator in enumerate(separators)}
+
+    return workspace.with_progress(
+        ("limit", limit, noise, fingerprint(*arrays), *models, str(separators[0].device)),
+        "Measuring",
+        workspace.ALWAYS_CANCELLABLE,
+        compute,
+    )
+
+
+def _examples(voices: int) -> list[Mixture]:
+    known = [one.id for one in examples.available_examples() if len(one.voices) == voices]
+    return [workspace.example(name, 0.0) for name in known]

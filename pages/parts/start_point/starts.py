@@ -1,0 +1,148 @@
+"""The start of one mixture (Fig. 4A), and of every mixture of a set (Fig. 4B)."""
+
+import time
+
+import streamlit as st
+
+from analysis.figures import limits as figures_limits
+from analysis.sounds.mixing import Mixture
+from analysis.start_point import sets
+from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
+from pages.parts import workspace
+from pages.parts.pictures import picture, save_table
+from pages.parts.results import fingerprint
+
+
+def show_sound(models: list[str], sound: Mixture) -> None:
+    """SDRi of `sound` over the shift of its start, a line for each of `models`."""
+    names = list(RANGES)
+    chosen = st.segmented_control(
+        "Start at",
+        names,
+        required=True,
+        default=names[1],
+        key="start_range",
+        bind="query-params",
+        help="41 starts each. Steps of 17 and 101 samples: primes, so that every position of the frames occurs.",
+    )
+    separators = [workspace.separator(model) for model in models]
+
+    def compute(report) -> dict[str, StartCurve]:
+        return {
+            separator.name: vary_start(
+                separator,
+                sound.mixture,
+                sound.references,
+                sound.rate,
+                RANGES[chosen],
+                lambda done, number=number: report((number + done) / len(separators)),
+            )
+            for number, separator in enumerate(separators)
+        }
+
+    hashes = fingerprint(sound.mixture, sound.references)
+    key = ("start", chosen, hashes, *models, str(separators[0].device))
+    found = workspace.with_progress(key, "Separating from every start", workspace.ALWAYS_CANCELLABLE, compute)
+    if found is None:
+        return
+    st.markdown(f"SDRi: {explain_start(found)}")
+    picture(figures_limits.start_curves(found), f"SDRi over the start. {explain_start(found)}", key="start_curves")
+    st.caption(
+        "A shift of s samples starts the separation at sample s (section IV-F). Scored is the part that all starts "
+        "share, so only the start differs. The axis spans at least 2 dB."
+    )
+    save_table(
+        "Curves (CSV)",
+        lambda: {
+            "shift (samples)": RANGES[chosen],
+            **{f"{name}: SDRi (dB)": curve.sdri for name, curve in found.items()},
+        },
+        key="start_curves",
+    )
+
+
+def show_set(models: list[str]) -> None:
+    """Measure a folder of mixtures with `models`; box plots of what has been measured."""
+    with st.form("start_set_form"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            folder = st.text_input(
+                "Folder of the mixtures",
+                key="start_folder",
+                placeholder="/data/Libri2Mix/wav8k/min",
+                help="On the computer that runs this app: wsj0-mix, LibriMix, folders s1 and s2 (and mix), or a pack.",
+                persist_state="session",
+                width=340,
+            )
+            limit = st.number_input(
+                "Mixtures",
+                1,
+                value=20,
+                key="start_limit",
+                width=130,
+                help="Evenly spread over the set; empty for all of them.",
+                persist_state="session",
+            )
+        started = st.form_submit_button("Measure", icon=":material/play_arrow:", type="primary")
+    st.caption(
+        "Each mixture is separated from 11 starts. Mixtures are kept one by one: a measurement that is cancelled goes "
+        "on where it was. Whole sets run better on the command line: "
+        "`python -m analysis.start_point DIR --model NAME NAME`."
+    )
+    if started:
+        st.session_state.start_job = (time.time(), folder.strip(), limit, tuple(models))
+    if job := st.session_state.get("start_job"):
+        _measure(*job)
+    _show_results()
+
+
+def _measure(started: float, folder: str, limit: int | None, models: tuple[str, ...]) -> None:
+    if not folder:
+        st.session_state.start_job = None
+        st.error("Name the folder of the mixtures.", icon=":material/error:")
+        return
+
+    def compute(report) -> str:
+        name = ""
+        for number, model in enumerate(models):
+            found = sets.vary_set(
+                folder,
+                workspace.separator(model),
+                limit=limit,
+                progress=lambda done, of, number=number: report((number + done / of) / len(models)),
+            )
+            name = found.header.set
+            if not found.sdri:
+                raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
+        return name
+
+    key = ("start set", started, folder, limit, *models)
+    try:
+        name = workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute)
+    except (ValueError, OSError) as problem:
+        st.session_state.start_job = None
+        st.error(str(problem), icon=":material/error:")
+        return
+    if name is not None:
+        st.session_state.start_job = None
+        st.session_state.start_set = name
+
+
+def _show_results() -> None:
+    found = sets.results_by_set(sets.FOLDER)
+    if not found:
+        st.info("No set has been measured yet.", icon=":material/info:")
+        return
+    if st.session_state.get("start_set") not in found:
+        st.session_state.start_set = next(iter(found))
+    chosen = found[st.selectbox("Set", list(found), key="start_set", width=340)]
+    st.markdown(f"Standard deviation of the SDRi over the starts: {sets.explain_set_starts(chosen)}.")
+    deviations = {name: results.deviations for name, results in chosen.items()}
+    picture(
+        figures_limits.start_deviations(deviations),
+        f"Box plots of the standard deviation of SDRi. {sets.explain_set_starts(chosen)}",
+        key="start_deviations",
+    )
+    problems = {mixture: said for results in chosen.values() for mixture, said in results.problems.items()}
+    if problems:
+        with st.expander(f"{len(problems)} could not be used", icon=":material/warning:"):
+            st.dataframe([{"Mixture": mixture, "Problem": said} for mixture, said in problems.items()])
