@@ -188,16 +188,17 @@ def _sdr(estimates: np.ndarray, references: np.ndarray) -> float:
     return float(sdr(estimates, references).mean())
 
 
-def explain_limit(limit: str, curves: dict[str, LimitCurve]) -> str:
-    """What the curves of models (name -> curve) of a key of `LIMITS` show, in words."""
+def explain_limit(limit: str, curves: dict[str, LimitCurve]) -> list[str]:
+    """What the curves of models (name -> curve) of a key of `LIMITS` show, a sentence each."""
     unit = LIMITS[limit].unit
     parts = []
     for name, curve in curves.items():
         first, last = curve.sdr[:, 0].mean(), curve.sdr[:, -1].mean()
-        if not np.isfinite([first, last]).all():
-            parts.append(f"**{name}**: undefined, a voice is silent")
+        if np.isnan([first, last]).any():
+            parts.append(f"**{name}**: the SDR is undefined, as a voice is silent.")
             continue
-        text = f"**{name}**: {first:.1f} dB at {curve.values[0]:g} {unit}, {last:.1f} dB at {curve.values[-1]:g} {unit}"
+        easy, hard = (f"{value:g} {unit}" for value in (curve.values[0], curve.values[-1]))
+        text = f"**{name}**: SDR {first:.1f} dB at {easy}, {last:.1f} dB at {hard}"
         if limit == "pause":
             count = int(curve.swapped.sum())
             text += f"; voices swapped after {count} of {curve.swapped.size} pauses"
@@ -205,8 +206,8 @@ def explain_limit(limit: str, curves: dict[str, LimitCurve]) -> str:
             worse = [value for value, gain in zip(curve.values, _gains(curve), strict=True) if gain < 1]
             if worse:
                 text += f"; less than 1 dB above the unprocessed mixture from {worse[0]:g} {unit} on"
-        parts.append(text)
-    return ". ".join(parts) + "."
+        parts.append(f"{text}.")
+    return parts
 
 
 def _gains(curve: LimitCurve) -> np.ndarray:

@@ -59,10 +59,10 @@ def explain_missing(models: list[str]) -> None:
     """Why the network is not here that the paper's Fig. 4 compares with."""
     if not any(isinstance(workspace.separator(name).model, tasnet.LSTMTasNet) for name in models):
         st.caption(
-            ":material/info: The paper's Fig. 4 sets causal Conv-TasNet against LSTM-TasNet, which is far more "
-            "sensitive to the start. No trained LSTM-TasNet weights are published and none come with this app, so "
-            "causal and non-causal Conv-TasNet stand side by side. The network and its recipe are ready: "
-            "`python -m tasnet.train lstm` (or `blstm`); weights put into assets/weights appear here."
+            ":material/info: The paper's Fig. 4 sets causal Conv-TasNet against LSTM-TasNet, which it finds far more "
+            "sensitive to the start. Its trained weights are not published, and none come with this app: 32 M "
+            "parameters want a GPU. So causal and non-causal Conv-TasNet stand side by side. Network and recipe are "
+            "ready: `python -m tasnet.train lstm` (or `blstm`); weights put into assets/weights appear here."
         )
 
 
@@ -94,6 +94,6 @@ elif sound is not None:
                 show_limit(limit, models, sound)
             else:
                 show_sound(models, sound)
+                explain_missing(models)
         except ValueError as problem:
             st.error(str(problem), icon=":material/error:")
-        explain_missing(models)

@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, results in found.items():
         for mixture, problem in results.problems.items():
             print(f"{name}, {mixture}: {problem}", file=sys.stderr)
-    said = explain_set_starts(found).replace("**", "").replace("; ", "\n")
-    print(f"Standard deviation of the SDRi over the starts:\n{said or 'no mixture has one.'}")
+    said = [sentence.replace("**", "") for sentence in explain_set_starts(found)]
+    print("Standard deviation of the SDRi over the starts:", *(said or ["no mixture has one."]), sep="\n")
     return 0
 
 

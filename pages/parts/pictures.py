@@ -2,12 +2,17 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+
+
+def sentences(said: Sequence[str]) -> str:
+    """What `said` puts in Markdown, for readers of an `alt` text."""
+    return " ".join(said).replace("**", "")
 
 
 def choose_format() -> str:

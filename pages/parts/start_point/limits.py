@@ -8,7 +8,7 @@ from analysis.limits import LIMITS, NOISES, LimitCurve, explain_limit, measure_l
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 from pages.parts import workspace
-from pages.parts.pictures import picture, save_table
+from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
 
 ABOUT = {
@@ -42,10 +42,11 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
     found = measured(limit, models, sounds, noise)
     if found is None:
         return
-    st.markdown(explain_limit(limit, found))
+    said = explain_limit(limit, found)
+    st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(
         figures_limits.limit_curves(found, LIMITS[limit]),
-        f"SDR in dB over: {LIMITS[limit].axis}. {explain_limit(limit, found).replace('**', '')}",
+        f"SDR in dB over: {LIMITS[limit].axis}. {sentences(said)}",
         key=f"start_{limit}",
     )
     st.caption(ABOUT[limit])

@@ -9,7 +9,7 @@ from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
 from pages.parts import workspace
-from pages.parts.pictures import picture, save_table
+from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
 
 
@@ -45,10 +45,11 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     found = workspace.with_progress(key, "Separating from every start", workspace.ALWAYS_CANCELLABLE, compute)
     if found is None:
         return
-    st.markdown(f"SDRi: {explain_start(found)}")
-    picture(figures_limits.start_curves(found), f"SDRi over the start. {explain_start(found)}", key="start_curves")
+    said = explain_start(found)
+    st.markdown("\n".join(f"- {sentence}" for sentence in said))
+    picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
     st.caption(
-        "A shift of s samples starts the separation at sample s (section IV-F). Scored is the part that all starts "
+        "A shift of s samples starts the separation at sample s (Fig. 4A). Scored is the part that all starts "
         "share, so only the start differs. The axis spans at least 2 dB."
     )
     save_table(
@@ -84,7 +85,8 @@ def show_set(models: list[str]) -> None:
             )
         started = st.form_submit_button("Measure", icon=":material/play_arrow:", type="primary")
     st.caption(
-        "Each mixture is separated from 11 starts. Mixtures are kept one by one: a measurement that is cancelled goes "
+        "Each mixture is separated from 11 starts; the box plots are of the standard deviation of its SDRi (Fig. 4B). "
+        "Mixtures are kept one by one: a measurement that is cancelled goes "
         "on where it was. Whole sets run better on the command line: "
         "`python -m analysis.start_point DIR --model NAME NAME`."
     )
@@ -135,11 +137,12 @@ def _show_results() -> None:
     if st.session_state.get("start_set") not in found:
         st.session_state.start_set = next(iter(found))
     chosen = found[st.selectbox("Set", list(found), key="start_set", width=340)]
-    st.markdown(f"Standard deviation of the SDRi over the starts: {sets.explain_set_starts(chosen)}.")
+    said = sets.explain_set_starts(chosen)
+    st.markdown("\n".join(f"- {sentence}" for sentence in said))
     deviations = {name: results.deviations for name, results in chosen.items()}
     picture(
         figures_limits.start_deviations(deviations),
-        f"Box plots of the standard deviation of SDRi. {sets.explain_set_starts(chosen)}",
+        f"Box plots of the standard deviation of SDRi. {sentences(said)}",
         key="start_deviations",
     )
     problems = {mixture: said for results in chosen.values() for mixture, said in results.problems.items()}

@@ -1,0 +1,96 @@
+"""The page `start_point`: the start of one sound and of a set, the limits, bad input."""
+
+import numpy as np
+import pytest
+import soundfile
+from page_tools import open_page, texts, upload, wav_file
+from streamlit.testing.v1 import AppTest
+
+from analysis import limits
+from analysis.sounds.examples import available_examples, mix_example
+from analysis.start_point import sets, shifts
+from tasnet import available
+
+PAGE = "pages/start_point.py"
+EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
+THREE = next(example.id for example in available_examples() if len(example.voices) == 3)
+MODELS = list(available())
+
+
+@pytest.fixture(autouse=True)
+def few_values(monkeypatch, tmp_path):
+    """What takes seconds for all values shows the same with three of them."""
+    monkeypatch.setattr(sets, "FOLDER", tmp_path / "results")
+    for name, steps in shifts.RANGES.items():
+        monkeypatch.setitem(shifts.RANGES, name, steps[:3])
+    for name, limit in limits.LIMITS.items():
+        monkeypatch.setitem(limits.LIMITS, name, limits.Limit(limit.axis, limit.unit, limit.values[1:3]))
+
+
+def start(view: str, **query: str) -> AppTest:
+    app = open_page(PAGE, **{"example": EXAMPLE, "start_view": view, **query})
+    assert not app.error
+    return app
+
+
+def test_causal_and_non_causal_stand_side_by_side_and_the_missing_lstm_is_explained():
+    app = start("This sound")
+    assert set(app.multiselect(key="start_models").value) == set(MODELS[:2])
+    said = texts(app)
+    assert all(f"**{name}**: SDRi" in said for name in MODELS[:2]) and "standard deviation" in said
+    assert "python -m tasnet.train lstm" in said
+    assert len(app.get("plotly_chart")) == 1
+    app.segmented_control(key="start_range").set_value("every 101st").run()
+    assert not app.exception and not app.error
+    app.multiselect(key="start_models").set_value(MODELS[:1]).run()
+    assert not app.exception and f"**{MODELS[1]}**" not in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [("Pauses", "swapped after 0 of 2 pauses"), ("Noise", "dB at 20 dB"), ("Reverberation", "dB at 0.2 s")],
+)
+def test_every_limit_has_its_curves(view, said):
+    app = start(view, start_models=MODELS[0])
+    assert said in texts(app) and len(app.get("plotly_chart")) == 1
+    if view == "Noise":
+        app.segmented_control(key="start_noise_kind").set_value("white").run()
+        app.toggle(key="start_examples").set_value(True).run()
+        assert not app.exception and len(app.get("plotly_chart")) == 1
+
+
+def test_a_set_is_measured_and_drawn(tmp_path):
+    sound = mix_example(EXAMPLE)
+    for part, reference in zip(("s1", "s2"), sound.references, strict=True):
+        (tmp_path / "voices" / part).mkdir(parents=True)
+        for number in range(2):
+            soundfile.write(tmp_path / "voices" / part / f"{number}.wav", reference[4000 * number :][:6400], 8000)
+    app = start("A test set")
+    assert "No set has been measured yet." in texts(app)
+    app.text_input(key="start_folder").set_value(str(tmp_path / "voices"))
+    app.button[0].click().run()
+    assert not app.exception and not app.error
+    assert texts(app).count("over 2 mixtures") == 2 and len(app.get("plotly_chart")) == 1
+    assert start("A test set").selectbox(key="start_set").value == "voices"
+
+
+@pytest.mark.parametrize(("folder", "said"), [("", "Name the folder"), ("/no/such/folder", "There is nothing at")])
+def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said):
+    app = start("A test set", start_models=MODELS[0])
+    app.text_input(key="start_folder").set_value(folder)
+    app.button[0].click().run()
+    (error,) = app.error
+    assert said in error.value and "\n" not in error.value and not app.exception
+
+
+def test_what_cannot_be_scored_is_said():
+    app = start("This sound", example=THREE)
+    assert [f"{name} separates 2 voices, this sound has 3." for name in MODELS[:2]] == [w.value for w in app.warning]
+    app = open_page(PAGE, sound="upload", start_view="Noise")
+    rng = np.random.default_rng(0)
+    upload(app, "mixture_file", ("mix.wav", wav_file(0.1 * rng.standard_normal(8000).astype(np.float32))))
+    assert any("Scores need the clean voices" in info.value for info in app.info)
+    voices = [(f"{n}.wav", wav_file(0.1 * rng.standard_normal(1000 * 4).astype(np.float32))) for n in range(2)]
+    app = open_page(PAGE, sound="mix", start_view="This sound", start_models=MODELS[0])
+    upload(app, "voice_files", *voices)
+    assert "too short" in app.error[0].value
