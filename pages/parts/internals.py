@@ -10,9 +10,10 @@ def start_in_app() -> None:
     """Let a page's first visit begin in `app.py`.
 
     A folder named pages/ makes Streamlit take the first visit to a new server for an app of its older kind, which
-    runs a page without `app.py`, its sidebar and its selection; the page then starts over inside `app.py`.
+    runs a page without `app.py`, its sidebar and its selection; the page then starts over inside `app.py`. So does
+    that of a second visitor who came before the first one's page had run.
     """
-    if PagesManager.uses_pages_directory:
+    if PagesManager.uses_pages_directory or "selection" not in st.session_state:
         PagesManager.uses_pages_directory = False
         st.rerun()
 

@@ -36,6 +36,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
         whole = st.toggle(
             f"All examples of {len(sound.references)} voices",
             key="start_examples",
+            bind="query-params",
             help="Their mean, and as a band the range from the worst to the best.",
         )
     sounds = _examples(len(sound.references)) if whole else [sound]
