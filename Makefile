@@ -4,6 +4,10 @@ BIN := .venv/bin
 PORT ?= 8501
 # The versions that were tested; where one of them is no longer to be had, the newest that fit.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# On Linux without an NVIDIA GPU the CPU build of torch is enough, and gigabytes smaller. It is taken where pip knows an index
+# that has it: README, "With and without a GPU".
+GPU := $(shell command -v nvidia-smi || [ "$$(uname)" = Linux ] || echo another system)
+TORCH := $(shell sed -n 's/^torch==//p' requirements.txt)
 
 .PHONY: run test lint format clean
 
@@ -16,6 +20,8 @@ broken:
 .venv/.app: requirements.txt constraints.txt $(BROKEN)
 	$(if $(BROKEN),$(PYTHON) -m venv --clear .venv)
 	@echo "Installing the app's packages into .venv; the first time this takes some minutes ..."
+	$(if $(GPU),,$(INSTALL) "torch==$(TORCH)+cpu" 2>/dev/null || \
+	  echo "pip knows no CPU build of torch: some gigabytes for GPUs come along. README says how to do without.")
 	$(INSTALL) -c constraints.txt -r requirements.txt || $(INSTALL) -r requirements.txt
 	touch $@
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import sidebar, workspace
+from pages.parts.text import plain
 
 st.set_page_config(
     page_title="TasNet Lens",
@@ -30,7 +31,7 @@ with st.sidebar:
 try:
     workspace.separator()
 except ValueError as problem:  # a damaged or foreign checkpoint, a device that is gone
-    st.error(str(problem), icon=":material/error:")
+    st.error(plain(problem), icon=":material/error:")
 else:
     page.run()
     with running:

@@ -11,6 +11,7 @@ from pages.parts.corpus import table as corpus_table
 from pages.parts.corpus.files import choose_results
 from pages.parts.corpus.run import show_run
 from pages.parts.corpus.training import show_training
+from pages.parts.text import plain
 
 VIEWS = ("Results", "Evaluate", "Training")
 
@@ -19,8 +20,9 @@ def show_facts(results: Results) -> None:
     """What was measured, how much of it, and what could not be."""
     header = results.header
     st.caption(
-        f"**{header.model}** ({header.parameters / 1e6:.2f} M parameters, {header.precision}) on **{header.set}**"
-        f"{f' ({header.kind})' if header.kind else ''}: {len(results.good)} of {header.mixtures} mixtures of "
+        f"**{plain(header.model)}** ({header.parameters / 1e6:.2f} M parameters, {plain(header.precision)}) on "
+        f"**{plain(header.set)}**{f' ({plain(header.kind)})' if header.kind else ''}: "
+        f"{len(results.good)} of {header.mixtures} mixtures of "
         f"{header.speakers} voices at {header.rate} Hz, {sum(row.seconds for row in results.good) / 60:.1f} minutes."
     )
     if results.problems:

@@ -8,12 +8,12 @@ import streamlit as st
 import tasnet
 from analysis.network.representation import Representation, represent
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, listening, own_model, workspace
+from pages.parts import frame, listening, results, workspace
 from pages.parts.filters.bank import choose_order, sort
 from pages.parts.inside.views import show_masks, show_oracles, show_representation, show_walk
 from pages.parts.pictures import choose_format
 from pages.parts.player import player
-from pages.parts.results import fingerprint
+from tasnet import Separator
 from tasnet.audio import resample
 
 MAX_SECONDS = 60
@@ -39,18 +39,20 @@ def prepared(sound: Mixture, rate: int) -> Mixture:
     return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
 
 
-def look_inside(mixture: np.ndarray, references: np.ndarray | None, model: str, device: str) -> Representation:
-    separator = workspace.separator()
-    return represent(separator.model, mixture, references, separator.level)
-
-
-look_inside_shared = st.cache_resource(max_entries=2, show_spinner="Looking inside ...")(look_inside)
-look_inside_own = st.cache_resource(max_entries=1, scope="session", show_spinner="Looking inside ...")(look_inside)
+def look_inside(sound: Mixture, separator: Separator) -> Representation:
+    """Made once, and kept with the upload that it is of."""
+    hashes = results.fingerprint(sound.mixture, sound.references)
+    key = ("representation", hashes, separator.name, str(separator.device))
+    if (inside := results.find_result(key)) is None:
+        with st.spinner("Looking inside ..."):
+            inside = represent(separator.model, sound.mixture, sound.references, separator.level)
+        results.keep_result(key, inside)
+    return inside
 
 
 def follow_player(sound: Mixture, inside: Representation) -> None:
     """The player; where its cursor rests and what it marks is what the pictures show, else another sound's whole."""
-    if st.session_state.get("inside_sound") != (identity := fingerprint(sound.mixture)):
+    if st.session_state.get("inside_sound") != (identity := results.fingerprint(sound.mixture)):
         st.session_state.inside_sound, st.session_state.inside_shown = identity, None
         st.session_state.inside_stretch = (0.0, len(sound.mixture) / sound.rate)
     state = player(
@@ -100,8 +102,7 @@ def show(sound: Mixture) -> None:
     separator = workspace.separator()
     config = separator.config
     sound = prepared(sound, config.sample_rate)
-    look = look_inside_own if own_model.in_use() else look_inside_shared
-    inside = look(sound.mixture, sound.references, separator.name, str(separator.device))
+    inside = look_inside(sound, separator)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = choose_order()
         choose_format()

@@ -8,10 +8,11 @@ from pages.parts.listening_test import results as listening_results
 from pages.parts.listening_test import setup as listening_setup
 from pages.parts.listening_test import trial as listening_trial
 from pages.parts.listening_test.tests import leave, store
+from pages.parts.text import plain
 
 
 def missing(problem: RatingsError) -> None:
-    st.error(str(problem), icon=":material/error:")
+    st.error(plain(problem), icon=":material/error:")
     if st.button("Set up a test"):
         leave()
         st.rerun()

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 import io
 import os
-import re
-import shutil
-import struct
-import subprocess
-import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -25,25 +19,16 @@ import soundfile
 import soxr
 
 from .atomic import replacing
+from .sound_files import BLOCK, AudioError, Guarded, NotForSoundfile, Stream, ffmpeg_stream, printable, soundfile_stream
 
 Source = str | os.PathLike | bytes | BinaryIO
 
 LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz
-LONGEST = 4 * 3600 * 48_000  # samples: four hours at 48 kHz, 2.8 GB as float32
+COMMON_RATE = 48_000  # Hz: what is sampled faster is not given more room
+LONGEST = 4 * 3600 * COMMON_RATE  # samples: four hours at 48 kHz, 2.8 GB as float32
 SILENCE = 1e-7  # of full scale (-140 dB): below the last bit of a 24-bit file
+LOUDEST = 2.0**31  # times full scale: 32-bit whole numbers written as floats; float32 powers stay finite
 CANCELLED = 1e-4  # a mono mix 40 dB below the loudest channel has lost the sound
-BLOCK = 1 << 12  # frames decoded at a time: what is lost where a file is damaged
-FFMPEG_SECONDS = 300
-# Containers ffmpeg may open. Playlists are left out: they could name other files of this machine.
-FFMPEG_FORMATS = "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape"
-
-
-class AudioError(ValueError):
-    """A sound that cannot be used; the message is one sentence for the user."""
-
-    def __init__(self, message: str):
-        # The default label, "the sound", may stand first in a sentence; the name of a file stays.
-        super().__init__(f"The {message[4:]}" if message.startswith("the ") else message)
 
 
 @dataclass(frozen=True)
@@ -63,26 +48,28 @@ class Audio:
         return len(self.samples) / self.rate
 
 
-def read(source: Source, label: str | None = None) -> Audio:
+def read(source: Source, label: str | None = None, *, seconds: float | None = None) -> Audio:
     """Decode a path, bytes or an open binary file to one checked channel at its own rate.
+
+    With `seconds`, decoding ends there, or after as many samples as these are at 48 kHz, and a note says so.
 
     WAV, FLAC, MP3, Ogg, Opus and AIFF are decoded here; other kinds (m4a, aac, webm, video) by the
     program `ffmpeg` where it is installed. Raises `AudioError` if there is nothing to work with.
     """
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        label = label or path.name or str(path)
+        label = printable(label or path.name or str(path))
         _try_opening(path, label)
-        file = str(path)
+        file = path
     else:
         label = label or Path(str(getattr(source, "name", "") or "the sound")).name
         file = source if isinstance(source, bytes) else _all_bytes(source, label)
         if not file:
             raise AudioError(f"{label} is empty (0 bytes).")
     try:
-        rate, samples, notes = _mix_down(lambda: _soundfile_stream(file, label), label)
-    except _NotForSoundfile:
-        rate, samples, notes = _mix_down(lambda: _ffmpeg_stream(file, label), label)
+        rate, samples, notes = _mix_down(lambda: soundfile_stream(file, label), label, seconds)
+    except NotForSoundfile:
+        rate, samples, notes = _mix_down(lambda: ffmpeg_stream(file, label), label, seconds)
     checked = check_samples(samples, rate, label)
     return Audio(checked.samples, checked.rate, label, (*notes, *checked.notes))
 
@@ -91,7 +78,7 @@ def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
     """The same checks and conversions for samples in memory, shape (T,) or with a channel axis.
 
     Integer PCM is scaled to full scale 1.0; of two axes the shorter one is the channels and is
-    averaged. Raises `AudioError` for no samples, NaN or infinity, silence or an unusable rate.
+    averaged. Raises `AudioError` for no samples, NaN, infinity or absurd levels, silence or an unusable rate.
     """
     notes = []
     try:
@@ -126,6 +113,8 @@ def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
     peak = max(-low, high)
     if peak < SILENCE:
         raise AudioError(f"{label} is silent, so there is nothing to separate.")
+    if peak > LOUDEST:
+        raise AudioError(f"{label} has samples of {peak:.3g} times full scale: that is no sound.")
     if low == high and len(samples) > 1:
         raise AudioError(f"{label} is silent: every sample has the same value.")
     if peak > 1.01:
@@ -136,9 +125,11 @@ def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """(..., T) at `from_rate` to (..., round(T to_rate / from_rate)) at `to_rate`, at least one.
 
-    Band-limited (soxr, high quality), float32, without delay.
+    Band-limited (soxr, high quality), float32, without delay. Raises AudioError for rates below 1 Hz.
     """
     samples = np.asarray(samples, dtype=np.float32)
+    if min(from_rate, to_rate) < 1:
+        raise AudioError(f"A sound cannot be converted from {from_rate} Hz to {to_rate} Hz.")
     if from_rate == to_rate:
         return samples
     length = max(1, round(samples.shape[-1] * to_rate / from_rate))
@@ -175,7 +166,18 @@ def wav(samples: np.ndarray, rate: int, subtype: str | None = None) -> bytes:
 
 
 def _write_wav(file: BinaryIO, samples: np.ndarray, rate: int, subtype: str) -> None:
-    with soundfile.SoundFile(file, "w", rate, 1, subtype, format="WAV") as wav:
+    target = Guarded(file)
+    try:
+        _write_blocks(target, samples, rate, subtype)
+    except (soundfile.LibsndfileError, AssertionError):  # both say only that not all was written
+        if target.error is None:
+            raise
+    if target.error is not None:
+        raise target.error
+
+
+def _write_blocks(target: Guarded, samples: np.ndarray, rate: int, subtype: str) -> None:
+    with soundfile.SoundFile(target, "w", rate, 1, subtype, format="WAV") as wav:
         for block in np.array_split(samples, max(1, -(-len(samples) // BLOCK))):
             # Rounded here: libsndfile scales by 32767 on the way out but by 32768 on the way in.
             wav.write(np.rint(block * 32768).astype(np.int16) if subtype == "PCM_16" else block)
@@ -220,37 +222,21 @@ def _all_bytes(file: BinaryIO, label: str) -> bytes:
     return data
 
 
-# Decoders. Each gives a stream of blocks: hours of many channels never lie in memory at once.
-
-
-class _NotForSoundfile(Exception):
-    """libsndfile does not know this kind of file."""
-
-
-@dataclass
-class _Stream:
-    rate: int
-    channels: int
-    blocks: Iterator[np.ndarray]  # float32 (frames, channels)
-    damaged: bool = False  # known only after the last block
-
-
 def _mix_down(
-    open_stream: Callable[[], AbstractContextManager[_Stream]], label: str
+    open_stream: Callable[[], AbstractContextManager[Stream]], label: str, seconds: float | None
 ) -> tuple[int, np.ndarray, list[str]]:
     """Rate, mean of the channels (T,) float32, and notes."""
     mono, energy, mono_energy = bytearray(), 0.0, 0.0
     with open_stream() as stream:
         rate, channels = _checked_rate(stream.rate, label), stream.channels
-        for block in stream.blocks:
+        limit = LONGEST if seconds is None else round(seconds * min(rate, COMMON_RATE))
+        for block in _first(stream.blocks, limit + 1):  # one more tells that there is more
             mixed = block.mean(axis=1) if channels > 1 else block[:, 0]
             if channels > 1:
                 energy += np.square(block, dtype=np.float64).sum(axis=0)
                 mono_energy += np.square(mixed, dtype=np.float64).sum()
             mono += mixed.tobytes()
-            if len(mono) // 4 > LONGEST:
-                break
-        damaged = stream.damaged
+        damaged, hidden = stream.damaged, stream.hidden
     if damaged and not mono:
         raise AudioError(f"{label} is damaged or cut off: no sound could be read from it.")
     notes = []
@@ -258,7 +244,7 @@ def _mix_down(
         if mono_energy < CANCELLED * np.max(energy):
             loudest = int(np.argmax(energy > 0.5 * np.max(energy)))  # the first loud one
             with open_stream() as stream:
-                mono = bytearray().join(block[:, loudest].tobytes() for block in stream.blocks)
+                mono = bytearray().join(block[:, loudest].tobytes() for block in _first(stream.blocks, limit + 1))
             notes.append(
                 f"The {channels} channels of {label} cancel each other when mixed, "
                 f"so only channel {loudest + 1} was used."
@@ -266,85 +252,26 @@ def _mix_down(
         else:
             notes.append(f"The {channels} channels of {label} were mixed down to one.")
     if damaged:
-        seconds = len(mono) / 4 / rate
-        notes.append(f"{label} is damaged or cut off: the first {seconds:.1f} s were read.")
+        notes.append(f"{label} is damaged or cut off: the first {len(mono) / 4 / rate:.1f} s were read.")
+    elif hidden:
+        notes.append(f"{label} holds more than its header tells of: the first {len(mono) / 4 / rate:.1f} s were read.")
+    if seconds is not None and len(mono) > 4 * limit:
+        del mono[4 * limit :]
+        notes.append(
+            f"{label} is long: only its first {_duration(limit / rate)} are used here; "
+            "python -m tasnet.separate takes the whole file."
+        )
     return rate, np.frombuffer(mono, np.float32), notes
 
 
-@contextmanager
-def _soundfile_stream(file: str | bytes, label: str) -> Iterator[_Stream]:
-    """WAV, FLAC, MP3, Ogg, Opus, AIFF and their kin through libsndfile."""
-    try:
-        sound = soundfile.SoundFile(io.BytesIO(file) if isinstance(file, bytes) else file)
-    except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
-        raise _NotForSoundfile(label) from None
-    with sound:
-        stream = _Stream(sound.samplerate, sound.channels, iter(()))
-
-        def blocks() -> Iterator[np.ndarray]:
-            frames = 0
-            try:
-                while len(block := sound.read(BLOCK, dtype="float32", always_2d=True)):
-                    frames += len(block)
-                    yield block
-            except soundfile.LibsndfileError:
-                stream.damaged = True
-            # Two per cent: the length of an MP3 without a table of contents is an estimate.
-            stream.damaged |= frames < 0.98 * sound.frames or _header_promises_more(sound)
-
-        stream.blocks = blocks()
-        yield stream
+def _first(blocks: Iterator[np.ndarray], frames: int) -> Iterator[np.ndarray]:
+    """The first `frames` frames of a stream; what comes after them is not decoded."""
+    for block in blocks:
+        yield block[:frames]
+        frames -= len(block)
+        if frames <= 0:
+            return
 
 
-def _header_promises_more(sound: soundfile.SoundFile) -> bool:
-    """Whether libsndfile found less sound than the header says (its log: 'data : 9 (should be 5)').
-
-    Sizes near 2 GiB and 4 GiB are what programs write that do not know the length beforehand.
-    """
-    sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
-    return any(int(said) - int(is_) > 64 and int(said) < 0x7FFF0000 for said, is_ in sizes)
-
-
-@contextmanager
-def _ffmpeg_stream(file: str | bytes, label: str) -> Iterator[_Stream]:
-    """Anything else through an `ffmpeg` process that writes Sun AU (a fixed header) to a pipe."""
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        raise AudioError(
-            f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
-            "for other kinds of sound the program ffmpeg must be installed."
-        )
-    unreadable = AudioError(f"{label} is not a sound file, or it is damaged: it cannot be read.")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(file).absolute() if isinstance(file, str) else Path(folder) / "sound"
-        if isinstance(file, bytes):
-            path.write_bytes(file)  # a file, as the index of an m4a may stand at its end
-        command = [ffmpeg, "-nostdin", "-v", "quiet", "-protocol_whitelist", "file,pipe"]
-        command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
-        command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        timer = threading.Timer(FFMPEG_SECONDS, process.kill)
-        timer.start()
-        try:
-            header = process.stdout.read(24)
-            if len(header) < 24:
-                raise unreadable
-            magic, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
-            if magic != b".snd" or not channels:
-                raise unreadable
-            process.stdout.read(offset - 24)
-            stream = _Stream(rate, channels, iter(()))
-
-            def blocks() -> Iterator[np.ndarray]:
-                while data := process.stdout.read(BLOCK * channels * 4):
-                    whole = len(data) // (4 * channels) * channels
-                    values = np.frombuffer(data, ">f4", whole).astype(np.float32)
-                    yield values.reshape(-1, channels)
-                stream.damaged = process.wait() != 0
-
-            stream.blocks = blocks()
-            yield stream
-        finally:
-            timer.cancel()
-            process.kill()
-            process.communicate()
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 60 and seconds % 60 == 0 else f"{seconds:.0f} s"

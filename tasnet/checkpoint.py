@@ -18,6 +18,7 @@ from .networks import make_network
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "weights"
 HEADER = "tasnet"  # the key in the safetensors metadata
+LONGEST_HEADER = 1 << 20  # characters
 
 
 class CheckpointError(ValueError):
@@ -78,7 +79,7 @@ def load(path: str | Path) -> tuple[TasNet, TrainingFacts]:
 
 
 def check_tensors(tensors: dict[str, Tensor], model: TasNet, name: str) -> None:
-    """Raises CheckpointError unless `tensors`, from a file called `name`, are exactly those of `model`."""
+    """Raises CheckpointError unless `tensors`, from a file called `name`, are those of `model`, and all are numbers."""
     expected = model.state_dict()
     for what, names in (
         ("lacks", expected.keys() - tensors.keys()),
@@ -93,6 +94,11 @@ def check_tensors(tensors: dict[str, Tensor], model: TasNet, name: str) -> None:
             raise CheckpointError(
                 f"{name} does not fit its configuration: {key} is {_describe(found)}, not {_describe(value)}."
             )
+        values = found.double()  # of any type that a file can have, such as float8
+        if not torch.isfinite(values).all():
+            raise CheckpointError(f"{name} is damaged: {key} holds values that are not numbers (NaN or infinity).")
+        if not torch.isfinite(values.float()).all():
+            raise CheckpointError(f"{name} cannot be used: {key} holds numbers beyond the range of float32.")
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
@@ -121,10 +127,14 @@ def _parse(header: str | None, name: str) -> tuple[Config, TrainingFacts]:
     if header is None:
         raise CheckpointError(f"{name} holds tensors but no description of a Conv-TasNet: it is of another program.")
     try:
+        if len(header) > LONGEST_HEADER:
+            raise ValueError(f"in {len(header)} characters")
         content = json.loads(header)
         return config_from_dict(content["config"]), TrainingFacts.from_dict(content["info"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{name} describes its network in a way that cannot be understood ({error}).") from None
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{name} describes its network in a way that cannot be understood ({error!s:.200})."
+        ) from None
 
 
 def _describe(tensor: Tensor) -> str:

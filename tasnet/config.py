@@ -3,12 +3,17 @@
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
+from .audio import HIGHEST_RATE, LOWEST_RATE
+
 NORMS = ("gLN", "cLN", "BN", "chLN")
 ENCODERS = ("linear", "relu", "pinv")
 MASKS = ("sigmoid", "softmax", "relu")
 LSTM_TASNET = "LSTM-TasNet"
 PADDINGS = ("zeros", "reflect")
 EDGES = ("fill", "cut", "pad")
+# Far beyond any network that anybody has trained; a file that asks for more would only fill the memory.
+LARGEST = {"N": 8192, "L": 8192, "B": 4096, "H": 8192, "Sc": 4096, "P": 255, "X": 16, "R": 64, "C": 16, "layers": 32}
+MOST_BLOCKS = 256  # X R
 
 
 @dataclass(frozen=True)
@@ -43,19 +48,19 @@ class ConvTasNetConfig:
     def __post_init__(self) -> None:
         _check(
             self,
-            ("N", "L", "B", "H", "P", "X", "R", "C", "sample_rate"),
+            ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "sample_rate"),
             norm=NORMS,
             norm_in=("", *NORMS),
             padding=PADDINGS,
             edges=EDGES,
         )
-        if not isinstance(self.Sc, int) or isinstance(self.Sc, bool) or self.Sc < 0:
-            raise ValueError(f"Sc must be a whole number of at least 0, not {self.Sc!r}.")
         for name in ("second_norm", "coder_bias"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")
         if not isinstance(self.norm_eps, float) or not 0 < self.norm_eps < 1:
             raise ValueError(f"norm_eps must be a small positive number, not {self.norm_eps!r}.")
+        if self.X * self.R > MOST_BLOCKS:
+            raise ValueError(f"There can be {MOST_BLOCKS} convolutional blocks at most, not {self.X * self.R}.")
         if self.P % 2 == 0 and not self.causal:
             raise ValueError(f"P must be odd in a non-causal network, not {self.P}.")
         if self.causal and "gLN" in (self.norm, self.norm_in):
@@ -170,7 +175,7 @@ Config = ConvTasNetConfig | LSTMTasNetConfig
 
 def config_from_dict(values: dict) -> Config:
     """The configuration that `to_dict` made `values` of, whatever the network. Raises ValueError."""
-    kind = LSTMTasNetConfig if "network" in values else ConvTasNetConfig
+    kind = LSTMTasNetConfig if isinstance(values, dict) and "network" in values else ConvTasNetConfig
     return kind.from_dict(values)
 
 
@@ -178,13 +183,20 @@ def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...])
     """What all configurations have in common. Raises ValueError."""
     for name in numbers:
         value = getattr(config, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}.")
+        least = 0 if name == "Sc" else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r:.40}.")
+        if value > LARGEST.get(name, value):
+            raise ValueError(f"{name} can be {LARGEST[name]} at most, not {value!r:.40}.")
+    if not LOWEST_RATE <= config.sample_rate <= HIGHEST_RATE:
+        raise ValueError(
+            f"sample_rate must lie between {LOWEST_RATE} and {HIGHEST_RATE} Hz, not {config.sample_rate!r:.40}."
+        )
     for name, known in {**choices, "encoder": ENCODERS, "mask": MASKS}.items():
         if getattr(config, name) not in known:
-            raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(config, name)!r}.")
+            raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(config, name)!r:.40}.")
     if not isinstance(config.causal, bool):
-        raise ValueError(f"causal must be true or false, not {config.causal!r}.")
+        raise ValueError(f"causal must be true or false, not {config.causal!r:.40}.")
     if config.L % 2:
         raise ValueError(f"L must be even, for frames that overlap by half, not {config.L}.")
     if config.encoder == "pinv" and config.N < config.L:
@@ -192,7 +204,9 @@ def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...])
 
 
 def _from_dict(kind: type, name: str, values: dict) -> Config:
-    unknown = set(values) - {field.name for field in fields(kind)}
+    if not isinstance(values, dict):
+        raise ValueError(f"A {name} configuration cannot be {values!r:.40}.")
+    unknown = set(map(str, values)) - {field.name for field in fields(kind)}
     if unknown:
-        raise ValueError(f"Unknown in a {name} configuration: {', '.join(sorted(unknown))}.")
+        raise ValueError(f"Unknown in a {name} configuration: {', '.join(sorted(unknown)):.80}.")
     return kind(**values)

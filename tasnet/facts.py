@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field, fields
 
 VALID = "valid_si_snri_db"  # the score by which models are ranked
 SPEAKERS, SPEECH_FROM_NOISE = "speakers", "speech from noise"
+LARGEST = 1e15  # of any figure
+LOUDEST_DBFS = 200
 LEVEL_DBFS = -26.0  # RMS of the mixtures that the ready recipes train with, see train/mixing.py
 
 
@@ -35,6 +37,11 @@ class TrainingFacts:
                 raise ValueError(f"{known.name} cannot be {value!r:.60}")
         if not all(isinstance(score, int | float) for score in self.scores.values()):
             raise ValueError("scores must be numbers")
+        for name, value in {**vars(self), **self.scores}.items():
+            if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN fails as well
+                raise ValueError(f"{name} cannot be {value!r:.60}")
+        if abs(self.level_dbfs) > LOUDEST_DBFS:
+            raise ValueError(f"level_dbfs cannot be {self.level_dbfs!r:.60}")
 
     @property
     def valid_si_snri(self) -> float | None:
@@ -51,6 +58,9 @@ class TrainingFacts:
         """The inverse of `to_dict`, also for the keys of earlier versions. Raises ValueError."""
         if not isinstance(values, dict):
             raise ValueError(f"the facts of a training cannot be {values!r:.60}")
+        for name, kind in (("scores", dict), ("more", dict), ("source_sha256", (list, tuple))):
+            if name in values and not isinstance(values[name], kind):
+                raise ValueError(f"{name} cannot be {values[name]!r:.60}")
         values = dict(values)
         if "hours_of_mixtures_seen" in values:
             values["hours_of_mixtures"] = values.pop("hours_of_mixtures_seen")

@@ -26,6 +26,10 @@ BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+class SeparationError(ValueError):
+    """A separation that gave no sound; the message is one sentence for the user."""
+
+
 class DeviceError(ValueError):
     """A device or precision that cannot be had here; the message is one sentence for the user."""
 
@@ -87,7 +91,8 @@ class Separator:
         """Separate a mixture (T,) at `rate` Hz into its C speakers.
 
         `progress` is called with the fraction done after each step; an exception that it raises
-        ends the work and comes through. Raises AudioError if there is nothing to separate.
+        ends the work and comes through. Raises AudioError if there is nothing to separate, SeparationError if the
+        network gives no numbers.
         """
         began = time.perf_counter()
         sound = audio.check_samples(samples, rate, "the mixture")
@@ -159,6 +164,11 @@ class Separator:
                 ) from None
             halves = np.array_split(mixtures, 2)
             return np.concatenate([self._network(half) for half in halves])
+        if not np.isfinite(sources).all():
+            raise SeparationError(
+                f"{self.name} gave samples that are not numbers in {self.precision}: its weights are damaged, or they "
+                "need the precision float32."
+            )
         return sources * scale[..., None]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import itertools
+import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from tqdm import tqdm
 
 from . import audio, checkpoint
 from .inference import Separator, available
+from .sound_files import printable
 
 # What is taken from a folder; a file named on the command line may be called anything.
 SOUNDS = re.compile(
     r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|caf|w64|rf64|m4a|mp4|aac|webm|wma|mk[av]|mov|amr|3gp)", re.IGNORECASE
 )
+
+LONGEST_NAME = 255  # bytes: what file systems take
+OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that other files do not share
 
 BAR = "{desc}: {percentage:3.0f} %|{bar:30}| {remaining} left"
 
@@ -78,19 +85,21 @@ def _separate_all(arguments: argparse.Namespace) -> int:
         except ValueError as error:
             code = _complain(error)
         except OSError as error:
-            return _complain(f"{arguments.output} cannot be written to: {error.strerror}.")
+            code = _complain(f"{arguments.output} cannot be written to: {error.strerror}.")
+            if error.errno not in OF_ONE_NAME:
+                return code
     return code
 
 
 def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str]) -> None:
     sound = audio.read(path)
     # On a terminal only, and gone when the work is done.
-    with tqdm(desc=path.name[:30], total=1.0, leave=False, disable=None, bar_format=BAR) as bar:
+    with tqdm(desc=printable(path.name)[:30], total=1.0, leave=False, disable=None, bar_format=BAR) as bar:
         separation = separator.separate(sound.samples, sound.rate, progress=lambda done: bar.update(done - bar.n))
     targets = _targets(folder, path.stem, len(separation.sources), taken)
     for target, source in zip(targets, separation.sources, strict=True):
         audio.write(target, source, separation.rate)
-    print(
+    _say(
         f"{path} -> {', '.join(map(str, targets))} ({separation.seconds:.1f} s on {separation.device}, "
         f"{1 / separation.real_time_factor:.1f} times as fast as it plays)"
     )
@@ -98,7 +107,7 @@ def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str
     if np.abs(separation.sources).max() > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
     for note in notes:
-        print(f"  {note}")
+        _say(f"  {note}")
 
 
 def _recordings(path: Path) -> list[Path]:
@@ -116,11 +125,21 @@ def _recordings(path: Path) -> list[Path]:
 
 def _targets(folder: Path, stem: str, speakers: int, taken: set[str]) -> list[Path]:
     """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken."""
-    for name in itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2))):
+    longest = LONGEST_NAME - len(f"_s{speakers}.wav")
+    for number in itertools.count(1):
+        tail = f"-{number}" if number > 1 else ""
+        name = _shortened(stem, longest - len(tail)) + tail
         targets = [folder / f"{name}_s{speaker}.wav" for speaker in range(1, speakers + 1)]
         if taken.isdisjoint(map(_key, targets)):
             taken.update(map(_key, targets))
             return targets
+
+
+def _shortened(name: str, length: int) -> str:
+    """As much of the beginning of `name` as takes `length` bytes."""
+    while len(os.fsencode(name)) > length:
+        name = name[:-1]
+    return name
 
 
 def _key(path: Path) -> str:
@@ -128,8 +147,13 @@ def _key(path: Path) -> str:
     return str(path.resolve()).casefold()
 
 
+def _say(text: object, file: TextIO | None = None) -> None:
+    """Prints `text`, whatever bytes the names of files in it have."""
+    print(printable(str(text)), file=file)
+
+
 def _complain(sentence: object) -> int:
-    print(sentence, file=sys.stderr)
+    _say(sentence, sys.stderr)
     return 2
 
 

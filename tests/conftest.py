@@ -101,7 +101,9 @@ def remember_navigation(monkeypatch):
 @pytest.fixture(scope="session")
 def app_address(tmp_path_factory) -> Iterator[str]:
     """The address of the real app, started once for all browser tests."""
-    process, address = start_server(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASNET_LENS_ROOT", str(tmp_path_factory.getbasetemp()))  # what the tests have written
+        process, address = start_server(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log")
     yield address
     process.terminate()
     process.wait(timeout=20)

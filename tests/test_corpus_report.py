@@ -131,7 +131,8 @@ def test_rows_survive_the_file(tmp_path):
         file.append([odd, ScoredMixture(1, "bad", 0.0, (), "", {}, "It is missing.")])
         file.append([ScoredMixture(1, "bad", 2.0, (), "", {"IBM.stoi.1": 0.5})])
         found = file.finish()
-    assert found == read_results(path) == read_results(path.read_bytes())
+    assert found == read_results(path)
+    assert found.rows == read_results(path.read_bytes()).rows
     assert found.header == HEADER
     assert [row.index for row in found.rows] == [1, 3]
     assert found.rows[1] == odd

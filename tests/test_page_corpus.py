@@ -15,6 +15,7 @@ from analysis.corpus import evaluation
 from analysis.corpus.report import estimate, per_mixture
 from analysis.corpus.results import read_results
 from analysis.sounds.examples import available_examples, mix_example
+from pages.parts.corpus import folders
 from tasnet import available as models
 
 PAGE = "pages/corpus.py"
@@ -46,6 +47,12 @@ def runs(mixtures, tmp_path_factory) -> Path:
     evaluation.score_set(mixtures, MODEL, folder / "voices.csv", pesq=False, workers=1, device="cpu")
     (folder / "notes.csv").write_text("this,is\nno,result\n")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path_factory, monkeypatch) -> None:
+    """The page may read what the tests have written."""
+    monkeypatch.setenv(folders.SETTING, str(tmp_path_factory.getbasetemp()))
 
 
 def start(**query: str) -> AppTest:
@@ -153,7 +160,9 @@ def test_a_folder_is_evaluated_and_its_results_are_shown(mixtures, tmp_path, mon
     assert len(tables(app)) == 2
 
 
-@pytest.mark.parametrize(("folder", "said"), [("", "Name the folder"), ("/no/such/folder", "There is nothing at")])
+@pytest.mark.parametrize(
+    ("folder", "said"), [("", "Name the folder"), ("no/such", "There is nothing at"), ("/no", "not lie below")]
+)
 def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
     (error,) = run_evaluation(folder).error
@@ -170,7 +179,9 @@ def test_training_curves_are_those_of_the_diaries(tmp_path):
         records[1]["best_si_snri"] = 2.5
         (tmp_path / name / "log.jsonl").write_text("".join(json.dumps(one) + "\n" for one in records) + '{"torn')
     app.run()
-    app.multiselect(key="training_runs").set_value([str(tmp_path / n / "log.jsonl") for n in ("first", "second")]).run()
+    app.multiselect(key="training_runs").set_value(
+        [folders.name_below_root(tmp_path / n / "log.jsonl") for n in ("first", "second")]
+    ).run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
     table = app.dataframe[0].value

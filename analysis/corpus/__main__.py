@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     for name, problem in results.problems.items():
         print(f"{name}: {problem}", file=sys.stderr)
+    if not results.good:
+        print(f"None of the {len(results.rows)} mixtures could be scored.", file=sys.stderr)
+        return 2
     print(as_text(results))
     return 0
 

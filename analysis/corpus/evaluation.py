@@ -37,8 +37,9 @@ def score_set(
 ) -> Results:
     """Score `model` and the ideal masks on the mixtures in `folder`; the rows go to the file `out`.
 
-    out: by default runs/corpus/<set>_<model>.csv. split: "test", "valid" or "train", where the
-    folder has several. kind: the folder of the mixtures ("mix_both") where there are several.
+    out: by default runs/corpus/<set>_<model>.csv; in a folder, a file of that name there.
+    split: "test", "valid" or "train", where the folder has several.
+    kind: the folder of the mixtures ("mix_both") where there are several.
     limit: so many mixtures, evenly spread over the set. workers: by default one for every core.
     progress: called before the first batch and after each; an exception that it raises ends the
     work, and what was done stays in the file. Raises ResultsError, CorpusError, CheckpointError or
@@ -50,7 +51,7 @@ def score_set(
     header = describe_run(mixtures, separator, model, split=split, kind=kind, pesq=pesq)
     with (
         engines.start(backend, workers) as engine,
-        ResultsFile(out or default_out(header), header, columns(header.speakers, pesq)) as file,
+        ResultsFile(results_path(out, header), header, columns(header.speakers, pesq)) as file,
     ):
         work = Work(mixtures, separator, model, file, chosen)
         progress(work.progress)
@@ -63,10 +64,13 @@ def score_set(
         return file.finish()
 
 
-def default_out(header: Header) -> Path:
-    """Where the results go if nothing else is said."""
+def results_path(out: str | Path | None, header: Header) -> Path:
+    """The file that the results go to: `out`, or one in the folder `out`, by default in `FOLDER`."""
+    folder = FOLDER if out is None else Path(out)
+    if out is not None and not folder.is_dir():
+        return folder
     parts = [header.set, header.kind, header.model.replace("/", "-"), "" if header.pesq else "no_pesq"]
-    return FOLDER / f"{'_'.join(part for part in parts if part)}.csv"
+    return folder / f"{'_'.join(part for part in parts if part)}.csv"
 
 
 def spread_evenly(count: int, limit: int | None) -> list[int]:

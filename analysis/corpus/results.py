@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -20,8 +21,16 @@ from pathlib import Path
 import numpy as np
 
 from tasnet.atomic import replacing
+from tasnet.audio import HIGHEST_RATE
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
+# What no set of mixtures reaches; a file that says more is not one of ours.
+LARGEST_FILE = 1 << 26  # bytes
+MOST_MIXTURES = 200_000
+MOST_SPEAKERS = 9
+LONGEST_TEXT = 4096  # characters
+LARGEST_FIGURE = 1e12
+LARGEST_SCORE = 1000.0  # dB, beside infinity
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to stand in one file, and how a user would call it.
 IDENTITY = {
@@ -59,6 +68,21 @@ class Header:
     rate: int  # Hz
     speakers: int
     pesq: bool
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for another type or a figure that nothing measured can have."""
+        highest = {"mixtures": MOST_MIXTURES, "speakers": MOST_SPEAKERS, "rate": HIGHEST_RATE}
+        for known in dataclasses.fields(self):
+            value, kind = getattr(self, known.name), known.type
+            good = type(value) is kind
+            if good and kind is str:
+                good = len(value) <= LONGEST_TEXT
+            elif good and kind is int:
+                good = 0 <= value <= highest.get(known.name, LARGEST_FIGURE)
+            if not good:
+                raise ValueError(f"{known.name} cannot be {value!r:.40}")
+        if not (self.speakers and self.rate):
+            raise ValueError("without speakers or sampling rate nothing was measured")
 
 
 @dataclass(frozen=True)
@@ -153,7 +177,7 @@ class ResultsFile:
         return results
 
     def _write(self, text: str) -> None:
-        self._file.write(text.encode())
+        self._file.write(text.encode(errors="backslashreplace"))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -193,20 +217,32 @@ class ResultsFile:
 def read_results(source: str | Path | bytes, name: str = "") -> Results:
     """The results in a file or in a file's content; of two rows of one mixture the later counts.
 
-    A last line that is still being written is left out. Raises ResultsError.
+    A last line that is still being written is left out, and so are the paths in a mere content, which are those of
+    another machine. Raises ResultsError.
     """
     name = name or (str(source) if not isinstance(source, bytes) else "The file")
     try:
-        text = (source if isinstance(source, bytes) else Path(source).read_bytes()).decode()
+        content = source
+        if not isinstance(source, bytes):
+            with Path(source).open("rb") as file:
+                content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise ResultsError(f"{name} is too large for a file of results (more than {LARGEST_FILE >> 20} MB).")
+        text = content.decode()
     except (OSError, UnicodeDecodeError):
         raise ResultsError(_foreign(name)) from None
     head, _, body = text[: text.rfind("\n") + 1].partition("\n")
     header = _parsed_header(head)
     lines = csv.reader(io.StringIO(body))
-    columns = next(lines, None)
-    if header is None or columns is None or tuple(columns[: len(FACTS)]) != FACTS:
-        raise ResultsError(_foreign(name))
-    rows = {row.index: row for line in lines if (row := _parsed_row(columns, line))}
+    try:
+        columns = next(lines, None)
+        if header is None or columns is None or tuple(columns[: len(FACTS)]) != FACTS:
+            raise ResultsError(_foreign(name))
+        rows = {row.index: row for line in lines if (row := _parsed_row(columns, line, header))}
+    except csv.Error:
+        raise ResultsError(_foreign(name)) from None
+    if isinstance(source, bytes):
+        header = dataclasses.replace(header, file="", folder="")
     return Results(header, tuple(rows[index] for index in sorted(rows)))
 
 
@@ -214,7 +250,7 @@ def read_header(path: str | Path) -> Header | None:
     """The header of a results file; None where the file is something else."""
     try:
         with Path(path).open(encoding="utf-8") as file:
-            return _parsed_header(file.readline())
+            return _parsed_header(file.readline(len(FACTS) * LONGEST_TEXT))
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -222,11 +258,11 @@ def read_header(path: str | Path) -> Header | None:
 def _parsed_header(line: str) -> Header | None:
     try:
         return Header(**json.loads(line.removeprefix("# ")))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
 
 
-def _parsed_row(columns: list[str], cells: list[str]) -> ScoredMixture | None:
+def _parsed_row(columns: list[str], cells: list[str], header: Header) -> ScoredMixture | None:
     """None for a damaged line: its mixture counts as not measured."""
     if len(cells) != len(columns):
         return None
@@ -236,9 +272,20 @@ def _parsed_row(columns: list[str], cells: list[str]) -> ScoredMixture | None:
             column: float(cell) for column, cell in zip(columns[len(FACTS) :], cells[len(FACTS) :], strict=True) if cell
         }
         names = tuple(speakers.split(";")) if speakers else ()
-        return ScoredMixture(int(index), mixture, float(seconds), names, genders, scores, problem)
+        row = ScoredMixture(int(index), mixture, float(seconds), names, genders, scores, problem)
+        return row if _possible(row, header) else None
     except ValueError:
         return None
+
+
+def _possible(row: ScoredMixture, header: Header) -> bool:
+    """Whether nothing in a row is beyond what can be measured."""
+    return (
+        0 <= row.index < header.mixtures
+        and 0 <= row.seconds < LARGEST_FIGURE
+        and max(map(len, (row.mixture, row.genders, row.problem, *row.speakers))) <= LONGEST_TEXT
+        and all(abs(score) <= LARGEST_SCORE or math.isinf(score) for score in row.scores.values())
+    )
 
 
 def _csv_line(cells: Iterable[object]) -> str:

@@ -73,7 +73,7 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
 
 
 def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
-    """Masks `images` (name -> (C, F, frames)) as rows, one column a speaker, on a common scale from 0 to 1.
+    """Masks `images` (name -> (C, F, frames), whole per cents) as rows, one column a speaker, on a scale from 0 to 1.
 
     All panels zoom together. A system with masks for fewer speakers leaves the rest of its row empty.
     """
@@ -89,11 +89,9 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
     )
     for row, name in enumerate(names, start=1):
         for column in range(1, min(len(speakers), len(images[name])) + 1):
-            # Whole per cents in one byte each: exact zeros and ones stay exact.
-            percent = np.clip(images[name][column - 1] * 100, 0, 100).round().astype(np.uint8)
             figure.add_trace(
                 _image(
-                    percent,
+                    images[name][column - 1],
                     rate,
                     coloraxis="coloraxis",
                     hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} %<extra></extra>",

@@ -6,6 +6,7 @@ answer is on disk, whatever happens to the process next, and any number of threa
 
 import contextlib
 import json
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -127,6 +128,9 @@ class Store:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Read and written by their owner only; SQLite gives the files beside it the same rights.
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.path.chmod(0o600)
         with self._connect() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)

@@ -9,7 +9,7 @@ from analysis.sounds.mixing import Mixture
 
 from . import ideal_masks
 from .metrics import MetricsError
-from .systems import MIXTURE, NETWORK, SYSTEMS, ScoredSystem, score_systems
+from .systems import MIXTURE, NETWORK, SYSTEMS, ScoredSystem, per_cent, score_systems
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def compare_systems(
 
 
 def _with_masks(network: ScoredSystem, sound: Mixture) -> ScoredSystem:
-    return replace(network, masks=effective_masks(network.estimates, sound.mixture, sound.rate))
+    return replace(network, masks=per_cent(effective_masks(network.estimates, sound.mixture, sound.rate)))
 
 
 def explain_sound(found: Comparison) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
+from tasnet.audio import HIGHEST_RATE, LOWEST_RATE
+
 # The first three are the paper's. PSM, the phase-sensitive mask (Erdogan et al. 2015, the paper's
 # [37]), is not in the paper: it also sees the phase between speaker and mixture.
 MASKS = ("IBM", "IRM", "WFM", "PSM")
@@ -53,8 +55,9 @@ def ideal_mask(kind: str, references: np.ndarray, rate: int, mixture: np.ndarray
     """The mask of each of the clean `references` (C, T): (C, F, frames) in [0, 1].
 
     `kind` is one of `MASKS`. `mixture` (T,), by default the references' sum (eq. 1), only matters
-    to the PSM. Raises ValueError for an unknown kind.
+    to the PSM. Raises ValueError for an unknown kind, a rate without a window, or samples that are not finite.
     """
+    _check_finite(references, mixture)
     S = stft(np.asarray(references), rate)
     if kind == "PSM":
         return _psm(S, S.sum(0) if mixture is None else stft(np.asarray(mixture), rate))
@@ -78,15 +81,26 @@ def magnitude_mask(kind: str, magnitudes: np.ndarray) -> np.ndarray:
 def apply(masks: np.ndarray, mixture: np.ndarray, rate: int) -> np.ndarray:
     """Speakers (C, T) from `mixture` (T,) by `masks` (C, F, frames), with the mixture's phase.
 
-    Same type as `mixture`.
+    Same type as `mixture`. Raises ValueError where the masks are not of the mixture's spectrogram.
     """
-    mixture = np.asarray(mixture)
-    return istft(masks * stft(mixture, rate), rate, mixture.shape[-1]).astype(mixture.dtype)
+    mixture, masks = np.asarray(mixture), np.asarray(masks)
+    X = stft(mixture, rate)
+    if masks.shape[-2:] != X.shape[-2:]:
+        raise ValueError(
+            f"Masks of {' x '.join(map(str, masks.shape[-2:]))} bins and frames do not fit a mixture of "
+            f"{' x '.join(map(str, X.shape[-2:]))}."
+        )
+    return istft(masks * X, rate, mixture.shape[-1]).astype(mixture.dtype)
 
 
 def separate(kind: str, mixture: np.ndarray, references: np.ndarray, rate: int) -> np.ndarray:
     """Speakers (C, T) from `mixture` (T,) by the ideal mask `kind` of its clean `references`."""
     return apply(ideal_mask(kind, references, rate, mixture), mixture, rate)
+
+
+def _check_finite(*signals: np.ndarray | None) -> None:
+    if not all(np.isfinite(signal).all() for signal in signals if signal is not None):
+        raise ValueError("A signal has samples that are not finite numbers, so it has no ideal mask.")
 
 
 def _ibm(magnitudes: np.ndarray) -> np.ndarray:
@@ -110,5 +124,7 @@ def _psm(S: np.ndarray, X: np.ndarray) -> np.ndarray:
 
 @lru_cache
 def _transform(rate: int) -> ShortTimeFFT:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise ValueError(f"There is no spectrogram at {rate} Hz, only from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
     window = hann(round(WINDOW_SECONDS * rate), sym=False)
     return ShortTimeFFT(window, hop=round(HOP_SECONDS * rate), fs=rate)

@@ -22,7 +22,7 @@ from pesq import PesqError
 from pesq import pesq as p862
 from scipy import fft, linalg, optimize
 
-from tasnet.audio import resample
+from tasnet.audio import HIGHEST_RATE, LOWEST_RATE, resample
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`
@@ -133,6 +133,7 @@ def pesq(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None
     MetricsError where the lengths differ. Safe in threads, one at a time: the C code keeps global
     state, but its wrapper never lets go of Python's global lock.
     """
+    _check_rate(rate)
     reference, estimate = np.asarray(reference), np.asarray(estimate)
     if reference.shape != estimate.shape:
         raise MetricsError(_lengths_differ(estimate.shape[-1], reference.shape[-1]))
@@ -227,6 +228,7 @@ def evaluate(
     are compared on it. Raises MetricsError where numbers or
     lengths of signals differ, a signal is empty or has samples that are not finite.
     """
+    _check_rate(rate)
     estimates, references = _pairs(estimates, references)
     if baseline is None:
         baseline = mixture_scores(references, mixture, rate, pesq=pesq, stoi=stoi)
@@ -249,6 +251,7 @@ def mixture_scores(
     The improvements of every other method are measured from these. Raises as `evaluate`.
     """
     references, mixture = np.asarray(references), np.asarray(mixture)
+    _check_rate(rate)
     if references.ndim != 2 or mixture.shape != references.shape[-1:]:
         raise MetricsError(
             f"The mixture must be one row of {references.shape[-1]} samples, as long as the clean "
@@ -305,6 +308,13 @@ def _ratio_db(target: np.ndarray, error: np.ndarray, ceiling_db: float) -> np.nd
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = 10 * np.log10(target / error)
     return np.where(ratio > ceiling_db, np.inf, ratio)[()]
+
+
+def _check_rate(rate: float) -> None:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise MetricsError(
+            f"Signals at {rate} Hz cannot be scored, only those from {LOWEST_RATE} to {HIGHEST_RATE} Hz."
+        )
 
 
 def _defined(score: float) -> float | None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasnet.audio import Audio, resample
+from tasnet.audio import Audio, read, resample
 
 from .mixing import Mixture, mix
 
@@ -34,7 +34,13 @@ def _first_minutes(audio: Audio) -> Audio:
         f"{audio.label}: only the first {MAX_SECONDS // 60} of {len(audio.samples) / audio.rate / 60:.0f} minutes "
         "are used here; python -m tasnet.separate takes the whole file."
     )
-    return replace(audio, samples=audio.samples[:keep], notes=(*audio.notes, note))
+    # A copy: a part of the whole would keep the whole in memory.
+    return replace(audio, samples=audio.samples[:keep].copy(), notes=(*audio.notes, note))
+
+
+def decode_upload(content: bytes, label: str) -> Audio:
+    """As much of the sound in a user's file as is used, at its own rate; the rest is not decoded. Raises AudioError."""
+    return read(content, label, seconds=MAX_SECONDS)
 
 
 def _prepared(sounds: list[Audio], rate: int) -> list[Audio]:

@@ -4,6 +4,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 
 def start_in_app() -> None:
@@ -37,3 +38,18 @@ def session_id() -> str:
 def is_open(session: str) -> bool:
     """Whether a tab of this session is connected."""
     return runtime.exists() and runtime.get_instance().is_active_session(session)
+
+
+def close_expired_sessions(manager: object = None) -> None:
+    """Shut down the sessions that no tab can come back to.
+
+    Streamlit itself does so only when another tab opens or closes; until then their files stay in memory.
+    """
+    if manager is None and runtime.exists():
+        manager = runtime.get_instance()._session_mgr
+    if not isinstance(manager, WebsocketSessionManager):
+        return
+    with manager._storage_lock:
+        expired = manager._session_storage._cache.expire()
+    for _, stored in expired:
+        stored.session.shutdown()

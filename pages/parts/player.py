@@ -14,7 +14,7 @@ from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
-from . import internals, links
+from . import internals, links, results
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
 MODULES = ("wav", "media", "transport", "waveform", "spectrogram", "theme", "tracks", "address", "gestures", "player")
@@ -158,9 +158,14 @@ def _digest(track: Track) -> str:
     return hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
 
 
-@st.cache_data(max_entries=128, show_spinner=False, scope="session")  # gone with the session, as uploads are
-def _encode(digest: str, _samples: np.ndarray, rate: int) -> _Media:
-    return _Media(wav(_samples, rate), digest, loudness(_samples, rate), float(np.max(np.abs(_samples), initial=0.0)))
+def _encode(digest: str, samples: np.ndarray, rate: int) -> _Media:
+    """Made once, and kept as long as the results it belongs to."""
+    key = ("media", digest, rate)
+    return results.find_result(key) or results.keep_result(key, _media(digest, samples, rate))
+
+
+def _media(digest: str, samples: np.ndarray, rate: int) -> _Media:
+    return _Media(wav(samples, rate), digest, loudness(samples, rate), float(np.max(np.abs(samples), initial=0.0)))
 
 
 def _serve(media: _Media, coordinates: str, blind: bool) -> str:

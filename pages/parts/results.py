@@ -1,39 +1,37 @@
 """One store for heavy results, shared by all browser sessions and keyed by the content they were made from.
 
 While an upload is on show they are kept with it instead, and are removed with it; while the session's own model is in
-use, with the session.
+use, with the session. All are limited by bytes.
 """
 
 import hashlib
-import threading
 from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 import streamlit as st
-from cachetools import LRUCache
 
 from . import own_model, uploads
+from .memory import Kept
 
-MAX_RESULTS = 48
+MAX_BYTES = 2**29  # of what is computed from examples and corpora
 
 
 @st.cache_resource
-def _shared() -> tuple[LRUCache, threading.Lock]:
-    return LRUCache(maxsize=MAX_RESULTS), threading.Lock()
+def _shared() -> Kept:
+    return Kept(MAX_BYTES)
 
 
 @st.cache_resource(scope="session")
-def _private() -> LRUCache:
-    return LRUCache(maxsize=uploads.MAX_RESULTS)
+def _private() -> Kept:
+    return Kept(uploads.MAX_RESULTS)
 
 
-def _store() -> tuple[LRUCache, threading.Lock]:
-    shared, lock = _shared()
+def _store() -> Kept:
     if own_model.in_use():
-        return _private(), lock
+        return _private()
     upload = uploads.current()
-    return (upload.results if upload else shared), lock
+    return upload.results if upload else _shared()
 
 
 def fingerprint(*arrays: np.ndarray | None) -> str:
@@ -48,14 +46,11 @@ def fingerprint(*arrays: np.ndarray | None) -> str:
 
 def find_result(key: Hashable) -> Any | None:
     """The result kept under `key`, or None."""
-    store, lock = _store()
-    with lock:
-        return store.get(key)
+    return _store().get(key)
 
 
 def keep_result(key: Hashable, value: Any) -> Any:
     """Keep `value` under `key` and return it."""
-    store, lock = _store()
-    with lock:
-        store[key] = value
+    _store().put(key, value)
+    uploads.make_room()
     return value

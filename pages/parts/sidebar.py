@@ -14,6 +14,7 @@ from analysis.sounds import examples, inputs, mixing
 from tasnet.audio import Audio
 
 from . import links, more_models, own_model, uploads, workspace
+from .text import plain
 
 KINDS = {"example": "Example", "upload": "File", "mix": "Mix", "record": "Mic"}
 LINKED = ("sound", "example", "snr", "model", "device")
@@ -122,7 +123,7 @@ def _offer_librispeech() -> None:
         with st.spinner("Downloading ..."):
             examples.fetch_librispeech()
     except examples.ExampleError as problem:
-        st.error(str(problem))
+        st.error(plain(problem))
     else:
         st.rerun()
 
@@ -141,7 +142,7 @@ def _kept(widget: str) -> list[Audio]:
     if not files:
         return []
     if not st.session_state[widget]:
-        st.caption("Still here: " + ", ".join(name for name, _ in files))
+        st.caption("Still here: " + ", ".join(plain(name) for name, _ in files))
         st.button("Remove", key=f"remove_{widget}", on_click=uploads.keep_files, args=(widget, []))
     return upload.audio(widget)
 

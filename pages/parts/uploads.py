@@ -6,6 +6,9 @@ computed from an upload is kept with it and goes with it (see `results`).
 `server.disconnectedSessionTTL` (s) is how long an upload outlives the last tab that showed it.
 """
 
+import contextlib
+import ctypes
+import gc
 import secrets
 import threading
 import time
@@ -14,14 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
-from cachetools import LRUCache
 
-from tasnet.audio import Audio, read
+from analysis.sounds.inputs import decode_upload
+from tasnet.audio import Audio
 
 from . import internals
+from .memory import Kept, size_of
 
-MAX_LARGEST_FILES = 10  # room for all uploads together, in files of the largest size
-MAX_RESULTS = 16  # kept with an upload
+MAX_LARGEST_FILES = 10  # room for all uploads together with what is made from them, in files of the largest size
+MAX_RESULTS = 2**30  # bytes kept with an upload
+MAX_FILES = 4  # from one widget: no view uses more than three voices
 
 File = tuple[str, bytes]  # name, content
 
@@ -38,21 +43,31 @@ class Upload:
     sessions: set[str] = field(default_factory=set)  # the tabs that use it
     left: float | None = None  # when it was first seen without an open tab
     decoded: dict[str, list[Audio]] = field(default_factory=dict)
-    results: LRUCache = field(default_factory=lambda: LRUCache(MAX_RESULTS))
+    results: Kept = field(default_factory=lambda: Kept(MAX_RESULTS))
 
     @property
     def size(self) -> int:
-        return sum(len(content) for files in self.files.values() for _, content in files)
+        """Bytes of the files, of the decoded sound and of the results."""
+        return size_of(self.files) + size_of(self.decoded) + self.results.size
 
     def audio(self, widget: str) -> list[Audio]:
-        """The sounds that came through `widget`, decoded once."""
-        if widget not in self.decoded:
-            self.decoded[widget] = [read(content, label=name) for name, content in self.files.get(widget, [])]
-        return self.decoded[widget]
+        """The sounds that came through `widget`, decoded once. Raises AudioError, and UploadError for too many."""
+        files = self.files.get(widget, [])
+        if len(files) > MAX_FILES:
+            raise UploadError(f"{len(files)} files are too many: at most three voices can be used at once.")
+        decoded = self.decoded.get(widget)
+        if decoded is None:
+            decoded = self.decoded[widget] = [decode_upload(content, name) for name, content in files]
+        return decoded
+
+    def slim(self) -> None:
+        """Forget what can be made from the files again."""
+        self.decoded = {}
+        self.results.clear()
 
 
 class UploadStore:
-    """Uploads by token. `max_size` (bytes) is room for all: the longest unused make way for new ones."""
+    """Uploads by token. `max_size` (bytes) is room for all with what was made from them: see `make_room`."""
 
     def __init__(self, max_size: int) -> None:
         self.max_size = max_size
@@ -67,9 +82,21 @@ class UploadStore:
         token = secrets.token_urlsafe(16)
         with self._lock:
             self._uploads[token] = Upload(files, {session})
-            while len(self._uploads) > 1 and sum(upload.size for upload in self._uploads.values()) > self.max_size:
-                self._uploads.popitem(last=False)
+        self.make_room()
         return token
+
+    def make_room(self) -> None:
+        """While all take too much: the longest unused lose what was made from them, then they go; the last stays."""
+        with self._lock:
+            sizes = {token: upload.size for token, upload in self._uploads.items()}
+            *others, _ = sizes or [None]
+            for token in others:
+                if sum(sizes.values()) > self.max_size:
+                    self._uploads[token].slim()
+                    sizes[token] = self._uploads[token].size
+            for token in others:
+                if sum(sizes.values()) > self.max_size:
+                    del self._uploads[token], sizes[token]
 
     def get(self, token: str, session: str) -> Upload | None:
         """The upload of `token`, or None; from now on `session` uses it too."""
@@ -109,9 +136,18 @@ def _store() -> UploadStore:
             grace = st.get_option("server.disconnectedSessionTTL")
             time.sleep(max(grace / 4, 1))
             store.sweep(time.monotonic(), grace, internals.is_open)
+            internals.close_expired_sessions()
+            give_memory_back()
 
     threading.Thread(target=watch, name="uploads", daemon=True).start()
     return store
+
+
+def give_memory_back() -> None:
+    """Let the operating system have what is free; the C library would keep it for later."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # of glibc only
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _kind() -> str:
@@ -147,9 +183,15 @@ def keep_files(widget: str, files: list[File]) -> None:
     if any(together.values()):
         _tokens()[_kind()] = _store().put(together, internals.session_id())
         if old and files:  # a mixture is not separated anew for the voices that come after it
-            current().results.update(old.results)
+            current().results.take(old.results)
     else:
         _tokens().pop(_kind(), None)
+
+
+def make_room() -> None:
+    """Call after something was kept with an upload."""
+    if token():
+        _store().make_room()
 
 
 def check_link() -> None:

@@ -12,6 +12,7 @@ from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 
 from . import own_model, results
+from .text import plain
 
 LONG_SECONDS = 20
 ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
@@ -42,11 +43,11 @@ def chosen_sound() -> Mixture | None:
     """The selected sound; where there is none, the page says what is missing and gets None."""
     chosen = selection()
     if chosen.problem:
-        st.error(chosen.problem, icon=":material/error:")
+        st.error(plain(chosen.problem), icon=":material/error:")
     elif chosen.sound is None:
         st.info("Choose a sound in the sidebar to begin.", icon=":material/arrow_back:")
     elif chosen.sound.notes:
-        st.caption(f":material/info: {' '.join(chosen.sound.notes)}")
+        st.caption(f":material/info: {plain(' '.join(chosen.sound.notes))}")
     return chosen.sound
 
 

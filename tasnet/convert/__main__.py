@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tasnet.checkpoint import save
+from tasnet.checkpoint import CheckpointError, save
 from tasnet.facts import TrainingFacts
 
 from .files import imported, read_tensors
@@ -34,19 +34,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
     try:
-        stated = json.loads(options.info.read_text()) if options.info else {}
-        facts = TrainingFacts.from_dict({"name": options.output.stem} | stated)
+        facts = _read_facts(options.info, options.output.stem)
         config = read_settings(options.config.read_text(), options.config.name) if options.config else None
         found = imported(read_tensors(options.weights), config)
         sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
         save(options.output, found.model, replace(facts, source_sha256=sources))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename or options.output} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return 2
     print(f"{options.output}: {found.model.num_parameters():,} parameters, from {found.program}")
     if found.assumed:
         print(found.assumed)
     return 0
+
+
+def _read_json(path: Path | None) -> dict:
+    """The object in a JSON file; nothing where there is no file. Raises CheckpointError and OSError."""
+    if path is None:
+        return {}
+    try:
+        stated = json.loads(path.read_text())
+    except (ValueError, RecursionError):
+        raise CheckpointError(f"{path} is not a JSON file.") from None
+    if not isinstance(stated, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, not a {type(stated).__name__}.")
+    return stated
+
+
+def _read_facts(path: Path | None, name: str) -> TrainingFacts:
+    stated = {"name": name} | _read_json(path)
+    try:
+        return TrainingFacts.from_dict(stated)
+    except ValueError as error:
+        raise CheckpointError(f"{path} does not tell facts of a training: {error}.") from None
 
 
 if __name__ == "__main__":

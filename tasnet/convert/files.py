@@ -53,6 +53,13 @@ def imported(content: dict, config: dict | None = None) -> Imported:
 
     `config` holds the settings of a file beside it; the research layout needs them. Raises ValueError in a sentence.
     """
+    try:
+        return _imported(content, config)
+    except (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError):  # of odd shapes and types
+        raise CheckpointError("The weights are not laid out as those of a Conv-TasNet.") from None
+
+
+def _imported(content: dict, config: dict | None) -> Imported:
     state = next((content[name] for name in STATES if isinstance(content.get(name), dict)), content)
     tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     for name, value in tensors.items():

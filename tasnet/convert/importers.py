@@ -76,6 +76,8 @@ def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvT
 def research_config(values: dict) -> ConvTasNetConfig:
     """The configuration in the JSON beside research weights, which also tells other things. Raises ValueError."""
     values = values.get("config", values)
+    if not isinstance(values, dict):
+        raise CheckpointError(f"A configuration cannot be {values!r:.40}.")
     known = {field.name for field in fields(ConvTasNetConfig)}
     default = {"norm": "cLN" if values.get("causal") else "gLN"}
     return ConvTasNetConfig.from_dict(default | {name: value for name, value in values.items() if name in known})

@@ -4,6 +4,8 @@ Each file is written under another name and then moved to its own, the mixture l
 build leaves behind when it is stopped is sound, and building again goes on where it stopped.
 """
 
+import io
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -83,7 +85,9 @@ def _make(plan: Plan, folder: Path) -> str:
     for path, samples in zip(paths, parts, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as unfinished:
-            soundfile.write(unfinished, samples, plan.rate, subtype="PCM_16", format="WAV")
+            wav = io.BytesIO()  # not into the file: libsndfile does not tell why a disk takes no more
+            soundfile.write(wav, samples, plan.rate, subtype="PCM_16", format="WAV")
+            unfinished.write_bytes(wav.getbuffer())
     return MADE
 
 
@@ -92,13 +96,15 @@ def read_recording(path: Path, rate: int, stop: int | None = None) -> np.ndarray
     if not path.is_file():
         raise BadRow(f"The file {path} is missing.")
     try:
-        samples, found = soundfile.read(path, stop=stop, dtype="float32", always_2d=True)
+        samples, found = soundfile.read(os.fsencode(path), stop=stop, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise BadRow(f"The file {path} cannot be read as sound.") from error
     if found != rate:
         raise BadRow(f"The file {path} is sampled at {found} Hz instead of {rate} Hz.")
     if not len(samples):
         raise BadRow(f"The file {path} is empty.")
+    if not np.isfinite(samples[:, 0]).all():
+        raise BadRow(f"The file {path} holds samples that are not numbers (NaN or infinity).")
     return samples[:, 0]
 
 

@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename or 'The mixtures'} cannot be read or written: {error.strerror}.", file=sys.stderr)
+        return 2
 
 
 def show_corpus(options: argparse.Namespace) -> int:

@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from tasnet.sound_files import printable
+
 from .rows import SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet
 from .utterances import UtteranceSet, mixed_rows, open_utterances
 
@@ -131,7 +133,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _sounds(folder: Path) -> dict[str, Path]:
     """{name without suffix: file}."""
-    return {file.stem: file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES}
+    return {printable(file.stem): file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES}
 
 
 def _folder_rows(folder: Path, mixture: str | None) -> list[FileRow]:

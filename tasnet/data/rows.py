@@ -1,5 +1,6 @@
 """Mixtures that are read when they are asked for: clips of files, rows of clips, sets of rows."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 import soundfile
+
+from tasnet.sound_files import printable
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 # A speaker's number opens the name of each utterance: 1089-134686-0000 and 011a0101.
@@ -22,6 +25,9 @@ class CorpusError(ValueError):
 
 class BadRow(CorpusError):
     """One mixture that cannot be read; the rest of the set can."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Clip:
         if not self.path.is_file():
             raise BadRow(f"The file {self.path} is missing.")
         try:
-            info = soundfile.info(self.path)
+            info = soundfile.info(os.fsencode(self.path))  # whatever bytes its name has
         except soundfile.SoundFileError as error:
             raise BadRow(f"The file {self.path} cannot be read as sound.") from error
         return info.frames - self.start if self.length is None else self.length, info.samplerate
@@ -61,7 +67,7 @@ class Clip:
         stop = total if length is None else min(start + length, total)
         try:
             samples, _ = soundfile.read(
-                self.path,
+                os.fsencode(self.path),
                 start=self.start + start,
                 stop=self.start + stop,
                 dtype="float32",
@@ -71,6 +77,8 @@ class Clip:
             raise BadRow(f"The file {self.path} cannot be read as sound.") from error
         if len(samples) != stop - start:
             raise BadRow(f"The file {self.path} is shorter than its header says.")
+        if not np.isfinite(samples).all():
+            raise BadRow(f"The file {self.path} holds samples that are not numbers (NaN or infinity).")
         return samples[:, self.channel]
 
 

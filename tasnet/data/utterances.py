@@ -1,6 +1,7 @@
 """Recordings of single speakers: a folder for each, or packs of many recordings in a file."""
 
 import json
+import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import numpy as np
 import soundfile
 
 from tasnet.audio import resample
+from tasnet.sound_files import printable
 
 from .rows import LIBRISPEECH_UTTERANCE, SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture
 
@@ -128,19 +130,27 @@ def speaker_files(folder: Path) -> list[tuple[str, Path]]:
 def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str, np.ndarray]]:
     def read(file: Path) -> np.ndarray | None:
         try:
-            samples, file_rate = soundfile.read(file, dtype="int16", always_2d=True)
+            samples, file_rate = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
             bad[str(file)] = f"The file {file} cannot be read as sound."
             return None
         if not len(samples):
             bad[str(file)] = f"The file {file} is empty."
             return None
-        return _to_rate(samples[:, 0], file_rate, rate)
+        if not np.isfinite(samples[:, 0]).all():
+            bad[printable(str(file))] = f"The file {printable(str(file))} holds samples that are not numbers."
+            return None
+        return _to_rate(_to_pcm(samples[:, 0]), file_rate, rate)
 
     speakers_and_files = speaker_files(folder)
     with ThreadPoolExecutor() as pool:
         samples = pool.map(read, (file for _, file in speakers_and_files))
         return [(speaker, x) for (speaker, _), x in zip(speakers_and_files, samples, strict=True) if x is not None]
+
+
+def _to_pcm(samples: np.ndarray) -> np.ndarray:
+    """(T,) float32 in [-1, 1) as int16; what was stored in 16 bits comes out as it was."""
+    return np.rint(np.clip(samples * INT16, -INT16, INT16 - 1)).astype(np.int16)
 
 
 def _to_rate(pcm: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -198,7 +208,7 @@ def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]
         level = rng.uniform(-2.5, 2.5, speakers)
         rows.append(
             MixedRow(
-                "_".join(file.stem for file in files),
+                printable("_".join(file.stem for file in files)),
                 tuple(name.split(":", 1)[1] for name in chosen),
                 tuple(Clip(file) for file in files),
                 tuple(level if speakers > 2 else (level[0], -level[0])),

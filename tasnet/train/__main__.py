@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.show:
             print(json.dumps(recipe.to_dict(), indent=1))
             return 0
-        machine = find_machine(options.device, recipe.precision)
         out = options.out or Path("runs") / recipe.name
+        machine = find_machine(options.device, recipe.precision)
         trainer = Trainer(recipe, out, machine=machine, init=options.init, save_every=options.save_every)
         if machine.leads:
             _describe(trainer)
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leave_group()
     except ValueError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename or out} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return 2
     if machine.leads:
         best = "" if trainer.counters.best is None else f", best SI-SNRi {trainer.counters.best:.2f} dB"

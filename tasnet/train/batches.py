@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tasnet.data.corpora import holds_mixtures, open_mixtures, open_utterances
-from tasnet.data.rows import MixtureSet
+from tasnet.data.rows import BadRow, MixtureSet
 from tasnet.data.utterances import UtteranceSet
 
 from .mixing import ALONE, Batches, DynamicMixtures, Pool, Share, StaticMixtures
@@ -35,8 +35,15 @@ class WholeMixtures:
         self.steps_per_epoch = len(self.groups)
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """mixture (b, T), sources (b, C, T)."""
-        read = [self.mixtures[index] for index in self.groups[step]]
+        """mixture (b, T), sources (b, C, T); a mixture that turns out bad is left out."""
+        read = []
+        for index in self.groups[step]:
+            try:
+                read.append(self.mixtures[index])
+            except BadRow as error:
+                self.mixtures.bad[self.mixtures.rows[index].name] = str(error)
+        if not read:
+            return torch.empty(0, 1), torch.empty(0, self.C, 1)
         mixture = torch.from_numpy(np.stack([m.mixture for m in read]))
         sources = torch.from_numpy(np.stack([m.sources for m in read]))
         return mixture.to(self.device), sources.to(self.device)
@@ -143,4 +150,6 @@ def _held_out(utterances: UtteranceSet, recipe: Recipe) -> tuple[UtteranceSet, U
 def validation_batches(valid: Batches, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
     """(mixture, sources) of the batches that this process scores."""
     for step in range(share.rank, valid.steps_per_epoch, share.world):
-        yield valid.batch(step)
+        mixture, sources = valid.batch(step)
+        if len(mixture):
+            yield mixture, sources

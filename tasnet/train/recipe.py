@@ -11,6 +11,7 @@ from tasnet.config import Config, ConvTasNetConfig, LSTMTasNetConfig, config_fro
 from .mixing import Mixing
 
 SCHEDULES = ("plateau", "cosine")
+LARGEST = 1e12  # of any number
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -100,15 +101,9 @@ class Recipe:
                 unknown = set(value) - {f.name for f in dataclasses.fields(old)}
                 if unknown:
                     raise RecipeError(f"A recipe has no setting {name}.{min(unknown)}.")
-                value = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+                value = {k: _fitting(f"{name}.{k}", v, getattr(old, k)) for k, v in value.items()}
                 value = dataclasses.replace(old, **value)
-            elif isinstance(old, tuple):
-                value = (value,) if isinstance(value, str) else tuple(value)
-            elif isinstance(old, float) and isinstance(value, int):
-                value = float(value)
-            if not isinstance(value, type(old)):
-                raise RecipeError(f"The setting {name} cannot be {value!r}.")
-            values[name] = value
+            values[name] = _fitting(name, value, old)
         return dataclasses.replace(self, **values)
 
 
@@ -120,6 +115,26 @@ def _same_network(model: Config, changes: dict) -> Config:
         return config_from_dict({"network": changes["network"]})
     except ValueError as error:
         raise RecipeError(str(error)) from None
+
+
+def _fitting(name: str, value: object, old: object) -> object:
+    """`value` as what `old`, the present value of a setting, is. Raises RecipeError where it is no such thing."""
+    wanted = type(old)
+    if wanted is tuple:
+        given = (value,) if isinstance(value, str) else value
+        if isinstance(given, list | tuple):
+            kind = "" if not old or isinstance(old[0], str) else 0.0
+            if kind == "" or len(given) == len(old):
+                return tuple(_fitting(name, part, kind) for part in given)
+    elif wanted is dict:
+        if isinstance(value, dict):
+            return {str(part): _fitting(f"{name}.{part}", share, 0.0) for part, share in value.items()}
+    elif wanted is float:
+        if type(value) in (int, float) and abs(value) <= LARGEST:
+            return float(value)
+    elif type(value) is wanted and not (wanted is int and abs(value) > LARGEST):
+        return value
+    raise RecipeError(f"The setting {name} cannot be {value!r:.80}.")
 
 
 # N, L, B, H, Sc, P, X, R, norm, causal of Table II, row by row.
@@ -218,9 +233,11 @@ def load_recipe(config: str | Path) -> Recipe:
     try:
         text = path.read_text()
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, OSError) as error:
-        raise RecipeError(f"{path} is not a TOML or JSON file of settings: {error}") from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise RecipeError(f"{path} is not a TOML or JSON file of settings: {error!s:.200}.") from None
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{path} is not a TOML or JSON file of settings: it holds a {type(settings).__name__}.")
     base = settings.pop("based_on", "paper")
-    if base not in ready:
+    if not isinstance(base, str) or base not in ready:
         raise RecipeError(f"{path} is based on {base!r}, which is not one of {', '.join(ready)}.")
     return ready[base].changed({"name": path.stem, **settings})

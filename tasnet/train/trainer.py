@@ -6,6 +6,7 @@ goes on from its last state exactly as it would have gone on, had it not been ki
 """
 
 import dataclasses
+import io
 import json
 import math
 import time
@@ -23,10 +24,12 @@ from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 from tasnet.networks import make_network
 
 from .batches import open_data, validation_batches
+from .lock import FolderLock
 from .log import Log
 from .losses import best_si_snr, fixed_si_snr, separation_loss, si_snr
 from .machine import Machine, StopSignal, compile_blocks, find_machine
 from .recipe import Recipe, RecipeError
+from .state import not_a_state, read_state
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log
@@ -84,10 +87,20 @@ class Trainer:
     ):
         """init: weights to begin with; their network replaces the recipe's. save_every: seconds.
 
-        Raises RecipeError, CorpusError, CheckpointError (all ValueErrors).
+        The folder belongs to this trainer until its `run` ends or the process does, however it dies.
+        Raises RecipeError, CorpusError, CheckpointError (all ValueErrors), and OSError.
         """
         self.out, self.save_every = Path(out), save_every
         self.machine = machine or find_machine(precision=recipe.precision)
+        self.lock = FolderLock(self.out) if self.machine.leads else None
+        self._hold()
+        try:
+            self._prepare(recipe, init)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _prepare(self, recipe: Recipe, init: str | Path | None) -> None:
         device = self.machine.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
@@ -130,10 +143,24 @@ class Trainer:
         on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     ) -> bool:
         """Trains until the run is through (True), or until `max_seconds` or a signal to terminate
-        (False); a new Trainer of the same folder then goes on. Raises TrainingError."""
+        (False); a new Trainer of the same folder then goes on. Raises TrainingError and OSError."""
+        self._hold()
+        try:
+            return self._run(max_seconds, on_progress)
+        finally:
+            self._let_go()
+
+    def _hold(self) -> None:
+        if self.lock:
+            self.lock.acquire()
+
+    def _let_go(self) -> None:
+        if self.lock:
+            self.lock.release()
+
+    def _run(self, max_seconds: float, on_progress: Callable[[TrainingProgress], None]) -> bool:
         log = None
         if self.machine.leads:
-            self.out.mkdir(parents=True, exist_ok=True)
             log = Log(self.out / "log.jsonl", self.counters.step)
             log.write("resume" if self.resumed else "start", self.counters.step, **self.facts())
         before, clock = self.counters.seconds, Clock(max_seconds)
@@ -311,14 +338,16 @@ class Trainer:
             "kept": self.kept.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
+        content = io.BytesIO()  # not into the file: torch.save does not tell why a disk takes no more
+        torch.save(state, content)
         with replacing(self.out / "last.pt") as unfinished:
-            torch.save(state, unfinished)
+            unfinished.write_bytes(content.getbuffer())
 
     def _load(self) -> bool:
         """Goes on from the folder's last state, if it has one. Raises RecipeError."""
         path, state = self.out / "last.pt", None
         if self.machine.leads and path.is_file():
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = read_state(path)
         state = self.machine.from_leader(state)
         if state is None:
             return False
@@ -329,10 +358,15 @@ class Trainer:
                 f"{self.out} holds a run with another {changed[0]}: "
                 "choose another folder with --out, or go on with the same recipe."
             )
-        self.model.load_state_dict(state["model"])
-        self.kept.load_state_dict(state["kept"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.counters = Counters(**state["counters"])
+        try:
+            checkpoint.check_tensors(state["model"], self.model, str(path))
+            checkpoint.check_tensors(state["kept"], self.kept, str(path))
+            self.model.load_state_dict(state["model"])
+            self.kept.load_state_dict(state["kept"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.counters = Counters(**state["counters"])
+        except (AttributeError, KeyError, TypeError, RuntimeError, ValueError):
+            raise RecipeError(not_a_state(path)) from None
         return True
 
 

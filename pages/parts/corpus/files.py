@@ -5,6 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.corpus.results import Results, ResultsError, read_header, read_results
+from pages.parts.text import plain
+
+from .folders import FolderError, below_root, find_files, name_below_root
 
 UPLOADED = "the uploaded file"
 
@@ -32,7 +35,7 @@ def choose_results() -> Results | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state.setdefault("corpus_folder", st.query_params.get("corpus_folder", "runs"))
         folder = st.text_input("Folder of results", key="corpus_folder", bind="query-params", width=220)
-        found = results_in(folder)
+        found, problem = _listed(folder)
         uploaded = st.session_state.get("corpus_uploaded")
         options = ([UPLOADED] if uploaded else []) + list(found)
         if st.session_state.get("corpus_file") not in [None, *options]:
@@ -49,22 +52,37 @@ def choose_results() -> Results | None:
             st.file_uploader(
                 "A CSV file of `python -m analysis.corpus`", type="csv", key="corpus_upload", on_change=_keep
             )
+    if problem:
+        st.warning(plain(problem), icon=":material/folder_off:")
     if chosen is None:
+        if problem:
+            return None
         st.info(
-            f"There are no results in {folder} yet: evaluate a test set (above), or run "
+            f"There are no results in {plain(folder)} yet: evaluate a test set (above), or run "
             "`python -m analysis.corpus DIR --model NAME`.",
             icon=":material/info:",
         )
         return None
     try:
-        return _read_upload(*uploaded) if chosen == UPLOADED else _read(chosen, Path(chosen).stat().st_mtime)
+        if chosen == UPLOADED:
+            return _read_upload(*uploaded)
+        path = below_root(chosen)
+        return _read(str(path), path.stat().st_mtime)
     except (ResultsError, OSError) as problem:
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
         return None
 
 
-def results_in(folder: str) -> dict[str, str]:
-    """{path: path below `folder`} of the files of results there, the newest first."""
-    root = Path(folder or ".")
-    files = sorted(root.glob("**/*.csv"), key=lambda file: -file.stat().st_mtime) if root.is_dir() else []
-    return {str(file): str(file.relative_to(root)) for file in files if read_header(file)}
+def _listed(folder: str) -> tuple[dict[str, str], str]:
+    """The files of results in `folder`, and a sentence where they cannot be listed, or not all."""
+    try:
+        found, whole = results_in(below_root(folder))
+    except FolderError as problem:
+        return {}, str(problem)
+    return found, "" if whole else f"{folder} holds too much to be looked through: name a folder inside."
+
+
+def results_in(folder: Path) -> tuple[dict[str, str], bool]:
+    """{path below the root: path below `folder`} of the files of results there, the newest first; are these all?"""
+    files, whole = find_files(folder, ".csv")
+    return {name_below_root(file): str(file.relative_to(folder)) for file in files if read_header(file)}, whole

@@ -1,7 +1,5 @@
 """The mixtures of a test set by ear: the worst and best by a click, separated again and played."""
 
-from pathlib import Path
-
 import streamlit as st
 
 import tasnet
@@ -14,7 +12,10 @@ from pages.parts import listening, workspace
 from pages.parts import results as store
 from pages.parts.player import player
 from pages.parts.score_table import score_table
+from pages.parts.text import plain
 from tasnet.data.corpora import open_mixtures
+
+from .folders import below_root
 
 COUNT = 10
 LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
@@ -38,7 +39,7 @@ def show_extremes(results: Results, measure: str) -> None:
                 name = results.good[position].mixture
                 value = f"{values[position]:.{digits(measure)}f}".replace("-", "−")
                 st.button(
-                    f"**{value}** · {name}",
+                    f"**{value}** · {plain(name)}",
                     icon=":material/play_circle:",
                     type="tertiary",
                     key=f"{title} {position}",
@@ -66,17 +67,20 @@ def choose_mixture(results: Results, measure: str) -> int | None:
 def listen(results: Results, position: int) -> None:
     """One mixture: separated and scored again, as a table and in the player."""
     row, header = results.good[position], results.header
+    if not header.folder:
+        st.info("The mixtures of an uploaded file of results are on another computer.", icon=":material/volume_off:")
+        return
     separator = _separator(header)
     if separator is None:
         return
     try:
         sound = _read(header, row.index, row.mixture)
     except ValueError as problem:
-        st.warning(f"This mixture cannot be played: {problem}", icon=":material/volume_off:")
+        st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
         return
     found = workspace.with_progress(
         ("corpus", store.fingerprint(sound.mixture, sound.references), header.weights, str(separator.device)),
-        f"Separating {row.mixture}",
+        f"Separating {plain(row.mixture)}",
         len(sound.mixture) / sound.rate,
         lambda progress: comparison.compare_systems(
             sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
@@ -89,7 +93,7 @@ def listen(results: Results, position: int) -> None:
 
 def _read(header: Header, index: int, name: str) -> Mixture:
     """Mixture `index` of the set that was measured. Raises CorpusError where it is no longer there."""
-    mixtures = open_mixtures(header.folder, split=header.split, mixture=header.kind or None)
+    mixtures = open_mixtures(below_root(header.folder), split=header.split, mixture=header.kind or None)
     if index >= len(mixtures) or mixtures.rows[index].name != name:
         raise ValueError(f"{header.folder} holds another set now.")
     one = mixtures[index]
@@ -104,9 +108,9 @@ def _load(model: str, weights: str, device: str) -> tasnet.Separator:
 
 def _separator(header: Header) -> tasnet.Separator | None:
     """The model that was measured; where it is gone the page says so."""
-    model = header.file if Path(header.file).is_file() else header.model
     try:
+        model = header.model if header.model in tasnet.available() else str(below_root(header.file))
         return _load(model, header.weights, st.session_state.device)
     except ValueError as problem:
-        st.warning(f"The model that was measured is not here: {problem}", icon=":material/volume_off:")
+        st.warning(f"The model that was measured is not here: {plain(problem)}", icon=":material/volume_off:")
         return None

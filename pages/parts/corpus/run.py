@@ -12,6 +12,9 @@ import streamlit as st
 from analysis.corpus import evaluation
 from analysis.corpus.work import Progress
 from pages.parts import workspace
+from pages.parts.text import plain
+
+from .folders import below_root, name_below_root, reading_root
 
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 
@@ -20,8 +23,8 @@ def show_run() -> None:
     """Choose a set, start; while it runs, the bar; after it, a way to the results."""
     separator = workspace.separator()
     st.caption(
-        f"Scores **{separator.name}** and the ideal masks on **{separator.device}**; choose model and device in the "
-        "sidebar. Results are kept row by row: an evaluation that is cancelled goes on where it was. Long sets run "
+        f"Scores **{plain(separator.name)}** and the ideal masks on **{separator.device}**; choose model and device in "
+        "the sidebar. Results are kept row by row: an evaluation that is cancelled goes on where it was. Long sets run "
         "better on the command line: `python -m analysis.corpus DIR --model NAME`."
     )
     with st.form("corpus_run"):
@@ -97,8 +100,10 @@ def _run(job: dict[str, Any]) -> None:
             place.caption(_how_far(progress, first, time.monotonic() - began))
             report(min(1.0, progress.share))
 
-        results = evaluation.score_set(**settings, progress=show)
-        return str(evaluation.default_out(results.header))
+        out = reading_root() / evaluation.FOLDER
+        out.mkdir(parents=True, exist_ok=True)
+        results = evaluation.score_set(**settings | {"folder": below_root(job["folder"])}, out=out, progress=show)
+        return name_below_root(evaluation.results_path(out, results.header))
 
     try:
         path = workspace.with_progress(
@@ -106,11 +111,11 @@ def _run(job: dict[str, Any]) -> None:
         )
     except (ValueError, OSError) as problem:
         st.session_state.corpus_job = None
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
         return
     if path is not None:
         place.empty()
-        st.success(f"The results are in {path}.", icon=":material/check_circle:")
+        st.success(f"The results are in {plain(path)}.", icon=":material/check_circle:")
         st.button("Show the results", on_click=_show_results, args=(path,), type="primary")
 
 

@@ -6,7 +6,10 @@ import streamlit as st
 
 from analysis.figures.training import AXES, training_curves
 from pages.parts.pictures import picture
+from pages.parts.text import plain
 from tasnet.train.log import read_log
+
+from .folders import FolderError, below_root, find_files, name_below_root
 
 DIARY = "log.jsonl"
 FORMATS = {"Hours": "%.2f", "Best SI-SNRi (dB)": "%.2f", "Loss (dB)": "%.2f", "Audio seconds a second": "%.0f"}
@@ -17,18 +20,20 @@ def _read(path: str, changed: float) -> list[dict]:
     return read_log(path)
 
 
-def _diaries(folder: str) -> dict[str, str]:
-    """{path: the run's name} of the diaries below `folder`, the newest first."""
-    root = Path(folder or ".")
-    files = sorted(root.glob(f"**/{DIARY}"), key=lambda file: -file.stat().st_mtime) if root.is_dir() else []
-    return {str(file): str(file.parent.relative_to(root)) for file in files}
+def _diaries(folder: Path) -> dict[str, str]:
+    """{path below the root: the run's name} of the diaries below `folder`, the newest first."""
+    files, _ = find_files(folder, DIARY)
+    return {name_below_root(file): str(file.parent.relative_to(folder)) for file in files if file.name == DIARY}
 
 
 def show_training() -> None:
     """Choose runs of a folder; their curves and how far each came."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
-        found = _diaries(folder)
+        try:
+            found, problem = _diaries(below_root(folder)), ""
+        except FolderError as error:
+            found, problem = {}, str(error)
         chosen = st.multiselect(
             "Runs",
             list(found),
@@ -41,12 +46,15 @@ def show_training() -> None:
             "Over", list(AXES), default="hours", format_func=AXES.get, required=True, key="training_axis"
         )
         st.button("Read again", icon=":material/refresh:", help="A run that is going on writes to its diary.")
-    if not found:
+    if problem:
+        st.warning(plain(problem), icon=":material/folder_off:")
+    elif not found:
         st.info(
-            f"There is no run in {folder} yet: `python -m tasnet.train` writes its diary to runs/NAME/{DIARY}.",
+            f"There is no run in {plain(folder)} yet: `python -m tasnet.train` writes its diary to runs/NAME/{DIARY}.",
             icon=":material/info:",
         )
-    runs = {found[path]: _read(path, Path(path).stat().st_mtime) for path in chosen if path in found}
+    paths = {found[name]: below_root(name) for name in chosen if name in found}
+    runs = {name: _read(str(path), path.stat().st_mtime) for name, path in paths.items()}
     runs = {name: records for name, records in runs.items() if records}
     if not runs:
         return

@@ -10,6 +10,7 @@ from analysis.listening.opinion import Opinion
 from analysis.listening.ratings import MOS, Answer, Session, Store, plan_trials
 from analysis.scores.metrics import raw_pesq
 from pages.parts.pictures import picture, save_table
+from pages.parts.text import plain
 
 from .tests import leave, links
 
@@ -20,7 +21,7 @@ MOS_TITLE, PESQ_TITLE = "Mean opinion score", "PESQ (raw P.862)"
 
 def show(store: Store, session: Session) -> None:
     """Everything about one test."""
-    st.markdown(f"##### {session.title}")
+    st.markdown(f"##### {plain(session.title)}")
     addresses = links(session)
     st.markdown("Pass this link on to the listeners:")
     st.code(addresses["listener"], language=None)

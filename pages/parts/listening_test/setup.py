@@ -9,6 +9,7 @@ from analysis.listening.ratings import ABX, MOS, REFERENCE, RatingsError, Sessio
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
 from pages.parts import workspace
+from pages.parts.text import plain
 
 QUESTIONS = {MOS: "Rate from 1 to 5 (MOS)", ABX: "Same or different (A/B/X)"}
 DEFAULT_SYSTEMS = {MOS: (REFERENCE, "IRM", NETWORK), ABX: ("IRM", NETWORK)}
@@ -56,7 +57,7 @@ def show(store: Store) -> None:
         try:
             session = _create(store, title, method, systems, chosen, seed)
         except (RatingsError, examples.ExampleError) as problem:
-            st.error(str(problem), icon=":material/error:")
+            st.error(plain(problem), icon=":material/error:")
         else:
             if session:
                 st.query_params["operator"] = session.operator

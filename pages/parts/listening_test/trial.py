@@ -20,6 +20,7 @@ from analysis.listening.ratings import (
     plan_trials,
 )
 from pages.parts.player import PlayerState, Track, player
+from pages.parts.text import plain
 
 QUICKEST = 0.5  # s: an earlier answer is the last key still held down, or a double click
 
@@ -45,7 +46,7 @@ def show(store: Store, session: Session) -> None:
 
 
 def _join(store: Store, session: Session) -> None:
-    st.markdown(f"##### {session.title}")
+    st.markdown(f"##### {plain(session.title)}")
     count = len(plan_trials(session, 0))
     if session.method == MOS:
         st.markdown(
@@ -61,7 +62,7 @@ def _join(store: Store, session: Session) -> None:
             try:
                 listener = store.join(session, nickname)
             except RatingsError as problem:
-                st.error(str(problem), icon=":material/error:")
+                st.error(plain(problem), icon=":material/error:")
             else:
                 st.query_params["listener"] = listener.token
                 st.rerun()
@@ -76,7 +77,9 @@ def _go_on(store: Store, session: Session, listener: Listener) -> None:
     done = store.answered(listener)
     number = st.session_state.get(again, done)
     if number >= len(trials):
-        st.success(f"Thank you, {listener.nickname}. All your {done} answers are stored; you can close this page.")
+        st.success(
+            f"Thank you, {plain(listener.nickname)}. All your {done} answers are stored; you can close this page."
+        )
         return
     st.progress(number / len(trials), text=f"Question {number + 1} of {len(trials)}")
     trial = trials[number]

@@ -1,0 +1,195 @@
+"""Sound files as streams of decoded blocks, so that hours of many channels never lie in memory at once."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+
+BLOCK = 1 << 12  # frames decoded at a time
+UNKNOWN_LENGTH = np.iinfo(np.int64).max  # frames: a FLAC that was written as a stream
+OGG_PAGE = 27 + 255 + 255 * 255  # bytes, at most
+FFMPEG_SECONDS = 300
+# Containers ffmpeg may open. Playlists are left out: they could name other files of this machine.
+FFMPEG_FORMATS = "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape"
+
+
+def printable(text: str) -> str:
+    """`text` with what is not UTF-8 in a file's name written as \\xff, so that it can be shown and stored."""
+    return os.fsencode(text).decode(errors="backslashreplace")
+
+
+class AudioError(ValueError):
+    """A sound that cannot be used; the message is one sentence for the user."""
+
+    def __init__(self, message: str):
+        # The default label, "the sound", may stand first in a sentence; the name of a file stays.
+        super().__init__(f"The {message[4:]}" if message.startswith("the ") else message)
+
+
+class Guarded:
+    """A file for libsndfile, through which no exception comes: the first one is kept, to be told after the end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.error = file, None
+
+    def _call(self, name: str, *arguments: object) -> int:
+        try:
+            return getattr(self._file, name)(*arguments)
+        except (OSError, ValueError) as error:  # ValueError: a damaged header leads to a negative place
+            self.error = self.error or error
+            return 0
+
+    def readinto(self, buffer: memoryview) -> int:
+        return self._call("readinto", buffer)
+
+    def write(self, data: bytes) -> int:
+        return self._call("write", data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._call("seek", offset, whence)
+
+    def tell(self) -> int:
+        return self._call("tell")
+
+
+class NotForSoundfile(Exception):
+    """libsndfile does not know this kind of file."""
+
+
+@dataclass
+class Stream:
+    rate: int
+    channels: int
+    blocks: Iterator[np.ndarray]  # float32 (frames, channels)
+    damaged: bool = False  # less is there than the file promises; known only after the last block
+    hidden: bool = False  # more is there than its header tells of; known only after the last block
+
+
+@contextmanager
+def soundfile_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
+    """WAV, FLAC, MP3, Ogg, Opus, AIFF and their kin through libsndfile."""
+    # An open file and not its name, which libsndfile takes in UTF-8 only.
+    with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as opened:
+        ends = _ends(opened)
+        try:
+            sound = soundfile.SoundFile(Guarded(opened))
+        except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
+            raise NotForSoundfile(label) from None
+        with sound:
+            stream = Stream(sound.samplerate, sound.channels, iter(()))
+
+            def blocks() -> Iterator[np.ndarray]:
+                frames, failed = 0, False
+                while not failed:
+                    block = np.full((BLOCK, sound.channels), np.nan, np.float32)
+                    try:
+                        block = sound.read(out=block)
+                    except soundfile.LibsndfileError:
+                        failed = True
+                        decoded = np.flatnonzero(~np.isnan(block).all(axis=1))
+                        block = block[: decoded[-1] + 1 if decoded.size else 0]  # what came before the error
+                    if not len(block):
+                        break
+                    frames += len(block)
+                    yield block
+                promised = frames if sound.frames == UNKNOWN_LENGTH else sound.frames
+                stream.damaged = (failed and frames < promised) or not ends
+                # Two per cent: the length of an MP3 without a table of contents is an estimate.
+                stream.damaged |= frames < 0.98 * promised or _header_promises_more(sound)
+                stream.hidden = _header_promises_less(sound, opened)
+
+            stream.blocks = blocks()
+            yield stream
+
+
+def _ends(file: BinaryIO) -> bool:
+    """False for an Ogg stream without the page that ends it; the file is then at its beginning again."""
+    ogg = file.read(4) == b"OggS"
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - OGG_PAGE))
+    tail = file.read() if ogg else b""
+    file.seek(0)
+    page = tail.rfind(b"OggS")
+    return not ogg or (0 <= page < len(tail) - 5 and bool(tail[page + 5] & 4))
+
+
+def _header_promises_more(sound: soundfile.SoundFile) -> bool:
+    """Whether libsndfile found less sound than the header says (its log: 'data : 9 (should be 5)').
+
+    Sizes near 2 GiB and 4 GiB are what programs write that do not know the length beforehand.
+    """
+    sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
+    return any(int(said) - int(is_) > 64 and int(said) < 0x7FFF0000 for said, is_ in sizes)
+
+
+def _header_promises_less(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
+    """Whether sound lies behind what the header tells of, when all of that was read."""
+    if sound.format == "FLAC":
+        position = file.tell()
+        unread = file.seek(0, io.SEEK_END) - position
+        return unread > max(256, 0.02 * position)  # more than a tag
+    if sound.format == "AU":
+        length, offset, said = (
+            int(re.search(rf"{name}\s*: (\d+)", sound.extra_info)[1]) for name in ("Length", "Data Offset", "Data Size")
+        )
+        return length - offset - said > 64
+    return re.search(r"marker.*\n?.*Exiting parser", sound.extra_info) is not None  # no chunk, so it is sound
+
+
+@contextmanager
+def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
+    """Anything else through an `ffmpeg` process that writes Sun AU (a fixed header) to a pipe."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        raise AudioError(
+            f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
+            "for other kinds of sound the program ffmpeg must be installed."
+        )
+    unreadable = AudioError(f"{label} is not a sound file, or it is damaged: it cannot be read.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound" if isinstance(file, bytes) else file.absolute()
+        if isinstance(file, bytes):
+            path.write_bytes(file)  # a file, as the index of an m4a may stand at its end
+        command = [ffmpeg, "-nostdin", "-v", "quiet", "-protocol_whitelist", "file,pipe"]
+        command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
+        command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        timer = threading.Timer(FFMPEG_SECONDS, process.kill)
+        timer.start()
+        try:
+            header = process.stdout.read(24)
+            if len(header) < 24:
+                raise unreadable
+            magic, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
+            if magic != b".snd" or not channels:
+                raise unreadable
+            process.stdout.read(offset - 24)
+            stream = Stream(rate, channels, iter(()))
+
+            def blocks() -> Iterator[np.ndarray]:
+                while data := process.stdout.read(BLOCK * channels * 4):
+                    whole = len(data) // (4 * channels) * channels
+                    values = np.frombuffer(data, ">f4", whole).astype(np.float32)
+                    yield values.reshape(-1, channels)
+                stream.damaged = process.wait() != 0
+
+            stream.blocks = blocks()
+            yield stream
+        finally:
+            timer.cancel()
+            process.kill()
+            process.communicate()
