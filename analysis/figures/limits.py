@@ -70,6 +70,7 @@ def limit_curves(curves: dict[str, LimitCurve], limit: Limit) -> go.Figure:
                 go.Scatter(
                     x=[*ticks, *ticks[::-1]],
                     y=edges,
+                    mode="lines",
                     fill="toself",
                     fillcolor=f"rgba{(*hex_to_rgb(colour), 0.15)}",
                     line={"width": 0},

@@ -94,7 +94,7 @@ def show_set(models: list[str]) -> None:
         st.session_state.start_job = (time.time(), folder.strip(), limit, tuple(models))
     if job := st.session_state.get("start_job"):
         _measure(*job)
-    _show_results()
+    _show_results(models)
 
 
 def _measure(started: float, folder: str, limit: int | None, models: tuple[str, ...]) -> None:
@@ -129,14 +129,16 @@ def _measure(started: float, folder: str, limit: int | None, models: tuple[str, 
         st.session_state.start_set = name
 
 
-def _show_results() -> None:
+def _show_results(models: list[str]) -> None:
     found = sets.results_by_set(sets.FOLDER)
     if not found:
         st.info("No set has been measured yet.", icon=":material/info:")
         return
     if st.session_state.get("start_set") not in found:
         st.session_state.start_set = next(iter(found))
-    chosen = found[st.selectbox("Set", list(found), key="start_set", width=340)]
+    measured = found[st.selectbox("Set", list(found), key="start_set", width=340)]
+    # In the order of the other views, so that a model keeps its colour.
+    chosen = {name: measured[name] for name in (*models, *measured) if name in measured}
     said = sets.explain_set_starts(chosen)
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     deviations = {name: results.deviations for name, results in chosen.items()}
