@@ -22,6 +22,7 @@ page = st.navigation(
         st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
         st.Page("pages/corpus.py", title="Corpus", icon=":material/leaderboard:"),
         st.Page("pages/start_point.py", title="Start point", icon=":material/start:"),
+        st.Page("pages/designs.py", title="Designs", icon=":material/architecture:"),
         st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:"),
     ]
 )

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,22 @@ def picture(
         return
     modes = ("points", "box") if on_stretch else ("points",)
     st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=modes)
+
+
+def drawing(svg: str, *, key: str) -> None:
+    """Show an SVG element that takes the page's text colour; where it is wider than the page it scrolls."""
+    _drawing()(key=key, data=svg)
+
+
+@cache
+def _drawing():
+    return st.components.v2.component(
+        "tasnet_drawing",
+        html='<div class="tasnet-drawing" style="overflow-x: auto"></div>',
+        js="export default ({ data, parentElement }) => "
+        "{ parentElement.querySelector('.tasnet-drawing').innerHTML = data }",
+        isolate_styles=False,
+    )
 
 
 def _csv(columns: dict[str, np.ndarray]) -> str:

@@ -221,6 +221,27 @@ def recipes() -> dict[str, Recipe]:
     return found
 
 
+def training_command(model: ConvTasNetConfig, based_on: str = "paper") -> str:
+    """The command that trains `model` as the recipe `based_on` says; the data's places are to be filled in.
+
+    Where a ready recipe differs from it in the network alone, that one is named. Raises RecipeError.
+    """
+    ready = recipes()
+    if based_on not in ready:
+        raise RecipeError(f"{based_on!r} is not one of {', '.join(ready)}.")
+    wanted = dataclasses.replace(ready[based_on], name="", model=model)
+    for name, recipe in ready.items():
+        if dataclasses.replace(recipe, name="") == wanted:
+            return f"python -m tasnet.train {name} --train TRAIN --valid VALID --out runs/{name}"
+    base, new = dataclasses.asdict(ready[based_on].model), dataclasses.asdict(model)
+    changes = " ".join(
+        f"--set model.{name}={json.dumps(value) if isinstance(value, bool) else value}"
+        for name, value in new.items()
+        if value != base[name]
+    )
+    return f"python -m tasnet.train {based_on} {changes} --train TRAIN --valid VALID --out runs/mine"
+
+
 def load_recipe(config: str | Path) -> Recipe:
     """A ready recipe by its name, or a TOML or JSON file of settings, which may name the recipe it
     is `based_on` ("paper" by default). Raises RecipeError."""

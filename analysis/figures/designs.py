@@ -1,0 +1,89 @@
+"""Plotly figure of network designs: the paper's rows by size, score and receptive field, and one's own among them."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from analysis.network.designs import PrintedDesign
+
+from .corpus import GRID
+from .palette import MIXTURE_COLOUR, style
+
+OWN_COLOUR = "#8a4fd3"
+KINDS = {"non-causal": "circle", "causal": "diamond", "Table III": "square"}
+
+
+def size_and_score(designs: Sequence[PrintedDesign], size: float, chosen: str | None) -> go.Figure:
+    """SI-SNRi over model size, coloured by receptive field; a point's customdata is (position in `designs`, ...).
+
+    size: million parameters of one's own design, a line: nobody knows its score. chosen: the recipe of the row that
+    is to be ringed.
+    """
+    figure = go.Figure()
+    groups: dict[str, list[int]] = {kind: [] for kind in KINDS}
+    for position, row in enumerate(designs):
+        kind = "Table III" if row.receptive_field is None else "causal" if row.config.causal else "non-causal"
+        groups[kind].append(position)
+    for kind, positions in groups.items():
+        rows = [designs[position] for position in positions]
+        figure.add_scatter(
+            x=[row.model_size for row in rows],
+            y=[row.si_snri for row in rows],
+            customdata=[(place, f"{designs[place].table}: {designs[place].title}") for place in positions],
+            mode="markers",
+            name=kind,
+            marker={
+                "symbol": KINDS[kind],
+                "size": 14 if kind != "Table III" else 11,
+                "color": [row.config.receptive_field for row in rows],
+                "coloraxis": "coloraxis",
+                "line": {"width": 1, "color": MIXTURE_COLOUR},
+            },
+            unselected={"marker": {"opacity": 1}},
+            hovertemplate="%{customdata[1]}<br>%{x} M parameters, %{y} dB SI-SNRi<br>"
+            "receptive field %{marker.color:.2f} s<extra></extra>",
+        )
+    for row in designs:
+        if row.recipe == chosen:
+            figure.add_scatter(
+                x=[row.model_size],
+                y=[row.si_snri],
+                mode="markers",
+                marker={"symbol": "circle-open", "size": 24, "color": OWN_COLOUR, "line": {"width": 3}},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+    figure.add_vline(x=size, line={"color": OWN_COLOUR, "width": 2, "dash": "dot"})
+    style(figure, 430)
+    figure.update_xaxes(
+        title_text="Model size (million parameters)",
+        type="log",
+        tickvals=[digit * 10**power for power in range(-2, 3) for digit in (1, 1.5, 2, 3, 4, 5, 6, 8)],
+        gridcolor=GRID,
+        zeroline=False,
+    )
+    figure.update_yaxes(title_text="SI-SNRi (dB)", gridcolor=GRID, zeroline=False)
+    figure.update_layout(
+        coloraxis={
+            "colorscale": "Viridis",
+            "cmin": 0,
+            "cmax": 4,
+            "colorbar": {
+                "title": {"text": "Receptive field (s)", "side": "top"},
+                "orientation": "h",
+                "x": 0,
+                "xanchor": "left",
+                "y": 1.02,
+                "yanchor": "bottom",
+                "len": 0.5,
+                "thickness": 10,
+                "dtick": 1,
+                "outlinewidth": 0,
+            },
+        },
+        showlegend=True,
+        legend={"orientation": "h", "yanchor": "top", "y": -0.18, "x": 0},
+        margin_t=60,
+        margin_b=84,
+    )
+    return figure

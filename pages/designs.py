@@ -1,0 +1,154 @@
+"""Designs: what size, receptive field and cost come of the hyper-parameters, beside the paper's (Tables I to III)."""
+
+import streamlit as st
+
+from analysis import paper
+from analysis.figures import designs as figures
+from analysis.figures import flowchart
+from analysis.network import cost
+from analysis.network.designs import printed_designs
+from pages.parts import frame
+from pages.parts.designs import controls
+from pages.parts.pictures import drawing, picture
+from tasnet import ConvTasNetConfig, DeviceError
+from tasnet.train.recipe import training_command
+
+BASES = {"paper": "The paper's (100 epochs)", "short": "Short (40 epochs)", "small": "Small data (3 hours an epoch)"}
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring on this machine ...")
+def measured(config: ConvTasNetConfig, device: str) -> cost.Timing:
+    return cost.measure(config, device)
+
+
+def quantity(value: float, unit: str = "") -> str:
+    """Three digits with the thousands' prefix."""
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def show_figures(config: ConvTasNetConfig) -> None:
+    """What is known of the design without running it."""
+    memory = cost.memory(config)
+    facts = {
+        "Parameters": (
+            quantity(cost.parameters(config)),
+            f"The paper's model size: {quantity(memory.weights, 'B')} in float32.",
+        ),
+        "Receptive field": (
+            f"{config.receptive_field:.2f} s",
+            f"{config.receptive_field_frames} frames, by the convolutions. The norms look further: gLN at the whole "
+            "sound, cLN at everything so far.",
+        ),
+        "Multiply-adds / s": (
+            quantity(cost.multiply_adds(config)),
+            "For a second of sound: products of convolutions and matrices.",
+        ),
+        "Memory / s": (
+            quantity(memory.separating, "B"),
+            "Working memory for each second of sound that is separated at once (30 s at most), in float32.",
+        ),
+    }
+    with st.container(horizontal=True):
+        for name, (value, explanation) in facts.items():
+            st.metric(name, value, border=True, help=explanation, width=170)
+
+
+def show_time(config: ConvTasNetConfig) -> None:
+    """The measured time, once asked for: it stays while the page is open and for everyone on this server."""
+    device = st.session_state.device
+    key = ("design_measured", config, device)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Measure the time on this machine", icon=":material/timer:", key="design_measure"):
+            st.session_state[key] = True
+        if not st.session_state.get(key):
+            return
+        try:
+            found = measured(config, device)
+        except DeviceError as problem:
+            st.error(str(problem), icon=":material/error:")
+            return
+        st.markdown(
+            f"**{duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",
+            width="stretch",
+        )
+    st.caption(
+        f"Median of {found.rounds} separations of {found.sound:.2f} s of noise with random weights on {found.device} "
+        f"({found.threads} threads), {duration(found.fastest)} to {duration(found.slowest)}. Training keeps "
+        f"{quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
+    )
+
+
+def show_parts(config: ConvTasNetConfig) -> None:
+    parts, frames = cost.parts(config), cost.frames_per_second(config)
+    weights, sums = cost.parameters(config), sum(part.multiply_adds for part in parts)
+    st.dataframe(
+        [
+            {
+                "Part": part.name,
+                "Size": part.size,
+                "Parameters": f"{part.parameters:,}",
+                "Share of parameters": part.parameters / weights,
+                "Multiply-adds a second": quantity(part.multiply_adds * frames) if part.multiply_adds else "–",
+                "Share of multiply-adds": part.multiply_adds / sums,
+            }
+            for part in parts
+        ],
+        hide_index=True,
+        column_config={
+            f"Share of {what}": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
+            for what in ("parameters", "multiply-adds")
+        },
+        key="design_parts",
+    )
+
+
+def show_paper(config: ConvTasNetConfig | None) -> None:
+    designs = printed_designs()
+    chosen = next((design.recipe for design in designs if design.config == config), None)
+    size = cost.parameters(config) / 1e6 if config else paper.TABLE_II.rows[0].model_size
+    picture(
+        figures.size_and_score(designs, size, chosen),
+        "SI-SNRi of the paper's networks over their size, coloured by receptive field; a dotted line at this design",
+        key="design_scores",
+        on_click=lambda point: controls.set_to(designs[point["customdata"][0]]),
+    )
+    st.caption(
+        "The rows of Tables II and III, scored on WSJ0-2mix: a click sets the sliders to one. The dotted line is the "
+        "size of your design; its score shows only in training. Table III names no sizes: II.2's are taken, whose "
+        "scores agree."
+    )
+
+
+def show_command(config: ConvTasNetConfig) -> None:
+    based_on = st.segmented_control(
+        "Recipe", list(BASES), format_func=BASES.get, default="paper", required=True, key="design_recipe"
+    )
+    st.code(training_command(config, based_on), language="bash", wrap_lines=True)
+    st.caption(
+        "TRAIN: a folder of mixtures (wsj0-mix, LibriMix) or of speakers' recordings; VALID: a folder of mixtures. The "
+        "same command goes on with a run that was stopped."
+    )
+
+
+frame.begin("Designs", "How large, how far-sighted and how costly is a Conv-TasNet of these sizes? (Tables I to III)")
+left, right = st.columns([2, 3], gap="large")
+with left:
+    design = controls.show()
+with right:
+    show_paper(design)
+if design:
+    show_figures(design)
+    show_time(design)
+    st.markdown("##### The network (Fig. 1)")
+    drawing(flowchart.network(design), key="design_network")
+    st.markdown("##### Its parts")
+    show_parts(design)
+    st.markdown("##### Train this")
+    show_command(design)
