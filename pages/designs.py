@@ -10,6 +10,7 @@ from analysis.network.designs import printed_designs
 from pages.parts import frame
 from pages.parts.designs import controls
 from pages.parts.pictures import drawing, picture
+from pages.parts.text import plain
 from tasnet import ConvTasNetConfig, DeviceError
 from tasnet.train.recipe import training_command
 
@@ -72,7 +73,7 @@ def show_time(config: ConvTasNetConfig) -> None:
         try:
             found = measured(config, device)
         except DeviceError as problem:
-            st.error(str(problem), icon=":material/error:")
+            st.error(plain(problem), icon=":material/error:")
             return
         st.markdown(
             f"**{duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",

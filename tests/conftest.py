@@ -50,11 +50,12 @@ def voices() -> list[np.ndarray]:
     return found[:4]
 
 
-def start_server(script: Path, log: Path, *options: str) -> tuple[subprocess.Popen, str]:
-    """Start Streamlit on `script` at a free port and wait until it answers; returns the process and its address."""
+def start_server(script: Path, log: Path, *options: str, port: int = 0) -> tuple[subprocess.Popen, str]:
+    """Start Streamlit on `script` at `port`, 0 for a free one, and wait until it answers: the process, its address."""
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        if not port:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options],
         cwd=ROOT,

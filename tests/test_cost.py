@@ -59,6 +59,12 @@ def test_multiply_adds_are_those_that_pytorch_counts(config):
     assert cost.multiply_adds(config) * seconds == pytest.approx(counted)
 
 
+@pytest.mark.parametrize("other", [{"Sc": 0}, {"second_norm": False}, {"coder_bias": True}])
+def test_networks_unlike_the_paper_s_are_not_counted_wrongly(other):
+    with pytest.raises(ValueError, match="as the paper's"):
+        cost.parts(ConvTasNetConfig(**other))
+
+
 def test_memory_is_what_a_pass_holds(config):
     model, memory = ConvTasNet(config).eval(), cost.memory(config)
     assert memory.weights == sum(p.numel() * p.element_size() for p in model.parameters())

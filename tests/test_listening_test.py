@@ -13,12 +13,16 @@ from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
 
 from analysis.listening import stimuli
-from analysis.listening.ratings import ABX, MOS, Session, Stimulus, Store, plan_trials
+from analysis.listening.headphones import QUESTIONS, headphone_questions
+from analysis.listening.ratings import ABX, MOS, MUSHRA, Session, Stimulus, Store, plan_training, plan_trials
 from analysis.scores.comparison import compare_systems
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness
+from pages.parts.listening_test import checks as listening_checks
+from pages.parts.listening_test import setup as listening_setup
 from pages.parts.listening_test import tests as listening_tests
 from pages.parts.listening_test import trial as listening_trial
+from pages.parts.player import PlayerState
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
@@ -71,13 +75,32 @@ def join(session: Session, nickname: str) -> AppTest:
     return app.run()
 
 
+def begin(session: Session, nickname: str) -> AppTest:
+    """Join and pass the level check."""
+    return join(session, nickname).button(key="listening_level_right").click().run()
+
+
 def texts(app: AppTest) -> str:
-    return "\n".join(part.value for part in [*app.markdown, *app.caption, *app.error, *app.success])
+    parts = [*app.markdown, *app.caption, *app.error, *app.success, *app.warning, *app.info]
+    return "\n".join(part.value for part in parts)
 
 
-def test_a_listener_joins_rates_goes_back_and_ends(store, session, monkeypatch):
+@pytest.fixture
+def ears(monkeypatch) -> set[str]:
+    """Stands in for the browser's player: what it reports as heard, everything unless a test takes it out."""
+    heard = {"Reference", *"ABCDEFGX", "Sample"}
+
+    def play(tracks, **_) -> PlayerState:
+        return PlayerState(heard=tuple(t.name for t in tracks if t.name in heard))
+
+    monkeypatch.setattr(listening_trial, "player", play)
+    monkeypatch.setattr(listening_checks, "player", play)
     monkeypatch.setattr(listening_trial, "QUICKEST", 0)
-    app = join(session, "Ada")
+    return heard
+
+
+def test_a_listener_joins_rates_goes_back_and_ends(store, session, ears):
+    app = begin(session, "Ada")
     assert not app.exception
     (listener,) = store.listeners(session)
     assert listener.token in app.query_params["listener"]
@@ -95,18 +118,138 @@ def test_a_listener_joins_rates_goes_back_and_ends(store, session, monkeypatch):
     ]
 
 
-def test_the_page_names_no_system_to_a_listener(session):
-    app = join(session, "Ada")
+def test_the_page_names_no_system_to_a_listener(store, session):
+    """With the real player, whose data goes to the browser."""
+    listener = store.join(session, "Ada")
+    store.answer(session, listener, plan_trials(session, 0)[0], 3)
+    app = visit(test=session.id, listener=listener.token)
     sent = "".join(str(getattr(node.proto, "json", "")) for node in app.main if hasattr(node, "proto")) + texts(app)
     assert "Reference" in sent and "Sample" in sent
     assert not any(system in sent for system in ("IRM", "Conv-TasNet", "Clean"))
 
 
-def test_an_answer_within_a_key_press_of_the_last_does_not_count(store, session, monkeypatch):
+def test_an_answer_within_a_key_press_of_the_last_is_refused_visibly(store, session, ears, monkeypatch):
     monkeypatch.setattr(listening_trial, "QUICKEST", 60)
-    app = join(session, "Ada")
+    app = begin(session, "Ada")
     app.button(key="answer_0_4").click().run()
     assert store.answers(session) == []
+    assert "was not stored. Please answer again" in texts(app)
+
+
+@pytest.mark.parametrize("method, needed", [(MOS, ("Reference", "Sample")), (ABX, tuple("ABX"))])
+def test_nothing_is_rated_before_it_was_played(store, ears, method, needed):
+    systems = SYSTEMS if method == MOS else SYSTEMS[1:]
+    session = store.create("x", method, systems, sounds(systems), seed=1)
+    app = begin(session, "Ada")
+    for name in needed:
+        app.button(key="answer_0_1").click()  # and what was heard is gone before the click arrives
+        ears.remove(name)
+        app.run()
+        assert app.button(key="answer_0_1").disabled
+        assert f"Play {name} first" in texts(app)
+        assert store.answers(session) == []
+        ears.add(name)
+        app.run()
+    assert not app.button(key="answer_0_1").disabled
+    app.button(key="answer_0_1").click().run()
+    assert [a.value for a in store.answers(session)] == [1]
+
+
+def test_the_level_comes_first_and_must_be_heard(store, session, ears):
+    ears.clear()
+    app = join(session, "Ada")
+    assert "set your volume" in texts(app) and app.button(key="listening_level_right").disabled
+    ears.update({"Sample", "Reference"})
+    app.run()
+    app.button(key="listening_level_right").click().run()
+    assert app.get("progress")[0].proto.text == "Question 1 of 6"
+
+
+def test_training_comes_before_the_test_and_does_not_count(store, ears):
+    session = store.create("x", ABX, SYSTEMS[1:], sounds(SYSTEMS[1:]), seed=1, training=2)
+    app = begin(session, "Ada")
+    assert "Training 1 of 2" in app.get("progress")[0].proto.text
+    trials = plan_training(session, 0)
+    right = trials[0].systems.index(trials[0].systems[2])
+    app.button(key=f"training_0_{right}").click().run()
+    assert "That was right: X was " + "AB"[right] in texts(app)
+    wrong = 1 - trials[1].systems.index(trials[1].systems[2])
+    app.button(key=f"training_1_{wrong}").click().run()
+    assert store.answers(session) == []
+    assert app.get("progress")[0].proto.text == "Question 1 of 2"
+
+
+@pytest.mark.parametrize("wrong", [0, 2])
+def test_headphones_are_checked_and_the_operator_sees_it(store, ears, monkeypatch, wrong):
+    monkeypatch.setattr(listening_checks.secrets, "randbelow", lambda _: 7)
+    session = store.create("x", MOS, SYSTEMS, sounds(), seed=1, headphones=True)
+    app = begin(session, "Ada")
+    for number, question in enumerate(headphone_questions(7)):
+        assert "faint tone" in texts(app)
+        answer = question.answer if number >= wrong else question.answer % 3 + 1
+        app.button(key=f"headphones_{number}_{answer}").click().run()
+    assert (f"{QUESTIONS - wrong} of {QUESTIONS} answers were right" in texts(app)) == bool(wrong)
+    app.button(key="headphones_go_on").click().run()
+    assert app.get("progress")[0].proto.text == "Question 1 of 6"
+    assert store.listeners(session)[0].headphones == QUESTIONS - wrong
+    shown = texts(visit(operator=session.operator))
+    assert ("Ada (4 of 6 right)" in shown) == bool(wrong)
+
+
+def test_mushra_rates_all_on_one_page_and_reports_as_the_field_does(store, ears):
+    systems = ("Clean", "Low-pass", "IRM", "Conv-TasNet")
+    session = store.create("x", MUSHRA, systems, sounds(systems), seed=3)
+    scores = {"Clean": 100, "Low-pass": 30, "IRM": 60, "Conv-TasNet": 80}
+    for nickname, missed in (("Ada", 0), ("Bob", 0), ("Eve", 50)):
+        app = begin(session, nickname)
+        for number, trial in enumerate(plan_trials(session, len(store.listeners(session)) - 1)):
+            letters = dict(zip("ABCD", trial.systems, strict=True))
+            ears.remove("C")
+            app.run()
+            assert app.slider(key=f"answer_{number}_C").disabled and app.button(key=f"answer_{number}_next").disabled
+            ears.add("C")
+            app.run()
+            for letter, system in letters.items():
+                app.slider(key=f"answer_{number}_{letter}").set_value(
+                    scores[system] - (missed if system == "Clean" else 0)
+                )
+            app.button(key=f"answer_{number}_next").click().run()
+            assert not app.exception
+        assert "All your 2 answers are stored" in texts(app)
+    app = visit(operator=session.operator)
+    assert not app.exception
+    assert "Eve" in app.toggle(key="listening_screen").label  # who missed the hidden reference
+    table = app.dataframe[0].value.set_index("System")
+    assert table.loc["Clean", "Mean"] == "100.0" and table.loc["IRM", "Median"] == "60.0"
+    assert table.loc["Clean", "Ratings"] == 4
+    app.toggle(key="listening_screen").set_value(False).run()
+    assert app.dataframe[0].value.set_index("System").loc["Clean", "Mean"] == "83.3"
+
+
+def test_what_a_test_can_show_is_said_before_it_is_set_up():
+    reach = listening_setup.reach
+    assert "p = 0.062 at best: no listener alone can reach p < 0.05" in reach(ABX, 4, 2, 1, 8)
+    assert "answers 8 times: p = 0.0039 at best, 7 must be right" in reach(ABX, 4, 2, 2, 8)
+    assert "answers 12 times" in reach(MOS, 4, 3, 1, 8) and "rank test over utterances gives p = 0.12" in reach(
+        MOS, 4, 3, 1, 8
+    )
+    assert "too few for p < 0.05" in reach(MUSHRA, 6, 3, 1, 5) and "answers 6 times" in reach(MUSHRA, 6, 3, 1, 5)
+    assert "nothing can be said of others" in reach(MOS, 6, 3, 1, 1)
+
+
+def test_an_operator_s_tests_are_listed(store):
+    first = store.create("The first", MOS, SYSTEMS, sounds(), seed=5)
+    store.create("The second", ABX, SYSTEMS[1:], sounds(SYSTEMS[1:]), seed=5, owner=first.owner)
+    store.create("Somebody else's", MOS, SYSTEMS, sounds(), seed=5)
+    app = visit(operator=first.operator)
+    shown = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    shown.query_params["owner"] = first.owner
+    shown.switch_page("pages/listening_test.py").run()
+    assert not shown.exception
+    assert [b.label for b in shown.button if b.key and b.key.startswith("own_")] == ["The second", "The first"]
+    assert app.button(key="listening_all").label == "All your tests"
+    assert [s.title for s in store.owned(first.owner)] == ["The second", "The first"]
+    assert store.owned("") == [] == store.owned("nobody")
 
 
 def test_a_listener_goes_on_by_link(store, session):
@@ -147,7 +290,9 @@ def test_results_show_means_tests_and_the_papers_table(store, session):
     assert table.loc["Clean", "Ratings"] == 4
     differences = app.dataframe[1].value.set_index("Difference")
     assert differences.loc["IRM − Conv-TasNet", "Mean"] == "−1.50"
-    assert differences.loc["Clean − IRM", "Pairs"] == 4
+    assert differences.loc["Clean − IRM", "Listeners"] == 2 and differences.loc["Clean − IRM", "Utterances"] == 2
+    app.segmented_control(key="listening_unit").set_value("rating").run()
+    assert app.dataframe[1].value.set_index("Difference").loc["Clean − IRM", "Pairs"] == 4
     assert [metric.value for metric in app.metric] == ["2", "2", "12"]
     assert session.id in app.code[0].value
 
@@ -161,6 +306,8 @@ def test_results_of_abx(store):
     assert not app.exception
     assert app.dataframe[0].value.loc[0, "Correct"] == "6 of 6"
     assert app.dataframe[0].value.loc[0, "p (guessing)"] == "0.016"
+    assert app.dataframe[0].value.loc[0, "95 % interval"] == "–"  # one listener says nothing of others
+    assert "no listener hears anything in any utterance" in texts(app)
 
 
 def test_results_without_answers(session):
@@ -174,12 +321,19 @@ def test_an_operator_sets_up_a_test_and_deletes_it(store):
     assert not app.exception
     chosen = app.multiselect(key="listening_examples")
     chosen.set_value(chosen.value[:1])
+    titles = []
+    for method in (ABX, MUSHRA, MOS):
+        app.segmented_control(key="listening_method").set_value(method).run()
+        titles.append(app.text_input(key=f"listening_title_{method}").value)
+        assert "Each listener answers" in texts(app)
+    assert len(set(titles)) == 3
     app.multiselect(key="listening_systems_MOS").set_value(["Clean", "IRM", "Conv-TasNet", "Mixture"])
     next(b for b in app.button if b.label == "Set up").click().run()
     assert not app.exception
     key = app.query_params["operator"]
     session = store.session(key if isinstance(key, str) else key[0])
     assert session.systems == ("Clean", "IRM", "Conv-TasNet", "Mixture")
+    assert (session.training, session.repetitions, session.headphones) == (3, 1, True)
     assert len(session.utterances) == 2
     assert len(store.pesq(session)) == 8
     app.button(key="listening_delete").click().run()
@@ -209,41 +363,72 @@ def test_stimuli_are_the_systems_sounds_at_one_loudness():
 
 
 @pytest.mark.browser
-def test_ratings_survive_a_killed_server(store, session, tmp_path):
-    """Rate by keys in a browser, kill -9 the server, start another: the listener goes on where they were."""
+def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp_path):
+    """By keys in a browser; kill -9 the server, start another on its port: the open page goes on where it was."""
     (tmp_path / "app.py").write_text(APP)
     listener = store.join(session, "Ada")
-    link = f"?test={session.id}&listener={listener.token}"
-
-    def question(browser, number: int) -> None:
-        until = time.monotonic() + 40
-        while f"Question {number} of 6" not in browser.find_element(By.TAG_NAME, "body").text:
-            assert time.monotonic() < until, f"question {number} does not come"
-            time.sleep(0.05)
-        state = "return document.querySelector('.tasnet-player')?.dataset.state"
-        while browser.execute_script(state) != "ready":
-            time.sleep(0.05)
-        time.sleep(listening_trial.QUICKEST + 0.1)
 
     with open_browser(tmp_path / "profile") as browser:
+
+        def until(condition, what: str):
+            end = time.monotonic() + 90
+            while not (value := condition()):
+                assert time.monotonic() < end, what
+                time.sleep(0.05)
+            return value
+
+        def shown(text: str) -> bool:
+            return text in browser.find_element(By.TAG_NAME, "body").text
+
+        def enabled(label: str) -> bool:
+            return browser.execute_script(
+                "const one = [...document.querySelectorAll('button')].find(b => b.innerText.includes(arguments[0]));"
+                "return one && !one.disabled",
+                label,
+            )
+
+        def hear_until(label: str) -> None:
+            """Play what was not heard yet until the button `label` can be pressed."""
+            play = (
+                "const root = [...document.querySelectorAll('.tasnet-player')].pop();"
+                "if (root?.dataset.state !== 'ready') return;"
+                "const row = [...root.querySelectorAll('.tp-track')].find(r => !r.classList.contains('tp-heard'));"
+                "if (row && !row.classList.contains('tp-active')) row.querySelector('.tp-name').click();"
+                "if (row && !root.classList.contains('tp-playing')) root.querySelector('[data-do=play]').click();"
+            )
+            until(lambda: browser.execute_script(play) or enabled(label), f"{label} stays closed")
+
+        def rate(number: int, value: int) -> None:
+            until(lambda: shown(f"Question {number} of 6"), f"question {number} does not come")
+            hear_until("Excellent")
+            time.sleep(listening_trial.QUICKEST)  # the rule that is tested elsewhere
+            ActionChains(browser).send_keys(str(value)).perform()
+
         server, address = start_server(tmp_path / "app.py", tmp_path / "log")
         try:
-            browser.get(address + link)
-            for number, value in enumerate((4, 2, 5), start=1):
-                question(browser, number)
-                ActionChains(browser).send_keys(str(value)).perform()
-            question(browser, 4)
+            browser.get(f"{address}?test={session.id}&listener={listener.token}")
+            until(lambda: shown("set your volume"), "the level check does not come")
+            assert not enabled("The level is right")
+            hear_until("The level is right")
+            browser.execute_script(
+                "[...document.querySelectorAll('button')].find(b => b.innerText.includes('The level')).click()"
+            )
+            rate(1, 4)
+            rate(2, 2)
+            until(lambda: shown("Question 3 of 6"), "question 3 does not come")
+            hear_until("Excellent")
         finally:
             server.kill()
             server.wait()
-        assert [a.value for a in store.answers(session)] == [4, 2, 5]
-        server, address = start_server(tmp_path / "app.py", tmp_path / "log")
+        until(lambda: shown("Connection lost"), "nothing says that the server is gone")
+        assert [a.value for a in store.answers(session)] == [4, 2]
+        server, address = start_server(tmp_path / "app.py", tmp_path / "log", port=int(address.split(":")[-1]))
         try:
-            browser.get(address + link)
-            question(browser, 4)
-            ActionChains(browser).send_keys("1").perform()
-            question(browser, 5)
+            until(lambda: not shown("Connection lost"), "the page does not find the server again")
+            rate(3, 1)  # in the page that was open all the time
+            until(lambda: len(store.answers(session)) == 3, "the first answer after the return is lost")
+            until(lambda: shown("Question 4 of 6"), "question 4 does not come")
         finally:
             server.terminate()
             server.wait()
-    assert [a.value for a in store.answers(session)] == [4, 2, 5, 1]
+    assert [a.value for a in store.answers(session)] == [4, 2, 1]

@@ -33,6 +33,86 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     assert np.mean([m.low < 3 < m.high for m in found]) == pytest.approx(0.95, abs=0.015)
 
 
+def crossed_ratings(rng, listeners: int, utterances: int, spread: tuple[float, float, float]) -> tuple:
+    """Ratings about 0 of all listeners on all utterances: both have an own effect, each rating noise."""
+    listener, utterance = np.divmod(np.arange(listeners * utterances), utterances)
+    effects = rng.normal(size=listeners) * spread[0], rng.normal(size=utterances) * spread[1]
+    noise = rng.normal(size=len(listener)) * spread[2]
+    return effects[0][listener] + effects[1][utterance] + noise, listener.tolist(), utterance.tolist()
+
+
+@pytest.mark.parametrize("spread", [(1, 1, 1), (1, 0, 1), (0, 1, 1), (0, 0, 1), (2, 0.3, 0.5)])
+@pytest.mark.parametrize("sizes", [(4, 6), (20, 25)])
+def test_the_crossed_interval_covers_the_truth(spread, sizes):
+    """With listeners and utterances drawn anew each time; the naive interval holds the truth far less often."""
+    rng = np.random.default_rng(3)
+    drawn = [crossed_ratings(rng, *sizes, spread) for _ in range(400)]
+    found = [opinion.crossed_mean(*ratings) for ratings in drawn]
+    covered = np.mean([m.low < 0 < m.high for m in found])
+    assert covered >= 0.925  # 95 % less two standard errors of the simulation
+    assert np.mean([m.p < 0.05 for m in found]) == pytest.approx(1 - covered)
+    if max(spread[:2]) >= 1:
+        naive = [opinion.mean_score(values) for values, _, _ in drawn]
+        assert np.mean([m.low < 0 < m.high for m in naive]) < 0.8
+
+
+def test_the_crossed_variance_by_its_formula():
+    rng = np.random.default_rng(4)
+    values, listeners, utterances = crossed_ratings(rng, 5, 4, (1, 1, 1))
+    kept = rng.permutation(20)[:17]  # somebody stopped before the end
+    values, listeners, utterances = values[kept], [listeners[i] for i in kept], [utterances[i] for i in kept]
+    found = opinion.crossed_mean(values, listeners, utterances, null=0.3)
+    same = np.equal.outer(listeners, listeners).astype(float), np.equal.outer(utterances, utterances).astype(float)
+    residuals = values - values.mean()
+    products = np.outer(residuals, residuals) / 17**2
+    one, other = (products * same[0]).sum() * 5 / 4, (products * same[1]).sum() * 4 / 3
+    both = (products * same[0] * same[1]).sum() * 17 / 16
+    assert found.standard_error**2 == pytest.approx(max(one + other - both, one, other), rel=1e-12)
+    t = (values.mean() - 0.3) / found.standard_error
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(t), 3), rel=1e-12)
+    assert found.high - found.mean == pytest.approx(stats.t.ppf(0.975, 3) * found.standard_error, rel=1e-12)
+    assert (found.count, found.listeners, found.utterances) == (17, 5, 4)
+
+
+def test_one_listener_or_one_utterance_says_nothing_of_others():
+    assert opinion.crossed_mean([], [], []) is None
+    for listeners, utterances in (("aa", (0, 1)), ("ab", (0, 0))):
+        found = opinion.crossed_mean([1, 2], list(listeners), list(utterances))
+        assert (found.mean, found.low, found.p) == (1.5, None, None)
+
+
+def test_differences_are_of_one_listener_and_one_utterance(opinions):
+    found = opinion.crossed_difference(opinions, "Net", "IRM")
+    assert (found.count, found.mean) == (3, 1.0)  # 2, 1 and 0; b stopped before the fourth
+    assert opinion.crossed_difference(opinions, "Net", "nothing") is None
+    assert opinion.crossed_score(opinions, "IRM").mean == 3.5
+
+
+def test_holm_by_hand():
+    assert opinion.holm([0.01, None, 0.04, 0.03]) == [
+        pytest.approx(0.03),
+        None,
+        pytest.approx(0.06),
+        pytest.approx(0.06),
+    ]
+    assert opinion.holm([0.9, 0.8]) == [1.0, 1.0] and opinion.holm([]) == []
+
+
+def test_mushra_s_post_screening():
+    """Below 90 in more than 15 % of the trials: 1 of 7 is not, 2 of 7 are."""
+    rows = [("a", u, "Clean", 80 if u < 1 else 95) for u in range(7)]
+    rows += [("b", u, "Clean", 80 if u < 2 else 90) for u in range(7)] + [("c", 0, "IRM", 10)]
+    assert opinion.unsure_listeners([Opinion(*row) for row in rows], "Clean") == ["b"]
+
+
+def test_what_a_test_can_reach():
+    assert opinion.abx_needed(4) is None and opinion.abx_needed(5) == 5 and opinion.abx_needed(16) == 12
+    assert opinion.abx(12, 16).p < 0.05 < opinion.abx(11, 16).p
+    for units in (3, 6):
+        assert opinion.best_paired_p(units) == stats.wilcoxon(np.arange(1, units + 1)).pvalue
+    assert opinion.best_paired_p(1) == 1
+
+
 def test_paired_t_and_wilcoxon_against_scipy(ratings):
     found = opinion.paired_test(*ratings)
     t = stats.ttest_rel(*ratings)

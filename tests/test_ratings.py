@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -9,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from analysis.listening.ratings import ABX, MOS, RatingsError, Session, Stimulus, Store, Trial, plan_trials
+from analysis.listening import ratings
+from analysis.listening.ratings import (
+    ABX,
+    MOS,
+    MUSHRA,
+    RatingsError,
+    Session,
+    Stimulus,
+    Store,
+    Trial,
+    plan_training,
+    plan_trials,
+)
 
 ROOT = Path(__file__).parents[1]
 SYSTEMS = ("Clean", "IRM", "Conv-TasNet")
@@ -69,6 +82,56 @@ def test_no_place_in_the_order_favours_a_system(session):
     firsts = [plan_trials(session, number)[0].systems[0] for number in range(600)]
     counts = [firsts.count(system) for system in SYSTEMS]
     assert min(counts) > 150 and max(counts) < 250  # 200 expected, standard deviation 11.5
+
+
+def test_training_and_repetitions(store):
+    session = store.create("x", MOS, SYSTEMS, sounds(3), seed=1, training=4, repetitions=3)
+    again = store.session(session.id)
+    assert (again.training, again.repetitions, again.headphones) == (4, 3, False)
+    trials = plan_trials(again, 0)
+    assert [t.number for t in trials] == list(range(27))
+    asked = [(t.utterance, t.systems) for t in trials]
+    assert all(asked.count(question) == 3 for question in asked)
+    assert asked[:9] != asked[9:18] and set(asked[:9]) == set(asked[9:18])
+    training = plan_training(again, 0)
+    assert len(training) == 4 and plan_training(again, 1) != training != trials[:4]
+    with pytest.raises(RatingsError, match="at least once"):
+        store.create("x", MOS, SYSTEMS, sounds(3), seed=1, repetitions=0)
+
+
+def test_mushra_answers_are_kept_in_the_order_of_the_sounds(store):
+    session = store.create("x", MUSHRA, SYSTEMS, sounds(2), seed=1)
+    listener = store.join(session, "Ada")
+    trials = plan_trials(session, 0)
+    assert [sorted(t.systems) for t in trials] == [sorted(SYSTEMS)] * 2
+    store.answer(session, listener, trials[0], (100, 7, 0))
+    store.answer(session, listener, trials[1], [1, 2, 3])
+    assert [(a.systems, a.value) for a in store.answers(session)] == [
+        (trials[0].systems, (100, 7, 0)),
+        (trials[1].systems, (1, 2, 3)),
+    ]
+    for value, complaint in [((1, 2, 101), "scale"), ((1, 2), "Every sound"), ((1, 2, 0.5), "scale")]:
+        with pytest.raises(RatingsError, match=complaint):
+            store.answer(session, listener, trials[0], value)
+
+
+def test_a_file_of_an_earlier_version_goes_on(tmp_path):
+    """Made as the version before training, repetitions, headphones and owners made it."""
+    path = tmp_path / "old.sqlite3"
+    with sqlite3.connect(path) as database:
+        database.executescript(ratings.SCHEMA)
+        database.execute("INSERT INTO session VALUES ('a', 'b', 't', 'MOS', 7, '[\"IRM\"]', '2026-01-01')")
+        database.execute("INSERT INTO stimulus VALUES ('a', 0, 'IRM', 'x', x'00', NULL)")
+        database.execute("INSERT INTO listener VALUES ('k', 'a', 0, 'Ada', '2026-01-01')")
+        database.execute("INSERT INTO answer VALUES ('k', 0, 0, '[\"IRM\"]', 4, '2026-01-01')")
+    store = Store(path)
+    session = Store(path).session("a")
+    assert (session.training, session.repetitions, session.headphones, session.owner) == (0, 1, False, "")
+    assert [a.value for a in store.answers(session)] == [4]
+    listener = store.listener("k")
+    assert listener.headphones is None
+    store.keep_headphones(listener, 6)
+    assert store.listener("k").headphones == 6 and store.owned("") == []
 
 
 def test_abx_hides_one_of_two(store):
@@ -149,7 +212,8 @@ def test_a_deleted_session_leaves_nothing(store, session):
 @pytest.mark.parametrize(
     "method, systems, stimuli, complaint",
     [
-        ("MUSHRA", SYSTEMS, sounds(1), "one of"),
+        ("AB", SYSTEMS, sounds(1), "one of"),
+        (MUSHRA, SYSTEMS[1:], sounds(1), "hides the clean reference"),
         (ABX, SYSTEMS, sounds(1), "exactly two"),
         (MOS, SYSTEMS, [], "at least one"),
         (MOS, ("IRM", "IBM"), sounds(1), "version of every system"),

@@ -6,10 +6,8 @@ import plotly.graph_objects as go
 
 from analysis.network.designs import PrintedDesign
 
-from .corpus import GRID
-from .palette import MIXTURE_COLOUR, style
+from .palette import GRID, MARKED_COLOUR, MIXTURE_COLOUR, style
 
-OWN_COLOUR = "#8a4fd3"
 KINDS = {"non-causal": "circle", "causal": "diamond", "Table III": "square"}
 
 
@@ -49,11 +47,11 @@ def size_and_score(designs: Sequence[PrintedDesign], size: float, chosen: str | 
                 x=[row.model_size],
                 y=[row.si_snri],
                 mode="markers",
-                marker={"symbol": "circle-open", "size": 24, "color": OWN_COLOUR, "line": {"width": 3}},
+                marker={"symbol": "circle-open", "size": 24, "color": MARKED_COLOUR, "line": {"width": 3}},
                 hoverinfo="skip",
                 showlegend=False,
             )
-    figure.add_vline(x=size, line={"color": OWN_COLOUR, "width": 2, "dash": "dot"})
+    figure.add_vline(x=size, line={"color": MARKED_COLOUR, "width": 2, "dash": "dot"})
     style(figure, 430)
     figure.update_xaxes(
         title_text="Model size (million parameters)",

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.listening.opinion import Mean
+from analysis.listening.opinion import CrossedMean, Mean
 
-from .palette import MIXTURE_COLOUR, SYSTEM_COLOURS, paper_marker, style
+from .palette import GRID, MIXTURE_COLOUR, SYSTEM_COLOURS, paper_marker, style
 
 
-def bars(panels: Mapping[str, Mapping[str, Mean]], printed: Mapping[str, Mapping[str, float]]) -> go.Figure:
+def bars(
+    panels: Mapping[str, Mapping[str, Mean | CrossedMean]], printed: Mapping[str, Mapping[str, float]]
+) -> go.Figure:
     """Means with their standard errors, one panel for each title of `panels`, a bar for each system (Fig. 3A, B).
 
     `printed` has the paper's values under the same titles and systems; they are open diamonds.
@@ -66,5 +68,33 @@ def opinion_against_pesq(points: Mapping[str, Sequence[tuple[float, float, str]]
     figure.update_xaxes(title_text=f"PESQ ({scale})", range=[0.8, 5.1], dtick=1)
     figure.update_yaxes(title_text="Mean opinion score", range=[0.8, 5.1], dtick=1)
     style(figure, 420)
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08})
+    return figure
+
+
+def boxes(scores: Mapping[str, Sequence[float]], means: Mapping[str, CrossedMean]) -> go.Figure:
+    """MUSHRA's scores, 0 to 100: a box (median and quartiles) for each system, its mean with the 95 % interval."""
+    figure = go.Figure()
+    for system, values in scores.items():
+        figure.add_box(
+            y=list(values),
+            name=system,
+            marker={"color": SYSTEM_COLOURS[system], "size": 4},
+            line={"width": 1.5},
+            boxpoints="outliers",
+            showlegend=False,
+        )
+    known = {system: mean for system, mean in means.items() if mean.low is not None}
+    figure.add_scatter(
+        x=list(known),
+        y=[mean.mean for mean in known.values()],
+        error_y={"array": [mean.high - mean.mean for mean in known.values()], "thickness": 2, "width": 7},
+        mode="markers",
+        marker={"symbol": "diamond", "size": 9, "color": MIXTURE_COLOUR},
+        name="mean, 95 % interval",
+        hovertemplate="%{x}: %{y:.1f} ± %{error_y.array:.1f}<extra></extra>",
+    )
+    figure.update_yaxes(title_text="Score", range=[-2, 102], dtick=20, gridcolor=GRID, zeroline=False)
+    style(figure, 400)
     figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08})
     return figure

@@ -7,7 +7,7 @@ Backgrounds are transparent, so that a figure sits on a light and on a dark page
 import plotly.graph_objects as go
 from plotly.colors import sequential
 
-from analysis.scores.systems import CLEAN, MIXTURE, NETWORK
+from analysis.scores.systems import ANCHOR, CLEAN, MIXTURE, NETWORK
 
 SPEAKER_COLOURS = ("#d62f3c", "#2f6fde", "#2e9e5b")
 MIXTURE_COLOUR = "#7d8492"
@@ -20,6 +20,7 @@ SYSTEM_COLOURS = {
     "PSM": "#c2519a",
     CLEAN: "#7f8f1f",
     MIXTURE: MIXTURE_COLOUR,
+    ANCHOR: "#5c6b8a",
 }
 MARKED_COLOUR = "#e0a100"  # a point that the user chose
 GRID = "rgba(125,132,146,0.22)"

@@ -20,7 +20,8 @@ from analysis.scores.systems import CLEAN
 
 MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
 ABX = "ABX"  # is X the same as A or as B?
-METHODS = (MOS, ABX)
+MUSHRA = "MUSHRA"  # rate all versions of one utterance from 0 to 100, a hidden reference and anchors among them
+METHODS = (MOS, ABX, MUSHRA)
 REFERENCE = CLEAN
 LONGEST_NICKNAME = 40
 
@@ -38,6 +39,15 @@ CREATE TABLE IF NOT EXISTS answer (
     listener TEXT NOT NULL REFERENCES listener ON DELETE CASCADE, trial INTEGER NOT NULL, utterance INTEGER NOT NULL,
     systems TEXT NOT NULL, value INTEGER NOT NULL, given TEXT NOT NULL, PRIMARY KEY (listener, trial));
 """
+SESSION = "id, operator, title, method, seed, systems, created, training, repetitions, headphones, owner"
+# Columns that files of earlier versions lack: (table, column, type and default). A MUSHRA answer is a list in `value`.
+ADDED = (
+    ("session", "training", "INTEGER NOT NULL DEFAULT 0"),
+    ("session", "repetitions", "INTEGER NOT NULL DEFAULT 1"),
+    ("session", "headphones", "INTEGER NOT NULL DEFAULT 0"),
+    ("session", "owner", "TEXT NOT NULL DEFAULT ''"),
+    ("listener", "headphones", "INTEGER"),
+)
 
 
 class RatingsError(ValueError):
@@ -57,7 +67,11 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class Session:
-    """A listening test. `id` is what listeners get; `operator` opens results and deletes."""
+    """A listening test. `id` is what listeners get; `operator` opens results and deletes.
+
+    Every listener begins with `training` trials that do not count, and with a check for `headphones`; everything is
+    asked `repetitions` times. `owner` opens the list of all tests that were set up under it.
+    """
 
     id: str
     operator: str
@@ -67,21 +81,29 @@ class Session:
     systems: tuple[str, ...]
     utterances: tuple[int, ...]
     created: str
+    training: int = 0
+    repetitions: int = 1
+    headphones: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Someone taking a test under a nickname; `token` is their key to go on after a pause."""
+    """Someone taking a test under a nickname; `token` is their key to go on after a pause.
+
+    `headphones`: how many answers of the headphone check were right; None before it.
+    """
 
     token: str
     session: str
     number: int
     nickname: str
+    headphones: int | None = None
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One question. `systems` is the one to rate (MOS), or what A, B and X are (ABX)."""
+    """One question. `systems` is the one to rate (MOS), what A, B and X are (ABX), or all in their order (MUSHRA)."""
 
     number: int
     utterance: int
@@ -90,13 +112,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a listener answered: 1 to 5 (MOS), or 0 for "X is A" and 1 for "X is B" (ABX)."""
+    """An answer: 1 to 5 (MOS), 0 for "X is A" and 1 for "X is B" (ABX), or 0 to 100 for each system (MUSHRA)."""
 
     listener: str
     trial: int
     utterance: int
     systems: tuple[str, ...]
-    value: int
+    value: int | tuple[int, ...]
     given: str
 
     @property
@@ -108,18 +130,32 @@ class Answer:
 def plan_trials(session: Session, listener: int) -> list[Trial]:
     """All trials of listener number `listener`, in an order that the session's seed and the number determine.
 
-    MOS: the utterances in random order and, within each, the systems in random order. ABX: one trial for each
-    utterance, A and B in random order, X one of them by chance.
+    The utterances come in random order, anew in each repetition. MOS: within each, the systems in random order. ABX:
+    A and B in random order, X one of them by chance. MUSHRA: all systems at once in random order.
     """
     rng = np.random.default_rng([session.seed, listener])
+    questions = [question for _ in range(session.repetitions) for question in _questions(session, rng)]
+    return [Trial(number, *question) for number, question in enumerate(questions)]
+
+
+def plan_training(session: Session, listener: int) -> list[Trial]:
+    """The trials before the test, which do not count: of its own sounds, in another order."""
+    rng = np.random.default_rng([session.seed, listener, 1])
+    return [Trial(number, *question) for number, question in enumerate(_questions(session, rng)[: session.training])]
+
+
+def _questions(session: Session, rng: np.random.Generator) -> list[tuple[int, tuple[str, ...]]]:
+    """Every utterance's question or questions once: (utterance, systems)."""
     questions = []
     for utterance in rng.permutation(session.utterances).tolist():
         order = tuple(session.systems[i] for i in rng.permutation(len(session.systems)))
         if session.method == MOS:
             questions += [(utterance, (system,)) for system in order]
-        else:
+        elif session.method == ABX:
             questions.append((utterance, (*order, order[rng.integers(2)])))
-    return [Trial(number, *question) for number, question in enumerate(questions)]
+        else:
+            questions.append((utterance, order))
+    return questions
 
 
 class Store:
@@ -134,6 +170,10 @@ class Store:
         with self._connect() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)
+        with self._transaction() as database:
+            for table, column, kind in ADDED:
+                if column not in {row[1] for row in database.execute(f"PRAGMA table_info({table})")}:
+                    database.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
@@ -158,30 +198,46 @@ class Store:
             database.execute("COMMIT")
 
     def create(
-        self, title: str, method: str, systems: Sequence[str], stimuli: Sequence[Stimulus], seed: int
+        self,
+        title: str,
+        method: str,
+        systems: Sequence[str],
+        stimuli: Sequence[Stimulus],
+        seed: int,
+        *,
+        training: int = 0,
+        repetitions: int = 1,
+        headphones: bool = False,
+        owner: str = "",
     ) -> Session:
-        """Set up a test of `systems`; `stimuli` has every utterance once by each system and, for MOS, once clean.
+        """Set up a test of `systems`; `stimuli` has every utterance once by each and, unless it is ABX, once clean.
 
-        Raises RatingsError where that is not so, or where an A/B/X test has other than two systems.
+        Raises RatingsError where that is not so, where an A/B/X test has other than two systems, or a MUSHRA test no
+        hidden reference. For the rest see `Session`; without `owner` it gets one of its own.
         """
-        needed = set(systems) | ({REFERENCE} if method == MOS else set())
+        needed = set(systems) | ({REFERENCE} if method != ABX else set())
         utterances = tuple(sorted({stimulus.utterance for stimulus in stimuli}))
         have = {(stimulus.utterance, stimulus.system) for stimulus in stimuli}
         if method not in METHODS:
             raise RatingsError(f"A listening test is one of {', '.join(METHODS)}, not {method}.")
         if method == ABX and len(set(systems)) != 2:
             raise RatingsError("An A/B/X test compares exactly two systems.")
+        if method == MUSHRA and (REFERENCE not in systems or len(set(systems)) < 2):
+            raise RatingsError("A MUSHRA test hides the clean reference among at least one other system.")
+        if training < 0 or repetitions < 1:
+            raise RatingsError("A test is asked at least once, and training cannot be negative.")
         if not systems or not utterances:
             raise RatingsError("A listening test needs at least one system and one utterance.")
         if any((utterance, system) not in have for utterance in utterances for system in needed):
             raise RatingsError("Every utterance must be there in the version of every system.")
-        session = Session(
-            secrets.token_urlsafe(8), secrets.token_urlsafe(16), title, method, seed, tuple(systems), utterances, _now()
-        )
+        keys = secrets.token_urlsafe(8), secrets.token_urlsafe(16)
+        owner = owner or secrets.token_urlsafe(16)
+        rest = training, repetitions, headphones, owner
+        session = Session(*keys, title, method, seed, tuple(systems), utterances, _now(), *rest)
         with self._transaction() as database:
             database.execute(
-                "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (session.id, session.operator, title, method, seed, json.dumps(systems), session.created),
+                f"INSERT INTO session ({SESSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*keys, title, method, seed, json.dumps(systems), session.created, *rest),
             )
             database.executemany(
                 "INSERT INTO stimulus VALUES (?, ?, ?, ?, ?, ?)",
@@ -192,17 +248,16 @@ class Store:
     def session(self, key: str) -> Session:
         """The test that listeners know by `key`, or whose operator holds `key`."""
         with self._connect() as database:
-            row = database.execute(
-                "SELECT id, operator, title, method, seed, systems, created FROM session WHERE ? IN (id, operator)",
-                (key,),
-            ).fetchone()
+            row = database.execute(f"SELECT {SESSION} FROM session WHERE ? IN (id, operator)", (key,)).fetchone()
             if row is None:
                 raise RatingsError("This listening test does not exist, or it was deleted.")
-            utterances = database.execute(
-                "SELECT DISTINCT utterance FROM stimulus WHERE session = ? ORDER BY utterance", (row[0],)
-            ).fetchall()
-        *facts, systems, created = row
-        return Session(*facts, tuple(json.loads(systems)), tuple(u for (u,) in utterances), created)
+            return _session(database, row)
+
+    def owned(self, owner: str) -> list[Session]:
+        """All tests that were set up under `owner`, the newest first."""
+        with self._connect() as database:
+            query = f"SELECT {SESSION} FROM session WHERE owner = ? AND owner != '' ORDER BY created DESC, rowid DESC"
+            return [_session(database, row) for row in database.execute(query, (owner,)).fetchall()]
 
     def delete(self, session: Session) -> None:
         """Remove a test with its sounds, listeners and answers."""
@@ -245,7 +300,8 @@ class Store:
             ).fetchone()
             try:
                 database.execute(
-                    "INSERT INTO listener VALUES (?, ?, ?, ?, ?)", (token, session.id, number, nickname, _now())
+                    "INSERT INTO listener (token, session, number, nickname, joined) VALUES (?, ?, ?, ?, ?)",
+                    (token, session.id, number, nickname, _now()),
                 )
             except sqlite3.IntegrityError:
                 raise RatingsError(
@@ -257,7 +313,7 @@ class Store:
         """The listener who holds `token`."""
         with self._connect() as database:
             row = database.execute(
-                "SELECT token, session, number, nickname FROM listener WHERE token = ?", (token,)
+                "SELECT token, session, number, nickname, headphones FROM listener WHERE token = ?", (token,)
             ).fetchone()
         if row is None:
             raise RatingsError("Nobody takes part under this link, or the test was deleted.")
@@ -267,22 +323,33 @@ class Store:
         """Everyone who joined, in that order."""
         with self._connect() as database:
             rows = database.execute(
-                "SELECT token, session, number, nickname FROM listener WHERE session = ? ORDER BY number", (session.id,)
+                "SELECT token, session, number, nickname, headphones FROM listener WHERE session = ? ORDER BY number",
+                (session.id,),
             ).fetchall()
         return [Listener(*row) for row in rows]
+
+    def keep_headphones(self, listener: Listener, correct: int) -> None:
+        """How many answers of the headphone check were right."""
+        with self._transaction() as database:
+            database.execute("UPDATE listener SET headphones = ? WHERE token = ?", (correct, listener.token))
 
     def answered(self, listener: Listener) -> int:
         """How many trials a listener has answered; that is also the number of the next."""
         with self._connect() as database:
             return database.execute("SELECT COUNT(*) FROM answer WHERE listener = ?", (listener.token,)).fetchone()[0]
 
-    def answer(self, session: Session, listener: Listener, trial: Trial, value: int) -> None:
+    def answer(self, session: Session, listener: Listener, trial: Trial, value: int | Sequence[int]) -> None:
         """Keep an answer; it is on disk on return. Answering a trial again replaces its answer.
 
         Raises RatingsError for a value off the scale and for a trial ahead of the next.
         """
-        if value not in (range(1, 6) if session.method == MOS else (0, 1)):
+        scale = {MOS: range(1, 6), ABX: range(2), MUSHRA: range(101)}[session.method]
+        values = list(value) if session.method == MUSHRA else [value]
+        if any(one not in scale for one in values):
             raise RatingsError("This answer is not on the scale.")
+        if session.method == MUSHRA and len(values) != len(trial.systems):
+            raise RatingsError("Every sound of a MUSHRA trial is rated.")
+        kept = json.dumps(values) if session.method == MUSHRA else value
         with self._transaction() as database:
             (done,) = database.execute("SELECT COUNT(*) FROM answer WHERE listener = ?", (listener.token,)).fetchone()
             if trial.number > done:
@@ -291,7 +358,7 @@ class Store:
                 database.execute(
                     "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET value = excluded.value, given = excluded.given",
-                    (listener.token, trial.number, trial.utterance, json.dumps(trial.systems), value, _now()),
+                    (listener.token, trial.number, trial.utterance, json.dumps(trial.systems), kept, _now()),
                 )
             except sqlite3.IntegrityError:
                 raise RatingsError("This listening test was deleted.") from None
@@ -304,7 +371,21 @@ class Store:
                 "JOIN listener ON listener.token = answer.listener WHERE session = ? ORDER BY number, trial",
                 (session.id,),
             ).fetchall()
-        return [Answer(who, n, u, tuple(json.loads(systems)), value, at) for who, n, u, systems, value, at in rows]
+        return [
+            Answer(
+                who, n, u, tuple(json.loads(systems)), value if isinstance(value, int) else tuple(json.loads(value)), at
+            )
+            for who, n, u, systems, value, at in rows
+        ]
+
+
+def _session(database: sqlite3.Connection, row: tuple) -> Session:
+    """A row of `SESSION` as what it is."""
+    *facts, systems, created, training, repetitions, headphones, owner = row
+    query = "SELECT DISTINCT utterance FROM stimulus WHERE session = ? ORDER BY utterance"
+    utterances = tuple(u for (u,) in database.execute(query, (row[0],)))
+    rest = training, repetitions, bool(headphones), owner
+    return Session(*facts, tuple(json.loads(systems)), utterances, created, *rest)
 
 
 def _now() -> str:

@@ -11,6 +11,7 @@ from torch import Tensor
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 
 FLOAT32 = 4  # bytes
+PAPERS = ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "norm", "causal", "encoder", "mask", "sample_rate")
 BUDGET = 2e10  # multiply-adds of the sound to time at most, so that the largest network is timed within seconds
 LONGEST, SHORTEST = 4.0, 0.25  # s of sound to time
 ROUNDS = 5
@@ -61,9 +62,13 @@ def parts(config: ConvTasNetConfig) -> tuple[Part, ...]:
     """The parts in the order of Fig. 1; their parameters add up to `ConvTasNet.num_parameters`.
 
     Counted are the products of convolutions and matrices, as is usual: biases, norms, activations and the product of
-    mask and representation would add about one for each value.
+    mask and representation would add about one for each value. Raises ValueError for a network that other programs
+    build otherwise than the paper (the fields of the configuration after `sample_rate`, Sc of 0).
     """
     c, blocks = config, config.X * config.R
+    values = {name: getattr(c, name) for name in PAPERS}
+    if c != ConvTasNetConfig(**values) or not c.Sc:
+        raise ValueError("Only networks that are built as the paper's are counted part by part.")
     norm = 2  # gamma and beta, for each channel
     encoder = 0 if c.encoder == "pinv" else c.N * c.L  # which takes its U from the decoder
     return (

@@ -11,6 +11,7 @@ from .metrics import Scores, evaluate, mixture_scores
 NETWORK = "Conv-TasNet"
 MIXTURE = "Mixture"
 CLEAN = "Clean"
+ANCHOR = "Low-pass"  # the low anchor of a MUSHRA test
 SYSTEMS = (NETWORK, *ideal_masks.MASKS)
 PAPERS_MASKS = ("IBM", "IRM", "WFM")  # PSM is not in the paper
 

@@ -2,6 +2,7 @@
 
 import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
+import { attend } from "./hearing.js";
 import { fetchSamples, openContext } from "./media.js";
 import { Spectrogram } from "./spectrogram.js";
 import { cssColour, onGround, ramp, readTheme } from "./theme.js";
@@ -71,8 +72,7 @@ class Player {
       const chosen = tracks.findIndex((track) => track.name === data.active);
       this.mixer.choose(Math.max(chosen, 0));
       this.root.dataset.state = "ready";
-      // A listening test goes on by keys alone.
-      if (data.blind) this.root.focus({ preventScroll: true });
+      if (data.blind) attend(this);
       this.say("");
     } catch (error) {
       if (this.data !== data) return;

@@ -17,7 +17,19 @@ from tasnet.audio import wav
 from . import internals, links, results
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
-MODULES = ("wav", "media", "transport", "waveform", "spectrogram", "theme", "tracks", "address", "gestures", "player")
+MODULES = (
+    "wav",
+    "media",
+    "transport",
+    "waveform",
+    "spectrogram",
+    "theme",
+    "tracks",
+    "address",
+    "hearing",
+    "gestures",
+    "player",
+)
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
 
 
@@ -52,6 +64,7 @@ class PlayerState:
     region: tuple[float, float] | None = None  # s
     active: str = ""  # name of the chosen track
     gains: tuple[float, ...] = ()  # factor on every track in what is heard
+    heard: tuple[str, ...] = ()  # names of the tracks that a listening test's listener played for long enough
 
 
 def player(
@@ -69,7 +82,7 @@ def player(
     With `follow`, the page reruns with the new state whenever the cursor comes to rest, the chosen track
     or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL says;
     else it begins at `start`. `blind` is for listening tests: nothing but names and time on show, the levels as they
-    are, no address that two equal tracks share.
+    are, no address that two equal tracks share; the page reruns when a track was heard.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
@@ -92,8 +105,10 @@ def player(
         for index, (track, m, gain) in enumerate(zip(tracks, media, gains, strict=True))
     ]
     identity = hashlib.blake2b("".join(f"{r['name']}{r['src']}" for r in rows).encode()).hexdigest()
+    before = (st.session_state.get(key) or {}).get("state")
     data = {
         "set": identity,
+        "heard": before.get("heard", []) if before and before["set"] == identity else [],
         "tracks": rows,
         "rate": tracks[0].rate,
         "length": max(len(track.samples) for track in tracks),
@@ -111,7 +126,13 @@ def player(
     if link:
         links.put_player(state["link"])
     region = state["region"]
-    return PlayerState(state["time"], tuple(region) if region else None, state["active"], tuple(state["gains"]))
+    return PlayerState(
+        state["time"],
+        tuple(region) if region else None,
+        state["active"],
+        tuple(state["gains"]),
+        tuple(state.get("heard", ())),
+    )
 
 
 @st.fragment

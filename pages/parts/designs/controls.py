@@ -3,8 +3,9 @@
 import streamlit as st
 
 from analysis.network.designs import PrintedDesign, printed_designs
+from pages.parts.text import plain
 from tasnet import ConvTasNetConfig
-from tasnet.config import ENCODERS, MASKS, NORMS
+from tasnet.config import ENCODERS, MASKS
 
 # symbol -> what it is (Table I), smallest, largest, step
 SIZES = {
@@ -17,14 +18,15 @@ SIZES = {
     "X": ("Convolutional blocks in each repeat", 1, 10, 1),
     "R": ("Repeats", 1, 8, 1),
 }
-CHOICES = {"norm": NORMS, "encoder": ENCODERS, "mask": MASKS, "C": (2, 3), "sample_rate": (8000, 16000)}
+CHOICES = {"norm": ("gLN", "cLN", "BN"), "encoder": ENCODERS, "mask": MASKS, "C": (2, 3), "sample_rate": (8000, 16000)}
 LABELS = {"norm": "Norm", "encoder": "Encoder", "mask": "Mask", "C": "Speakers C", "sample_rate": "Rate (Hz)"}
 
 
 def set_to(design: PrintedDesign) -> None:
     """Let every control be as in this row; called before the page runs."""
-    for name, value in design.config.to_dict().items():
-        st.session_state[f"d_{name}"] = value
+    values = design.config.to_dict()
+    for name in (*SIZES, *CHOICES, "causal"):
+        st.session_state[f"d_{name}"] = values[name]
 
 
 def _set_to_chosen() -> None:
@@ -80,7 +82,7 @@ def show() -> ConvTasNetConfig | None:
     try:
         config = ConvTasNetConfig(**values)
     except ValueError as problem:
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
     with row:
         choose_row(config)
     return config

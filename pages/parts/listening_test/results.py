@@ -3,40 +3,40 @@
 import numpy as np
 import streamlit as st
 
-from analysis import paper
-from analysis.figures import opinion as figures_opinion
 from analysis.listening import opinion
-from analysis.listening.opinion import Opinion
-from analysis.listening.ratings import MOS, Answer, Session, Store, plan_trials
-from analysis.scores.metrics import raw_pesq
-from pages.parts.pictures import picture, save_table
+from analysis.listening.headphones import QUESTIONS
+from analysis.listening.ratings import ABX, MUSHRA, Answer, Session, Store, plan_trials
+from pages.parts.pictures import save_table
 from pages.parts.text import plain
 
-from .tests import leave, links
-
-UNITS = {"rating": "each rating", "utterance": "utterances' means", "listener": "listeners' means"}
-PRINTED = {"Conv-TasNet-gLN": "Conv-TasNet", "IRM": "IRM", "Clean": "Clean"}
-MOS_TITLE, PESQ_TITLE = "Mean opinion score", "PESQ (raw P.862)"
+from . import scores
+from .tests import leave, links, remember
 
 
 def show(store: Store, session: Session) -> None:
     """Everything about one test."""
+    remember(session)
     st.markdown(f"##### {plain(session.title)}")
     addresses = links(session)
     st.markdown("Pass this link on to the listeners:")
     st.code(addresses["listener"], language=None)
+    repeated = f", asked {session.repetitions} times" if session.repetitions > 1 else ""
     st.caption(
         "Keep the address of this page: it alone opens the results. "
-        f"{session.method} test of {', '.join(session.systems)} on {len(session.utterances)} utterances, "
+        f"{session.method} test of {', '.join(session.systems)} on {len(session.utterances)} utterances{repeated}, "
         f"seed {session.seed}, set up {session.created[:16].replace('T', ' ')} UTC."
     )
+    if "owner" in addresses and st.button("All your tests", icon=":material/list:", key="listening_all"):
+        leave()
+        st.query_params["owner"] = session.owner
+        st.rerun()
     answers = store.answers(session)
     _progress(store, session, answers)
     if answers:
-        if session.method == MOS:
-            _opinions(store, session, answers)
-        else:
+        if session.method == ABX:
             _identifications(answers)
+        else:
+            scores.show(store, session, answers)
         _download(session, answers)
     _delete(store, session)
 
@@ -50,138 +50,64 @@ def _progress(store: Store, session: Session, answers: list[Answer]) -> None:
         st.metric("Finished", finished, border=True)
         st.metric("Answers", len(answers), border=True)
         st.button("Refresh", icon=":material/refresh:")
-
-
-def _opinions(store: Store, session: Session, answers: list[Answer]) -> None:
-    opinions = [Opinion(a.listener, a.utterance, a.systems[0], a.value) for a in answers]
-    quality = store.pesq(session)
-    mos = {system: opinion.mean_score(opinion.scores(opinions, system)) for system in session.systems}
-    mos = {system: mean for system, mean in mos.items() if mean}
-    pesq = {
-        system: opinion.mean_score([raw_pesq(quality[u, system]) for u in session.utterances if (u, system) in quality])
-        for system in mos
-    }
-    printed = {PRINTED[row.method]: row for row in paper.TABLE_VII.rows}
-    st.dataframe(
-        [
-            {
-                "System": system,
-                "MOS": _text(mean.mean),
-                "± standard error": _text(mean.standard_error),
-                "95 % interval": _interval(mean.low, mean.high),
-                "Ratings": mean.count,
-                "PESQ (raw P.862)": _text(pesq[system] and pesq[system].mean),
-                "Paper: MOS": _text(printed[system].mos if system in printed else None),
-                "Paper: PESQ": _text(printed[system].pesq if system in printed else None),
-            }
-            for system, mean in mos.items()
-        ],
-        hide_index=True,
-        key="listening_table",
-    )
-    st.caption(
-        f"The paper's figures are of its Table {paper.TABLE_VII.number}: 40 listeners, 25 utterances of WSJ0-2mix. "
-        "The interval takes all ratings for independent."
-    )
-    picture(
-        figures_opinion.bars(
-            {MOS_TITLE: mos, PESQ_TITLE: {system: mean for system, mean in pesq.items() if mean}},
-            {
-                MOS_TITLE: {system: row.mos for system, row in printed.items()},
-                PESQ_TITLE: {system: row.pesq for system, row in printed.items()},
-            },
-        ),
-        "Mean opinion score and mean PESQ of each system with standard errors; diamonds are the paper's values",
-        key="listening_bars",
-    )
-    _differences(opinions, list(mos))
-    labels = {u: store.stimulus(session, u, session.systems[0]).label for u in session.utterances}
-    points = {
-        system: [
-            (raw_pesq(quality[u, system]), score, labels[u])
-            for u, score in opinion.utterance_scores(opinions, system).items()
-            if (u, system) in quality
-        ]
-        for system in mos
-    }
-    picture(
-        figures_opinion.opinion_against_pesq(points, "raw P.862"),
-        "Mean opinion score of every utterance against its PESQ, one dot for each system",
-        key="listening_scatter",
-    )
-    st.caption("Diamonds above: the paper's values. Dots above the dotted line: people rate higher than PESQ does.")
-
-
-def _differences(opinions: list[Opinion], systems: list[str]) -> None:
-    """A table of paired tests between all systems."""
-    if len(systems) < 2:
-        return
-    unit = st.segmented_control(
-        "Pairs are",
-        list(UNITS),
-        format_func=UNITS.get,
-        default="rating",
-        required=True,
-        key="listening_unit",
-        help="The paper's p < 1e-16 implies each rating. One listener's ratings are not independent, though: the "
-        "listeners' means are the safe choice where there are enough listeners.",
-    )
-    rows = []
-    for i, x in enumerate(systems):
-        for y in systems[i + 1 :]:
-            found = opinion.paired_test(*opinion.paired(opinions, x, y, unit))
-            if found:
-                rows.append(
-                    {
-                        "Difference": f"{x} − {y}",
-                        "Pairs": found.pairs,
-                        "Mean": _text(found.difference),
-                        "95 % interval": _interval(found.low, found.high),
-                        "t": _text(found.t),
-                        "p (t-test)": _probability(found.t_p),
-                        "d_z": _text(found.d_z),
-                        "p (Wilcoxon)": _probability(found.wilcoxon_p),
-                        "Rank-biserial r": _text(found.rank_biserial),
-                    }
-                )
-    st.dataframe(rows, hide_index=True, key="listening_differences")
-    st.caption("Two-sided and paired; not corrected for the number of comparisons. Undefined values show as –.")
+    doubtful = [x for x in listeners if x.headphones is not None and x.headphones < QUESTIONS]
+    if doubtful:
+        st.caption(
+            ":material/headphones: Perhaps without headphones: "
+            + ", ".join(f"{plain(x.nickname)} ({x.headphones} of {QUESTIONS} right)" for x in doubtful)
+            + ". Their answers count below."
+        )
 
 
 def _identifications(answers: list[Answer]) -> None:
     """A/B/X: how often X was found, by everyone and by each listener."""
+    crossed = opinion.crossed_mean(
+        [float(a.correct) for a in answers], [a.listener for a in answers], [a.utterance for a in answers], null=0.5
+    )
     names = list(dict.fromkeys(a.listener for a in answers))
     groups = {"everyone": answers} | {name: [a for a in answers if a.listener == name] for name in names}
     rows = []
     for name, given in groups.items():
         found = opinion.abx(sum(a.correct for a in given), len(given))
+        low, high = (found.low, found.high) if name != "everyone" else (crossed.low, crossed.high)
         rows.append(
             {
                 "Listener": name,
                 "Correct": f"{found.correct} of {found.trials}",
                 "Share": f"{found.proportion:.0%}",
-                "95 % interval": f"{found.low:.0%} to {found.high:.0%}",
-                "p (guessing)": _probability(found.p),
+                "95 % interval": "–" if low is None else f"{max(low, 0):.0%} to {min(high, 1):.0%}",
+                "p (guessing)": scores.probability(found.p),
             }
         )
     st.dataframe(rows, hide_index=True, key="listening_abx")
-    st.caption("p: the chance of so many correct answers or more by guessing (exact binomial test, one-sided).")
+    st.caption(
+        "p: the chance of so many correct answers or more if every answer were a guess (exact binomial test, "
+        "one-sided). For everyone together it assumes just that: no listener hears anything in any utterance. A small "
+        "p says that somebody hears something somewhere, not that everybody does. The interval for everyone takes "
+        "listeners and utterances as drawn at random and needs two of each; that of one listener takes their answers "
+        "for independent."
+    )
 
 
 def _download(session: Session, answers: list[Answer]) -> None:
-    def columns() -> dict[str, np.ndarray]:
-        table = {"listener": [a.listener for a in answers], "trial": [a.trial + 1 for a in answers]}
-        table["utterance"] = [a.utterance + 1 for a in answers]
-        for place, name in enumerate(["system"] if session.method == MOS else ["a", "b", "x"]):
-            table[name] = [a.systems[place] for a in answers]
-        if session.method == MOS:
-            table["score"] = [a.value for a in answers]
+    def columns() -> dict[str, list]:
+        if session.method == ABX:
+            table = {name: [a.systems[place] for a in answers] for place, name in enumerate(("a", "b", "x"))}
+            table |= {"answer": ["AB"[a.value] for a in answers], "correct": [int(a.correct) for a in answers]}
+            given = answers
         else:
-            table["answer"] = ["AB"[a.value] for a in answers]
-            table["correct"] = [int(a.correct) for a in answers]
-        return table | {"given": [a.given for a in answers]}
+            rated = [(a, *pair) for a in answers for pair in scores.rated(a)]
+            table = {"system": [system for _, system, _ in rated], "score": [score for *_, score in rated]}
+            given = [a for a, *_ in rated]
+        who = {
+            "listener": [a.listener for a in given],
+            "trial": [a.trial + 1 for a in given],
+            "utterance": [a.utterance + 1 for a in given],
+        }
+        return {name: np.array(values) for name, values in (who | table | {"given": [a.given for a in given]}).items()}
 
-    save_table("Answers (CSV)", columns, key="listening_answers")
+    label = "Answers (CSV)" if session.method != MUSHRA else "Ratings (CSV)"
+    save_table(label, columns, key="listening_answers")
 
 
 def _delete(store: Store, session: Session) -> None:
@@ -191,15 +117,3 @@ def _delete(store: Store, session: Session) -> None:
             store.delete(session)
             leave()
             st.rerun()
-
-
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "–" if low is None else f"{_text(low)} to {_text(high)}"
-
-
-def _probability(p: float | None) -> str:
-    return "–" if p is None else f"{p:.1e}" if p < 0.001 else f"{p:.3f}"

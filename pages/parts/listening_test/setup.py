@@ -1,18 +1,33 @@
-"""Setting up a listening test: which voices, which systems, which question."""
+"""Setting up a listening test: which voices, which systems, which question, and what it can show at best."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from analysis.listening import stimuli
-from analysis.listening.ratings import ABX, MOS, REFERENCE, RatingsError, Session, Store
+from analysis.listening import opinion, stimuli
+from analysis.listening.ratings import ABX, MOS, MUSHRA, REFERENCE, RatingsError, Session, Store
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
 from pages.parts import workspace
 from pages.parts.text import plain
 
-QUESTIONS = {MOS: "Rate from 1 to 5 (MOS)", ABX: "Same or different (A/B/X)"}
-DEFAULT_SYSTEMS = {MOS: (REFERENCE, "IRM", NETWORK), ABX: ("IRM", NETWORK)}
+from . import tests
+
+QUESTIONS = {MOS: "Rate from 1 to 5 (MOS)", ABX: "Same or different (A/B/X)", MUSHRA: "Rate side by side (MUSHRA)"}
+TITLES = {
+    MOS: "How good does the speech sound?",
+    ABX: "Can you hear the difference?",
+    MUSHRA: "How close to the original does it sound?",
+}
+EXPLANATIONS = {
+    MOS: "As in the paper: the clean utterance is heard first as the reference for 5, then every system's version of "
+    "it, the clean one among them, without names and in random order.",
+    ABX: "A and B are the two systems' versions of one utterance, X is one of them. Can a listener tell which?",
+    MUSHRA: "ITU-R BS.1534: all versions of an utterance on one page, rated from 0 to 100 beside the clean reference. "
+    "The reference hides among them; the mixture and a low-passed reference are the anchors.",
+}
+DEFAULT_SYSTEMS = {MOS: (REFERENCE, "IRM", NETWORK), ABX: ("IRM", NETWORK), MUSHRA: ("IRM", NETWORK)}
+DEFAULT_TRAINING = {MOS: 3, ABX: 2, MUSHRA: 1}
 DEFAULT_EXAMPLES = 3
 
 
@@ -20,15 +35,11 @@ def show(store: Store) -> None:
     """Draw the choices; the button makes the test and opens its operator's view."""
     speakers = workspace.separator().config.C
     known = {e.id: e for e in examples.available_examples() if len(e.voices) == speakers}
+    tests.show_own(store)
     method = st.segmented_control(
         "Question", list(QUESTIONS), format_func=QUESTIONS.get, default=MOS, required=True, key="listening_method"
     )
-    st.caption(
-        "As in the paper: the clean utterance is heard first as the reference for 5, then every system's version of "
-        "it, the clean one among them, without names and in random order."
-        if method == MOS
-        else "A and B are the two systems' versions of one utterance, X is one of them. Can a listener tell which?"
-    )
+    st.caption(EXPLANATIONS[method])
     chosen = st.multiselect(
         "Mixtures, two utterances each" if speakers == 2 else "Mixtures",
         list(known),
@@ -36,9 +47,10 @@ def show(store: Store) -> None:
         format_func=lambda name: known[name].title,
         key="listening_examples",
     )
+    offered = [s for s in stimuli.STIMULUS_SYSTEMS if method != MUSHRA or s not in stimuli.MUSHRA_ALWAYS]
     systems = st.multiselect(
         "Systems",
-        stimuli.STIMULUS_SYSTEMS,
+        offered,
         default=DEFAULT_SYSTEMS[method],
         max_selections=2 if method == ABX else None,
         key=f"listening_systems_{method}",
@@ -46,28 +58,79 @@ def show(store: Store) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.text_input(
-            "Title", "How good does the speech sound?", max_chars=80, key="listening_title", help="Listeners see it."
+            "Title", TITLES[method], max_chars=80, key=f"listening_title_{method}", help="Listeners see it."
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 1, key="listening_seed", help="It fixes every listener's order.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        training = st.number_input(
+            "Training trials",
+            0,
+            20,
+            DEFAULT_TRAINING[method],
+            key=f"listening_training_{method}",
+            help="Before the test, not counted; in A/B/X the listener is told what was right.",
+            width=150,
+        )
+        repetitions = st.number_input(
+            "Repetitions", 1, 20, 1, key="listening_repetitions", help="How often everything is asked.", width=150
+        )
+        listeners = st.number_input(
+            "Listeners you expect", 1, 1000, 8, key="listening_expected", help="For the sentence below only.", width=190
+        )
+        headphones = st.toggle(
+            "Check for headphones",
+            True,
+            key="listening_check_headphones",
+            help="Six questions about a tone that only headphones let one hear (Huggins' pitch).",
+        )
+    st.info(reach(method, len(chosen) * speakers, len(systems), repetitions, listeners), icon=":material/functions:")
     st.caption(
         "All sounds are brought to one loudness (ITU-R BS.1770). Nothing personal is kept but a nickname that each "
         "listener chooses; a test and all its answers can be deleted."
     )
     if st.button("Set up", type="primary", icon=":material/hearing:", disabled=not (chosen and systems)):
+        rest = {"training": training, "repetitions": repetitions, "headphones": headphones, "owner": tests.owner()}
         try:
-            session = _create(store, title, method, systems, chosen, seed)
+            session = _create(store, title, method, systems, chosen, seed, rest)
         except (RatingsError, examples.ExampleError) as problem:
             st.error(plain(problem), icon=":material/error:")
         else:
             if session:
+                tests.remember(session)
                 st.query_params["operator"] = session.operator
                 st.rerun()
 
 
+def reach(method: str, utterances: int, systems: int, repetitions: int, listeners: int) -> str:
+    """In sentences, how many answers a test of this size asks for and what they can show at best."""
+    if method == ABX:
+        trials = utterances * repetitions
+        needed = opinion.abx_needed(trials)
+        least = (
+            f"p = {0.5**trials:.2g} at best, {needed} must be right for p < 0.05"
+            if needed
+            else (f"p = {0.5**trials:.2g} at best: no listener alone can reach p < 0.05, ask more often")
+        )
+        return f"Each listener answers {trials} times: {least}."
+    pages = utterances * repetitions * (1 if method == MUSHRA else systems)
+    said = f"Each listener answers {pages} times. "
+    if min(listeners, utterances) < 2:
+        return said + "With a single listener or utterance nothing can be said of others: there will be no interval."
+    best = opinion.best_paired_p(min(listeners, utterances))
+    verdict = "" if best < 0.05 else ": too few for p < 0.05"
+    fewer = "listeners" if listeners <= utterances else "utterances"
+    return said + (
+        f"Even if all {min(listeners, utterances)} {fewer} agree, a rank test over {fewer} gives p = {best:.2g} at "
+        f"best{verdict}."
+    )
+
+
 def _create(
-    store: Store, title: str, method: str, systems: Sequence[str], chosen: Sequence[str], seed: int
+    store: Store, title: str, method: str, systems: Sequence[str], chosen: Sequence[str], seed: int, rest: dict
 ) -> Session | None:
     """The new test, or None when the user cancelled the separation."""
+    if method == MUSHRA:
+        systems = list(dict.fromkeys([*stimuli.MUSHRA_ALWAYS, *systems]))
     wanted = list(dict.fromkeys([*systems, REFERENCE])) if method == MOS else list(systems)
     utterances = []
     for name in chosen:
@@ -77,4 +140,4 @@ def _create(
         if comparison is None:
             return None
         utterances += stimuli.versions(comparison, name, wanted)
-    return store.create(title, method, systems, stimuli.stimuli(utterances), seed)
+    return store.create(title, method, systems, stimuli.stimuli(utterances), seed, **rest)

@@ -1,11 +1,13 @@
-"""Where the listening tests of this server are, and the links into them."""
+"""Where the listening tests of this server are, the links into them, and whose they are."""
 
 import os
+import secrets
 from pathlib import Path
 
 import streamlit as st
 
 from analysis.listening.ratings import Session, Store
+from pages.parts.text import plain
 
 FILE = Path(__file__).parents[3] / ".cache" / "listening_tests.sqlite3"
 SETTING = "TASNET_LENS_TESTS"  # environment variable with another path
@@ -18,12 +20,48 @@ def store() -> Store:
 
 
 def links(session: Session) -> dict[str, str]:
-    """Addresses of a test: "listener" to pass on, "operator" to keep."""
+    """Addresses of a test: "listener" to pass on, "operator" to keep, "owner" with all tests of its operator."""
     page = (st.context.url or "listening_test").split("?")[0]
-    return {"listener": f"{page}?test={session.id}", "operator": f"{page}?operator={session.operator}"}
+    keys = {"listener": f"test={session.id}", "operator": f"operator={session.operator}"}
+    if session.owner:
+        keys["owner"] = f"owner={session.owner}"
+    return {who: f"{page}?{key}" for who, key in keys.items()}
 
 
 def leave() -> None:
     """Take this page's own parameters out of the address; the next run shows the set-up."""
     for name in ("test", "listener", "operator"):
         st.query_params.pop(name, None)
+
+
+def owner() -> str:
+    """The key under which this operator's tests are listed: the address's, this tab's, or a new one."""
+    known = st.query_params.get("owner") or st.session_state.get("listening_owner")
+    st.session_state.listening_owner = known or secrets.token_urlsafe(16)
+    return st.session_state.listening_owner
+
+
+def remember(session: Session) -> None:
+    """The operator of `session` is here: their other tests are listed beside it."""
+    if session.owner:
+        st.session_state.listening_owner = session.owner
+
+
+def show_own(store: Store) -> None:
+    """The list of this operator's tests; nothing where there are none. A click on a row opens its results."""
+    known = store.owned(owner())
+    if not known:
+        return
+    st.query_params["owner"] = owner()
+    with st.expander(f"Your tests ({len(known)})", expanded=True, icon=":material/list:"):
+        st.caption("The address of this page opens this list: keep it.")
+        for session in known:
+            listeners, answers = len(store.listeners(session)), len(store.answers(session))
+            with st.container(horizontal=True, vertical_alignment="center"):
+                if st.button(plain(session.title), key=f"own_{session.id}", icon=":material/bar_chart:"):
+                    st.query_params["operator"] = session.operator
+                    st.rerun()
+                st.caption(
+                    f"{session.method}, {session.created[:16].replace('T', ' ')} UTC · {listeners} "
+                    f"listener{'s' * (listeners != 1)}, {answers} answer{'s' * (answers != 1)}"
+                )

@@ -1,42 +1,32 @@
-"""Taking a listening test: one question after the other, by mouse or by keys."""
+"""Taking a listening test: checks, training, then one question after the other, by mouse or by keys."""
 
-import io
 import time
-from dataclasses import dataclass
 
-import soundfile
 import streamlit as st
 
-from analysis.listening.opinion import SCALE
 from analysis.listening.ratings import (
+    ABX,
     LONGEST_NICKNAME,
     MOS,
-    REFERENCE,
     Listener,
     RatingsError,
     Session,
     Store,
     Trial,
+    plan_training,
     plan_trials,
 )
-from pages.parts.player import PlayerState, Track, player
+from pages.parts.player import PlayerState, player
 from pages.parts.text import plain
+
+from . import checks
+from .questions import draw_answers, load_track, question_of
 
 QUICKEST = 0.5  # s: an earlier answer is the last key still held down, or a double click
 
 
-@dataclass(frozen=True)
-class Question:
-    """What a trial asks: the sounds by the names they have here, and the answers with their keys."""
-
-    text: str
-    hint: str
-    sounds: dict[str, str]  # name on the page -> system
-    answers: dict[int, tuple[str, str]]  # value -> label, key
-
-
 def show(store: Store, session: Session) -> None:
-    """The listener's view: join, answer, done."""
+    """The listener's view: join, check, train, answer, done."""
     st.html("<style>[data-testid='stSidebar'], [data-testid='stSidebarHeader'] {display: none}</style>")
     with st.container(width=860):
         if token := st.query_params.get("listener"):
@@ -53,9 +43,18 @@ def _join(store: Store, session: Session) -> None:
             f"You will hear {count} samples. For each, rate the quality of the speech from **1** (bad) to **5** "
             "(excellent). The clean reference is always there to compare with: it would be a 5."
         )
-    else:
+    elif session.method == ABX:
         st.markdown(f"You will be asked {count} times whether **X** is the same sound as **A** or as **B**.")
-    st.markdown("You can stop at any time and go on later with the address that your browser then shows.")
+    else:
+        st.markdown(
+            f"On each of {count} pages you hear a reference and {len(session.systems)} versions of it. Rate from **0** "
+            "to **100** how close each version comes to the reference."
+        )
+    training = f" and {len(plan_training(session, 0))} for practice, which do not count" if session.training else ""
+    st.markdown(
+        f"It begins with a check of the level{training}. Nothing can be rated before it was played. You can stop at "
+        "any time and go on later with the address that your browser then shows."
+    )
     with st.form("join", border=False):
         nickname = st.text_input("A nickname, not your name", max_chars=LONGEST_NICKNAME, key="listening_nickname")
         if st.form_submit_button("Begin", type="primary"):
@@ -69,12 +68,14 @@ def _join(store: Store, session: Session) -> None:
 
 
 def _go_on(store: Store, session: Session, listener: Listener) -> None:
-    """The next question, or the last one again, or thanks."""
+    """What comes before the first question, the next question, or the last one again, or thanks."""
     if listener.session != session.id:
         raise RatingsError("This link belongs to another listening test.")
     trials = plan_trials(session, listener.number)
     again = f"listening_again_{listener.token}"
     done = store.answered(listener)
+    if done == 0 and not (checks.passed(store, session, listener) and _trained(store, session, listener)):
+        return
     number = st.session_state.get(again, done)
     if number >= len(trials):
         st.success(
@@ -82,47 +83,55 @@ def _go_on(store: Store, session: Session, listener: Listener) -> None:
         )
         return
     st.progress(number / len(trials), text=f"Question {number + 1} of {len(trials)}")
-    trial = trials[number]
-    shown = st.session_state.setdefault(f"listening_shown_{listener.token}_{number}", time.monotonic())
+    answer = _ask(store, session, listener, trials, number, "answer")
+    if answer is not None:
+        store.answer(session, listener, trials[number], answer)
+        st.session_state.pop(again, None)
+        st.rerun()
+    if number > 0 and st.button("Back", icon=":material/undo:", help="Answer the last question again"):
+        st.session_state[again] = number - 1
+        st.rerun()
 
-    def answer(value: int) -> None:
-        if time.monotonic() - shown >= QUICKEST:
-            store.answer(session, listener, trial, value)
-            st.session_state.pop(again, None)
 
-    question = _question(session, trial)
-    tracks = [_track(store, session, trial.utterance, name, system) for name, system in question.sounds.items()]
+def _trained(store: Store, session: Session, listener: Listener) -> bool:
+    """Whether the training is over; draws its next question where it is not."""
+    trials = plan_training(session, listener.number)
+    key, told = f"listening_trained_{listener.token}", "listening_training_told"
+    number = st.session_state.setdefault(key, 0)
+    if number >= len(trials):
+        return True
+    st.progress(number / len(trials), text=f"Training {number + 1} of {len(trials)}: this does not count yet")
+    if said := st.session_state.get(told):
+        st.info(said, icon=":material/school:")
+    answer = _ask(store, session, listener, trials, number, "training")
+    if answer is not None:
+        st.session_state[key] += 1
+        if session.method == ABX:
+            systems = trials[number].systems
+            right = systems[answer] == systems[2]
+            st.session_state[told] = (
+                f"That was {'right' if right else 'wrong'}: X was {'AB'[systems.index(systems[2])]}."
+            )
+        st.rerun()
+    return False
+
+
+def _ask(
+    store: Store, session: Session, listener: Listener, trials: list[Trial], number: int, key: str
+) -> int | tuple[int, ...] | None:
+    """Draw question `number`; the answer given in this run, or None. What does not count is said."""
+    trial, question = trials[number], question_of(session, trials[number])
+    shown = st.session_state.setdefault(f"listening_shown_{listener.token}_{key}_{number}", time.monotonic())
+    tracks = [load_track(store, session, trial.utterance, name, system) for name, system in question.sounds.items()]
     heard_before = number > 0 and trials[number - 1].utterance == trial.utterance
     first = tracks[-1] if session.method == MOS and heard_before else tracks[0]
-    player(tracks, key="listening_player", blind=True, start=PlayerState(active=first.name))
+    heard = set(player(tracks, key="listening_player", blind=True, start=PlayerState(active=first.name)).heard)
+    if session.method == MOS and heard_before:
+        heard.add("Reference")  # with the utterance's sample before
     st.markdown(question.text)
-    for place, (value, (label, key)) in zip(st.columns(len(question.answers)), question.answers.items(), strict=True):
-        place.button(
-            label, key=f"answer_{number}_{value}", on_click=answer, args=(value,), shortcut=key, width="stretch"
-        )
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(question.hint)
-        if number > 0 and st.button("Back", icon=":material/undo:", help="Answer the last question again"):
-            st.session_state[again] = number - 1
-            st.rerun()
-
-
-def _question(session: Session, trial: Trial) -> Question:
-    if session.method == MOS:
-        return Question(
-            "How good is the speech in **Sample**?",
-            "Space plays, ↑ and ↓ switch, 1 to 5 rate.",
-            {"Reference": REFERENCE, "Sample": trial.systems[0]},
-            {value: (word.capitalize(), str(value)) for value, word in SCALE.items()},
-        )
-    return Question(
-        "Which is the same sound as **X**?",
-        "Space plays, ↑ and ↓ switch, the keys A and B answer.",
-        dict(zip("ABX", trial.systems, strict=True)),
-        {0: ("X is A", "A"), 1: ("X is B", "B")},
-    )
-
-
-def _track(store: Store, session: Session, utterance: int, name: str, system: str) -> Track:
-    samples, rate = soundfile.read(io.BytesIO(store.stimulus(session, utterance, system).wav), dtype="float32")
-    return Track(name, samples, rate)
+    st.caption(question.hint)
+    answer = draw_answers(question, f"{key}_{number}", heard)
+    if answer is not None and time.monotonic() - shown < QUICKEST:
+        st.warning("That came too soon after the question to be meant, and was not stored. Please answer again.")
+        return None
+    return answer
