@@ -367,7 +367,7 @@ def test_a_cluster_gives_the_same_result(whole, mixtures, model, tmp_path):
 
 def test_a_worker_that_dies_gets_one_sentence(monkeypatch):
     # A lambda travels by value: the worker need not import this file.
-    monkeypatch.setattr(engines, "_work", lambda task, parent: os._exit(1))
+    monkeypatch.setattr(engines, "score_task", lambda task: os._exit(1))
     with pytest.raises(CorpusError, match="worker process died"), engines.start("loky", 2) as engine:
         engine.run([None, None])
 

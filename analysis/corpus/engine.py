@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import joblib
 
 from tasnet.data.corpora import CorpusError
+from tasnet.parentage import bound_to
 
 from .scores import Task, score_task
 
 BACKENDS = ("loky", "threading", "dask", "ray")
 CLUSTER_SECONDS = 60  # for a cluster to answer
-WATCH_SECONDS = 2  # between a worker's looks whether its parent is still there
 Run = Callable[[Sequence[Task]], list[dict[str, float] | str]]
 
 
@@ -50,7 +47,7 @@ def start(backend: str, workers: int | None) -> Iterator[Engine]:
 
         def run(tasks: Sequence[Task]) -> list[dict[str, float] | str]:
             try:
-                return list(pool(joblib.delayed(_work)(task, os.getpid()) for task in tasks))
+                return list(pool(joblib.delayed(score_task)(task) for task in tasks))
             except BrokenExecutor:
                 raise CorpusError(
                     "A worker process died, most likely for want of memory: "
@@ -60,29 +57,11 @@ def start(backend: str, workers: int | None) -> Iterator[Engine]:
         yield Engine(joblib.effective_n_jobs(count), run)
 
 
-def _work(task: Task, parent: int) -> dict[str, float] | str:
-    """What a worker of the process `parent` does."""
-    _leave_with(parent)
-    return score_task(task)
-
-
-@lru_cache(maxsize=1)
-def _leave_with(parent: int) -> None:
-    """Ends this process when `parent`, if it is its parent, is killed: loky's workers would wait for ever."""
-    if os.getppid() != parent:
-        return
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCH_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _connect(backend: str, workers: int | None, stack: ExitStack) -> dict[str, object]:
-    """Connects to the cluster of a backend that has one, or starts one here; joblib's settings."""
+    """Connects to the cluster of a backend that has one, or starts one here; joblib's settings of the backend."""
     try:
+        if backend == "loky":
+            return {"initializer": bound_to(os.getpid())}
         if backend == "dask":
             return {"client": _dask_client(workers, stack)}
         if backend == "ray":
