@@ -8,12 +8,14 @@ from pages.parts import frame
 from pages.parts.corpus import charts as corpus_charts
 from pages.parts.corpus import listen as corpus_listen
 from pages.parts.corpus import table as corpus_table
+from pages.parts.corpus.compare import show_comparison
+from pages.parts.corpus.failures import show_failures
 from pages.parts.corpus.files import choose_results
 from pages.parts.corpus.run import show_run
 from pages.parts.corpus.training import show_training
 from pages.parts.text import plain
 
-VIEWS = ("Results", "Evaluate", "Training")
+VIEWS = ("Results", "Compare", "Evaluate", "Training")
 
 
 def show_facts(results: Results) -> None:
@@ -49,6 +51,7 @@ def show_results() -> None:
     measure = corpus_charts.choose_measure(results)
     corpus_charts.show_spread(results, measure)
     corpus_charts.show_groups(results, measure)
+    show_failures(results)
     st.markdown("##### Conv-TasNet against each mask")
     scatter = st.container()
     st.markdown("##### Listen")
@@ -66,4 +69,4 @@ if st.session_state.setdefault("corpus_view", st.query_params.get("corpus_view")
 view = st.segmented_control(
     "View", VIEWS, required=True, key="corpus_view", bind="query-params", label_visibility="collapsed"
 )
-{"Results": show_results, "Evaluate": show_run, "Training": show_training}[view]()
+{"Results": show_results, "Compare": show_comparison, "Evaluate": show_run, "Training": show_training}[view]()

@@ -6,12 +6,13 @@ import math
 import numpy as np
 import pytest
 
-from analysis.corpus import report
+from analysis.corpus import failures, paired, report, summary
 from analysis.corpus.published import LIBRIMIX
 from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results
 from analysis.corpus.scores import columns
 from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
+from analysis.scores.metrics import leakage
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
 
 HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
@@ -24,6 +25,7 @@ def results(
     count = len(gains[NETWORK])
     inputs = np.zeros((count, 2)) if inputs is None else inputs
     rows = []
+    random = np.random.default_rng(7)
     for k in range(count):
         scores = {
             f"{system}.{measure}.{c + 1}": float(gains[system][k, c])
@@ -33,37 +35,13 @@ def results(
             if not np.isnan(gains[system][k, c])
         }
         scores |= {f"{MIXTURE}.si_snr.{c + 1}": float(inputs[k, c]) for c in (0, 1)}
-        rows.append(ScoredMixture(k, f"m{k}", 1.0, ("a", "b"), genders[k] if genders else "", scores))
+        speakers = tuple(map(str, random.choice(30, 2, replace=False)))
+        rows.append(ScoredMixture(k, f"m{k}", 1.0, speakers, genders[k] if genders else "", scores))
     return Results(HEADER, tuple(rows))
 
 
 def same(network: np.ndarray, masks: float = 0.0) -> dict[str, np.ndarray]:
     return {system: network if system == NETWORK else np.full_like(network, masks) for system in SYSTEMS}
-
-
-def test_the_interval_is_that_of_the_normal_distribution_for_many_values():
-    values = np.random.default_rng(1).normal(7.0, 3.0, 2000)
-    found = report.estimate(values)
-    half = 1.96 * values.std(ddof=1) / math.sqrt(len(values))
-    assert found.mean == pytest.approx(values.mean())
-    assert found.low == pytest.approx(values.mean() - half, abs=0.1 * half)
-    assert found.high == pytest.approx(values.mean() + half, abs=0.1 * half)
-    assert report.estimate(values) == found  # seeded
-
-
-def test_the_interval_covers_the_true_mean_19_times_in_20():
-    """600 samples of 60 uniform values: two standard errors of the share covered are 0.018."""
-    random = np.random.default_rng(2)
-    found = [report.estimate(random.uniform(0.0, 2.0, 60)) for _ in range(600)]
-    assert 0.92 <= np.mean([one.low <= 1.0 <= one.high for one in found]) <= 0.97
-
-
-def test_undefined_and_perfect_scores_are_left_out_and_counted():
-    found = report.estimate(np.array([1.0, np.nan, 3.0, np.inf]))
-    assert (found.mean, found.count) == (2.0, 2)
-    assert report.estimate(np.array([np.nan])) is None
-    one = report.estimate(np.array([4.0]))
-    assert one.mean == 4.0 and math.isnan(one.low)
 
 
 def test_a_mixture_counts_once_with_the_mean_of_its_speakers():
@@ -157,9 +135,9 @@ def test_what_is_no_file_of_results_is_told_in_one_sentence(content):
 
 
 def test_the_text_names_model_set_and_means():
-    text = report.as_text(results(same(np.full((4, 2), 3.0), 8.0)))
-    assert "m (0000000000000000, float32) on set: 4 of 60 mixtures." in text
-    (line,) = [line for line in text.splitlines() if line.startswith("Conv-TasNet")]
+    text = summary.as_text(results(same(np.full((4, 2), 3.0), 8.0)))
+    assert "m (0000000000000000, float32) on set: 4 of 60 mixtures of 8 speakers." in text
+    line = next(line for line in text.splitlines() if line.startswith("Conv-TasNet"))
     assert "3.00 [3.00, 3.00]" in line
 
 
@@ -215,3 +193,118 @@ def test_no_measure_is_shown_that_was_not_taken():
         dataclasses.replace(row, scores={k: v for k, v in row.scores.items() if "pesq" not in k}) for row in found.rows
     ]
     assert list(report.measures(Results(HEADER, tuple(without)))) == ["si_snri", "sdri", "stoi"]
+
+
+# --- Failures ------------------------------------------------------------------------------------
+
+
+def test_failures_are_counted_by_sex_and_speaker():
+    gains = np.array([[-1.0, -3.0], [5.0, -1.0], [2.0, 2.0], [-9.0, 1.0]])
+    found = results(same(gains), genders=["FF", "FM", "MF", "MM"])
+    shares = {one.name: (one.count, one.mixtures.mean, one.voices.mean) for one in failures.failure_shares(found)}
+    assert shares == {
+        "all": (4, 0.5, 0.75),
+        "different sex": (2, 0.0, 0.5),
+        "same sex": (2, 1.0, 1.0),
+        "same sex: women": (1, 1.0, 1.0),
+        "same sex: men": (1, 1.0, 1.0),
+    }
+    rows = tuple(dataclasses.replace(row, speakers=("a", "b" if k else "c")) for k, row in enumerate(found.rows))
+    own = {one.speaker: one for one in failures.speaker_scores(Results(HEADER, rows))}
+    assert (own["a"].mixtures, own["a"].gain, own["a"].failed) == (4, -0.75, 0.5)
+    assert (own["c"].mixtures, own["c"].gain, own["b"].mixtures) == (1, -3.0, 3)
+    assert "50.0% of the mixtures come out worse" in failures.explain_failures(found)
+
+
+def test_genders_can_be_told_later():
+    found = results(same(np.ones((3, 2))))
+    names = {name for row in found.rows for name in row.speakers}
+    assert {one.name for one in failures.failure_shares(found)} == {"all"}
+    told = failures.with_genders(found, dict.fromkeys(names, "F"))
+    assert {one.name for one in failures.failure_shares(told)} == {"all", "same sex", "same sex: women"}
+
+
+def test_leakage_is_the_correlation_of_energies():
+    """0 for voices that know nothing of each other, high where each output holds some of the other voice."""
+    random = np.random.default_rng(0)
+    levels = np.repeat(10 ** random.uniform(-2, 0, (2, 400)), 256, axis=1)
+    clean = levels * random.standard_normal(levels.shape)
+    mixed = clean + 0.5 * clean[::-1]
+    energies = np.log(np.square(mixed).reshape(2, 400, 256).mean(2))
+    assert abs(leakage(clean, 8000)).max() < 0.15
+    np.testing.assert_allclose(leakage(mixed, 8000), np.corrcoef(energies)[0, 1], atol=1e-6)
+    assert leakage(mixed, 8000).min() > 0.5
+    assert np.isnan(leakage(np.zeros((2, 4000)), 8000)).all() and np.isnan(leakage(clean[:, :9], 8000)).all()
+
+
+# --- Two models ----------------------------------------------------------------------------------
+
+
+def of_model(found: Results, name: str, rows: slice = slice(None), **facts) -> Results:
+    return Results(dataclasses.replace(found.header, model=name, **facts), found.rows[rows])
+
+
+def test_a_small_difference_shows_where_each_models_own_interval_hides_it():
+    random = np.random.default_rng(5)
+    hard = random.normal(8, 6, (80, 2))
+    one = of_model(results(same(hard + 0.5 + random.normal(0, 0.3, (80, 2)))), "one")
+    other = of_model(results(same(hard)), "other")
+    alone = [report.mean(each, NETWORK, "si_snri") for each in (one, other)]
+    assert alone[0].low < alone[1].high
+    both = paired.pair(one, other)
+    found = paired.mean_difference(both, "si_snri")
+    assert 0 < found.low < 0.5 < found.high < 1
+    assert "one is better than other by 0.5" in paired.explain_pair(both)
+    assert "other is better" not in paired.explain_pair(both)
+    assert "no clear difference" in paired.explain_pair(paired.pair(one, of_model(one, "twin")))
+
+
+def test_only_common_mixtures_are_compared_and_the_furthest_named():
+    gains = np.array([[1.0, 1.0], [4.0, 4.0], [np.nan, 1.0], [9.0, 9.0], [2.0, 2.0]])
+    one, other = of_model(results(same(gains)), "one"), of_model(results(same(gains[::-1].copy())), "other", slice(4))
+    both = paired.pair(one, other)
+    assert both.mixtures == ["m0", "m1", "m2", "m3"] and both.names == ("one", "other")
+    np.testing.assert_array_equal(paired.differences(both, "sdri"), [-1, -5, np.nan, 5])
+    assert paired.extremes(both, "sdri", 2) == ([3], [1, 0])
+    text = summary.pair_as_text(both)
+    assert "one minus other, on 4 mixtures" in text and "m3" in text
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [({"rate": 16000}, "sampling rates"), ({"speakers": 3}, "voices"), ({"kind": "mix_both"}, "kinds")],
+)
+def test_results_of_different_kinds_are_not_compared(facts, said):
+    found = results(same(np.ones((3, 2))))
+    with pytest.raises(ResultsError, match=said):
+        paired.pair(found, of_model(found, "other", **facts))
+    with pytest.raises(ResultsError, match="no mixture in common"):
+        paired.pair(of_model(found, "one", slice(1)), of_model(found, "other", slice(1, 3)))
+
+
+def test_the_summary_command(tmp_path, capsys):
+    paths = []
+    for name, gain in (("one", 3.0), ("other", 1.0)):
+        found = of_model(results(same(np.full((40, 2), gain))), name)
+        path = tmp_path / f"{name}.csv"
+        with ResultsFile(path, found.header, columns(2, pesq=True)) as file:
+            file.append(found.rows)
+        paths.append(str(path))
+    assert summary.main([*paths, "--markdown"]) == 0
+    said = capsys.readouterr().out
+    assert "| SI-SNRi (dB) | 3.00 [3.00, 3.00] | [3.00, 3.00] |" in said and "one is better than other by 2.00" in said
+    for wrong in ([*paths, paths[0]], [str(tmp_path / "none.csv")], [*paths, "--speakers", paths[0]]):
+        assert summary.main(wrong) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_file_of_an_earlier_version_goes_on_with_the_new_columns(tmp_path):
+    path = tmp_path / "results.csv"
+    old = [name for name in columns(2, pesq=False) if "leakage" not in name]
+    with ResultsFile(path, HEADER, old) as file:
+        file.append([ScoredMixture(0, "m0", 1.0, (), "", {"IBM.stoi.1": 0.5})])
+    with ResultsFile(path, HEADER, columns(2, pesq=False)) as file:
+        assert [row.index for row in file.done] == [0]
+        file.append([ScoredMixture(1, "m1", 1.0, (), "", {"Conv-TasNet.leakage.1": 0.25})])
+        found = file.finish()
+    assert [row.scores for row in found.rows] == [{"IBM.stoi.1": 0.5}, {"Conv-TasNet.leakage.1": 0.25}]

@@ -12,7 +12,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from streamlit.testing.v1 import AppTest
 
 from analysis.corpus import evaluation
-from analysis.corpus.report import estimate, per_mixture
+from analysis.corpus.report import mean
 from analysis.corpus.results import read_results
 from analysis.sounds.examples import available_examples, mix_example
 from pages.parts.corpus import folders
@@ -85,8 +85,37 @@ def test_results_stand_beside_the_papers_and_published_ones(runs):
     assert "4 of 5 mixtures" in said and "1 mixture could not be used" in said
     assert "Conv-TasNet improves these mixtures by" in said
     results = read_results(runs / "voices.csv")
-    assert f"{estimate(per_mixture(results, 'IBM', 'si_snri')).mean:.2f}" in systems
+    assert f"{mean(results, 'IBM', 'si_snri').mean:.2f}" in systems
     assert [row.genders for row in results.good] == ["FM", "FF", "MF", "FM"]
+
+
+def test_failures_and_few_speakers_are_told(runs):
+    app = start(corpus_folder=str(runs))
+    said = texts(app)
+    assert "come out worse than they went in" in said and "of different sex" in said
+    assert "With only 3 speakers there is no interval" in said and "4 mixtures can say little" in said
+    assert list(app.dataframe[1].value["Mixtures"])[:3] == ["all", "different sex", "same sex"]
+    assert "| measure | mean" in app.code[0].value
+
+
+def test_two_models_are_compared_and_heard(runs, tmp_path):
+    text = (runs / "voices.csv").read_text()
+    (tmp_path / "voices.csv").write_text(text)
+    (tmp_path / "other.csv").write_text(text.replace(f'"model": "{MODEL}"', '"model": "twin"'))
+    app = start(corpus_folder=str(tmp_path), corpus_view="Compare", corpus_file=str(tmp_path / "voices.csv"))
+    assert "second model" in app.info[0].value
+    app.selectbox(key="corpus_other").set_value(str(tmp_path / "other.csv")).run()
+    assert not app.exception and not app.error
+    assert "is +0.00 SI-SNRi (dB) on the mean" in texts(app) and len(app.get("plotly_chart")) == 1
+    name = read_results(runs / "voices.csv").good[0].mixture
+    heard = start(
+        corpus_folder=str(tmp_path),
+        corpus_view="Compare",
+        corpus_file=str(tmp_path / "voices.csv"),
+        corpus_other=str(tmp_path / "other.csv"),
+        corpus_mixture=name,
+    )
+    assert not heard.warning[2:] and name in texts(heard) and heard.get("bidi_component")
 
 
 @pytest.mark.parametrize("measure", ["sdri", "stoi"])

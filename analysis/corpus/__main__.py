@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 from .engine import BACKENDS
 from .evaluation import FOLDER, score_set
-from .report import as_text
+from .summary import as_text
 from .work import Progress
 
 

@@ -1,7 +1,7 @@
-"""What the results of a test set say: means with 95 % bootstrap intervals, groups, extremes.
+"""What the results of a test set say: means with 95 % intervals, groups, extremes.
 
-The mixture is the unit: of a mixture's speakers the mean is taken first, and the bootstrap draws
-mixtures. Undefined scores (nan) and perfect ones (inf) are left out and show in the count.
+The mixture is the unit: of a mixture's speakers the mean is taken first. The intervals know who speaks in
+which mixture (`intervals.py`). Undefined scores (nan) and perfect ones (inf) are left out and show in the count.
 """
 
 from __future__ import annotations
@@ -12,28 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
 
 from analysis import paper
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PAPERS_MASKS, SYSTEMS
 
+from .intervals import Estimate, estimate
 from .results import Results
 
-RESAMPLES = 2000
-CONFIDENCE = 0.95
-SEED = 0
 INPUT_SNR_EDGES = (-math.inf, -5.0, -2.5, 0.0, 2.5, 5.0, math.inf)  # dB
 GENDER_GROUPS = {"different": "different", "F": "same: women", "M": "same: men"}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over `count` mixtures and its 95 % interval, by the percentiles of the bootstrap."""
-
-    mean: float
-    low: float
-    high: float
-    count: int
 
 
 @dataclass(frozen=True)
@@ -45,29 +32,19 @@ class Group:
     estimates: dict[str, Estimate | None]  # by system
 
 
-def estimate(values: np.ndarray) -> Estimate | None:
-    """Mean of (M,) values with its interval; None where none is defined. Seeded: the same every time."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return None
-    mean = float(values.mean())
-    if len(values) == 1:
-        return Estimate(mean, math.nan, math.nan, 1)
-    found = bootstrap(
-        (values,),
-        np.mean,
-        confidence_level=CONFIDENCE,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        batch=max(1, 1_000_000 // len(values)),
-        random_state=SEED,
-    )
-    return Estimate(mean, float(found.confidence_interval.low), float(found.confidence_interval.high), len(values))
-
-
 def per_mixture(results: Results, system: str, measure: str) -> np.ndarray:
     """(M,): the mean over the speakers of each good row; nan where one of them is undefined."""
     return results.values(system, measure).mean(1)
+
+
+def who_speaks(results: Results) -> list[tuple[str, ...]]:
+    """Who speaks in each good row; () where unknown."""
+    return [row.speakers for row in results.good]
+
+
+def mean(results: Results, system: str, measure: str) -> Estimate | None:
+    """The mean of a system over the mixtures."""
+    return estimate(per_mixture(results, system, measure), who_speaks(results))
 
 
 def measures(results: Results) -> dict[str, str]:
@@ -78,14 +55,14 @@ def measures(results: Results) -> dict[str, str]:
 def set_means(results: Results) -> dict[str, dict[str, Estimate | None]]:
     """{system: {measure: estimate}}, the unprocessed mixture first; its improvements are left out."""
     return {
-        system: {measure: estimate(per_mixture(results, system, measure)) for measure in measures(results)}
+        system: {measure: mean(results, system, measure) for measure in measures(results)}
         for system in (MIXTURE, *SYSTEMS)
     }
 
 
 def advantage(results: Results, system: str, measure: str) -> Estimate | None:
     """Conv-TasNet minus `system`, mixture by mixture."""
-    return estimate(per_mixture(results, NETWORK, measure) - per_mixture(results, system, measure))
+    return estimate(per_mixture(results, NETWORK, measure) - per_mixture(results, system, measure), who_speaks(results))
 
 
 def by_input_snr(results: Results, measure: str) -> list[Group]:
@@ -95,19 +72,23 @@ def by_input_snr(results: Results, measure: str) -> list[Group]:
     for low, high in itertools.pairwise(INPUT_SNR_EDGES):
         chosen = (inputs >= low) & (inputs < high)
         if chosen.any():
-            estimates = {system: estimate(results.values(system, measure)[chosen]) for system in SYSTEMS}
+            # The voices of one mixture belong together, also where it is not known whose they are.
+            own = [row.speakers or (row.mixture,) for row in results.good]
+            whose = [one for one, count in zip(own, chosen.sum(1), strict=True) for _ in range(count)]
+            estimates = {system: estimate(results.values(system, measure)[chosen], whose) for system in SYSTEMS}
             groups.append(Group(_range(low, high), int(chosen.sum()), estimates))
     return groups
 
 
 def by_gender(results: Results, measure: str) -> list[Group]:
     """Groups of mixtures by whether women, men or both speak; empty where no gender is known."""
-    kinds = np.array([_gender_group(row.genders) for row in results.good])
+    kinds = np.array([gender_group(row.genders) for row in results.good])
     groups = []
     for name in GENDER_GROUPS.values():
         chosen = kinds == name
         if chosen.any():
-            estimates = {system: estimate(per_mixture(results, system, measure)[chosen]) for system in SYSTEMS}
+            whose = [row.speakers for row, kept in zip(results.good, chosen, strict=True) if kept]
+            estimates = {system: estimate(per_mixture(results, system, measure)[chosen], whose) for system in SYSTEMS}
             groups.append(Group(name, int(chosen.sum()), estimates))
     return groups
 
@@ -120,7 +101,7 @@ def ranked(results: Results, measure: str, system: str = NETWORK) -> list[int]:
 
 def explain_set(results: Results) -> str:
     """What the means say, in words; nothing is claimed where an interval of differences holds 0."""
-    network = estimate(per_mixture(results, NETWORK, "si_snri"))
+    network = mean(results, NETWORK, "si_snri")
     if network is None:
         return "Conv-TasNet has no defined score on this set."
     gaps = {mask: advantage(results, mask, "si_snri") for mask in PAPERS_MASKS}
@@ -128,14 +109,14 @@ def explain_set(results: Results) -> str:
     below = [mask for mask, gap in gaps.items() if gap and gap.high < 0]
     parts = [f"Conv-TasNet improves these mixtures by {network.mean:.1f} dB SI-SNRi on the mean"]
     if above:
-        parts.append(f"more than the ideal masks {_listed(above)} do")
+        parts.append(f"more than the ideal masks {listed(above)} do")
     if below:
         closest = max(below, key=lambda mask: gaps[mask].mean)
         less = f"{-gaps[closest].mean:.1f} dB less than {closest}"
         parts.append(f"{less}, the closest of the ideal masks above it" if above else f"{less}, the closest ideal mask")
     undecided = [mask for mask in gaps if mask not in above + below]
     if undecided:
-        parts.append(f"with no clear difference from {_listed(undecided)}")
+        parts.append(f"with no clear difference from {listed(undecided)}")
     return ", ".join(parts) + "."
 
 
@@ -144,36 +125,9 @@ def papers_own(speakers: int) -> dict[str, paper.Summary]:
     return paper.summary(speakers) if speakers in (2, 3) else {}
 
 
-def as_text(results: Results) -> str:
-    """A table for the command line."""
-    header, shown = results.header, measures(results)
-    table = [["", *shown.values()]]
-    for system, row in set_means(results).items():
-        table.append([system, *(_shown(row[measure], measure) for measure in shown)])
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
-    unusable = f"; {len(results.problems)} could not be used" if results.problems else ""
-    return "\n".join(
-        [
-            f"{header.model} ({header.weights}, {header.precision}) on {header.set}: "
-            f"{len(results.good)} of {header.mixtures} mixtures{unusable}.",
-            "Means and 95 % bootstrap intervals:",
-            "",
-            *lines,
-        ]
-    )
-
-
 def digits(measure: str) -> int:
     """Decimals that a mean of this measure deserves."""
     return MEASURES[measure].mean_decimals
-
-
-def _shown(found: Estimate | None, measure: str) -> str:
-    if found is None:
-        return "-"
-    n = digits(measure)
-    return f"{found.mean:.{n}f} [{found.low:.{n}f}, {found.high:.{n}f}]"
 
 
 def _range(low: float, high: float) -> str:
@@ -187,11 +141,11 @@ def _range(low: float, high: float) -> str:
     return text.replace("-", "−")
 
 
-def _gender_group(genders: str) -> str:
+def gender_group(genders: str) -> str:
     """A key of the groups; empty where a gender is unknown."""
     kinds = set(genders)
     return GENDER_GROUPS["different" if len(kinds) > 1 else kinds.pop()] if kinds else ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

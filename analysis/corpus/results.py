@@ -203,6 +203,10 @@ class ResultsFile:
                     f"{self.path} holds results of another {called} ({old}, not {new}): "
                     "give this evaluation a file of its own."
                 )
+        if data.split(b"\n", 2)[1].decode() + "\n" != _csv_line([*FACTS, *self.columns]):
+            # Begun by a version that took other scores: what it did not take stays empty.
+            with replacing(self.path) as unfinished:
+                unfinished.write_text(self._head() + "".join(self._line(row) for row in found.rows), newline="")
         return found.good
 
     def _head(self) -> str:

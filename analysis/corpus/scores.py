@@ -8,7 +8,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from analysis.scores.systems import MEASURES, MIXTURE, PESQ_MEASURES, SYSTEMS, score_systems
+from analysis.scores.metrics import leakage
+from analysis.scores.systems import (
+    CLEAN,
+    LEAKAGE,
+    MEASURES,
+    MIXTURE,
+    NETWORK,
+    PESQ_MEASURES,
+    SYSTEMS,
+    score_systems,
+)
 from tasnet import Separator
 from tasnet.data.corpora import CorpusMixture
 from tasnet.threads import single
@@ -32,6 +42,7 @@ def columns(speakers: int, pesq: bool) -> list[str]:
     # Of the mixture its own score: an improvement over itself says nothing.
     names = [f"{MIXTURE}.{MEASURES[measure].unprocessed or measure}" for measure in measures]
     names += [f"{system}.{measure}" for system in SYSTEMS for measure in measures]
+    names += [f"{system}.{LEAKAGE}" for system in (NETWORK, CLEAN)]
     return [f"{name}.{speaker}" for name in names for speaker in range(1, speakers + 1)]
 
 
@@ -65,6 +76,14 @@ def _scores(task: Task) -> Iterator[tuple[str, float | None]]:
             column = (measure.unprocessed or name) if system.name == MIXTURE else name
             for speaker, value in enumerate(getattr(system.scores, column), start=1):
                 yield f"{system.name}.{column}.{speaker}", value
+        if system.name == NETWORK:
+            yield from _leakage(NETWORK, system.estimates, mixture.rate)
+    yield from _leakage(CLEAN, mixture.sources, mixture.rate)
+
+
+def _leakage(system: str, signals: np.ndarray, rate: int) -> Iterator[tuple[str, float | None]]:
+    for speaker, value in enumerate(leakage(signals, rate), start=1):
+        yield f"{system}.{LEAKAGE}.{speaker}", None if np.isnan(value) else float(value)
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.corpus.report import Estimate, Group
+from analysis.corpus.intervals import Estimate
+from analysis.corpus.report import Group
 from analysis.scores.systems import NETWORK, SYSTEMS
 
 from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, paper_marker, style
@@ -121,6 +122,45 @@ def against_masks(
     return figure
 
 
+def against_each_other(
+    first: np.ndarray, second: np.ndarray, models: tuple[str, str], names: Sequence[str], title: str, chosen: int | None
+) -> go.Figure:
+    """The `first` model's scores (M,) over the `second`'s, a point a mixture; above the diagonal the first is better.
+
+    names: of the mixtures. chosen: the position of the mixture to mark.
+    """
+    defined = np.flatnonzero(np.isfinite(first) & np.isfinite(second))
+    both = np.concatenate([first[defined], second[defined]])
+    ends = [float(both.min()), float(both.max())] if len(both) else [0.0, 1.0]
+    scatter = go.Scatter if len(names) <= MAX_SVG_POINTS else go.Scattergl
+    figure = go.Figure(go.Scatter(x=ends, y=ends, mode="lines", line={"color": GRID, "width": 2}, hoverinfo="skip"))
+    figure.add_trace(
+        scatter(
+            x=second[defined].astype(np.float32),
+            y=first[defined].astype(np.float32),
+            mode="markers",
+            marker={"size": 7, "color": SYSTEM_COLOURS[NETWORK], "opacity": HALF_TRANSPARENT},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": HALF_TRANSPARENT}},
+            customdata=[[int(k), names[k]] for k in defined],
+            hovertemplate="%{customdata[1]}<br>%{y:.2f} against %{x:.2f}<extra></extra>",
+        )
+    )
+    if chosen is not None:
+        figure.add_trace(
+            go.Scatter(
+                x=[second[chosen]],
+                y=[first[chosen]],
+                mode="markers",
+                marker={"symbol": "circle-open", "size": 15, "color": MARKED_COLOUR, "line": {"width": 2.5}},
+                hoverinfo="skip",
+            )
+        )
+    figure.update_xaxes(title_text=f"{models[1]}: {title}", gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(title_text=f"{models[0]}: {title}", gridcolor=GRID, zeroline=False)
+    return style(figure, 460)
+
+
 def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
     """Each system's mean with its 95 % interval over groups of mixtures or voices."""
     names = [f"{group.name}<br>n = {group.count}" for group in groups]
@@ -148,8 +188,8 @@ def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
 
 def _bars(found: Sequence[Estimate | None]) -> dict:
     return {
-        "array": [one.high - one.mean if one else 0.0 for one in found],
-        "arrayminus": [one.mean - one.low if one else 0.0 for one in found],
+        "array": [one.high - one.mean if one and one.high == one.high else 0.0 for one in found],
+        "arrayminus": [one.mean - one.low if one and one.low == one.low else 0.0 for one in found],
         "thickness": 1.5,
         "width": 4,
     }

@@ -35,6 +35,10 @@ SI_SNR_CEILING_DB = 280.0
 SDR_CEILING_DB = 180.0
 
 
+LEAKAGE_FRAME = 0.032  # s
+LEAKAGE_FLOOR = 1e-4  # of the mean energy: -40 dB
+
+
 class MetricsError(ValueError):
     """Signals that cannot be scored against each other, said in one sentence."""
 
@@ -185,6 +189,24 @@ def stoi(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None
 
 
 # --- All of them ---------------------------------------------------------------------------------
+
+
+def leakage(signals: np.ndarray, rate: int) -> np.ndarray:
+    """How much of the others each of the signals (C, T) seems to hold, (C,): -1 to 1, nan where undefined.
+
+    The correlation of its energies in dB, in frames of 32 ms, with those of the others, on the mean over them. Two
+    people who speak independently of each other have a little, from the pauses they share; outputs that hold each
+    other's voices have much. What is more than 40 dB below the mean energy counts as that.
+    """
+    frame = max(1, round(LEAKAGE_FRAME * rate))
+    frames = signals[:, : signals.shape[1] // frame * frame].reshape(len(signals), -1, frame)
+    energy = np.square(frames, dtype=np.float64).mean(2)
+    floor = LEAKAGE_FLOOR * energy.mean(1, keepdims=True) if energy.size else energy
+    if len(signals) < 2 or energy.shape[1] < 2 or not floor.all():
+        return np.full(len(signals), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a level that never changes correlates with nothing
+        correlations = np.corrcoef(np.log(np.maximum(energy, floor)))
+    return (correlations.sum(1) - np.diag(correlations)) / (len(signals) - 1)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ MEASURES = {
     "stoi": Measure("STOI", "STOI", 2, 3),
 }
 PESQ_MEASURES = ("pesq", "raw_pesq")
+LEAKAGE = "leakage"  # of the network's outputs and of the clean voices: `metrics.leakage`
 
 
 @dataclass(frozen=True)

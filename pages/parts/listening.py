@@ -1,5 +1,7 @@
 """The tracks of a page: which signals are heard together, in which colour, with which scores under them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis.scores.comparison import Comparison
@@ -77,4 +79,17 @@ def compared_tracks(comparison: Comparison) -> list[Track]:
         tracks += [_estimate(row, speaker, sound.rate) for row in comparison.rows if speaker < len(row.estimates)]
         if speaker < len(sound.references):
             tracks.append(_clean(sound, speaker))
+    return tracks
+
+
+def models_tracks(models: dict[str, Comparison]) -> list[Track]:
+    """The mixture, then for each speaker what each model made of it and the clean voice; {model: its comparison}."""
+    sound = next(iter(models.values())).mixture
+    tracks = [_mixture(sound)]
+    for speaker in range(len(sound.references)):
+        for name, comparison in models.items():
+            row = replace(comparison.network, name=name)
+            if speaker < len(row.estimates):
+                tracks.append(_estimate(row, speaker, sound.rate))
+        tracks.append(_clean(sound, speaker))
     return tracks

@@ -1,5 +1,6 @@
 """Mixtures that are read when they are asked for: clips of files, rows of clips, sets of rows."""
 
+import csv
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -215,11 +216,31 @@ def speakers_of(name: str, count: int) -> tuple[str, ...]:
 
 
 def speaker_genders(folder: Path) -> dict[str, str]:
-    """{speaker: "F" or "M"} from LibriSpeech's SPEAKERS.TXT in `folder` or one of four above it."""
+    """{speaker: "F" or "M"} from a list of speakers (see `read_genders`) in `folder` or one of four above it."""
     for above in (folder.resolve(), *list(folder.resolve().parents)[:4]):
-        table = above / "SPEAKERS.TXT"
-        if table.is_file():
-            lines = table.read_text(errors="replace").splitlines()
-            found = (re.match(r"(\d+)\s*\|\s*([FM])\b", line) for line in lines)
-            return {match[1]: match[2] for match in found if match}
+        lists = [above / "SPEAKERS.TXT", above / "LibriSpeech" / "SPEAKERS.TXT"]
+        lists += [path for below in (".", "metadata") for path in sorted((above / below).glob("*_info.csv"))]
+        found = {}
+        for path in lists:
+            if path.is_file():
+                found |= read_genders(path)
+        if found:
+            return found
     return {}
+
+
+def read_genders(path: Path) -> dict[str, str]:
+    """{speaker: "F" or "M"} in LibriSpeech's SPEAKERS.TXT, or in the table of the speakers of LibriMix's mixtures.
+
+    The table (libri2mix_test-clean_info.csv) has columns speaker_1_ID, speaker_1_sex, ... A file of another kind has
+    none. Raises OSError.
+    """
+    text = path.read_text(errors="replace")
+    if path.suffix.lower() != ".csv":
+        return {match[1]: match[2] for match in re.finditer(r"^(\d+)\s*\|\s*([FM])\b", text, re.MULTILINE)}
+    return {
+        line[f"{name}_ID"]: line[f"{name}_sex"]
+        for line in csv.DictReader(text.splitlines())
+        for name in (column.removesuffix("_sex") for column in line if str(column).endswith("_sex"))
+        if line.get(f"{name}_ID") and line[f"{name}_sex"] in ("F", "M")
+    }

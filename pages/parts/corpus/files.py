@@ -63,9 +63,32 @@ def choose_results() -> Results | None:
             icon=":material/info:",
         )
         return None
+    return _opened(chosen)
+
+
+def choose_other() -> Results | None:
+    """Results to compare with those of `choose_results`: another file of the same folder."""
+    listed, _ = _listed(st.session_state.corpus_folder)
+    found = {path: name for path, name in listed.items() if path != st.session_state.corpus_file}
+    if st.session_state.get("corpus_other") not in [None, *found]:
+        st.session_state.corpus_other = None
+    chosen = st.selectbox(
+        "Compared with",
+        list(found),
+        index=None,
+        format_func=found.get,
+        placeholder="the results of another model on the same set",
+        key="corpus_other",
+        bind="query-params",
+    )
+    return None if chosen is None else _opened(chosen)
+
+
+def _opened(chosen: str) -> Results | None:
+    """The results in the chosen file; where it cannot be read the page says so."""
     try:
         if chosen == UPLOADED:
-            return _read_upload(*uploaded)
+            return _read_upload(*st.session_state.corpus_uploaded)
         path = below_root(chosen)
         return _read(str(path), path.stat().st_mtime)
     except (ResultsError, OSError) as problem:

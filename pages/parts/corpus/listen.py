@@ -3,6 +3,7 @@
 import streamlit as st
 
 import tasnet
+from analysis.corpus.paired import Pair
 from analysis.corpus.report import digits, per_mixture, ranked
 from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
@@ -31,21 +32,12 @@ def show_extremes(results: Results, measure: str) -> None:
     order, values = ranked(results, measure), per_mixture(results, NETWORK, measure)
     count = min(COUNT, len(order) // 2)
     lists = {f"The {count} worst": order[:count], f"The {count} best": order[::-1][:count]}
-    side_by_side = st.container(horizontal=True)
-    for title, positions in lists.items():
-        with side_by_side.container(border=True, gap=None, width=LIST_WIDTH):
-            st.markdown(f"**{title}**")
-            for position in positions:
-                name = results.good[position].mixture
-                value = f"{values[position]:.{digits(measure)}f}".replace("-", "−")
-                st.button(
-                    f"**{value}** · {plain(name)}",
-                    icon=":material/play_circle:",
-                    type="tertiary",
-                    key=f"{title} {position}",
-                    on_click=choose,
-                    args=(name,),
-                )
+    with st.container(horizontal=True):
+        for title, positions in lists.items():
+            list_mixtures(
+                title,
+                {results.good[k].mixture: f"{values[k]:.{digits(measure)}f}".replace("-", "−") for k in positions},
+            )
 
 
 def choose_mixture(results: Results, measure: str) -> int | None:
@@ -62,6 +54,60 @@ def choose_mixture(results: Results, measure: str) -> int | None:
         bind="query-params",
     )
     return by_name.get(name)
+
+
+def choice(names: list[str]) -> int | None:
+    """The chosen mixture as a position in `names`; None where none of them is chosen."""
+    chosen = st.session_state.get("corpus_mixture")
+    return names.index(chosen) if chosen in names else None
+
+
+def list_mixtures(title: str, lines: dict[str, str]) -> None:
+    """Mixtures as buttons that choose them; lines: {mixture: what is said before its name}."""
+    with st.container(border=True, gap=None, width=LIST_WIDTH):
+        st.markdown(f"**{title}**")
+        for name, value in lines.items():
+            st.button(
+                f"**{value}** · {plain(name)}",
+                icon=":material/play_circle:",
+                type="tertiary",
+                key=f"{title} {name}",
+                on_click=choose,
+                args=(name,),
+            )
+
+
+def listen_to_both(both: Pair, position: int) -> None:
+    """One mixture separated by both models again, in one player with the clean voices."""
+    separators = [_separator(results.header) for results in (both.first, both.second)]
+    if None in separators:
+        return
+    row = both.first.good[position]
+    try:
+        sound = _read(both.first.header, row.index, row.mixture)
+    except ValueError as problem:
+        st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
+        return
+    found = []
+    for separator, results in zip(separators, (both.first, both.second), strict=True):
+        key = (
+            "pair",
+            store.fingerprint(sound.mixture, sound.references),
+            results.header.weights,
+            str(separator.device),
+        )
+        scored = workspace.with_progress(
+            key,
+            f"Separating {row.mixture}",
+            len(sound.mixture) / sound.rate,
+            lambda progress, separator=separator: comparison.compare_systems(
+                sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
+            ),
+        )
+        if scored is None:
+            return
+        found.append(scored)
+    player(listening.models_tracks(dict(zip(both.names, found, strict=True))), key="corpus_pair_player")
 
 
 def listen(results: Results, position: int) -> None:

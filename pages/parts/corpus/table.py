@@ -1,12 +1,14 @@
 """Tables of a test set: every system's mean with its interval beside the paper's, and published scores."""
 
 import html
+import math
 
 import streamlit as st
 
 from analysis import paper
+from analysis.corpus.intervals import Estimate, cautions
 from analysis.corpus.published import LIBRIMIX
-from analysis.corpus.report import Estimate, digits, estimate, measures, papers_own, per_mixture, set_means
+from analysis.corpus.report import digits, mean, measures, papers_own, set_means, who_speaks
 from analysis.corpus.results import Header, Results
 from analysis.scores.systems import NETWORK
 
@@ -44,12 +46,14 @@ def _number(value: float, measure: str) -> str:
     return f"{value:.{digits(measure)}f}".replace("-", "−")
 
 
-def _cell(found: Estimate | None, measure: str, best: bool) -> str:
+def _cell(found: Estimate | None, measure: str, best: bool, system_is_network: bool) -> str:
     if found is None:
         return "<td>–</td>"
     interval = ""
-    if found.count > 1:
+    if not math.isnan(found.low):
+        naive = f"naive {_number(found.naive_low, measure)} to {_number(found.naive_high, measure)}"
         interval = f'<span class="interval">{_number(found.low, measure)} to {_number(found.high, measure)}</span>'
+        interval += f'<span class="interval">({naive})</span>' if system_is_network else ""
     return f'<td class="{"best" if best else ""}">{_number(found.mean, measure)}{interval}</td>'
 
 
@@ -81,7 +85,8 @@ def _systems(results: Results) -> str:
     rows = []
     for system, row in found.items():
         cells = "".join(
-            _cell(row[measure], measure, bool(row[measure]) and row[measure].mean == best[measure]) for measure in shown
+            _cell(row[measure], measure, bool(row[measure]) and row[measure].mean == best[measure], system == NETWORK)
+            for measure in shown
         )
         beside = _paper_cells(system, header) if paper_has else ""
         rows.append(f'<tr><th scope="row">{system}</th>{cells}{beside}</tr>')
@@ -99,10 +104,13 @@ def _systems(results: Results) -> str:
 
 def systems_table(results: Results) -> None:
     """Means and 95 % intervals of all systems, the best of each column marked, the paper's own beside."""
+    for caution in cautions(who_speaks(results)):
+        st.warning(caution, icon=":material/groups:")
     st.html(_systems(results))
     st.caption(
-        "Means over the mixtures, of each mixture over its speakers; below them the 95 % interval by the percentile "
-        "bootstrap over mixtures. Shaded: the best of a column. The paper's PESQ is "
+        "Means over the mixtures, of each mixture over its speakers; below them the 95 % interval by the two-way "
+        "cluster bootstrap over speakers: what other speakers may give. The naive interval takes every mixture for one "
+        "of other speakers, which these are not. Shaded: the best of a column. The paper's PESQ is "
         f"{paper.PESQ_SCALE}: compare it with that column. PSM is not in the paper."
     )
 
@@ -110,7 +118,7 @@ def systems_table(results: Results) -> None:
 def published_table(results: Results) -> None:
     """This model beside published Conv-TasNets and the paper's, each with what it was trained on."""
     header = results.header
-    ours = {measure: estimate(per_mixture(results, NETWORK, measure)) for measure in ("si_snri", "sdri", "stoi")}
+    ours = {measure: mean(results, NETWORK, measure) for measure in ("si_snri", "sdri", "stoi")}
     rows = [
         _published_row(
             header.model,

@@ -1,0 +1,92 @@
+"""Two models on one test set: their difference mixture by mixture, and the mixtures where they differ most, by ear."""
+
+import numpy as np
+import streamlit as st
+
+from analysis.corpus.intervals import cautions
+from analysis.corpus.paired import differences, explain_pair, extremes, mean_difference, pair
+from analysis.corpus.report import digits, per_mixture, who_speaks
+from analysis.corpus.results import ResultsError
+from analysis.figures.corpus import against_each_other
+from analysis.scores.systems import NETWORK
+from pages.parts.pictures import picture, save_table
+
+from .files import choose_other, choose_results
+from .listen import choice, choose, list_mixtures, listen_to_both
+
+COUNT = 8
+
+
+def show_comparison() -> None:
+    """Choose two files of results; what they say together."""
+    first = choose_results()
+    second = choose_other() if first is not None else None
+    if first is None or second is None:
+        if first is not None:
+            st.info(
+                "Choose the results of a second model on the same mixtures: what makes a mixture hard is the same for "
+                "both, so small differences show.",
+                icon=":material/info:",
+            )
+        return
+    try:
+        both = pair(first, second)
+    except ResultsError as problem:
+        st.error(str(problem), icon=":material/error:")
+        return
+    shown, (one, other) = both.measures, both.names
+    measure = st.segmented_control(
+        "Measure",
+        list(shown),
+        default=next(iter(shown)),
+        format_func=shown.get,
+        required=True,
+        key="corpus_pair_measure",
+    )
+    for caution in cautions(who_speaks(both.first)):
+        st.warning(caution, icon=":material/groups:")
+    st.markdown(explain_pair(both, measure))
+    st.dataframe([_row(both, name, title) for name, title in shown.items()], hide_index=True, height="content")
+    st.caption(
+        f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
+        "the two-way cluster bootstrap over speakers; the naive one takes every mixture for one of other speakers."
+    )
+    chosen = choice(both.mixtures)
+    scores = [per_mixture(results, NETWORK, measure) for results in (both.first, both.second)]
+    st.caption(f"A point is a mixture: above the line {one} is better. Click a point to hear it below.")
+    picture(
+        against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
+        f"{shown[measure]} of {one} over that of {other}, a point for each of {len(both.mixtures)} mixtures.",
+        key="corpus_pair",
+        on_click=lambda point: choose(point["customdata"][1]),
+    )
+    values = differences(both, measure)
+    save_table(
+        "Differences (CSV)",
+        lambda: {"mixture": both.mixtures, "first": scores[0], "second": scores[1], "difference": values},
+        key=f"corpus_pair_{measure}",
+    )
+    st.markdown("##### Where they differ most")
+    with st.container(horizontal=True):
+        for better, positions in zip((one, other), extremes(both, measure, COUNT), strict=True):
+            if positions:
+                lines = {both.mixtures[k]: f"{values[k]:+.{digits(measure)}f}".replace("-", "−") for k in positions}
+                list_mixtures(f"{better} ahead", lines)
+    if chosen is not None:
+        st.markdown(f"##### {both.mixtures[chosen]}")
+        listen_to_both(both, chosen)
+
+
+def _row(both, measure: str, title: str) -> dict[str, object]:
+    found, n, values = mean_difference(both, measure), digits(measure), differences(both, measure)
+    if found is None:
+        return {"Measure": title}
+    return {
+        "Measure": title,
+        "Difference": f"{found.mean:+.{n}f}",
+        "Interval": "–" if np.isnan(found.low) else f"{found.low:+.{n}f} to {found.high:+.{n}f}",
+        "Naive interval": "–"
+        if np.isnan(found.naive_low)
+        else f"{found.naive_low:+.{n}f} to {found.naive_high:+.{n}f}",
+        "Better on": f"{np.mean(values[np.isfinite(values)] > 0):.0%}",
+    }

@@ -1,0 +1,111 @@
+"""What a voice sounds like, in a few numbers that do not forget: by these an output is told after a pause.
+
+A signature gathers over everything that an output has held so far: the mean of the spectrum's shape (mel
+cepstrum) and the median pitch, over frames in which that output is clearly louder than the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.fft import dct
+
+WINDOW, HOP = 0.032, 0.016  # s
+BANDS, LOWEST, HIGHEST = 24, 80.0, 3800.0  # of the mel filters, in Hz
+CEPSTRA = 12
+PITCH = (80.0, 400.0)  # Hz
+PITCH_BINS = np.log2(np.geomspace(*PITCH, 113))  # in octaves, a quarter of a semitone each
+VOICED = 0.6  # autocorrelation at the pitch lag
+LOUDER = 4.0  # times the energy of every other output: 6 dB
+ACTIVE = 1e-3  # of the energy of the loudest frames
+PITCH_WEIGHT = 10.0  # of an octave, against the squared distance of cepstra; chosen on the validation speakers
+ENOUGH = 30  # frames (0.5 s), below which a signature says nothing
+
+
+@dataclass
+class Signature:
+    """The voice in one output."""
+
+    cepstrum: np.ndarray = field(default_factory=lambda: np.zeros(CEPSTRA))  # sum over the frames
+    frames: int = 0
+    pitches: np.ndarray = field(default_factory=lambda: np.zeros(PITCH_BINS.size - 1, int))  # counts over log2 Hz
+
+    def add(self, other: Signature) -> None:
+        """Gather what `other` has heard of the same voice."""
+        self.cepstrum = self.cepstrum + other.cepstrum
+        self.frames += other.frames
+        self.pitches = self.pitches + other.pitches
+
+    @property
+    def pitch(self) -> float | None:
+        """Median in octaves; None where too little is voiced."""
+        total = self.pitches.sum()
+        if total < ENOUGH / 4:
+            return None
+        return float(PITCH_BINS[np.searchsorted(self.pitches.cumsum(), total / 2)])
+
+
+def distances(known: list[Signature], heard: list[Signature]) -> np.ndarray | None:
+    """(C, C): how far the voice in each known output (row) is from that in each heard one; None where one has too
+    few frames to tell."""
+    if min(one.frames for one in (*known, *heard)) < ENOUGH:
+        return None
+    apart = np.zeros((len(known), len(heard)))
+    for i, one in enumerate(known):
+        for j, other in enumerate(heard):
+            apart[i, j] = np.square(one.cepstrum / one.frames - other.cepstrum / other.frames).sum()
+            if one.pitch is not None and other.pitch is not None:
+                apart[i, j] += PITCH_WEIGHT * abs(one.pitch - other.pitch)
+    return apart
+
+
+def loudness_of_speech(sources: np.ndarray, rate: int) -> float:
+    """Energy of a loud frame of sources (C, T), to tell speech from the noise of a pause by."""
+    window = round(WINDOW * rate)
+    frames = sources[:, : sources.shape[1] // window * window].reshape(len(sources), -1, window)
+    energy = np.einsum("ckw,ckw->ck", frames, frames).max(0)
+    return float(np.percentile(energy, 95)) if energy.size else 0.0
+
+
+def signatures(sources: np.ndarray, rate: int, loud: float) -> list[Signature]:
+    """The voices in sources (C, T), one signature each; `loud` is the energy of a loud frame of the whole recording."""
+    window, hop = round(WINDOW * rate), round(HOP * rate)
+    found = [Signature() for _ in sources]
+    if sources.shape[1] < window:
+        return found
+    taper = np.hanning(window)
+    frames = np.lib.stride_tricks.sliding_window_view(sources, window, axis=1)[:, ::hop]
+    energy = np.einsum("ckw,ckw->ck", frames, frames)
+    for i, one in enumerate(found):
+        others = np.delete(energy, i, axis=0).max(0, initial=0.0)
+        chosen = np.flatnonzero((energy[i] > ACTIVE * loud) & (energy[i] > LOUDER * others))
+        if not len(chosen):
+            continue
+        power = np.abs(np.fft.rfft(frames[i, chosen] * taper, 2 * window)) ** 2
+        bands = np.log(power @ _mel(window, rate).T + 1e-10)
+        one.cepstrum = dct(bands, norm="ortho")[:, 1 : CEPSTRA + 1].sum(0)
+        one.frames = len(chosen)
+        one.pitches = _pitches(power, taper, rate)
+    return found
+
+
+def _pitches(power: np.ndarray, taper: np.ndarray, rate: int) -> np.ndarray:
+    """Counts of the pitch of voiced frames, by the highest peak of the autocorrelation."""
+    shortest, longest = int(rate / PITCH[1]), int(np.ceil(rate / PITCH[0]))
+    own = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * len(taper))) ** 2)
+    lags = slice(shortest, longest + 1)
+    correlation = np.fft.irfft(power)
+    peaks = correlation[:, lags] / correlation[:, :1] / np.maximum(own[lags] / own[0], 0.05)
+    pitch = np.log2(rate / (shortest + peaks.argmax(1)))
+    return np.histogram(pitch[peaks.max(1) > VOICED], PITCH_BINS)[0]
+
+
+def _mel(window: int, rate: int) -> np.ndarray:
+    """(BANDS, frequencies) triangles, equally wide on the mel scale."""
+    frequencies = np.fft.rfftfreq(2 * window, 1 / rate)
+    highest = min(HIGHEST, 0.475 * rate)
+    ends = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (LOWEST, highest)), BANDS + 2)
+    edges = 700 * (10 ** (ends / 2595) - 1)
+    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    return np.clip(np.minimum((frequencies - low) / (middle - low), (high - frequencies) / (high - middle)), 0, None)
