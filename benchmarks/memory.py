@@ -1,13 +1,14 @@
-"""Resident memory of the whole process while a long recording is separated on the CPU.
+"""Resident memory of the whole process while long recordings are separated on the CPU, their files written too.
 
-    python -m benchmarks.memory [--minutes 60] [--model NAME | --paper]
+    python -m benchmarks.memory [--minutes 10 60 120] [--model NAME | --paper]
 
-The promise: an hour at 8 kHz stays under 2 GB. The recording is noise with the rhythm of speech, read from a
-WAV file as a user's would be; --paper takes the paper's largest size with random weights.
+The promise: however long the recording, memory stays as it is. Each one is noise with the rhythm of speech, separated
+from file to files by `python -m tasnet.separate` in a process of its own; --paper takes the paper's largest size with
+random weights. Beside the peak stands what the process has before any recording: PyTorch and the model.
 """
 
 import argparse
-import resource
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,35 +17,41 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tasnet import ConvTasNet, ConvTasNetConfig, Separator, audio, available
+from tasnet import ConvTasNet, ConvTasNetConfig, available, checkpoint
 
 RATE = 8000
+# The command line, and at its end the most memory the process had: when it had loaded its modules, and in all.
+CHILD = """
+import resource, sys
+from tasnet import separate
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+before = peak()
+code = separate.main(sys.argv[1:])
+print(before, peak())
+sys.exit(code)
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--minutes", type=float, nargs="+", default=[10, 60, 120])
     parser.add_argument("--model", default=next(iter(available()), None))
     parser.add_argument("--paper", action="store_true")
     arguments = parser.parse_args(argv)
-    separator = Separator(ConvTasNet(ConvTasNetConfig()) if arguments.paper else arguments.model, device="cpu")
-    print(f"{separator.name}, {separator.model.num_parameters()} parameters; before: {peak():.0f} MB")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "long.wav"
-        write_noise(path, arguments.minutes)
-        sound = audio.read(path)
-    print(f"{sound.seconds / 60:g} minutes read: {peak():.0f} MB")
-    separation = separator.separate(sound.samples, sound.rate, progress=show)
-    print(f"\nseparated at {separation.real_time_factor:.4f} of real time; peak: {peak():.0f} MB")
-
-
-def peak() -> float:
-    """The most memory this process has had resident, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-
-
-def show(fraction: float) -> None:
-    print(f"\r{fraction:4.0%} {peak():.0f} MB", end="", flush=True)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # not in /tmp, which may be memory itself
+        model = arguments.model
+        if arguments.paper:
+            model = str(Path(folder) / "paper.safetensors")
+            checkpoint.save(model, ConvTasNet(ConvTasNetConfig()))
+        for minutes in arguments.minutes:
+            recording = Path(folder) / "long.wav"
+            write_noise(recording, minutes)
+            command = [sys.executable, "-c", CHILD, str(recording), "-o", folder, "--device", "cpu", "--model", model]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+            lines = done.stdout.splitlines()
+            before, peak = map(float, lines[-1].split())
+            print(f"{minutes:g} minutes: peak {peak:.0f} MB, of which {before:.0f} MB before; {lines[0]}")
 
 
 def write_noise(path: Path, minutes: float) -> None:

@@ -7,7 +7,9 @@ The peer is no dependency. To have it in the comparison, install its two package
     pip install --no-deps asteroid asteroid-filterbanks
 
 All contenders run in one process on the same noise, in turn, round after round, with the same number of
-PyTorch's threads and without gradients; random weights, as values do not change the time. Given are medians
+PyTorch's threads and without gradients; random weights, as values do not change the time. The Separator is timed as
+users call it, `Separator.separate`: with its checks of the samples and the level of its outputs; at the end stands
+what these add to the network alone. Given are medians
 of wall-clock time; 'times' is how much longer the peer takes. On a busy machine the spread (fastest to
 slowest round) tells how far to trust a median.
 """
@@ -20,9 +22,10 @@ import time
 import types
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
-from tasnet import ConvTasNet, ConvTasNetConfig, tiled
+from tasnet import ConvTasNet, ConvTasNetConfig, Separator, tiled
 
 SIZES = {
     "the paper's best": ConvTasNetConfig(),
@@ -50,8 +53,9 @@ def build(config: ConvTasNetConfig) -> dict[str, Callable[[torch.Tensor], torch.
     """The contenders: name -> mixture (1, T) to sources (1, C, T)."""
     model = ConvTasNet(config).eval()
     contenders = {
-        "this project, Separator": lambda x: tiled.forward(model, x),
-        "this project, Separator, bfloat16": lambda x: tiled.forward(model, x, torch.bfloat16),
+        "this project, Separator.separate": users_call(model, "float32"),
+        "the same in bfloat16": users_call(model, "bfloat16"),
+        "its network alone": lambda x: tiled.forward(model, x),
         "this project, ConvTasNet.forward": model,
     }
     peer = asteroid(config)
@@ -61,6 +65,12 @@ def build(config: ConvTasNetConfig) -> dict[str, Callable[[torch.Tensor], torch.
     ours, theirs = model.num_parameters(), sum(parameter.numel() for parameter in peer.parameters())
     print(f"{ours} parameters here, {theirs} in asteroid's")
     return {"asteroid": peer, **contenders}
+
+
+def users_call(model: ConvTasNet, precision: str) -> Callable[[torch.Tensor], np.ndarray]:
+    """`Separator.separate` of a mixture (1, T)."""
+    separator = Separator(model, "cpu", precision)
+    return lambda x: separator.separate(x[0].numpy(), model.config.sample_rate).sources
 
 
 def asteroid(config: ConvTasNetConfig) -> torch.nn.Module | None:

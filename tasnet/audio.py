@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import soundfile
 import soxr
 
 from .atomic import replacing
+from .disk import DiskArray
 from .sound_files import BLOCK, AudioError, Guarded, NotForSoundfile, Stream, ffmpeg_stream, printable, soundfile_stream
 
 Source = str | os.PathLike | bytes | BinaryIO
@@ -74,6 +76,19 @@ def read(source: Source, label: str | None = None, *, seconds: float | None = No
     return Audio(checked.samples, checked.rate, label, (*notes, *checked.notes))
 
 
+def decode_into(sink: BinaryIO, path: str | os.PathLike, label: str) -> tuple[int, list[str]]:
+    """Writes the one channel that `read` gives of a file, of any length, to `sink` as float32; its rate and notes.
+
+    Raises AudioError where it cannot be decoded; what the samples hold is not checked.
+    """
+    path = Path(path)
+    _try_opening(path, label)
+    try:
+        return _mix_into(sink, lambda: soundfile_stream(path, label), label)
+    except NotForSoundfile:
+        return _mix_into(sink, lambda: ffmpeg_stream(path, label), label)
+
+
 def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
     """The same checks and conversions for samples in memory, shape (T,) or with a channel axis.
 
@@ -100,25 +115,13 @@ def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
     if samples.ndim != 1:
         raise AudioError(f"{label} must be one row of samples, but has {samples.ndim} dimensions.")
     rate = _checked_rate(rate, label)
-    if len(samples) == 0:
-        raise AudioError(f"{label} holds no samples.")
     if len(samples) > LONGEST:
         hours = LONGEST / rate / 3600
         raise AudioError(f"{label} is longer than {hours:.0f} hours; please cut it into parts.")
     with np.errstate(over="ignore"):
         samples = np.ascontiguousarray(samples, dtype=np.float32)
-    low, high = float(samples.min()), float(samples.max())
-    if not np.isfinite([low, high]).all():
-        raise AudioError(f"{label} holds samples that are not numbers (NaN or infinity).")
-    peak = max(-low, high)
-    if peak < SILENCE:
-        raise AudioError(f"{label} is silent, so there is nothing to separate.")
-    if peak > LOUDEST:
-        raise AudioError(f"{label} has samples of {peak:.3g} times full scale: that is no sound.")
-    if low == high and len(samples) > 1:
-        raise AudioError(f"{label} is silent: every sample has the same value.")
-    if peak > 1.01:
-        notes.append(f"The loudest sample of {label} is {peak:.3g} times full scale.")
+    low, high = (float(samples.min()), float(samples.max())) if len(samples) else (0.0, 0.0)
+    notes += check_range(len(samples), rate, low, high, bool(np.isfinite([low, high]).all()), label)
     return Audio(samples, rate, label, tuple(notes))
 
 
@@ -142,14 +145,17 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     return resampled
 
 
-def write(target: str | os.PathLike | BinaryIO, samples: np.ndarray, rate: int, subtype: str | None = None) -> None:
+def write(
+    target: str | os.PathLike | BinaryIO, samples: np.ndarray | DiskArray, rate: int, subtype: str | None = None
+) -> None:
     """Write (T,) float samples as WAV without clipping and, for a path, all at once or not at all.
 
     16-bit PCM, which every player opens, where the peak lies between 1/100 and full scale; else
     32-bit float, so that neither loud nor very quiet sound is changed; or in the format `subtype`.
     """
-    samples = np.asarray(samples, dtype=np.float32)
-    peak = float(np.abs(samples).max(initial=0.0))
+    if not isinstance(samples, DiskArray):
+        samples = np.asarray(samples, dtype=np.float32)
+    peak = max((float(np.abs(samples[..., k : k + BLOCK]).max()) for k in range(0, len(samples), BLOCK)), default=0.0)
     subtype = subtype or ("PCM_16" if peak == 0 or 0.01 <= peak <= 32767 / 32768 else "FLOAT")
     if not isinstance(target, str | os.PathLike):
         _write_wav(target, samples, rate, subtype)
@@ -165,7 +171,7 @@ def wav(samples: np.ndarray, rate: int, subtype: str | None = None) -> bytes:
     return file.getvalue()
 
 
-def _write_wav(file: BinaryIO, samples: np.ndarray, rate: int, subtype: str) -> None:
+def _write_wav(file: BinaryIO, samples: np.ndarray | DiskArray, rate: int, subtype: str) -> None:
     target = Guarded(file)
     try:
         _write_blocks(target, samples, rate, subtype)
@@ -176,11 +182,28 @@ def _write_wav(file: BinaryIO, samples: np.ndarray, rate: int, subtype: str) -> 
         raise target.error
 
 
-def _write_blocks(target: Guarded, samples: np.ndarray, rate: int, subtype: str) -> None:
+def _write_blocks(target: Guarded, samples: np.ndarray | DiskArray, rate: int, subtype: str) -> None:
     with soundfile.SoundFile(target, "w", rate, 1, subtype, format="WAV") as wav:
-        for block in np.array_split(samples, max(1, -(-len(samples) // BLOCK))):
+        for begin in range(0, len(samples), BLOCK):
+            block = samples[..., begin : begin + BLOCK]
             # Rounded here: libsndfile scales by 32767 on the way out but by 32768 on the way in.
             wav.write(np.rint(block * 32768).astype(np.int16) if subtype == "PCM_16" else block)
+
+
+def check_range(length: int, rate: int, low: float, high: float, finite: bool, label: str) -> list[str]:
+    """Notes on sound of so many samples between `low` and `high`. Raises AudioError where it is of no use."""
+    if length == 0:
+        raise AudioError(f"{label} holds no samples.")
+    if not finite:
+        raise AudioError(f"{label} holds samples that are not numbers (NaN or infinity).")
+    peak = max(-low, high)
+    if peak < SILENCE:
+        raise AudioError(f"{label} is silent, so there is nothing to separate.")
+    if peak > LOUDEST:
+        raise AudioError(f"{label} has samples of {peak:.3g} times full scale: that is no sound.")
+    if low == high and length > 1:
+        raise AudioError(f"{label} is silent: every sample has the same value.")
+    return [f"The loudest sample of {label} is {peak:.3g} times full scale."] if peak > 1.01 else []
 
 
 def _checked_rate(rate: float, label: str) -> int:
@@ -226,25 +249,40 @@ def _mix_down(
     open_stream: Callable[[], AbstractContextManager[Stream]], label: str, seconds: float | None
 ) -> tuple[int, np.ndarray, list[str]]:
     """Rate, mean of the channels (T,) float32, and notes."""
-    mono, energy, mono_energy = bytearray(), 0.0, 0.0
+    mono = io.BytesIO()
+    rate, notes = _mix_into(mono, open_stream, label, seconds, LONGEST)
+    return rate, np.frombuffer(mono.getbuffer(), np.float32), notes
+
+
+def _mix_into(
+    mono: BinaryIO,
+    open_stream: Callable[[], AbstractContextManager[Stream]],
+    label: str,
+    seconds: float | None = None,
+    longest: int = sys.maxsize - 1,
+) -> tuple[int, list[str]]:
+    """Writes the mean of the channels to `mono` as float32, hardly more than `longest` samples; rate and notes."""
+    energy, mono_energy = 0.0, 0.0
     with open_stream() as stream:
         rate, channels = _checked_rate(stream.rate, label), stream.channels
-        limit = LONGEST if seconds is None else round(seconds * min(rate, COMMON_RATE))
+        limit = longest if seconds is None else round(seconds * min(rate, COMMON_RATE))
         for block in _first(stream.blocks, limit + 1):  # one more tells that there is more
             mixed = block.mean(axis=1) if channels > 1 else block[:, 0]
             if channels > 1:
                 energy += np.square(block, dtype=np.float64).sum(axis=0)
                 mono_energy += np.square(mixed, dtype=np.float64).sum()
-            mono += mixed.tobytes()
+            mono.write(mixed.tobytes())
         damaged, hidden = stream.damaged, stream.hidden
-    if damaged and not mono:
+    if damaged and not mono.tell():
         raise AudioError(f"{label} is damaged or cut off: no sound could be read from it.")
     notes = []
-    if channels > 1 and mono:
+    if channels > 1 and mono.tell():
         if mono_energy < CANCELLED * np.max(energy):
             loudest = int(np.argmax(energy > 0.5 * np.max(energy)))  # the first loud one
+            mono.seek(0)
             with open_stream() as stream:
-                mono = bytearray().join(block[:, loudest].tobytes() for block in _first(stream.blocks, limit + 1))
+                for block in _first(stream.blocks, limit + 1):
+                    mono.write(block[:, loudest].tobytes())
             notes.append(
                 f"The {channels} channels of {label} cancel each other when mixed, "
                 f"so only channel {loudest + 1} was used."
@@ -252,16 +290,18 @@ def _mix_down(
         else:
             notes.append(f"The {channels} channels of {label} were mixed down to one.")
     if damaged:
-        notes.append(f"{label} is damaged or cut off: the first {len(mono) / 4 / rate:.1f} s were read.")
+        notes.append(f"{label} is damaged or cut off: the first {mono.tell() / 4 / rate:.1f} s were read.")
     elif hidden:
-        notes.append(f"{label} holds more than its header tells of: the first {len(mono) / 4 / rate:.1f} s were read.")
-    if seconds is not None and len(mono) > 4 * limit:
-        del mono[4 * limit :]
+        read = mono.tell() / 4 / rate
+        notes.append(f"{label} holds more than its header tells of: the first {read:.1f} s were read.")
+    if seconds is not None and mono.tell() > 4 * limit:
+        mono.truncate(4 * limit)
+        mono.seek(4 * limit)
         notes.append(
             f"{label} is long: only its first {_duration(limit / rate)} are used here; "
             "python -m tasnet.separate takes the whole file."
         )
-    return rate, np.frombuffer(mono, np.float32), notes
+    return rate, notes
 
 
 def _first(blocks: Iterator[np.ndarray], frames: int) -> Iterator[np.ndarray]:

@@ -110,7 +110,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
             return {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get(HEADER)  # noqa: SIM118
     except safetensors.SafetensorError:
         if start == b"PK" or start[:1] == b"\x80":  # a zip archive or a pickle
-            problem = "seems to be a pickled PyTorch file, which may run code when opened and is not read here"
+            problem = (
+                "seems to be a pickled PyTorch file, which may run code when opened and is not read here: convert it "
+                f"first, `python -m tasnet.convert {path} -o {path.stem}.safetensors`"
+            )
         else:
             problem = "is not a safetensors file, or it is damaged or incomplete"
         raise CheckpointError(f"{path.name} {problem}.") from None

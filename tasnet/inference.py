@@ -15,13 +15,16 @@ import numpy as np
 import torch
 
 from . import audio, checkpoint, published, threads, tiled
+from .disk import DiskArray
 from .facts import TrainingFacts
+from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .tracking import Chunk, Stitcher, plan_chunks
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
 OVERLAP = 4.0  # s
+DOUBTS_TOLD = 5  # in a note
 BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -86,19 +89,26 @@ class Separator:
         samples: np.ndarray,
         rate: int,
         *,
+        causal_level: bool = False,
         progress: Callable[[float], None] | None = None,
     ) -> Separation:
         """Separate a mixture (T,) at `rate` Hz into its C speakers.
 
-        `progress` is called with the fraction done after each step; an exception that it raises
-        ends the work and comes through. Raises AudioError if there is nothing to separate, SeparationError if the
-        network gives no numbers.
+        causal_level: the level of each moment is that which fits what came before it (`level.CausalLevel`), as a
+        device would have it that does not know the rest; else that of the whole recording.
+        `progress` is called with the fraction done after each step; an exception that it raises ends the work and
+        comes through. Raises AudioError if there is nothing to separate, SeparationError if the network gives no
+        numbers.
         """
         began = time.perf_counter()
         sound = audio.check_samples(samples, rate, "the mixture")
         mixture = audio.resample(sound.samples, sound.rate, self.config.sample_rate)
-        sources = self._separate(mixture, progress or (lambda fraction: None))
-        sources *= level_gains(sources, mixture)[:, None]
+        sources = np.zeros((self.config.C, len(mixture)), np.float32)
+        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None))
+        if causal_level:
+            sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
+        else:
+            sources *= level_gains(sources, mixture)[:, None]
         sources = _of_length(audio.resample(sources, self.config.sample_rate, sound.rate), len(sound.samples))
         seconds = time.perf_counter() - began
         return Separation(
@@ -108,7 +118,7 @@ class Separator:
             seconds / sound.seconds,
             str(self.device),
             self.precision,
-            sound.notes + self._rate_notes(sound.rate),
+            sound.notes + self.rate_notes(sound.rate) + notes,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:
@@ -127,7 +137,8 @@ class Separator:
         sources = audio.resample(sources, self.config.sample_rate, rate)
         return np.stack([_of_length(voices, checked.shape[-1]) for voices in sources])
 
-    def _rate_notes(self, rate: int) -> tuple[str, ...]:
+    def rate_notes(self, rate: int) -> tuple[str, ...]:
+        """What is to be said of a recording at `rate` Hz."""
         own = self.config.sample_rate
         if rate == own:
             return ()
@@ -136,18 +147,23 @@ class Separator:
             f"back{f', with nothing in them above {own // 2} Hz' if rate > own else ''}.",
         )
 
-    def _separate(self, mixture: np.ndarray, progress: Callable[[float], None]) -> np.ndarray:
-        """(T,) -> (C, T) at the model's rate and the network's own level."""
-        rate = self.config.sample_rate
-        long = len(mixture) > WHOLE * rate
-        chunks = plan_chunks(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, len(mixture))]
-        stitcher = Stitcher(self.config.C, len(mixture), self.config.causal)
+    def separate_into(
+        self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray, progress: Callable[[float], None]
+    ) -> tuple[str, ...]:
+        """Separate a mixture (T,) into `sources` (C, T), at the model's rate and the network's own level; notes.
+
+        Beside the two arrays it takes the memory of a few chunks.
+        """
+        rate, samples = self.config.sample_rate, mixture.shape[-1]
+        long = samples > WHOLE * rate
+        chunks = plan_chunks(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, samples)]
+        stitcher = Stitcher(sources, rate, self.config.causal)
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
             separated = self._network(np.stack([chunk.cut(mixture) for chunk in batch]))
-            for chunk, sources in zip(batch, separated, strict=True):
-                stitcher.add(chunk, sources)
-            progress(stitcher.done / len(mixture))
-        return stitcher.sources
+            for chunk, found in zip(batch, separated, strict=True):
+                stitcher.add(chunk, found)
+            progress(stitcher.done / samples)
+        return _doubt_notes([sample / rate for sample in stitcher.doubts])
 
     def _network(self, mixtures: np.ndarray) -> np.ndarray:
         """(batch, T) -> (batch, C, T), each at the RMS `level` inside the network, whatever its own."""
@@ -203,37 +219,19 @@ def find_checkpoint(model: str | Path) -> Path:
     raise checkpoint.CheckpointError(f"There is no model named {model}; there are: {', '.join(known) or 'none'}.")
 
 
-def level_gains(sources: np.ndarray, mixture: np.ndarray) -> np.ndarray:
-    """Gains g (C,) that minimise |x - sum_i g_i s_i|^2 for sources (C, T) and mixture x (T,).
-
-    A network trained with SI-SNR gives sources of any level and sign. Where the least squares would
-    silence or turn round a voice, as they do if two sources are nearly the same, all voices share
-    the one gain that fits best.
-    """
-    gram = np.zeros((len(sources), len(sources)))
-    match = np.zeros(len(sources))
-    for begin in range(0, len(mixture), 1 << 20):  # float64 in pieces: an hour stays small
-        piece = sources[:, begin : begin + (1 << 20)].astype(np.float64)
-        gram += piece @ piece.T
-        match += piece @ mixture[begin : begin + (1 << 20)].astype(np.float64)
-    sign = np.where(match < 0, -1.0, 1.0)
-    shared = np.abs(match).sum() / max(sign @ gram @ sign, np.finfo(float).tiny)
-    gains = shared * sign
-    length = np.sqrt(np.diag(gram))  # of the sources as vectors
-    heard = length > 1e-6 * length.max()
-    unit = length[heard]
-    cosines = gram[np.ix_(heard, heard)] / np.outer(unit, unit)
-    solved = np.linalg.lstsq(cosines, match[heard] / unit, rcond=1e-6)[0] / unit
-    if (solved * sign[heard] > 0).all():
-        gains[heard] = solved
-    return gains.astype(np.float32)
-
-
 def _batches(chunks: Iterator[Chunk], size: int) -> Iterator[list[Chunk]]:
     """Runs of at most `size` chunks of one length."""
     for _, equal in itertools.groupby(chunks, _length):
         while batch := list(itertools.islice(equal, size)):
             yield batch
+
+
+def _doubt_notes(seconds: list[float]) -> tuple[str, ...]:
+    if not seconds:
+        return ()
+    times = ", ".join(f"{int(second // 60)}:{int(second % 60):02d}" for second in seconds[:DOUBTS_TOLD])
+    more = f" and at {len(seconds) - DOUBTS_TOLD} more" if len(seconds) > DOUBTS_TOLD else ""
+    return (f"After the pauses at {times}{more} the voices may have changed places: they could not be told for sure.",)
 
 
 def _length(chunk: Chunk) -> int:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 from tqdm import tqdm
 
 from . import audio, checkpoint
 from .inference import Separator, available
+from .recordings import separate_recording
 from .sound_files import printable
 
 # What is taken from a folder; a file named on the command line may be called anything.
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--causal-level", action="store_true", help="a level that knows nothing of what comes later")
     parser.add_argument("--list", action="store_true", help="print the models that are here")
     return parser
 
@@ -81,7 +82,7 @@ def _separate_all(arguments: argparse.Namespace) -> int:
     taken = {_key(path) for path in paths}  # an output must not overwrite an input
     for path in paths:
         try:
-            _separate_one(separator, path, arguments.output, taken)
+            _separate_one(separator, path, arguments.output, taken, arguments.causal_level)
         except ValueError as error:
             code = _complain(error)
         except OSError as error:
@@ -91,20 +92,21 @@ def _separate_all(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str]) -> None:
-    sound = audio.read(path)
+def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str], causal_level: bool) -> None:
     # On a terminal only, and gone when the work is done.
     with tqdm(desc=printable(path.name)[:30], total=1.0, leave=False, disable=None, bar_format=BAR) as bar:
-        separation = separator.separate(sound.samples, sound.rate, progress=lambda done: bar.update(done - bar.n))
-    targets = _targets(folder, path.stem, len(separation.sources), taken)
-    for target, source in zip(targets, separation.sources, strict=True):
-        audio.write(target, source, separation.rate)
+        found = separate_recording(
+            separator, path, folder, causal_level=causal_level, progress=lambda done: bar.update(done - bar.n)
+        )
+    targets = _targets(folder, path.stem, len(found.sources), taken)
+    for number, target in enumerate(targets):
+        audio.write(target, found.sources.row(number), found.rate)
     _say(
-        f"{path} -> {', '.join(map(str, targets))} ({separation.seconds:.1f} s on {separation.device}, "
-        f"{1 / separation.real_time_factor:.1f} times as fast as it plays)"
+        f"{path} -> {', '.join(map(str, targets))} ({found.seconds:.1f} s on {separator.device}, "
+        f"{1 / found.real_time_factor:.1f} times as fast as it plays)"
     )
-    notes = list(dict.fromkeys(sound.notes + separation.notes))
-    if np.abs(separation.sources).max() > 1:
+    notes = list(dict.fromkeys(found.notes))
+    if found.peak > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
     for note in notes:
         _say(f"  {note}")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from .disk import BLOCK, DiskArray
 from .voices import ENOUGH, Signature, distances, loudness_of_speech, signatures
 
 ACTIVE = 1e-4  # of the power of the loud frames (-40 dB): what is weaker is a pause
@@ -33,13 +34,13 @@ class Chunk:
     stop: int
     context: tuple[tuple[int, int], ...] = ()
 
-    def cut(self, signal: np.ndarray) -> np.ndarray:
+    def cut(self, signal: np.ndarray | DiskArray) -> np.ndarray:
         """(..., T) -> (..., context and chunk)."""
         pieces = [signal[..., a:b] for a, b in (*self.context, (self.start, self.stop))]
         return np.concatenate(pieces, axis=-1) if self.context else pieces[0]
 
 
-def plan_chunks(signal: np.ndarray, rate: int, chunk: float, overlap: float) -> Iterator[Chunk]:
+def plan_chunks(signal: np.ndarray | DiskArray, rate: int, chunk: float, overlap: float) -> Iterator[Chunk]:
     """Chunks of `chunk` seconds that cover `signal` (T,), each `overlap` seconds into the last.
 
     A pause in the overlap would leave nothing to tell the speakers by. Where less than half of the
@@ -71,10 +72,11 @@ def _size(runs: tuple[tuple[int, int], ...]) -> int:
     return sum(b - a for a, b in runs)
 
 
-def _active_frames(signal: np.ndarray, frame: int) -> np.ndarray:
+def _active_frames(signal: np.ndarray | DiskArray, frame: int) -> np.ndarray:
     """Whether each whole frame of `signal` (T,) holds sound."""
-    frames = signal[: len(signal) // frame * frame].reshape(-1, frame)
-    power = np.einsum("kt,kt->k", frames, frames) / frame
+    step, end = BLOCK // frame * frame, len(signal) // frame * frame
+    pieces = (signal[..., begin : min(begin + step, end)].reshape(-1, frame) for begin in range(0, end, step))
+    power = np.concatenate([np.einsum("kt,kt->k", piece, piece) / frame for piece in pieces] or [np.zeros(0)])
     return power > ACTIVE * np.percentile(power, 95) if len(power) else np.zeros(0, bool)
 
 
@@ -90,8 +92,10 @@ class Stitcher:
     doubts: where, in samples, the order of the voices could not be told for sure.
     """
 
-    def __init__(self, speakers: int, samples: int, causal: bool = False, rate: int = 8000) -> None:
-        self.sources = np.zeros((speakers, samples), np.float32)
+    def __init__(self, sources: np.ndarray | DiskArray, rate: int, causal: bool = False) -> None:
+        """sources: (C, T), where the signal is to be put; rate in Hz."""
+        speakers = len(sources)
+        self.sources = sources
         self.done = 0
         self.causal = causal
         self.rate = rate
@@ -116,9 +120,9 @@ class Stitcher:
         shared = self.done - chunk.start
         if shared > 0:
             fade = self._fade(shared)
-            overlap = self.sources[:, chunk.start : self.done]
-            overlap += fade * (new[:, :shared] - overlap)
-        self.sources[:, self.done : chunk.stop] = new[:, max(0, shared) :]
+            overlap = self.sources[..., chunk.start : self.done]
+            self.sources[..., chunk.start : self.done] = overlap + fade * (new[:, :shared] - overlap)
+        self.sources[..., self.done : chunk.stop] = new[:, max(0, shared) :]
         self.done = chunk.stop
 
     def _find_order(self, chunk: Chunk, separated: np.ndarray, fresh: list[Signature]) -> list[int]:

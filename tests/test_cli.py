@@ -62,6 +62,35 @@ def test_writes_one_file_a_speaker(run, voices, weights):
         assert rate == RATE and np.abs(written - source).max() <= 1 / 32768
 
 
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_long_recordings_are_separated_as_in_memory(run, weights, rate):
+    """Over the disk, in blocks: the same sound as `Separator.separate` gives of the whole."""
+    random = np.random.default_rng(0)
+    sound = (np.repeat(random.uniform(0, 0.1, 410), rate // 10) * random.standard_normal(41 * rate)).astype(np.float32)
+    soundfile.write("long.wav", sound, rate, subtype="FLOAT")
+    code, _, err = run("long.wav")
+    assert (code, err) == (0, []) and sorted(os.listdir("separated")) == ["long_s1.wav", "long_s2.wav"]
+    expected = tasnet.Separator(weights, device="cpu").separate(sound, rate).sources
+    for number, source in enumerate(expected, 1):
+        written = soundfile.read(f"separated/long_s{number}.wav", dtype="float32")[0]
+        assert len(written) == len(sound) and np.abs(written - source).max() <= 1 / 32768 + 1e-5
+
+
+def test_a_causal_level_on_request(run, voices, weights):
+    soundfile.write("mix.wav", voices, RATE, subtype="FLOAT")
+    assert run("mix.wav", "--causal-level")[0] == 0
+    expected = tasnet.Separator(weights, device="cpu").separate(voices, RATE, causal_level=True).sources
+    written = soundfile.read("separated/mix_s1.wav", dtype="float32")[0]
+    assert np.abs(written - expected[0]).max() <= 1 / 32768
+
+
+def test_a_pickled_file_is_pointed_to_the_converter(run, voices):
+    soundfile.write("mix.wav", voices, RATE)
+    torch.save({"a": torch.zeros(1)}, "old.pt")
+    code, _, err = run("mix.wav", "--model", "old.pt")
+    assert code == 2 and "python -m tasnet.convert old.pt -o old.safetensors" in err[0]
+
+
 def test_default_folder_and_what_was_changed_is_said(run, voices):
     soundfile.write("mix.flac", np.stack([voices, voices], axis=1), 16000)
     code, out, err = run("mix.flac")
@@ -185,7 +214,7 @@ def test_interrupt(run, voices, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(inference.Separator, "separate", interrupted)
+    monkeypatch.setattr(inference.Separator, "separate_into", interrupted)
     code, out, err = run("mix.wav")
     assert (code, out) == (130, "") and "Stopped" in err[-1]
 

@@ -11,7 +11,7 @@ import tasnet
 from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator, checkpoint
 from tasnet import inference as inference_module
 from tasnet.facts import TrainingFacts
-from tasnet.inference import level_gains
+from tasnet.level import CausalLevel, level_gains
 from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
 
 RATE = 8000
@@ -161,6 +161,27 @@ def test_gains_where_least_squares_has_no_answer():
     assert gains[0] == gains[1] > 0.4
 
 
+def test_a_causal_level_knows_nothing_of_what_comes_later():
+    """The same until the mixtures differ; in the end the gains are those of the whole."""
+    mixture = speech_like(3)
+    other = np.concatenate([mixture[: 2 * RATE], 9 * speech_like(1, 5)])
+    separator = separator_of(Halves())
+    for causal in (True, False):
+        one, two = (separator.separate(each, RATE, causal_level=causal).sources for each in (mixture, other))
+        same = np.abs(one - two)[:, : 2 * RATE].max() < 1e-6 * np.abs(one).max()
+        assert same == (causal or np.allclose(one, [np.minimum(mixture, 0), np.maximum(mixture, 0)], atol=1e-6))
+    level = CausalLevel(2, RATE)
+    voices = np.stack([speech_like(3, seed) for seed in (1, 2)])
+    weak = (voices * np.array([[0.01], [-7.0]])).astype(np.float32)
+    levelled = np.concatenate(
+        [level.apply(weak[:, a : a + 777], voices.sum(0)[a : a + 777]) for a in range(0, 24000, 777)], 1
+    )
+    assert not levelled[:, :80].any()
+    assert np.abs(levelled - voices)[:, RATE:].max() < 0.1 * np.abs(voices).max()
+    whole = CausalLevel(2, RATE).apply(weak, voices.sum(0))
+    np.testing.assert_allclose(levelled, whole, atol=1e-6)
+
+
 def test_nothing_is_clipped():
     mixture = 20 * speech_like(2)
     sources = separator_of(Halves()).separate(mixture, RATE).sources
@@ -228,10 +249,60 @@ def test_context_is_the_last_sound_before_a_pause():
     assert np.abs(third.cut(signal)[:with_sound]).max() > 0.01
 
 
+def voice_like(pitch: float, formant: float, seconds: float, seed: int) -> np.ndarray:
+    """A buzz of this pitch through a resonance, in syllables."""
+    rng, t = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
+    phase = (
+        2
+        * np.pi
+        * pitch
+        * np.cumsum(1 + 0.02 * np.interp(t, np.arange(0, seconds + 1), rng.standard_normal(int(seconds) + 1)))
+        / RATE
+    )
+    harmonics = range(1, int(3600 / pitch))
+    buzz = sum(np.cos(k * phase) / (1 + ((k * pitch - formant) / 200) ** 2) for k in harmonics)
+    syllables = np.interp(
+        t, np.arange(0, seconds + 0.2, 0.2), rng.uniform(0, 1, len(np.arange(0, seconds + 0.2, 0.2))) ** 2
+    )
+    return (0.1 * buzz * syllables).astype(np.float32)
+
+
+@pytest.mark.parametrize("pause", [5, 30])
+def test_the_voices_tell_the_order_after_a_pause(pause):
+    """Chunks without a context, in an order of chance: nothing but the voices says which is which."""
+
+    def talk(seed: int) -> np.ndarray:
+        return np.stack([voice_like(100, 500, 12, seed), voice_like(210, 1500, 12, seed + 50)])
+
+    silence, rng = np.zeros((2, pause * RATE), np.float32), np.random.default_rng(0)
+    clean = np.concatenate([talk(1), silence, talk(2), silence, talk(3)], axis=1)
+    for _ in range(4):
+        stitcher, place = Stitcher(np.zeros_like(clean), RATE), 0
+        while place < clean.shape[1]:
+            stop = place + (12 + pause) * RATE  # ends with the pause: the next chunk has no overlap with sound
+            chunk = Chunk(max(0, place - RATE), min(stop, clean.shape[1]))
+            stitcher.add(chunk, chunk.cut(clean)[rng.permutation(2)])
+            place = stop
+        assert np.array_equal(stitcher.sources[best_order(clean, stitcher.sources)], clean) and not stitcher.doubts
+
+
+def test_where_the_voices_cannot_be_told_it_is_said():
+    """Two outputs of one voice: after a pause nobody knows."""
+    talk = np.stack([voice_like(120, 500, 25, seed) for seed in (1, 2)])
+    clean = np.concatenate([talk, np.zeros((2, 21 * RATE), np.float32), talk[:, ::-1]], axis=1)
+
+    stitcher = Stitcher(np.zeros_like(clean), RATE)
+    for chunk in (Chunk(0, 46 * RATE), Chunk(45 * RATE, 71 * RATE)):
+        stitcher.add(chunk, chunk.cut(clean))
+    assert stitcher.doubts == [46 * RATE]
+    (note,) = inference_module._doubt_notes([sample / RATE for sample in stitcher.doubts])
+    assert "0:46" in note and "may have changed places" in note
+
+
 def test_crossfade_has_no_step():
     """Two chunks that differ: the change is spread over the overlap, not a click."""
     for causal in (False, True):
-        stitcher = Stitcher(1, 300, causal)
+        stitcher = Stitcher(np.zeros((1, 300), np.float32), 100, causal)
         stitcher.add(Chunk(0, 200), np.ones((1, 200), np.float32))
         stitcher.add(Chunk(100, 300), np.full((1, 200), 2, np.float32))
         steps = np.diff(stitcher.sources[0])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from analysis.scores.metrics import best_permutation
 from tasnet import ConvTasNet
 from tasnet.coders import cover
-from tasnet.inference import level_gains
+from tasnet.level import level_gains
 
 from .pooling import column_starts, extremes
 

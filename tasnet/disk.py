@@ -1,0 +1,53 @@
+"""Arrays that lie on the disk, so that the length of a recording costs no memory."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from types import EllipsisType
+
+import numpy as np
+
+BLOCK = 1 << 20  # samples that are in memory at a time
+
+
+class DiskArray:
+    """float32 of `shape` (T,) or (C, T), at first zeros; read and written as array[..., begin:end].
+
+    The files have no name: they are gone with the process, however it ends. Raises OSError where the disk is full.
+    """
+
+    def __init__(self, shape: tuple[int, ...], folder: str | Path) -> None:
+        self.shape = shape
+        self._files = [tempfile.TemporaryFile(dir=folder) for _ in range(math.prod(shape[:-1]))]  # noqa: SIM115 - closed with it
+        for file in self._files:
+            file.truncate(4 * shape[-1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, stretch: tuple[EllipsisType, slice]) -> np.ndarray:
+        begin, end, _ = stretch[1].indices(self.shape[-1])
+        rows = np.zeros((len(self._files), max(0, end - begin)), np.float32)
+        for file, row in zip(self._files, rows, strict=True):
+            file.seek(4 * begin)
+            file.readinto(memoryview(row).cast("B")) if row.size else None
+        return rows.reshape(*self.shape[:-1], -1)
+
+    def __setitem__(self, stretch: tuple[EllipsisType, slice], samples: np.ndarray) -> None:
+        begin, end, _ = stretch[1].indices(self.shape[-1])
+        rows = np.broadcast_to(samples, (*self.shape[:-1], end - begin)).reshape(len(self._files), -1)
+        for file, row in zip(self._files, rows, strict=True):
+            file.seek(4 * begin)
+            file.write(np.ascontiguousarray(row, np.float32).data)
+
+    def row(self, number: int) -> DiskArray:
+        """Row `number` of an array (C, T), as an array (T,) on the same file."""
+        one = object.__new__(DiskArray)
+        one.shape, one._files = self.shape[1:], [self._files[number]]
+        return one
+
+    def blocks(self) -> list[slice]:
+        """The stretches of at most BLOCK samples that cover the array."""
+        return [slice(k, min(k + BLOCK, self.shape[-1])) for k in range(0, self.shape[-1], BLOCK)]
