@@ -21,7 +21,7 @@ from analysis.scores.metrics import si_snr
 from tasnet import Separator, available
 from tasnet.data.corpora import open_utterances
 from tasnet.inference import CHUNK, OVERLAP
-from tasnet.tracking import Chunk, Stitcher, best_order, plan
+from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
 
 STRETCH = 8.0  # s
 STRETCHES = 3
@@ -62,10 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("packs", nargs="+", type=Path, metavar="PACK", help="utterances of single speakers")
     parser.add_argument("--files", type=int, default=52, help="in all, spread over the pauses")
     parser.add_argument("--pauses", type=float, nargs="+", default=[5, 12, 30, 60], metavar="S")
+    parser.add_argument("--seed", type=int, default=0, help="other people, other sentences")
     parser.add_argument("--model", default=next(iter(available()), None))
     arguments = parser.parse_args(argv)
     separator = Separator(arguments.model, "cpu")
-    rate, random = separator.config.sample_rate, np.random.default_rng(0)
+    rate, random = separator.config.sample_rate, np.random.default_rng(arguments.seed)
     speech = open_utterances(arguments.packs, rate)
     counts: dict[tuple[float, str], Count] = {}
     for number in range(arguments.files):
@@ -117,7 +118,7 @@ def separated(separator: Separator, mixture: np.ndarray) -> dict[str, tuple[np.n
         way: kind(np.zeros(shape, np.float32), rate, separator.config.causal)
         for way, kind in (("before", WithoutVoices), ("now", Stitcher))
     }
-    for chunk in plan(mixture, rate, CHUNK, OVERLAP):
+    for chunk in plan_chunks(mixture, rate, CHUNK, OVERLAP):
         found = separator._network(chunk.cut(mixture)[None])[0]
         for stitcher in stitchers.values():
             stitcher.add(chunk, found)

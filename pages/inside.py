@@ -52,7 +52,9 @@ def look_inside(sound: Mixture, separator: Separator) -> Representation:
 
 def follow_player(sound: Mixture, inside: Representation) -> None:
     """The player; where its cursor rests and what it marks is what the pictures show, else another sound's whole."""
-    if st.session_state.get("inside_sound") != (identity := results.fingerprint(sound.mixture)):
+    identity = results.fingerprint(sound.mixture)
+    # The view belongs to a widget, and is forgotten while another page is on show.
+    if st.session_state.get("inside_sound") != identity or "inside_stretch" not in st.session_state:
         st.session_state.inside_sound, st.session_state.inside_shown = identity, None
         st.session_state.inside_stretch = (0.0, len(sound.mixture) / sound.rate)
     state = player(

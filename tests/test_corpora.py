@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tasnet.data.corpora import BadRow, CorpusError, open_mixtures, open_utterances
-from tasnet.data.rows import speakers_of
+from tasnet.data.rows import speaker_genders, speakers_of
 
 RATE = 8000
 
@@ -227,3 +227,18 @@ def test_the_real_sets(shared):
     assert len(valid) == 100 and valid[0].sources.shape == (2, 64000)
     pack = open_utterances(shared / "data/train/an4.json")
     assert len(pack) > 500 and len(pack.pcm) == pack.lengths.sum()
+
+
+def test_genders_are_read_from_the_lists_of_librispeech_and_of_librimix(tmp_path):
+    folder = tmp_path / "Libri2Mix/wav8k/min/test"
+    folder.mkdir(parents=True)
+    assert speaker_genders(folder) == {}
+    table = tmp_path / "Libri2Mix/metadata/libri2mix_test-clean_info.csv"
+    table.parent.mkdir()
+    columns = "mixture_ID,speaker_1_ID,speaker_1_sex,speaker_2_ID,speaker_2_sex"
+    table.write_text(f"{columns}\n1-1-0_22-1-0,1,F,22,M\n333-1-0_1-2-0,333,M,1,F\ntorn,4\n")
+    assert speaker_genders(folder) == {"1": "F", "22": "M", "333": "M"}
+    (folder / "SPEAKERS.TXT").write_text(
+        "; comment\n14   | F | train-clean-360 | 25.03 | Kristin\n16 | M | x | 1 | y\n"
+    )
+    assert speaker_genders(folder) == {"14": "F", "16": "M"}

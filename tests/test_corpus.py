@@ -224,6 +224,77 @@ def test_a_killed_evaluation_goes_on_and_loses_nothing(model, tmp_path):
     assert out.read_bytes() == undisturbed.read_bytes()
 
 
+@pytest.mark.parametrize("command", ["analysis.corpus", "tasnet.corpora"])
+def test_a_kill_in_the_first_seconds_leaves_no_worker(command, model, tmp_path):
+    """Whenever it falls: as soon as there is a child, when one parent's look would come too late, and later."""
+    psutil = pytest.importorskip("psutil", reason="psutil, which comes with dask[distributed], is not installed")
+    arguments = {
+        "analysis.corpus": lambda: many_mixtures(tmp_path, model),
+        "tasnet.corpora": lambda: many_plans(tmp_path),
+    }[command]()
+    for number, seconds in enumerate((0.0, 0.3, 0.8)):
+        mark = f"{tmp_path}/{number}"
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OF_TEST": mark}
+        process = subprocess.Popen(
+            [sys.executable, "-m", command, *arguments],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        until = time.monotonic() + 60
+        while not psutil.Process(process.pid).children():
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.002)
+        time.sleep(seconds)
+        assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        workers = [one for one in psutil.process_iter() if environment_of(one).get("OF_TEST") == mark]
+        assert not psutil.wait_procs(workers, timeout=30)[1]  # 10 s where the machine is idle
+
+
+def environment_of(process) -> dict[str, str]:
+    import psutil
+
+    try:
+        return process.environ()
+    except psutil.Error:  # gone, or another user's
+        return {}
+
+
+def many_mixtures(folder: Path, model: str) -> list[str]:
+    path = write_set(folder / "set", [24000] * 40)
+    return [
+        str(path),
+        "--model",
+        model,
+        "-o",
+        str(folder / "out.csv"),
+        "--workers",
+        "2",
+        "--no-pesq",
+        "--device",
+        "cpu",
+    ]
+
+
+def many_plans(folder: Path) -> list[str]:
+    """LibriMix's list of 400 mixtures of 20 speakers, each of whom says one thing."""
+    lines = ["mixture_ID,source_1_path,source_1_gain,source_2_path,source_2_gain,noise_path,noise_gain"]
+    for speaker in range(20):
+        path = folder / f"LibriSpeech/test-clean/{speaker}/1/{speaker}-1-0000.flac"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, voice(speaker, 64000), 16000)
+    for one in range(20):
+        for other in range(20):
+            parts = [f"test-clean/{k}/1/{k}-1-0000.flac,1.0" for k in (one, other)]
+            lines.append(f"{one}-1-0000_{other}-1-0000,{','.join(parts)},x,1.0")
+    (folder / "libri2mix_test-clean.csv").write_text("\n".join(lines) + "\n")
+    sources = ["--librispeech", str(folder / "LibriSpeech"), "--list", str(folder / "libri2mix_test-clean.csv")]
+    return ["librimix", *sources, "--out", str(folder / "made"), "--workers", "2"]
+
+
 def test_a_part_of_the_set_is_completed_later(whole, mixtures, model, tmp_path):
     out = tmp_path / "out.csv"
     part = evaluate(mixtures, model, out, limit=3)

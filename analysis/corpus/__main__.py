@@ -8,6 +8,10 @@ Conv-TasNet and for the ideal masks. The rows go to a CSV file as they come (`re
 same command goes on with a file that a kill has left. Mixtures that cannot be used are reported,
 counted and skipped. The results do not depend on the number of workers.
 
+    python -m analysis.corpus.summary OUT.csv [OTHER.csv] [--markdown]
+
+says again what the rows say, for a terminal or for a model's card, and compares two models.
+
 A worker for every core scores, on one thread each. On a CPU each worker also separates. On a GPU
 this process separates for all, mixtures of equal length together: padding shorter ones would change
 the statistics that gLN (eq. 9) takes over the whole signal, and so the scores.
