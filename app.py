@@ -11,9 +11,15 @@ st.set_page_config(
     page_title="TasNet Lens",
     page_icon=Path(__file__).parent / "assets" / "icon.png",
     layout="wide",
-    initial_sidebar_state=330,
 )
 
+# What the sidebar asks for beside the model; where a page is not named, for a sound.
+USES = {
+    "Separate": {sidebar.SOUND, sidebar.SECOND},
+    "Filters": set(),
+    "Corpus": set(),
+    "Listening test": set(),
+}
 page = st.navigation(
     [
         st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", default=True),
@@ -27,7 +33,7 @@ page = st.navigation(
     ]
 )
 with st.sidebar:
-    sidebar.choose()
+    sidebar.choose(page.title, USES.get(page.title, {sidebar.SOUND}))
     running = st.container()
 try:
     workspace.separator()

@@ -13,14 +13,13 @@ from pages.parts.score_table import score_table
 def show(sound) -> None:
     """The comparison on `sound`, once it is there."""
     found = workspace.separation(sound)
-    comparison = found and workspace.compared(sound, found)
+    comparison = found and workspace.compared(sound, found, pesq=False)
     if comparison is None:
         return
-    st.markdown(explain_sound(comparison))
-    score_table(comparison)
-    st.markdown("##### Listen")
     tracks = listening.compared_tracks(comparison)
     linked_player(tracks, key="ideal_masks_player")
+    st.markdown(explain_sound(comparison))
+    score_table(comparison)
     st.markdown("##### The masks")
     st.caption(
         "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
@@ -31,10 +30,11 @@ def show(sound) -> None:
     st.plotly_chart(figures.masks(images, sound.rate, listening.speaker_names(len(sound.references))), key="masks")
     st.markdown("##### Download")
     downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
+    workspace.describe()
+    workspace.add_pesq(sound, found)
 
 
 frame.begin("Ideal masks", "How close does the network come to masks computed from the clean voices themselves?")
-workspace.describe()
 if (sound := workspace.chosen_sound()) is not None:
     if sound.references is None:
         st.info(

@@ -19,7 +19,7 @@ def missing(problem: RatingsError) -> None:
 
 
 if key := st.query_params.get("test"):
-    frame.begin("Listening test", "Your ears are the measure. Use headphones, in a quiet place.")
+    frame.begin("Listening test", "Your ears are the measure. Use headphones, in a quiet place.", link=False)
     try:
         listening_trial.show(store(), store().session(key))
     except RatingsError as problem:

@@ -1,46 +1,119 @@
-"""Listen: a mixture, each separated voice and, where they are known, the clean voices, with scores under each."""
+"""Listen: a mixture, each separated voice and, where they are known, the clean voices, with scores below."""
+
+from dataclasses import replace
 
 import streamlit as st
 
 from analysis.figures import sound as figures
-from analysis.scores.comparison import explain_sound
-from analysis.scores.systems import MEASURES
-from pages.parts import frame, listening, workspace
+from analysis.scores.comparison import Comparison, explain_sound
+from analysis.scores.metrics import best_permutation
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, ScoredSystem
+from analysis.scores.verdicts import explain_measure, verdict
+from analysis.sounds.mixing import Mixture
+from pages.parts import frame, listening, models, workspace
 from pages.parts.downloads import downloads
-from pages.parts.player import linked_player
+from pages.parts.player import Tour, linked_player
 
 
-def show_scores(row) -> None:
-    """The mean scores of the network as three figures."""
-    for place, measure in zip(st.columns(3), ("si_snri", "sdri", "pesq"), strict=True):
-        value = row.score(measure)
-        place.metric(MEASURES[measure].title, "undefined" if value is None else f"{value:.2f}", border=True)
-
-
-def show(sound) -> None:
-    """The separation of `sound`, once it is there."""
-    found = workspace.separation(sound)
-    if found is None:
-        return
-    comparison = None
-    if sound.references is not None:
-        comparison = workspace.compared(sound, found)
-        if comparison is None:
-            return
-        if comparison.network.scores is None:
-            st.info(explain_sound(comparison), icon=":material/info:")
+def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
+    """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores)."""
+    found = []
+    for name in (None, workspace.selection().second):
+        if found and name is None:
+            break
+        separation = workspace.separation(sound, name)
+        if separation is None:
+            return []
+        sources, comparison = separation.sources, None
+        if sound.references is not None:
+            comparison = workspace.compared(sound, separation, name, ideal=False, pesq=False)
+            if comparison is None:
+                return []
+            row = comparison.network
         else:
-            show_scores(comparison.network)
-    tracks = listening.separated_tracks(sound, found.sources, comparison)
-    linked_player(tracks, key="separate_player")
+            if found and len(sources) == len(found[0][1].estimates):
+                sources = sources[list(best_permutation(sources, found[0][1].estimates))]
+            row = ScoredSystem(NETWORK, sources, masks=None, scores=None)
+        found.append((name, row, comparison))
+    if len(found) == 2:
+        names = [workspace.selection().model, workspace.selection().second]
+        titles = [models.label(name).title for name in names]
+        titles = names if titles[0] == titles[1] else titles
+        found = [(one[0], replace(one[1], name=title), one[2]) for one, title in zip(found, titles, strict=True)]
+    return found
+
+
+def tour(row: ScoredSystem) -> Tour:
+    """The mixture, then each voice, with what there is to hear."""
+    kind = models.label(workspace.selection().model).kind
+    count = {2: "both voices", 3: "all three voices"}.get(len(row.estimates), "all voices")
+    stops = [(MIXTURE, f"The mixture: {count} at once.")]
+    for speaker in range(len(row.estimates)):
+        words = f"Voice {speaker + 1}, as the network makes it out of the mixture: how much of the rest is left?"
+        stops.append((listening.estimate_name(row, speaker), words))
+    return Tour(f"First {count} at once, then each alone. What you hear is the work of a {kind}.", tuple(stops))
+
+
+def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
+    """The mean scores of a model as three figures in a row, each with a word for it and the mixture's own."""
+    with st.container(horizontal=True, wrap=False, key=f"scores_{row.name}"):
+        for measure in ("si_snri", "sdri", "pesq"):
+            facts, value = MEASURES[measure], row.score(measure)
+            pending = measure == "pesq" and comparison.unprocessed.scores.pesq == (None,) * len(row.estimates)
+            own = comparison.unprocessed.score(facts.unprocessed or measure)
+            st.metric(
+                facts.title,
+                "…" if pending else "undefined" if value is None else f"{value:.2f}",
+                None if None in (value, own) else f"{verdict(measure, value)}; mixture {own:.{facts.decimals}f}",
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                help=explain_measure(measure),
+            )
+
+
+def explain_voices(comparison: Comparison) -> str:
+    """Why there are no scores, and what to choose instead."""
+    voices = len(comparison.mixture.references)
+    fitting = [label.scored for name in models.names() if (label := models.label(name)).voices == voices]
+    choose = f"the model {fitting[0]}" if fitting else f"a model of {voices} voices"
+    return (
+        f"{explain_sound(comparison)} Choose an example with {len(comparison.network.estimates)} voices, "
+        f"or {choose}, in the sidebar."
+    )
+
+
+def show(sound: Mixture) -> None:
+    """The separation of `sound`, once it is there: the player first, what takes longer after it."""
+    found = separated(sound)
+    if not found:
+        return
+    rows = [row for _, row, _ in found]
+    tracks = listening.tracks_of(sound, rows)
+    linked_player(tracks, key="separate_player", tour=tour(rows[0]))
+    for _, row, comparison in found:
+        if len(found) > 1:
+            st.markdown(f"##### {row.name}")
+        if comparison is None:
+            continue
+        if row.scores is None:
+            st.info(explain_voices(comparison), icon=":material/info:")
+        else:
+            show_scores(row, comparison)
+    workspace.describe()
     signals = {track.name: track.samples for track in tracks}
-    with st.expander("Spectrograms on one time axis", expanded=True, icon=":material/equalizer:"):
-        st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
-    st.markdown("##### Download")
-    downloads(signals, sound.rate, key="separation")
+    with st.expander("All spectrograms on one time axis", icon=":material/equalizer:", on_change="rerun") as unfolded:
+        if unfolded.open:
+            st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
+    with st.expander("Download the signals", icon=":material/download:"):
+        downloads(signals, sound.rate, key="separation")
+    for name, row, comparison in found:
+        if comparison is not None and row.scores is not None:
+            workspace.add_pesq(sound, workspace.separation(sound, name), name, ideal=False)
 
 
-frame.begin("Separate", "Two people speak at once. Hear each of them alone.")
-workspace.describe()
+label = models.label(workspace.selection().model)
+score = "" if label.score is None else f" ({label.score:.1f} dB better than the mixture on speakers it never heard)"
+frame.begin("Separate", f"People speak at once; a {label.kind}{score} tries to give you each alone.")
 if (sound := workspace.chosen_sound()) is not None:
     show(sound)

@@ -44,11 +44,21 @@ def validation_score(path: Path) -> float:
 def _validation_score(path: Path, _mtime_ns: int, _size: int) -> float:
     """Read again only where the file has changed."""
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            _, facts = _parse((file.metadata() or {}).get(HEADER), path.name)
-    except (safetensors.SafetensorError, OSError, CheckpointError):
+        _, facts = describe(path)
+    except CheckpointError:
         return -math.inf
     return -math.inf if facts.valid_si_snri is None else facts.valid_si_snri
+
+
+def describe(path: str | Path) -> tuple[Config, TrainingFacts]:
+    """Configuration and training facts in the header of a file, without its tensors. Raises CheckpointError."""
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(HEADER)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file, or it cannot be read.") from error
+    return _parse(header, path.name)
 
 
 def save(path: str | Path, model: TasNet, facts: TrainingFacts | None = None) -> None:

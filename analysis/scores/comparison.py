@@ -51,12 +51,18 @@ def effective_masks(estimates: np.ndarray, mixture: np.ndarray, rate: int) -> np
 
 
 def compare_systems(
-    sound: Mixture, separated: np.ndarray, *, progress: Callable[[float], None] | None = None
+    sound: Mixture,
+    separated: np.ndarray,
+    *,
+    ideal: bool = True,
+    pesq: bool = True,
+    progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references.
 
-    A network that separates another number of voices than the sound has stands there without scores. `progress` is
-    called with the fraction done. Raises MetricsError where there are no references, or signals of other lengths.
+    Without `ideal` the masks are left out; without `pesq`, PESQ is, which takes most of the time. A network that
+    separates another number of voices than the sound has stands there without scores. `progress` is called with the
+    fraction done. Raises MetricsError where there are no references, or signals of other lengths.
     """
     if sound.references is None:
         raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
@@ -64,13 +70,16 @@ def compare_systems(
     matches = len(separated) == len(sound.references)
     network = ScoredSystem(NETWORK, separated, None, None)
     rows, mixture = [] if matches else [_with_masks(network, sound)], None
-    scored = score_systems(separated if matches else None, sound.references, sound.mixture, sound.rate)
+    wanted = len(SYSTEMS) if ideal else 1
+    scored = score_systems(separated if matches else None, sound.references, sound.mixture, sound.rate, pesq=pesq)
     for row in scored:
         if row.name == MIXTURE:
             mixture = row
-            continue
-        rows.append(_with_masks(row, sound) if row.name == NETWORK else row)
-        report(len(rows) / len(SYSTEMS))
+        else:
+            rows.append(_with_masks(row, sound) if row.name == NETWORK else row)
+            report(len(rows) / wanted)
+        if len(rows) == wanted:
+            break
     return Comparison(sound, mixture, tuple(rows))
 
 

@@ -22,7 +22,10 @@ def _at_rate(audio: Audio, rate: int) -> Audio:
     if audio.rate == rate:
         return audio
     samples = resample(audio.samples, audio.rate, rate)
-    note = f"{audio.label}: converted from {audio.rate} Hz to the model's {rate} Hz."
+    note = f"{audio.label}: converted from {audio.rate} Hz to the model's {rate} Hz"
+    if audio.rate > rate:
+        note += f", so everything above {rate / 2000:g} kHz is gone and it sounds as over a telephone"
+    note += "."
     return replace(audio, samples=samples, rate=rate, notes=(*audio.notes, note))
 
 

@@ -1,7 +1,12 @@
 // Mouse, touch, wheel and keys of a player.
 
+import { formatTime, timeUnit } from "./waveform.js";
+
 const DRAG = 4; // px a press may move and still be a click
 const EDGE = 7; // px about an edge of the marked stretch that take hold of it
+const OTHER_USES_OF_SPACE =
+  "input, textarea, select, button, summary, audio, video, [contenteditable=true], " +
+  "[role=button], [role=slider], [role=combobox], [role=listbox], [role=menu], [role=dialog], [role=radio], [role=tab]";
 const BLIND_KEYS = [" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "l", "[", "]", "Escape"];
 
 /** Attach all listeners to `player`; returns the function that takes them away. */
@@ -35,6 +40,14 @@ export function listen(player) {
     event.preventDefault();
     event.stopPropagation();
   });
+  // Space means the first player wherever the page has no other use for it.
+  on(document, "keydown", (event) => {
+    if (event.key !== " " || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.(OTHER_USES_OF_SPACE) || !player.transport) return;
+    if (document.querySelector(".tasnet-player") !== root) return;
+    player.toggle();
+    event.preventDefault();
+  });
   on(document, "tasnet-player-starts", (event) => event.detail !== player && player.pause());
   listenToLanes(player, on);
   return () => stop.abort();
@@ -49,6 +62,7 @@ function act(player, action, row) {
   const actions = {
     start: () => player.seek(player.region?.[0] ?? 0),
     play: () => player.toggle(),
+    tour: () => player.toggleTour(),
     loop: () => player.toggleLoop(),
     clear: () => player.setRegion(null),
     in: () => player.zoom(2),
@@ -63,7 +77,11 @@ function act(player, action, row) {
     difference: () => {
       if (mixer.reference(index) < 0) return;
       mixer.toggle(mixer.differences, index);
+      // What is asked for is heard at once.
+      const heard = mixer.differences.has(index) && !mixer.remixing;
+      if (heard) mixer.choose(index);
       player.apply();
+      if (heard) player.start();
     },
   };
   actions[action]?.();
@@ -230,7 +248,8 @@ function listenToLanes(player, on) {
 
 /** What the pointer is over, in numbers. */
 function hover(player, lane, event, time) {
-  let text = `${time.toFixed(3)} s`;
+  const { duration } = player.transport;
+  let text = formatTime(time, duration) + timeUnit(duration);
   if (lane.dataset.lane === "spectrogram") {
     const box = lane.getBoundingClientRect();
     const frequency = (1 - (event.clientY - box.top) / box.height) * (player.data.rate / 2);

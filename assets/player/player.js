@@ -9,15 +9,10 @@ import { cssColour, onGround, ramp, readTheme } from "./theme.js";
 import { createRow, Mixer, updateRow } from "./tracks.js";
 import { Transport } from "./transport.js";
 import { encodeWav } from "./wav.js";
-import { drawRuler, drawWaveform, fit, Peaks, View } from "./waveform.js";
+import { drawRuler, drawWaveform, fit, formatTime, Peaks, timeUnit, View } from "./waveform.js";
 
 const RANGE = 65; // dB from the loudest colour to the ground
-
-const clock = (time) => {
-  const minutes = Math.floor(time / 60);
-  const seconds = (time - 60 * minutes).toFixed(3);
-  return minutes ? `${minutes}:${seconds.padStart(6, "0")}` : seconds;
-};
+const STOP_SECONDS = 8; // how long a stop of the tour is heard, at most
 
 class Player {
   constructor(root) {
@@ -50,6 +45,7 @@ class Player {
     this.view = new View(length / rate);
     this.region = data.region;
     this.looping = Boolean(data.region);
+    this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
     this.root.dataset.state = "loading";
@@ -94,11 +90,15 @@ class Player {
 
   async toggle() {
     if (!this.transport) return;
-    if (this.transport.playing) {
-      this.transport.pause();
-      this.#paused();
-      return;
-    }
+    this.leaveTour();
+    if (!this.transport.playing) return this.start();
+    this.transport.pause();
+    this.#paused();
+  }
+
+  /** Play on from where the cursor stands; every other player on the page stops. */
+  async start() {
+    if (!this.transport || this.transport.playing) return;
     document.dispatchEvent(new CustomEvent("tasnet-player-starts", { detail: this }));
     const playing = this.transport.play();
     this.showPlaying();
@@ -107,6 +107,7 @@ class Player {
   }
 
   #paused() {
+    if (this.touring) return this.#nextStop();
     this.showPlaying();
     this.place();
     this.tell();
@@ -116,7 +117,54 @@ class Player {
     if (this.transport?.playing) this.toggle();
   }
 
+  /** Hear the stops of the tour one after the other, or leave it. */
+  toggleTour() {
+    if (this.touring) return this.toggle();
+    if (!this.transport || !this.data.tour) return;
+    this.mixer.remix(false);
+    this.looping = false;
+    this.transport.setLoop(false, this.region);
+    this.touring = { stop: -1 };
+    this.#nextStop();
+  }
+
+  #nextStop() {
+    const { transport, data, region, touring } = this;
+    const step = data.tour.stops[++touring.stop];
+    transport.pause();
+    if (!step) {
+      this.leaveTour();
+      this.#paused();
+      return;
+    }
+    touring.from = region?.[0] ?? 0;
+    touring.to = region?.[1] ?? Math.min(transport.duration, STOP_SECONDS);
+    this.mixer.choose(data.tracks.findIndex((track) => track.name === step.track));
+    transport.seek(touring.from);
+    this.refresh();
+    this.showTour();
+    this.start();
+  }
+
+  /** Whatever else a user does ends the tour; the sound goes on. */
+  leaveTour() {
+    this.touring = null;
+    this.showTour();
+  }
+
+  showTour() {
+    const { tour } = this.data;
+    this.find(".tp-tour").hidden = !tour;
+    if (!tour) return;
+    const stop = this.touring && tour.stops[this.touring.stop];
+    const count = stop ? `${this.touring.stop + 1} of ${tour.stops.length} · ` : "";
+    const words = stop ? count + stop.words : tour.words;
+    if (this.find("[data-show=tour]").textContent !== words) this.find("[data-show=tour]").textContent = words;
+    this.find("[data-do=tour]").textContent = stop ? "■ Stop" : "▶ Hear it in turn";
+  }
+
   seek(time, settled = true) {
+    this.leaveTour();
     this.transport.seek(time);
     if (time < this.view.from || time > this.view.to) {
       this.show(time - this.view.span / 2, time + this.view.span / 2);
@@ -127,6 +175,7 @@ class Player {
 
   choose(index) {
     if (index < 0 || index >= this.data.tracks.length) return;
+    this.leaveTour();
     this.mixer.choose(index);
     this.apply();
     this.say(this.data.tracks[index].name, { aloud: true });
@@ -177,7 +226,6 @@ class Player {
 
   setSpeed(speed) {
     this.transport.setSpeed(speed);
-    if (speed !== 1) this.say("The pitch moves with the speed.");
   }
 
   save() {
@@ -232,7 +280,9 @@ class Player {
     press("match", this.mixer.matching);
     press("remix", this.mixer.remixing);
     this.find("[data-do=remix]").hidden = !this.mixer.system().length;
-    this.find("[data-show=duration]").textContent = clock(this.transport.duration);
+    this.find("[data-show=duration]").textContent = this.clock(this.transport.duration);
+    this.find("[data-show=unit]").textContent = timeUnit(this.transport.duration);
+    this.showTour();
     this.root.classList.toggle("tp-many", tracks.length > 7);
     this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms || this.data.blind);
     this.root.classList.toggle("tp-blind", this.data.blind);
@@ -263,6 +313,7 @@ class Player {
   #follow() {
     if (!this.transport?.playing) return;
     const time = this.transport.position(true);
+    if (this.touring && time >= this.touring.to) return this.#nextStop();
     const { view } = this;
     if (!view.whole && !this.dragging && (time > view.to || time < view.from)) {
       view.set(time, time + view.span);
@@ -341,10 +392,15 @@ class Player {
     this.find(".tp-kilohertz").replaceChildren(...labels);
   }
 
+  /** `time` as clock, ruler and marked stretch show it. */
+  clock(time) {
+    return formatTime(time, this.transport.duration);
+  }
+
   /** Move every cursor to the present time. */
   place() {
     const time = this.transport.position(true);
-    this.find("[data-show=time]").textContent = clock(time);
+    this.find("[data-show=time]").textContent = this.clock(time);
     const slider = this.find("[data-lane=overview]");
     slider.setAttribute("aria-valuemax", this.transport.duration.toFixed(3));
     slider.setAttribute("aria-valuenow", time.toFixed(3));
@@ -377,7 +433,7 @@ class Player {
     this.root.classList.toggle("tp-looping", this.looping);
     const chip = this.find("[data-do=clear]");
     chip.hidden = !region;
-    if (region) this.find("[data-show=region]").textContent = `${clock(region[0])}–${clock(region[1])} s`;
+    if (region) this.find("[data-show=region]").textContent = `${this.clock(region[0])}–${this.clock(region[1])}${timeUnit(transport.duration)}`;
   }
 }
 

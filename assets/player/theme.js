@@ -15,7 +15,16 @@ export const mix = (a, b, share) => a.map((value, i) => Math.round(value + (b[i]
 
 export const cssColour = ([r, g, b], alpha = 1) => `rgb(${r} ${g} ${b} / ${alpha})`;
 
-const luminance = ([r, g, b]) => (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+const CONTRAST = 4.6; // a little above WCAG's 4.5 for text: colours also stand on a tint of themselves
+
+const linear = (value) => (value <= 10.31 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+const luminance = (colour) => [0.2126, 0.7152, 0.0722].reduce((sum, share, i) => sum + share * linear(colour[i]), 0);
+
+/** The contrast of two colours, 1 to 21, as WCAG 2 defines it. */
+export function contrast(a, b) {
+  const [less, more] = [luminance(a), luminance(b)].sort((x, y) => x - y);
+  return (more + 0.05) / (less + 0.05);
+}
 
 /** The page's colours as the component inherits them from Streamlit. */
 export function readTheme(element) {
@@ -25,14 +34,19 @@ export function readTheme(element) {
   return {
     ground,
     ink: read("--st-text-color", "#31333f"),
-    dark: luminance(ground) < 0.5,
+    dark: luminance(ground) < 0.18,
     font: style.fontFamily,
   };
 }
 
-/** A track's colour, lifted towards the ink on a dark ground so that it keeps its contrast. */
+/** A track's colour, moved towards the ink until it can be read on the page's ground. */
 export function onGround(colour, theme) {
-  return theme.dark ? mix(parseColour(colour), [255, 255, 255], 0.22) : parseColour(colour);
+  const own = parseColour(colour);
+  for (let share = 0; share < 1; share += 0.04) {
+    const shown = mix(own, theme.ink, share);
+    if (contrast(shown, theme.ground) >= CONTRAST) return shown;
+  }
+  return theme.ink;
 }
 
 /** 256 steps from the ground (quiet) through the track's colour to the far end of lightness (loud). */

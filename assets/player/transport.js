@@ -1,6 +1,8 @@
 // One clock for all tracks. Every track is a channel of ONE AudioBuffer played by ONE source node, so
 // two tracks can never drift or start apart: switching only moves gains.
 
+import { stretch } from "./stretch.js";
+
 const FADE = 0.005; // s, the crossfade when gains change, and when play starts, jumps or stops
 export const MAX_TRACKS = 32; // channels that every browser's AudioBuffer must support
 
@@ -22,6 +24,7 @@ export class Transport {
     this.speed = 1;
     this.looping = false;
     this.region = null; // [first, last) in samples
+    this.buffers = new Map(); // by speed
     this.gains = tracks.map(() => 0);
     this.anchor = { time: 0, position: 0 }; // context time (s) at which the source stood at position (s)
     this.onended = () => {};
@@ -61,6 +64,7 @@ export class Transport {
     if (this.playing && this.source) this.#start(position);
   }
 
+  /** Play at `speed` times the pace, at the same pitch. */
   setSpeed(speed) {
     const position = this.position();
     this.speed = speed;
@@ -122,12 +126,6 @@ export class Transport {
     this.context = context;
     // A live context renders in the background: schedule a moment ahead so that all gains move at once.
     this.lead = context instanceof OfflineAudioContext ? 0 : 0.01;
-    this.buffer = new AudioBuffer({
-      numberOfChannels: this.tracks.length,
-      length: this.length,
-      sampleRate: this.rate,
-    });
-    this.tracks.forEach((track, i) => this.buffer.copyToChannel(track, i));
     this.splitter = new ChannelSplitterNode(context, { numberOfOutputs: this.tracks.length });
     this.output = new GainNode(context);
     this.output.connect(context.destination);
@@ -139,22 +137,37 @@ export class Transport {
     });
   }
 
+  /** All tracks at the present speed, as the channels of one buffer; the last speed's is kept beside the true one. */
+  #buffer() {
+    if (!this.buffers.has(this.speed)) {
+      const tracks = this.speed === 1 ? this.tracks : stretch(this.tracks, this.rate, this.speed);
+      const { length } = tracks[0];
+      const buffer = new AudioBuffer({ numberOfChannels: tracks.length, length, sampleRate: this.rate });
+      tracks.forEach((track, i) => buffer.copyToChannel(track, i));
+      for (const speed of this.buffers.keys()) if (speed !== 1) this.buffers.delete(speed);
+      this.buffers.set(this.speed, buffer);
+    }
+    return this.buffers.get(this.speed);
+  }
+
+  /** Where the frame stands in the present speed's buffer. */
+  #stretched(frame) {
+    return Math.round(frame / this.speed);
+  }
+
   #start(position) {
     const when = this.context.currentTime + this.lead;
     const old = this.source;
     this.#stop(when);
     let frame = this.#frame(position);
-    const node = new AudioBufferSourceNode(this.context, {
-      buffer: this.buffer,
-      playbackRate: this.speed,
-    });
+    const node = new AudioBufferSourceNode(this.context, { buffer: this.#buffer() });
     if (this.looping) {
       const [first, last] = this.region ?? [0, this.length];
       if (frame < first || frame >= last) frame = first;
       Object.assign(node, {
         loop: true,
-        loopStart: this.#seconds(first),
-        loopEnd: this.#seconds(last),
+        loopStart: this.#seconds(this.#stretched(first)),
+        loopEnd: this.#seconds(this.#stretched(last)),
       });
     } else if (frame >= this.length) {
       frame = 0;
@@ -169,7 +182,7 @@ export class Transport {
       envelope.gain.linearRampToValueAtTime(1, when + FADE);
     }
     node.connect(envelope).connect(this.splitter);
-    node.start(when, this.#seconds(frame));
+    node.start(when, this.#seconds(this.#stretched(frame)));
     this.source = { node, envelope };
     this.anchor = { time: when, position: frame / this.rate };
     node.onended = () => {

@@ -150,8 +150,22 @@ export function ticks(view, count) {
   return { times, decimals };
 }
 
-/** The time axis: ticks and seconds. */
+/** A moment of a sound of `duration` s as text: 12.345, or 1:02.345 where the sound lasts a minute. */
+export function formatTime(time, duration, decimals = 3) {
+  if (duration < 60) return time.toFixed(decimals);
+  const unit = 10 ** decimals;
+  const rounded = Math.round(time * unit) / unit; // first: 59.9996 is 1:00.000
+  const minutes = Math.floor(rounded / 60);
+  const seconds = (rounded - 60 * minutes).toFixed(decimals);
+  return `${minutes}:${seconds.padStart(decimals ? decimals + 3 : 2, "0")}`;
+}
+
+/** What follows a time: nothing after minutes and seconds. */
+export const timeUnit = (duration) => (duration < 60 ? " s" : "");
+
+/** The time axis: ticks and times, as the clock has them. */
 export function drawRuler(canvas, view, theme) {
+  const { duration } = view;
   const { context, width, height } = fit(canvas);
   const { times, decimals } = ticks(view, width / 90);
   const [r, g, b] = theme.ink;
@@ -161,8 +175,8 @@ export function drawRuler(canvas, view, theme) {
     const x = Math.round(view.share(time) * width);
     context.fillStyle = `rgb(${r} ${g} ${b} / 0.25)`;
     context.fillRect(Math.min(x, width - 1), 0, 1, height);
-    const label = `${time.toFixed(decimals)} s`;
-    context.fillStyle = `rgb(${r} ${g} ${b} / 0.75)`;
+    const label = formatTime(time, duration, decimals) + timeUnit(duration);
+    context.fillStyle = `rgb(${r} ${g} ${b} / 0.8)`;
     if (x + context.measureText(label).width + 5 < width) context.fillText(label, x + 5, height / 2 + 1);
   });
 }

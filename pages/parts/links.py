@@ -1,8 +1,68 @@
-"""What stands in the URL, so that the page's address restores the view."""
+"""What stands in the URL, so that the page's address restores the view, and the browser's Back brings back the last.
+
+A choice that the address alone would restore is left out of it: the first view is the bare address, and a way back to
+it adds no step of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 PLAYER = ("region", "track", "t")
+
+
+def choices(name: str, options: Sequence[Any], default: Any = None) -> Sequence[Any]:
+    """`options` of the widget `name`, which begins at what the URL says, else at `default` (or the first)."""
+    default = options[0] if default is None else default
+    st.session_state.setdefault("link_defaults", {})[name] = default
+    if st.session_state.get(name) not in options:
+        wanted = {str(option): option for option in options}
+        st.session_state[name] = wanted.get(st.query_params.get(name), default)
+    return options
+
+
+def follow_address(names: Sequence[str], page: str) -> bool:
+    """Forget the choices `names` where Back or Forward changed the address since the last run: `choices` reads it anew.
+
+    It was the browser where the address says something else than what was put there, nobody chose anything, and the
+    page is the same: a new page's address is bare.
+    """
+    last = st.session_state.get("link_last")
+    address = {name: st.query_params.get(name) for name in (*names, "upload")}
+    here = st.session_state.setdefault("link_first_page", page)
+    chosen = {name: st.session_state[name] for name in names if name in st.session_state}
+    if last is None or last["page"] != page or last["address"] == address or last["chosen"] != chosen:
+        return False
+    if not any(address.values()) and here != page:
+        return False  # the bare address of a page that was come to from another
+    for name in chosen:
+        del st.session_state[name]
+    return True
+
+
+def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) -> None:
+    """Put the choices `names`, as they are chosen now, and `others` into the URL, in one step."""
+    defaults = st.session_state.get("link_defaults", {})
+    kept = st.session_state.get("link_complete", {})
+    chosen = {name: st.session_state[name] for name in names if name in st.session_state}
+    # What a page does not ask for keeps its place in the address, for the next page.
+    complete = {
+        name: str(chosen[name]) if name in chosen else kept.get(name) or st.query_params.get(name) for name in names
+    }
+    address = {
+        name: value if value != str(defaults.get(name)) or name in st.query_params else None
+        for name, value in complete.items()
+    }
+    st.session_state.link_complete = {**complete, "upload": others.get("upload")}
+    put(address | others)
+    now = {name: st.query_params.get(name) for name in (*names, "upload")}
+    st.session_state.link_last = {"page": page, "address": now, "chosen": chosen}
+
+
+def complete() -> dict[str, str]:
+    """Every choice, also those that the address leaves out: the link that is sent to somebody."""
+    return {name: value for name, value in st.session_state.get("link_complete", {}).items() if value}
 
 
 def put(values: dict[str, str | None]) -> None:

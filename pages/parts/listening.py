@@ -1,5 +1,6 @@
 """The tracks of a page: which signals are heard together, in which colour, with which scores under them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,7 +26,8 @@ def score_line(row: ScoredSystem, speaker: int) -> str:
 
     if row.scores is None:
         return ""
-    return f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB · PESQ {show('pesq', '.2f')}"
+    improvements = f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB"
+    return improvements + (f" · PESQ {show('pesq', '.2f')}" if row.score("pesq", speaker) is not None else "")
 
 
 def _clean_name(speaker: int) -> str:
@@ -46,9 +48,14 @@ def _clean(sound: Mixture, speaker: int) -> Track:
     )
 
 
+def estimate_name(row: ScoredSystem, speaker: int) -> str:
+    """What the track of the `speaker` (0, 1, ...) by this system is called."""
+    return f"Speaker {speaker + 1} · {row.name}"
+
+
 def _estimate(row: ScoredSystem, speaker: int, rate: int) -> Track:
     return Track(
-        f"Speaker {speaker + 1} · {row.name}",
+        estimate_name(row, speaker),
         row.estimates[speaker],
         rate,
         group=f"speaker {speaker + 1}",
@@ -61,11 +68,15 @@ def _estimate(row: ScoredSystem, speaker: int, rate: int) -> Track:
 def separated_tracks(sound: Mixture, sources: np.ndarray, comparison: Comparison | None) -> list[Track]:
     """The mixture and each estimate, each followed by its clean voice where the voices are known."""
     row = comparison.network if comparison else ScoredSystem(NETWORK, sources, masks=None, scores=None)
+    return tracks_of(sound, [row])
+
+
+def tracks_of(sound: Mixture, rows: Sequence[ScoredSystem]) -> list[Track]:
+    """The mixture and, speaker by speaker, every row's estimate, then the clean voice where the voices are known."""
     references = 0 if sound.references is None else len(sound.references)
     tracks = [_mixture(sound)]
-    for speaker in range(max(len(row.estimates), references)):
-        if speaker < len(row.estimates):
-            tracks.append(_estimate(row, speaker, sound.rate))
+    for speaker in range(max(references, *(len(row.estimates) for row in rows))):
+        tracks += [_estimate(row, speaker, sound.rate) for row in rows if speaker < len(row.estimates)]
         if speaker < references:
             tracks.append(_clean(sound, speaker))
     return tracks
@@ -73,23 +84,10 @@ def separated_tracks(sound: Mixture, sources: np.ndarray, comparison: Comparison
 
 def compared_tracks(comparison: Comparison) -> list[Track]:
     """The mixture, then for each speaker every system and the clean voice."""
-    sound = comparison.mixture
-    tracks = [_mixture(sound)]
-    for speaker in range(max(len(row.estimates) for row in comparison.rows)):
-        tracks += [_estimate(row, speaker, sound.rate) for row in comparison.rows if speaker < len(row.estimates)]
-        if speaker < len(sound.references):
-            tracks.append(_clean(sound, speaker))
-    return tracks
+    return tracks_of(comparison.mixture, comparison.rows)
 
 
 def models_tracks(models: dict[str, Comparison]) -> list[Track]:
     """The mixture, then for each speaker what each model made of it and the clean voice; {model: its comparison}."""
-    sound = next(iter(models.values())).mixture
-    tracks = [_mixture(sound)]
-    for speaker in range(len(sound.references)):
-        for name, comparison in models.items():
-            row = replace(comparison.network, name=name)
-            if speaker < len(row.estimates):
-                tracks.append(_estimate(row, speaker, sound.rate))
-        tracks.append(_clean(sound, speaker))
-    return tracks
+    rows = [replace(comparison.network, name=name) for name, comparison in models.items()]
+    return tracks_of(next(iter(models.values())).mixture, rows)

@@ -20,6 +20,7 @@ ASSETS = Path(__file__).parents[2] / "assets" / "player"
 MODULES = (
     "wav",
     "media",
+    "stretch",
     "transport",
     "waveform",
     "spectrogram",
@@ -57,6 +58,14 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Tour:
+    """A first way through the tracks at one press: `words` invite to it; each stop is a track's name and its words."""
+
+    words: str
+    stops: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class PlayerState:
     """What the player last told the page: it does so when the cursor comes to rest (`follow=True`)."""
 
@@ -76,6 +85,7 @@ def player(
     link: bool = False,
     blind: bool = False,
     start: PlayerState | None = None,
+    tour: Tour | None = None,
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
@@ -116,6 +126,7 @@ def player(
         "blind": blind,
         "follow": follow,
         "link": link,
+        "tour": tour and {"words": tour.words, "stops": [{"track": t, "words": w} for t, w in tour.stops]},
         "time": start.time,
         "region": start.region,
         "active": start.active or tracks[0].name,
@@ -136,9 +147,9 @@ def player(
 
 
 @st.fragment
-def linked_player(tracks: Sequence[Track], *, key: str) -> None:
+def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None) -> None:
     """A player whose state stands in the URL; putting it there reruns nothing else of the page."""
-    player(tracks, key=key, link=True)
+    player(tracks, key=key, link=True, tour=tour)
 
 
 def _linked(duration: float) -> PlayerState:

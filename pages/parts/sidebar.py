@@ -1,95 +1,131 @@
 """The sidebar every page shares: which sound, which model, which device, and what is running.
 
-The choices of `LINKED` stand in the URL, so that a link reproduces the view; so does the token of the upload on show.
-Uploads (see `uploads`) survive a reload, a change of page and of the kind of sound.
+A page is asked only for what it uses. The choices of `LINKED` stand in the URL, so that a link reproduces the view and
+Back brings back the last; so does the token of the upload on show. Users' own sounds come in through the page: `doors`.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection
 
 import streamlit as st
 
 import tasnet
-from analysis.sounds import examples, inputs, mixing
-from tasnet.audio import Audio
+from analysis.sounds import examples, mixing
+from analysis.sounds.rank_examples import known_scores, ordered
 
-from . import links, more_models, own_model, uploads, workspace
+from . import doors, links, models, more_models, own_model, uploads, workspace
 from .text import plain
 
+SOUND, SECOND = "sound", "second model"  # what a page may use beside the model
 KINDS = {"example": "Example", "upload": "File", "mix": "Mix", "record": "Mic"}
-LINKED = ("sound", "example", "snr", "model", "device")
+LINKED = ("sound", "example", "snr", "model", "second", "device")
 LEVELS_DB = [step / 2 for step in range(-10, 11)]
-FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
+NO_SECOND = "none"
 
 
-def choose() -> None:
-    """Draw the choices and put the selection where `workspace` finds it."""
+def choose(page: str, uses: Collection[str]) -> None:
+    """Draw the choices that `page` uses and put the selection where `workspace` finds it."""
     st.markdown("### :material/graphic_eq: TasNet Lens")
+    if links.follow_address(LINKED, page):
+        uploads.follow_address()
+    kind = sound = example = None
+    problem = warning = ""
+    asks_for_sound = SOUND in uses
+    place = st.container()
     model, device = _model(), _device()
-    kind = st.segmented_control(
+    second = _second(model) if SECOND in uses else None
+    if asks_for_sound:
+        with place:
+            kind = _kind()
+            try:
+                sound, warning = (_example(model), "") if kind == "example" else doors.bring(kind, _level(kind))
+                if sound is None:
+                    uploads.check_link()
+            except ValueError as error:
+                problem = str(error)
+            example = st.session_state.example if kind == "example" else None
+    workspace.select(workspace.Selection(model, device, sound, example, problem or None, kind, second, warning))
+    _link(page, asks_for_sound)
+
+
+def _link(page: str, asks_for_sound: bool) -> None:
+    """Put the choices into the URL; what a page itself has put there stays, unless it belongs to another sound."""
+    own = {"model": None} if own_model.in_use() else {}  # nobody else can have it
+    if not asks_for_sound:
+        upload = st.query_params.get("upload") or links.complete().get("upload")
+        links.put_choices(LINKED, page, {"upload": upload} | own)
+        return
+    kind = st.session_state["sound"]
+    upload = None if kind == "example" else uploads.token()
+    sound = [kind, st.session_state.get("example"), upload]
+    links.put_choices(LINKED, page, {"upload": upload} | own | links.player_state(sound))
+
+
+def _kind() -> str:
+    return st.segmented_control(
         "Sound",
-        _linked("sound", list(KINDS)),
+        links.choices("sound", list(KINDS)),
         format_func=KINDS.get,
         required=True,
         key="sound",
         width="stretch",
         wrap=False,
-        help="The address of the page is a link to this very view: sound, model, and the player's cursor and marked "
-        "stretch. A sound of your own can be opened by its link alone, and is removed when its last tab is closed.",
+        persist_state="session",
+        help="An example whose clean voices are known, a file of yours, voices mixed here, or the microphone. A sound "
+        "of your own can be opened by its link alone, and is removed when its last tab is closed.",
     )
-    try:
-        sound = {"example": _example, "upload": _upload, "mix": _mix, "record": _record}[kind]()
-        if sound is None:
-            uploads.check_link()
-        example = st.session_state.example if kind == "example" else None
-        workspace.select(workspace.Selection(model, device, sound, example))
-    except ValueError as problem:
-        workspace.select(workspace.Selection(model, device, problem=str(problem)))
-    _link()
-
-
-def _link() -> None:
-    """Put the choices into the URL; what a page itself has put there stays, unless it belongs to another sound."""
-    chosen = {name: str(st.session_state[name]) if name in st.session_state else None for name in LINKED}
-    if own_model.in_use():
-        chosen["model"] = None  # nobody else can have it
-    chosen["upload"] = None if chosen["sound"] == "example" else uploads.token()
-    sound = [chosen[name] for name in ("sound", "example", "upload")]
-    links.put(chosen | links.player_state(sound))
-
-
-def _linked(name: str, options: Sequence[Any], default: Any = None) -> Sequence[Any]:
-    """`options` of the widget `name`, which begins at what the URL says, else at `default` (or the first)."""
-    if st.session_state.get(name) not in options:
-        wanted = {str(option): option for option in options}
-        st.session_state[name] = wanted.get(st.query_params.get(name), options[0] if default is None else default)
-    return options
 
 
 def _model() -> str:
     if wanted := st.session_state.pop("model_wanted", None):
         st.session_state.model = wanted
+    names = list(tasnet.available())
     own = [own_model.path()] if own_model.path() else []
-    name = st.selectbox(
+    shown = models.scored_titles(names) | {path: own_model.label(path) for path in own}
+    chosen = st.selectbox(
         "Model",
-        _linked("model", [*tasnet.available(), *own]),
-        format_func=own_model.label,
+        links.choices("model", [*names, *own]),
+        format_func=shown.get,
         key="model",
-        help="The project's own, under assets/weights with a model card each; then what you got under More models.",
+        persist_state="session",
+        help="Behind each its SI-SNRi on speakers it never heard; published Conv-TasNets reach 13 to 15 dB.",
     )
+    models.show_card(chosen)
     more_models.problem()
     more_models.show()
-    return name
+    return chosen
+
+
+def _second(first: str) -> str | None:
+    others = [name for name in tasnet.available() if name != first]
+    if not others:
+        return None
+    shown = models.scored_titles(list(tasnet.available())) | {NO_SECOND: "None"}
+    chosen = st.selectbox(
+        "Compare with",
+        links.choices("second", [NO_SECOND, *others]),
+        format_func=shown.get,
+        key="second",
+        persist_state="session",
+        help="A second model on the same sound: its voices stand beside the first one's in the player.",
+    )
+    return None if chosen == NO_SECOND else chosen
 
 
 def _device() -> str:
-    return st.selectbox("Device", _linked("device", tasnet.devices()), key="device")
+    devices = tasnet.devices()
+    if len(devices) == 1:
+        return devices[0]
+    return st.selectbox("Device", links.choices("device", devices), key="device", persist_state="session")
+
+
+def _level(kind: str) -> float:
+    return _snr() if kind == "mix" else 0.0
 
 
 def _snr() -> float:
     return st.select_slider(
         "Level of the first voice",
-        _linked("snr", LEVELS_DB, 0.0),
+        links.choices("snr", LEVELS_DB, 0.0),
         format_func="{:+.1f} dB".format,
         key="snr",
         persist_state="session",
@@ -97,17 +133,23 @@ def _snr() -> float:
     )
 
 
-def _example() -> mixing.Mixture:
-    known = {example.id: example for example in examples.available_examples()}
+def _example(model: str) -> mixing.Mixture:
+    voices = models.label(model).voices
+    known = ordered(examples.available_examples(), known_scores(tasnet.available()[model]), voices)
+    titles = {
+        one.id: one.title + (f" · needs a model of {len(one.voices)} voices" if len(one.voices) != voices else "")
+        for one in known
+    }
     chosen = st.selectbox(
         "Example",
-        _linked("example", list(known)),
-        format_func=lambda name: known[name].title,
+        links.choices("example", list(titles)),
+        format_func=titles.get,
         key="example",
         persist_state="session",
+        help="After the first, which is in English, those come first that the chosen model separates best.",
     )
     snr_db = _snr()
-    if not any(example.tier == "librispeech" for example in known.values()):
+    if not any(example.tier == "librispeech" for example in known):
         _offer_librispeech()
     return workspace.example(chosen, snr_db)
 
@@ -116,6 +158,7 @@ def _offer_librispeech() -> None:
     if not st.button(
         "Get LibriSpeech readers",
         icon=":material/cloud_download:",
+        type="tertiary",
         help="Three readers of public-domain books (CC BY 4.0), downloaded once from librosa.org.",
     ):
         return
@@ -126,67 +169,6 @@ def _offer_librispeech() -> None:
         st.error(plain(problem))
     else:
         st.rerun()
-
-
-def _keep(widget: str, name: str | None = None) -> None:
-    """Put what a file widget holds into the user's upload: the widget's state goes when it is not drawn."""
-    held = st.session_state[widget]
-    files = held if isinstance(held, list) else [held] if held else []
-    uploads.keep_files(widget, [(name or file.name, file.getvalue()) for file in files])
-
-
-def _kept(widget: str) -> list[Audio]:
-    """The sounds that came through `widget`, in this session or the one whose link this is."""
-    upload = uploads.current()
-    files = upload.files.get(widget) if upload else None
-    if not files:
-        return []
-    if not st.session_state[widget]:
-        st.caption("Still here: " + ", ".join(plain(name) for name, _ in files))
-        st.button("Remove", key=f"remove_{widget}", on_click=uploads.keep_files, args=(widget, []))
-    return upload.audio(widget)
-
-
-def _files(widget: str, label: str, *, several: bool, help: str | None = None) -> list[Audio]:
-    st.file_uploader(
-        label,
-        type=FILE_TYPES,
-        accept_multiple_files=several,
-        key=widget,
-        on_change=_keep,
-        args=(widget,),
-        help=help,
-    )
-    return _kept(widget)
-
-
-def _upload() -> mixing.Mixture | None:
-    mixture = _files("mixture_file", "A mixture of two voices", several=False)
-    references = _files(
-        "reference_files",
-        "Its clean voices (optional)",
-        several=True,
-        help="With the clean voices, one file each and as long as the mixture, the separation can be scored.",
-    )
-    return inputs.from_mixture(mixture[0], references) if mixture else None
-
-
-def _mix() -> mixing.Mixture | None:
-    voices = _files("voice_files", "Two or three clean voices", several=True)
-    snr_db = _snr()
-    return inputs.from_voices(voices, snr_db) if voices else None
-
-
-def _record() -> mixing.Mixture | None:
-    st.audio_input(
-        "Two people talking at once",
-        sample_rate=8000,
-        key="recording",
-        on_change=_keep,
-        args=("recording", "Recording"),
-    )
-    recording = _kept("recording")
-    return inputs.from_mixture(recording[0]) if recording else None
 
 
 def show_running() -> None:

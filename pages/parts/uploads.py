@@ -21,7 +21,7 @@ import streamlit as st
 from analysis.sounds.inputs import decode_upload
 from tasnet.audio import Audio
 
-from . import internals
+from . import internals, links
 from .memory import Kept, size_of
 
 MAX_LARGEST_FILES = 10  # room for all uploads together with what is made from them, in files of the largest size
@@ -158,9 +158,15 @@ def _kind() -> str:
 def _tokens() -> dict[str, str]:
     """The session's token of every kind of sound; it begins with the one in the URL."""
     if "upload_tokens" not in st.session_state:
-        linked = st.query_params.get("upload")
+        linked = st.query_params.get("upload") or links.complete().get("upload")
         st.session_state.upload_tokens = {_kind(): linked} if linked else {}
     return st.session_state.upload_tokens
+
+
+def follow_address() -> None:
+    """Show the upload that the URL says, after a step in the browser's history."""
+    if linked := st.query_params.get("upload"):
+        _tokens()[st.query_params.get("sound", "")] = linked
 
 
 def token() -> str | None:

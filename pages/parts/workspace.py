@@ -11,7 +11,7 @@ from analysis.scores import comparison
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 
-from . import own_model, results
+from . import doors, own_model, results
 from .text import plain
 
 LONG_SECONDS = 20
@@ -27,6 +27,9 @@ class Selection:
     sound: Mixture | None = None
     example: str | None = None  # the id of the example that `sound` is, if it is one
     problem: str | None = None  # why there is no sound, for the user
+    kind: str | None = None  # of sound, see `sidebar.KINDS`; None where the page asks for none
+    second: str | None = None  # a model to compare with
+    warning: str = ""  # why the sound is not all that it could be
 
 
 def select(selection: Selection) -> None:
@@ -40,14 +43,16 @@ def selection() -> Selection:
 
 
 def chosen_sound() -> Mixture | None:
-    """The selected sound; where there is none, the page says what is missing and gets None."""
+    """The selected sound, with the doors for a user's own; where there is none, the page says why and gets None."""
     chosen = selection()
     if chosen.problem:
         st.error(plain(chosen.problem), icon=":material/error:")
-    elif chosen.sound is None:
-        st.info("Choose a sound in the sidebar to begin.", icon=":material/arrow_back:")
-    elif chosen.sound.notes:
-        st.caption(f":material/info: {plain(' '.join(chosen.sound.notes))}")
+    if chosen.warning:
+        st.warning(plain(chosen.warning), icon=":material/info:")
+    if chosen.kind in doors.DOORS:
+        doors.show(chosen.kind, open_=bool(chosen.problem or chosen.warning))
+        if chosen.sound is not None and chosen.sound.notes:
+            st.caption(f":material/info: {plain(' '.join(chosen.sound.notes))}")
     return chosen.sound
 
 
@@ -114,9 +119,9 @@ def with_progress(
     return value
 
 
-def separation(chosen: Mixture) -> tasnet.Separation | None:
-    """The model's separation of the sound, or None when the user cancelled it."""
-    model = separator()
+def separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
+    """The separation of the sound by the chosen model, or the one named; None when the user cancelled it."""
+    model = separator(name)
     key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device))
     found = with_progress(
         key,
@@ -124,24 +129,46 @@ def separation(chosen: Mixture) -> tasnet.Separation | None:
         len(chosen.mixture) / chosen.rate,
         lambda progress: model.separate(chosen.mixture, chosen.rate, progress=progress),
     )
-    if found is not None:
+    if found is not None and name is None:
         st.session_state.speed = found.real_time_factor
     return found
 
 
-def compared(chosen: Mixture, found: tasnet.Separation) -> comparison.Comparison | None:
-    """Conv-TasNet and the ideal masks on a sound with references, or None when the user cancelled it."""
-    model = separator()
+def compared(
+    chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True, pesq: bool = True
+) -> comparison.Comparison | None:
+    """Conv-TasNet and, if `ideal`, the ideal masks on a sound with references, or None when the user cancelled it.
+
+    Without `pesq` it is there much sooner, and has PESQ where that is known already. `name` is the model's, where it
+    is not the chosen one.
+    """
+    model = separator(name)
     hashes = results.fingerprint(chosen.mixture, chosen.references)
+    key = ("comparison", hashes, model.name, str(model.device), ideal)
+    if not pesq and (complete := results.find_result((*key, True))) is not None:
+        return complete
     return with_progress(
-        ("comparison", hashes, model.name, str(model.device)),
-        "Scoring Conv-TasNet and the ideal masks",
+        (*key, pesq),
+        "Scoring" if pesq else "Preparing the signals",
         len(chosen.mixture) / chosen.rate,
-        lambda progress: comparison.compare_systems(chosen, found.sources, progress=progress),
+        lambda progress: comparison.compare_systems(chosen, found.sources, ideal=ideal, pesq=pesq, progress=progress),
     )
 
 
+def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True) -> None:
+    """Call at the page's end: measure what `compared` without PESQ left out, then show the page with it."""
+    model = separator(name)
+    hashes = results.fingerprint(chosen.mixture, chosen.references)
+    known = ("comparison", hashes, model.name, str(model.device), ideal, True)
+    if results.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
+        st.rerun()
+
+
 def describe() -> None:
-    """Who speaks in the selected example, where it is from and under which licence."""
-    if (name := selection().example) is not None:
+    """In a line to unfold: who speaks in the selected example, where it is from, under which licence, what was done."""
+    if (name := selection().example) is None:
+        return
+    with st.expander("Who speaks: sources, licences, what was changed", icon=":material/info:"):
         st.caption(next(item for item in examples.available_examples() if item.id == name).credits)
+        if selection().sound.notes:
+            st.caption(" ".join(selection().sound.notes))

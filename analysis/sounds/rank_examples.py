@@ -1,0 +1,94 @@
+"""How well each model does on the examples, measured once and kept beside its weights.
+
+    python -m analysis.sounds.rank_examples
+
+measures every model under assets/weights on every example on this machine with as many voices as the model has, mixed
+at 0 dB, and writes NAME.examples.json: the SHA-256 of the weights and the mean SI-SNRi (dB) of each example. The app
+orders its list by it. Run it again when weights or examples change; figures of other weights are ignored.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from analysis.scores.metrics import evaluate
+from tasnet import Separator, available
+from tasnet.atomic import replacing
+
+from .example_list import Example
+from .examples import available_examples, mix_example
+
+SCORES = "si_snri_db"
+DECIMALS = 2
+
+
+def ranking_file(weights: Path) -> Path:
+    """Where the scores of the model in the file `weights` are kept."""
+    return weights.with_suffix(".examples.json")
+
+
+def measure(separator: Separator) -> dict[str, float]:
+    """Mean SI-SNRi (dB) over the voices of every example on this machine that has the model's number of voices."""
+    scores = {}
+    for example in available_examples():
+        if len(example.voices) != separator.config.C:
+            continue
+        sound = mix_example(example.id)
+        sources = separator.separate(sound.mixture, sound.rate).sources
+        value = evaluate(sources, sound.references, sound.mixture, sound.rate, pesq=False).mean("si_snri")
+        if value is not None:
+            scores[example.id] = round(value, DECIMALS)
+    return scores
+
+
+def known_scores(weights: Path) -> dict[str, float]:
+    """{example id: SI-SNRi in dB} as measured for these weights; empty where nothing was, or for other weights."""
+    try:
+        kept = json.loads(ranking_file(weights).read_text())
+        if kept["sha256"] != _digest(weights, weights.stat().st_mtime_ns):
+            return {}
+        return {str(name): float(value) for name, value in kept[SCORES].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+@lru_cache(maxsize=32)
+def _digest(path: Path, _mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) -> list[Example]:
+    """`examples` as a model of so many `voices` with these `scores` offers them.
+
+    First the best that is in English throughout, which most people understand, then the best first, then those that
+    were not measured, at last those with another number of voices.
+    """
+    known = sorted(
+        examples,
+        key=lambda one: (len(one.voices) != voices, one.id not in scores, -scores.get(one.id, 0.0)),
+    )
+    fitting = [one for one in known if len(one.voices) == voices]
+    first = next((one for one in fitting if all("English" in voice.language for voice in one.voices)), None)
+    return known if first is None else [first, *(one for one in known if one is not first)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.sounds.rank_examples", description=__doc__.splitlines()[0]
+    )
+    parser.parse_args(arguments)
+    for name, path in available().items():
+        scores = measure(Separator(path))
+        kept = {"sha256": _digest(path, path.stat().st_mtime_ns), SCORES: scores}
+        with replacing(ranking_file(path)) as unfinished:
+            unfinished.write_text(json.dumps(kept, indent=1) + "\n")
+        print(name, *(f"{value:6.2f} dB  {example}" for example, value in scores.items()), sep="\n  ")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+// A button that copies the page's address, with the choices that the address leaves out because they are the default.
+
+export default function mount({ parentElement, data }) {
+  const button = parentElement.querySelector(".tasnet-link");
+  const words = button.querySelector("span");
+  const copy = async () => {
+    const parameters = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries(data)) if (!parameters.has(name)) parameters.set(name, value);
+    const link = `${location.origin}${location.pathname}?${parameters}`;
+    button.dataset.link = link;
+    words.textContent = (await toClipboard(link)) ? "Copied" : "Copy it from the address bar";
+    clearTimeout(button.timer);
+    button.timer = setTimeout(() => (words.textContent = "Copy link"), 2500);
+  };
+  button.onclick = copy;
+}
+
+/** Browsers lend the clipboard to secure pages only; the old way works on the others. */
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = Object.assign(document.createElement("textarea"), { value: text, style: "position: fixed; opacity: 0" });
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}

@@ -1,0 +1,128 @@
+"""Where users bring their own sounds: the widgets in the page, and the list of what came, each with a button to remove.
+
+A widget is only a door: what comes through is kept by `uploads`, and the door is empty again for the next.
+"""
+
+import streamlit as st
+
+from analysis.sounds import inputs
+from analysis.sounds.mixing import Mixture
+from tasnet.audio import AudioError
+
+from . import uploads
+from .text import plain
+
+FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
+LONGEST_NAME = 36  # characters
+MIXTURE, REFERENCES, VOICES, RECORDING = "mixture_file", "reference_files", "voice_files", "recording"
+DOORS = {"upload": (MIXTURE, REFERENCES), "mix": (VOICES,), "record": (RECORDING,)}
+QUESTIONS = {
+    "upload": "Choose a sound of your own: a recording of two people who speak at once.",
+    "mix": "Choose a sound of your own: two or three clean voices, a file each, that are mixed here.",
+    "record": "Choose a sound of your own: record two people who speak at once.",
+}
+
+
+def bring(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
+    """The sound of this `kind` that the user has brought, or None; and what was wrong with its clean voices, if any.
+
+    Raises ValueError, in words for the user, where no sound can be made of it.
+    """
+    upload = uploads.current()
+    if upload is None:
+        return None, ""
+    if kind == "mix":
+        voices = upload.audio(VOICES)
+        return (inputs.from_voices(voices, snr_db) if voices else None), ""
+    mixture = upload.audio(DOORS[kind][0])
+    if not mixture:
+        return None, ""
+    try:
+        return inputs.from_mixture(mixture[0], upload.audio(REFERENCES)), ""
+    except (inputs.InputError, AudioError) as problem:  # the clean voices do not fit: the mixture is separated anyhow
+        return inputs.from_mixture(mixture[0]), f"{problem} Until then the separation is here without scores."
+
+
+def show(kind: str, *, open_: bool) -> None:
+    """The doors for a `kind` of sound; with files behind them folded to a line unless `open_`."""
+    upload = uploads.current()
+    files = {door: upload.files.get(door, []) if upload else [] for door in DOORS[kind]}
+    if not any(files.values()):
+        with st.container(border=True, key="doors"):
+            st.markdown(f"**{QUESTIONS[kind]}**")
+            _door(DOORS[kind][0], files)
+        return
+    names = [short_name(name) for held in files.values() for name, _ in held]
+    title = "Your sound: " + plain(names[0]) + (f" and {len(names) - 1} more" if names[1:] else "")
+    with st.expander(title, icon=":material/audio_file:", expanded=open_):
+        for door, held in files.items():
+            for index in range(len(held)):
+                _show_file(upload, door, index)
+        for door in DOORS[kind]:
+            _door(door, files)
+
+
+def short_name(name: str) -> str:
+    """A file's name, its middle left out where it is long."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 14]}…{name[-12:]}"
+
+
+def _show_file(upload: uploads.Upload, door: str, index: int) -> None:
+    name, _ = upload.files[door][index]
+    try:
+        sound = upload.audio(door)[index]
+        about = f"{sound.seconds:.2f} s · {sound.rate} Hz"
+    except ValueError:
+        about = "cannot be used"
+    role = "clean voice · " if door == REFERENCES else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(short_name(name))}**  \n{role}{about}", width="stretch")
+        st.button(
+            "Remove", icon=":material/delete:", key=f"remove_{door}_{index}", on_click=_remove, args=(door, index)
+        )
+
+
+def _door(door: str, files: dict[str, list]) -> None:
+    key = door_key(door)
+    if door == RECORDING:
+        label = "Record again" if files[door] else "Two people talking at once"
+        st.audio_input(label, sample_rate=inputs.RATE, key=key, on_change=_take, args=(door, key))
+        return
+    labels = {
+        MIXTURE: "Another recording instead" if files.get(MIXTURE) else "A mixture of two voices",
+        REFERENCES: "Its clean voices, one file each and as long: then the separation is scored",
+        VOICES: "More clean voices" if files.get(VOICES) else "Two or three clean voices",
+    }
+    st.file_uploader(
+        labels[door],
+        type=FILE_TYPES,
+        accept_multiple_files=door != MIXTURE,
+        key=key,
+        on_change=_take,
+        args=(door, key),
+    )
+
+
+def door_key(door: str) -> str:
+    """The widget's key: a new one after every use, so that the door is empty again."""
+    uses = st.session_state.setdefault("door_uses", {}).get(door, 0)
+    return f"{door}_{uses}" if uses else door
+
+
+def _take(door: str, key: str) -> None:
+    """Keep what came through the widget `key`; a mixture or a recording takes the place of the one before."""
+    held = st.session_state[key]
+    files = held if isinstance(held, list) else [held] if held else []
+    if not files:
+        return
+    new = [("Recording" if door == RECORDING else file.name, file.getvalue()) for file in files]
+    old = uploads.current()
+    before = old.files.get(door, []) if old and door in (REFERENCES, VOICES) else []
+    uploads.keep_files(door, [*before, *new])
+    st.session_state.door_uses[door] = st.session_state.door_uses.get(door, 0) + 1
+
+
+def _remove(door: str, index: int) -> None:
+    if (upload := uploads.current()) is not None:
+        files = upload.files.get(door, [])
+        uploads.keep_files(door, files[:index] + files[index + 1 :])

@@ -1,0 +1,62 @@
+"""The models that can be chosen: their readable names, what kind each is, and its card."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import streamlit as st
+
+import tasnet
+from tasnet import checkpoint, titles
+
+
+@dataclass(frozen=True)
+class ModelLabel:
+    """How the app speaks of a model."""
+
+    title: str  # "Small, non-causal"
+    scored: str  # "Small, non-causal · 5.2 dB"
+    kind: str  # "small demonstration model"
+    voices: int
+    score: float | None  # SI-SNRi in dB that its facts state
+
+
+def names() -> list[str]:
+    """The names of all models here, the best first."""
+    return list(tasnet.available())
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _label(path: str, _changed: float) -> ModelLabel:
+    config, facts = checkpoint.describe(path)
+    return ModelLabel(
+        titles.model_title(config, facts),
+        titles.scored_title(config, facts),
+        titles.kind_in_words(config, facts),
+        config.C,
+        titles.stated_score(facts),
+    )
+
+
+def label(name: str) -> ModelLabel:
+    """The label of the model `name`; its file's name where the file tells nothing."""
+    path = tasnet.available().get(name)
+    try:
+        return _label(str(path), path.stat().st_mtime)
+    except (AttributeError, OSError, tasnet.CheckpointError):
+        return ModelLabel(name, name, "model", 2, None)
+
+
+def scored_titles(names: list[str]) -> dict[str, str]:
+    """{name: title with score}, each title once: models that would read the same carry their file's name too."""
+    known = {name: label(name).scored for name in names}
+    count = Counter(known.values())
+    return {name: scored if count[scored] == 1 else f"{scored} · {name}" for name, scored in known.items()}
+
+
+def show_card(name: str) -> None:
+    """A button that opens the model's card, where it has one."""
+    path = tasnet.available().get(name)
+    if path is None or not (card := path.with_suffix(".md")).is_file():
+        return
+    if st.button("Model card", icon=":material/description:", type="tertiary", key="model_card"):
+        st.dialog(label(name).scored, width="large")(lambda: st.markdown(card.read_text()))()

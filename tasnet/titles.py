@@ -1,0 +1,48 @@
+"""What a model is called where people choose one: from its configuration and the facts of its training."""
+
+import torch
+
+from .config import Config
+from .facts import SPEAKERS, VALID, TrainingFacts
+from .networks import make_network
+
+SMALL, LARGE = 1e6, 3e6  # parameters: below, small; from here on, large, as the paper's networks are (Table II)
+DEMONSTRATION = 10.0  # dB: what scores less is for seeing how the network works; published ones reach 13 to 15
+
+
+def stated_score(facts: TrainingFacts) -> float | None:
+    """SI-SNRi in dB on a test set where the facts state one, else on the validation speakers, else None."""
+    tests = [name for name in facts.scores if name.endswith("si_snri_db") and name != VALID]
+    return facts.scores[min(tests, key=len)] if tests else facts.valid_si_snri
+
+
+def size_in_words(config: Config) -> str:
+    """Small, medium or large, by the number of parameters."""
+    with torch.device("meta"):
+        count = make_network(config).num_parameters()
+    return "small" if count < SMALL else "medium" if count < LARGE else "large"
+
+
+def model_title(config: Config, facts: TrainingFacts) -> str:
+    """Such as "Small, non-causal": what tells a model from others, without its score."""
+    parts = [size_in_words(config).capitalize(), "causal" if config.causal else "non-causal"]
+    if facts.task != SPEAKERS:
+        parts.append("speech from noise")
+    elif config.C != 2:
+        parts.append(f"{config.C} voices")
+    if config.sample_rate != 8000:
+        parts.append(f"{config.sample_rate / 1000:g} kHz")
+    return ", ".join(parts)
+
+
+def scored_title(config: Config, facts: TrainingFacts) -> str:
+    """The title with the score that the facts state: "Small, non-causal · 5.2 dB"."""
+    score = stated_score(facts)
+    return model_title(config, facts) + ("" if score is None else f" · {score:.1f} dB")
+
+
+def kind_in_words(config: Config, facts: TrainingFacts) -> str:
+    """What to expect of it: "small demonstration model" where its stated score is far below published ones."""
+    score = stated_score(facts)
+    weak = score is not None and score < DEMONSTRATION
+    return f"{size_in_words(config)}{' demonstration' if weak else ''} model"
