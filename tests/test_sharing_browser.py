@@ -87,7 +87,7 @@ def test_a_link_restores_an_upload_and_what_is_marked_in_it(app_address, browser
     browser.get(link)
     ready(browser)
     assert state(browser) == told
-    assert "Still here: mine.wav" in text(browser)
+    assert "Your sound: mine.wav" in text(browser)
     assert browser.current_url == link
     # A reload.
     browser.refresh()

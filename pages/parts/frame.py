@@ -7,17 +7,17 @@ import streamlit as st
 
 from . import internals, links
 
-ASSETS = Path(__file__).parents[2] / "assets"
+ASSETS = Path(__file__).parents[2] / "assets" / "frame"
 
 
 @cache
 def _copy_link():
-    folder = ASSETS / "link"
+    """The button that copies the page's link; with it come the styles that all pages share."""
     return st.components.v2.component(
-        "tasnet_link",
-        html=(folder / "link.html").read_text(),
-        css=(folder / "link.css").read_text(),
-        js=(folder / "link.js").read_text(),
+        "tasnet_frame",
+        html=(ASSETS / "link.html").read_text(),
+        css=(ASSETS / "theme.css").read_text() + (ASSETS / "link.css").read_text(),
+        js=(ASSETS / "link.js").read_text(),
         isolate_styles=False,
     )
 
@@ -25,11 +25,7 @@ def _copy_link():
 def begin(title: str, question: str, *, link: bool = True) -> None:
     """The page's title, a button that copies its link unless that would tell too much, and the question it answers."""
     internals.start_in_app()
-    st.html(ASSETS / "app.css")
-    if link and (complete := links.complete()):
-        with st.container(horizontal=True, vertical_alignment="center", key="page_top"):
-            st.title(title, width="stretch", anchor=False)
-            _copy_link()(key="copy_link", data=complete, width="content", height="content")
-    else:
-        st.title(title, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", key="page_top"):
+        st.title(title, width="stretch", anchor=False)
+        _copy_link()(key="copy_link", data=links.complete() if link else {}, width="content", height="content")
     st.markdown(question)

@@ -69,7 +69,7 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
         styled = styled.format(shown, subset=own, na_rep="undefined")
         styled = styled.set_properties(subset=own[-1:], **{"font-weight": "600"})
     colours = {
-        name: f"color: var(--st-{SPEAKER_TEXT[k % 3]}-text-color, {speaker_colour(k)})"
+        name: f"color: color-mix(in srgb, var(--st-{SPEAKER_TEXT[k % 3]}-text-color, {speaker_colour(k)}), currentColor 38%)"
         for k, name in enumerate(speaker_names(len(found.mixture.references)))
     }
     return (
@@ -82,7 +82,10 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
 def show_table(styled: Styler, label: str) -> None:
     """A table that scrolls sideways where the page is narrower; `label` says what it is to those who cannot see it."""
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
-    st.html(f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">{table}</div>')
+    st.html(
+        f'<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
+        f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">{table}</div>'
+    )
 
 
 def score_table(found: Comparison) -> None:

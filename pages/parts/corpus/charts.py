@@ -83,8 +83,8 @@ def show_groups(results: Results, measure: str) -> None:
             _show_groups(genders, title, "Speakers' gender", "corpus_gender")
         else:
             st.caption(
-                "By gender: unknown for these speakers. With LibriSpeech's SPEAKERS.TXT or LibriMix's *_info.csv beside "
-                "or above the mixtures, an evaluation notes it."
+                "By gender: unknown for these speakers. With LibriSpeech's SPEAKERS.TXT or LibriMix's *_info.csv "
+                "beside or above the mixtures, an evaluation notes it."
             )
 
 

@@ -2,6 +2,7 @@
 
 export default function mount({ parentElement, data }) {
   const button = parentElement.querySelector(".tasnet-link");
+  button.hidden = !Object.keys(data).length;
   const words = button.querySelector("span");
   const copy = async () => {
     const parameters = new URLSearchParams(location.search);
