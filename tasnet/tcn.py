@@ -30,7 +30,11 @@ class SeparationModule(nn.Module):
         skip_sum = y.new_zeros(*y.shape[:2], self.config.Sc)
         for block in self.blocks:
             y, skip_sum = block(y, skip_sum)
-        m = self.conv_mask(self.prelu(skip_sum if self.config.Sc else y))
+        return self.estimate(skip_sum if self.config.Sc else y)
+
+    def estimate(self, summed: Tensor) -> Tensor:
+        """What the blocks have summed up (batch, K, Sc or B) -> m (batch, C, K, N)."""
+        m = self.conv_mask(self.prelu(summed))
         return self.limit(m.unflatten(-1, (self.config.C, self.config.N)).transpose(1, 2))
 
     def limit(self, m: Tensor) -> Tensor:
