@@ -120,7 +120,7 @@ def _separate(x, out, weights, state, dilations, kinds, before):
     streams, C, hop = state.overlap.shape
     N, L = weights.U.shape
     K = out.shape[2] // hop
-    rows = streams * K
+    rows, one = streams * K, np.float32(1)
     frames = np.empty((rows, L), np.float32)
     for r in range(rows):
         for n in range(L):
@@ -129,7 +129,7 @@ def _separate(x, out, weights, state, dilations, kinds, before):
     if relu:
         _prelu(w, np.float32(0))
     normed = w.copy()
-    _norm(normed, weights.gain, weights.shift, state.sums[0], cumulative, before)
+    _prelu_norm(normed, one, weights.gain, weights.shift, state.sums[0], cumulative, before)
     y = _linear(normed, weights.bottleneck, weights.bias_bottleneck)
     skip_sum = _blocks(y, weights, state, dilations, cumulative, before)
     _prelu(skip_sum, weights.slope[0])
@@ -158,11 +158,9 @@ def _blocks(y, weights, state, dilations, cumulative, before):
     for i in range(len(dilations)):
         slopes, gains, shifts = weights.slopes[i], weights.gains[i], weights.shifts[i]
         u = _linear(y, weights.conv_in[i], weights.bias_in[i])
-        _prelu(u, slopes[0])
-        _norm(u, gains[0], shifts[0], state.sums[1 + 2 * i], cumulative, before)
+        _prelu_norm(u, slopes[0], gains[0], shifts[0], state.sums[1 + 2 * i], cumulative, before)
         v = _depthwise(u, state.past, start, weights.taps[i], weights.bias[i], dilations[i], before)
-        _prelu(v, slopes[1])
-        _norm(v, gains[1], shifts[1], state.sums[2 + 2 * i], cumulative, before)
+        _prelu_norm(v, slopes[1], gains[1], shifts[1], state.sums[2 + 2 * i], cumulative, before)
         paths = _linear(v, weights.conv_out[i], weights.bias_out[i])
         for r in range(rows):
             for n in range(B):
@@ -175,22 +173,27 @@ def _blocks(y, weights, state, dilations, cumulative, before):
 
 @_compiled
 def _linear(x, weight, bias):
-    """x (rows, in) -> (rows, outs); weight (outs, in) goes once through the cache, for four rows at a time."""
+    """x (rows, in) -> (rows, outs); weight (outs, in) goes once through the cache, for eight rows at a time."""
     rows = len(x)
+    eights = rows - rows % 8
     out = np.empty((rows, len(weight)), np.float32)
-    fours = rows - rows % 4
     for o in range(len(weight)):
         w = weight[o]
-        for r in range(0, fours, 4):
-            x0, x1, x2, x3 = x[r], x[r + 1], x[r + 2], x[r + 3]
-            y0 = y1 = y2 = y3 = bias[o]
+        for r in range(0, eights, 8):  # one after the other, the rows would wait for each other's sums
+            x0, x1, x2, x3, x4, x5, x6, x7 = x[r], x[r + 1], x[r + 2], x[r + 3], x[r + 4], x[r + 5], x[r + 6], x[r + 7]
+            y0 = y1 = y2 = y3 = y4 = y5 = y6 = y7 = bias[o]
             for j in range(len(w)):
                 y0 += w[j] * x0[j]
                 y1 += w[j] * x1[j]
                 y2 += w[j] * x2[j]
                 y3 += w[j] * x3[j]
+                y4 += w[j] * x4[j]
+                y5 += w[j] * x5[j]
+                y6 += w[j] * x6[j]
+                y7 += w[j] * x7[j]
             out[r, o], out[r + 1, o], out[r + 2, o], out[r + 3, o] = y0, y1, y2, y3
-        for r in range(fours, rows):
+            out[r + 4, o], out[r + 5, o], out[r + 6, o], out[r + 7, o] = y4, y5, y6, y7
+        for r in range(eights, rows):
             x0, y0 = x[r], bias[o]
             for j in range(len(w)):
                 y0 += w[j] * x0[j]
@@ -207,17 +210,18 @@ def _prelu(x, slope):
 
 
 @_compiled
-def _norm(features, gain, shift, sums, cumulative, before):
-    """cLN (eqs. 12-14) or, as gain and shift alone, BN: features (streams K, H) in place, sums (streams, 2)."""
+def _prelu_norm(features, slope, gain, shift, sums, cumulative, before):
+    """Eq. 8, then cLN (eqs. 12-14) or, as gain and shift alone, BN: features (streams K, H) in place."""
     rows, H = features.shape
     K = rows // len(sums)
     for r in range(rows):
         f, mean, rate = features[r], np.float32(0), np.float32(1)
+        total, power = np.float32(0), np.float32(0)
+        for h in range(H):
+            f[h] = max(f[h], np.float32(0)) + slope * min(f[h], np.float32(0))
+            total += f[h]
+            power += f[h] * f[h]
         if cumulative:
-            total, power = np.float32(0), np.float32(0)
-            for h in range(H):
-                total += f[h]
-                power += f[h] * f[h]
             so_far, count = sums[r // K], (before + r % K + 1) * H
             so_far[0] += total
             so_far[1] += power
