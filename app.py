@@ -29,6 +29,7 @@ page = st.navigation(
         st.Page("pages/corpus.py", title="Corpus", icon=":material/leaderboard:"),
         st.Page("pages/start_point.py", title="Start point", icon=":material/start:"),
         st.Page("pages/designs.py", title="Designs", icon=":material/architecture:"),
+        st.Page("pages/realtime.py", title="Real time", icon=":material/speed:"),
         st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:"),
     ]
 )

@@ -218,8 +218,8 @@ def _component():
     )
 
 
-def bundle() -> str:
-    """The player's ES modules as the one module that Streamlit takes: imports and exports dropped."""
-    source = "\n".join((ASSETS / f"{name}.js").read_text() for name in MODULES)
+def bundle(modules: Sequence[str] = MODULES) -> str:
+    """ES modules, by default the player's, as the one module that Streamlit takes: imports and exports dropped."""
+    source = "\n".join((ASSETS / f"{name}.js").read_text() for name in modules)
     source = re.sub(r"^import .*?;\n", "", source, flags=re.MULTILINE)
     return re.sub(r"^export (?!default)", "", source, flags=re.MULTILINE)

@@ -1,0 +1,59 @@
+"""The picture and sound of a live separation (assets/live/): it grows while the run goes on."""
+
+import base64
+from functools import cache
+
+import numpy as np
+import streamlit as st
+
+from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
+from analysis.network.live import LiveRun
+
+from .listening import speaker_names
+from .player import ASSETS, bundle
+
+LIVE = ASSETS.parent / "live"
+LIVE_MODULES = ("wav", "media", "waveform", "theme", "../live/live")
+REPEATED = 2.0  # s sent again with what is new, in case the browser has missed it
+
+
+def live_player(run: LiveRun, name: str, *, key: str) -> None:
+    """Show where `run`, called `name`, stands. Called again and again, it sends the browser what is new."""
+    running, finished, samples = run.running, run.finished, run.samples
+    sent = st.session_state.setdefault(f"{key}_sent", {}).setdefault(name, 0)
+    first = max(0, sent - round(REPEATED * run.rate))
+    st.session_state[f"{key}_sent"] = {name: samples}
+    signals = np.vstack([run.mixture[None, first:samples], run.sources[:, first:samples]])
+    scale = max(float(np.abs(signals).max(initial=0.0)), 1e-9) / 32767
+    packets = slice(first // run.packet, finished)
+    data = {
+        "run": name,
+        "names": ["Mixture", *speaker_names(len(run.sources))],
+        "colours": [MIXTURE_COLOUR, *(speaker_colour(speaker) for speaker in range(len(run.sources)))],
+        "rate": run.rate,
+        "size": run.packet,
+        "total": len(run.mixture),
+        "full": max(float(np.abs(run.mixture).max(initial=0.0)), 1e-6),
+        "first": first,
+        "length": samples - first,
+        "scale": scale,
+        "signals": [base64.b64encode(np.rint(row / scale).astype("<i2").tobytes()).decode() for row in signals],
+        "packet": packets.start,
+        "milliseconds": run.milliseconds[packets].round(4).tolist(),
+        "delays": run.delays[packets].round(4).tolist(),
+        "late": run.late,
+        "running": running,
+        "stopped": run.stopped,
+    }
+    _component()(key=key, data=data)
+
+
+@cache
+def _component():
+    return st.components.v2.component(
+        "tasnet_live",
+        html=(LIVE / "live.html").read_text(),
+        css=(LIVE / "live.css").read_text(),
+        js=bundle(LIVE_MODULES),
+        isolate_styles=False,
+    )
