@@ -64,8 +64,8 @@ def show_live(sound: Mixture) -> None:
         name = uuid.uuid4().hex
         st.session_state.live = (name, run)
     st.caption(
-        "The sound comes in packets, as from a microphone; the voices are ready soon after each packet. Choose a row to "
-        f"hear it. Algorithmic latency: a sample waits at most for the {config.L} samples of its frame, "
+        "The sound comes in packets, as from a microphone; the voices are ready soon after each packet. Choose a row "
+        f"to hear it. Algorithmic latency: a sample waits at most for the {config.L} samples of its frame, "
         f"{1000 * config.L / config.sample_rate:g} ms. A recording from the sidebar (Mic) is played in the same way."
     )
     if run:
@@ -116,14 +116,10 @@ def show_speed() -> None:
             lambda progress: speed.time_per_frame(speed.on_devices(networks, devices), progress),
         )
     if times is not None:
-        st.plotly_chart(figures.time_per_frame(times), key="speed_figure")
-        st.dataframe(
-            speed_table(times),
-            hide_index=True,
-            column_config={
-                name: st.column_config.NumberColumn(format="%.3g") for name in speed_table(times).columns[3:]
-            },
-        )
+        st.plotly_chart(figures.speed_chart(times), key="speed_figure")
+        table = speed_table(times)
+        numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in table.columns[3:]}
+        st.dataframe(table, hide_index=True, column_config=numbers)
 
 
 frame.begin("Real time", "Can voices be separated while people are still speaking? (Table VIII)")

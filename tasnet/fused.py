@@ -103,9 +103,9 @@ class FusedFrames:
     def overlap(self) -> Tensor:
         return torch.from_numpy(self.state.overlap)
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: np.ndarray) -> Tensor:
         """Samples of K whole frames, (streams, (K+1) hop), to the K hops they complete, (streams, C, K hop)."""
-        x = x.contiguous().numpy()
+        x = np.ascontiguousarray(x)
         streams, C, hop = self.state.overlap.shape
         out = np.empty((streams, C, x.shape[1] - hop), np.float32)
         _separate(x, out, self.weights, self.state, self.dilations, self.kinds, self.before)

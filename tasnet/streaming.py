@@ -4,6 +4,7 @@ Every layer keeps of the past what its next frame needs: the encoder the samples
 D-conv its last (P-1) 2^x inputs, each cLN two sums, the decoder half a frame. This is all: memory does not grow.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -46,15 +47,14 @@ class StreamingConvTasNet:
         self.config, self.streams, self.latency = config, streams, config.L
         self.fused = can_fuse if fused is None else fused
         self._frames = (FusedFrames if self.fused else PlainFrames)(model, streams)
-        self._nothing = weight.detach().new_zeros(streams, 0)
+        self._type = torch.float64 if weight.dtype == torch.float64 else torch.float32
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the next sample is the first of a new mixture."""
-        self._waiting = self._nothing  # samples of frames that are not complete
+        self._waiting = np.zeros((self.streams, 0), str(self._type).split(".")[1])  # of frames that are not complete
         self._frames.reset()
 
-    @torch.inference_mode()
     def push(self, samples: Tensor) -> Tensor:
         """The next samples (streams, T) -> what is complete of the sources, (streams, C, T'); T and T' may be 0.
 
@@ -62,24 +62,24 @@ class StreamingConvTasNet:
         """
         if samples.ndim != 2 or len(samples) != self.streams:
             raise ValueError(f"The samples must have the shape ({self.streams}, T), not {tuple(samples.shape)}.")
-        x = torch.cat([self._waiting, samples.to(self._nothing)], -1)
+        # NumPy, as each of PyTorch's operations lets other threads of the process go first.
+        x = np.concatenate([self._waiting, samples.to(self._type).numpy(force=True)], 1)
         hop, L = self.config.hop, self.config.L
-        K = max(0, (x.shape[-1] - L) // hop + 1)
-        self._waiting = x[:, K * hop :].clone()
+        K = max(0, (x.shape[1] - L) // hop + 1)
+        self._waiting = x[:, K * hop :].copy()
         firsts = range(0, K, PIECE)
         pieces = [self._frames(x[:, first * hop : (min(first + PIECE, K) + 1) * hop]) for first in firsts]
         if len(pieces) == 1:
             return pieces[0]
-        return torch.cat(pieces, -1) if pieces else x.new_zeros(self.streams, self.config.C, 0)
+        return torch.cat(pieces, -1) if pieces else self._frames.overlap[..., :0]
 
-    @torch.inference_mode()
     def flush(self) -> Tensor:
         """The mixture has ended: what is left of its sources (streams, C, T'); then as after `reset`."""
-        hop, left = self.config.hop, self._waiting.shape[-1]
+        hop, left = self.config.hop, self._waiting.shape[1]
         rest = self._frames.overlap
         if left != hop or not self._frames.before:  # else the last frame ended with the mixture
             # Zeros fill up the last frame, as in `coders.frames`.
-            first = self._frames(F.pad(self._waiting, (0, self.config.L - left)))
+            first = self._frames(np.pad(self._waiting, ((0, 0), (0, self.config.L - left))))
             rest = torch.cat([first, self._frames.overlap], -1)[..., :left]
         rest = rest.clone()
         self.reset()
@@ -103,9 +103,10 @@ class PlainFrames:
         for block in self.blocks:
             block.reset()
 
-    def __call__(self, x: Tensor) -> Tensor:
+    @torch.no_grad()
+    def __call__(self, x: np.ndarray) -> Tensor:
         """Samples of K whole frames, (streams, (K+1) hop), to the K hops they complete, (streams, C, K hop)."""
-        w = F.linear(x.unfold(-1, self.config.L, self.config.hop), self.U)  # eq. 2
+        w = F.linear(torch.from_numpy(x).to(self.V).unfold(-1, self.config.L, self.config.hop), self.U)  # eq. 2
         if self.config.encoder == "relu":
             w = F.relu_(w)
         y = self.separator.bottleneck(self.norm(w.clone(), self.before))
