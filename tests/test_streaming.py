@@ -60,7 +60,7 @@ def assert_equal(found, expected):
 
 @BOTH
 @pytest.mark.parametrize("name", CAUSAL)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_however_it_is_cut_the_sources_are_those_of_the_whole(name, compiled, data):
     model = network(name)

@@ -1,0 +1,68 @@
+"""The page Real time: a live run gives the offline voices, and the time per frame is measured here."""
+
+import numpy as np
+import torch
+from page_tools import open_page, texts, wait_for
+from test_model import tiny
+
+from analysis.network import speed
+from analysis.network.live import LiveRun
+from analysis.sounds import examples
+
+PAGE = "pages/realtime.py"
+CAUSAL, NONCAUSAL = "convtasnet_small_cln_2spk_8k", "convtasnet_small_gln_2spk_8k"
+EXAMPLE = next(e.id for e in examples.available_examples() if e.tier == "bundled" and len(e.voices) == 2)
+
+
+def test_a_live_run_gives_the_offline_voices_at_their_level():
+    model = tiny(norm="cLN", causal=True)
+    mixture = np.random.default_rng(0).standard_normal(3001).astype(np.float32)
+    run = LiveRun(model, mixture, packet=100).start()
+    wait_for(lambda: not run.running, "the end of the run")
+    assert (run.finished, run.samples, run.stopped) == (31, 3001, False)
+    with torch.no_grad():
+        offline = model(torch.from_numpy(mixture)[None])[0].numpy()
+    for found, expected in zip(run.sources[:, 1000:], offline[:, 1000:], strict=True):
+        assert abs(np.corrcoef(found, expected)[0, 1]) > 0.99  # but for the level, which glides
+    assert (run.milliseconds > 0).all() and (run.delays >= run.milliseconds).all()
+    assert run.late == (run.delays > 12.5).sum()
+
+
+def test_a_live_run_can_be_stopped():
+    run = LiveRun(tiny(norm="cLN", causal=True), np.ones(800_000, np.float32), packet=100).start()
+    assert run.running
+    run.stop()
+    assert not run.running and run.stopped
+
+
+def test_a_model_that_is_not_causal_is_not_played_and_another_is_offered():
+    app = open_page(PAGE, example=EXAMPLE, model=NONCAUSAL)
+    assert "not causal" in texts(app) and "the paper" in str(app.dataframe[0].value["Network"].tolist())
+    app.button(key=f"use_{CAUSAL}").click().run()
+    assert not app.exception and app.selectbox(key="model").value == CAUSAL
+    assert "not causal" not in texts(app) and "5 ms" in texts(app)
+
+
+def test_an_example_plays_live_and_stops():
+    app = open_page(PAGE, example=EXAMPLE, model=CAUSAL)
+    app.button(key="live_start").click().run()
+    assert not app.exception and not app.error
+    _, run = app.session_state["live"]
+    wait_for(lambda: run.running and run.finished > 10, "the first packets")
+    assert np.abs(run.sources[:, : run.samples]).max() > 0
+    app.button(key="live_stop").click().run()
+    assert not app.exception and run.stopped and not run.running
+
+
+def test_the_time_per_frame_is_measured_here(monkeypatch):
+    monkeypatch.setattr(speed, "ROUNDS", 1)
+    monkeypatch.setattr(speed, "PUSHES", {"frame": 3, "packet": 3})
+    monkeypatch.setattr(speed, "PAPER_NETWORKS", {})
+    app = open_page(PAGE, example=EXAMPLE, model=CAUSAL)
+    app.button(key="measure_speed").click().run()
+    assert not app.exception and not app.error
+    table = app.dataframe[0].value
+    here = table[table["Network"] == CAUSAL]
+    assert len(here) >= 3 and (here["Median (ms)"] > 0).all() and (here["Hop (ms)"] == 2.5).all()
+    assert (here["99 % (ms)"] >= here["Median (ms)"]).all()
+    assert 0.4 in table["Median (ms)"].tolist()  # the paper's
