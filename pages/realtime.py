@@ -1,5 +1,6 @@
 """The causal network while the sound arrives: heard live, and timed frame by frame (Table VIII)."""
 
+import math
 import uuid
 
 import numpy as np
@@ -87,7 +88,7 @@ def speed_table(times: list[speed.TimePerFrame]) -> pd.DataFrame:
         for one in times
     ]
     printed = [
-        (f"{row.method} (the paper)", "average", device, value, None, None, None, None)
+        (f"{row.method} (the paper)", "average", device, value, *[math.nan] * 4)
         for row in TABLE_VIII.rows
         for device, value in ((figures.PAPER_CPU, row.cpu_ms), (figures.PAPER_GPU, row.gpu_ms))
     ]

@@ -11,7 +11,7 @@ from tasnet.inference import fitting_gains
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
 
-ABANDONED = 15.0  # s: a run that nobody asks about for so long ends
+ABANDONED = 60.0  # s: a run that nobody asks about for so long ends
 
 
 class LiveRun:
