@@ -17,6 +17,7 @@ st.set_page_config(
 USES = {
     "Separate": {sidebar.SOUND, sidebar.SECOND},
     "Filters": set(),
+    "Designs": set(),
     "Corpus": set(),
     "Listening test": set(),
 }
