@@ -112,7 +112,7 @@ def test_uploads_survive_a_change_of_page_and_of_the_kind_of_sound(mixture):
     app.segmented_control(key="sound").set_value("example").run()
     app.segmented_control(key="sound").set_value("upload").run()
     assert not app.exception
-    assert r"kept\.wav" in texts(app)
+    assert "kept.wav" in texts(app)
     assert "Choose a sound" not in texts(app)
 
 

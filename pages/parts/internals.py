@@ -46,7 +46,7 @@ def close_expired_sessions(manager: object = None) -> None:
     Streamlit itself does so only when another tab opens or closes; until then their files stay in memory.
     """
     if manager is None and runtime.exists():
-        manager = runtime.get_instance()._session_mgr
+        manager = getattr(runtime.get_instance(), "_session_mgr", None)
     if not isinstance(manager, WebsocketSessionManager):
         return
     with manager._storage_lock:
