@@ -15,7 +15,7 @@ from analysis.paper import TABLE_VIII
 from analysis.sounds.mixing import Mixture
 from pages.parts import frame, workspace
 from pages.parts.live_player import live_player
-from tasnet import checkpoint
+from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
 
 LONGEST = 120  # s of a sound that are played live
@@ -25,13 +25,14 @@ PACKETS = {"One frame": 0.0, "8 ms": 0.008, "32 ms": 0.032}
 
 @st.cache_data(show_spinner=False)
 def is_causal(path: str, modified: int) -> bool:
-    return checkpoint.load(path)[0].config.causal
+    model = checkpoint.load(path)[0]
+    return isinstance(model, ConvTasNet) and model.config.causal
 
 
 def offer_causal_models() -> None:
     """What to do where the chosen model needs the whole sound first."""
     st.info(
-        "This model is not causal: for every frame it looks at what comes later. A causal one can be heard live.",
+        "Only a causal Conv-TasNet is heard live here: this model needs what comes later, or is another network.",
         icon=":material/info:",
     )
     for name, path in tasnet.available().items():
@@ -126,7 +127,8 @@ def show_speed() -> None:
 frame.begin("Real time", "Can voices be separated while people are still speaking? (Table VIII)")
 workspace.describe()
 if (chosen := workspace.chosen_sound()) is not None:
-    if workspace.separator().config.causal:
+    model = workspace.separator().model
+    if isinstance(model, ConvTasNet) and model.config.causal:
         show_live(chosen)
     else:
         offer_causal_models()

@@ -91,3 +91,12 @@ def overlap_add(frames: Tensor, length: int, edges: str = "fill", bias: Tensor |
     start = frames.shape[-1] // 2 if edges == "pad" else 0
     x = x[..., start : start + length]
     return F.pad(x, (0, length - x.shape[-1])) if x.shape[-1] < length else x
+
+
+def coder_biases(encoder: Encoder | PinvEncoder, decoder: Decoder) -> tuple[Tensor, Tensor]:
+    """The constants (N,) that the encoder adds to a frame and (1,) that the decoder adds to the sources."""
+    V, constant = decoder.V.detach(), getattr(encoder, "bias", None)
+    return (
+        V.new_zeros(len(V)) if constant is None else constant.detach(),
+        V.new_zeros(1) if decoder.bias is None else decoder.bias.detach(),
+    )

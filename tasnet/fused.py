@@ -13,10 +13,12 @@ import torch
 from numba import njit
 from torch import Tensor, nn
 
+from .coders import coder_biases
 from .config import MASKS
 from .model import ConvTasNet
-from .norms import EPS, CumulativeLayerNorm
+from .norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
 
+AFFINE, CUMULATIVE, CHANNEL = 0, 1, 2  # a norm whose statistics are known (BN, none), cLN, chLN
 SIGMOID, SOFTMAX = MASKS.index("sigmoid"), MASKS.index("softmax")
 
 # Sums may be reordered, as vector instructions need; NaN and infinity stay what they are.
@@ -27,6 +29,7 @@ class Weights(NamedTuple):
     """What `_separate` multiplies with. Of a norm there are gain and shift, which follow on its statistics."""
 
     U: np.ndarray  # (N, L)
+    bias_U: np.ndarray  # (N,)
     gain: np.ndarray  # (N,), of the first norm
     shift: np.ndarray  # (N,)
     bottleneck: np.ndarray  # (B, N)
@@ -44,6 +47,7 @@ class Weights(NamedTuple):
     conv_mask: np.ndarray  # (C N, Sc)
     bias_mask: np.ndarray  # (C N,)
     V: np.ndarray  # (L, N)
+    bias_V: np.ndarray  # (L,): the decoder's constant on a frame's second half, where the next is added to it
 
 
 class State(NamedTuple):
@@ -60,10 +64,13 @@ class FusedFrames:
     def __init__(self, model: ConvTasNet, streams: int) -> None:
         config, separator = model.config, model.separator
         blocks = list(separator.blocks)
-        gain, shift = _affine(separator.norm)
-        affine = [[_affine(norm) for norm in (block.norm1, block.norm2)] for block in blocks]
+        gain, shift = _affine(separator.norm, config.N)
+        bias_in, constant = coder_biases(model.encoder, model.decoder)
+        self.constant = constant.item()
+        affine = [[_affine(norm, config.H) for norm in (block.norm1, block.norm2)] for block in blocks]
         self.weights = Weights(
             U=_array(model.U),
+            bias_U=_array(bias_in),
             gain=_array(gain),
             shift=_array(shift),
             bottleneck=_array(separator.bottleneck.weight),
@@ -81,13 +88,12 @@ class FusedFrames:
             conv_mask=_array(separator.conv_mask.weight),
             bias_mask=_array(separator.conv_mask.bias),
             V=_array(model.V.T),
+            bias_V=np.repeat(np.array([0, self.constant], np.float32), config.hop),
         )
         self.dilations = np.array(config.dilations)
-        self.kinds = (
-            isinstance(separator.norm, CumulativeLayerNorm),
-            config.encoder == "relu",
-            MASKS.index(config.mask),
-        )
+        first = blocks[0]
+        self.kinds = tuple(_kind(norm) for norm in (separator.norm, first.norm1, first.norm2))
+        self.options = (config.norm_eps, config.encoder == "relu", MASKS.index(config.mask))
         self.state = State(
             np.empty((1 + 2 * len(blocks), streams, 2)),
             np.empty((streams, (config.P - 1) * self.dilations.sum(), config.H), np.float32),
@@ -98,6 +104,7 @@ class FusedFrames:
         self.before = 0  # frames so far
         for array in self.state:
             array.fill(0)
+        self.state.overlap[:] = self.constant  # the decoder's constant is on it already
 
     @property
     def overlap(self) -> Tensor:
@@ -108,15 +115,15 @@ class FusedFrames:
         x = np.ascontiguousarray(x)
         streams, C, hop = self.state.overlap.shape
         out = np.empty((streams, C, x.shape[1] - hop), np.float32)
-        _separate(x, out, self.weights, self.state, self.dilations, self.kinds, self.before)
+        _separate(x, out, self.weights, self.state, self.dilations, self.kinds, self.options, self.before)
         self.before += out.shape[2] // hop
         return torch.from_numpy(out)
 
 
 @_compiled
-def _separate(x, out, weights, state, dilations, kinds, before):
+def _separate(x, out, weights, state, dilations, kinds, options, before):
     """`ConvTasNet.forward`, Fig. 1. The frames of all streams are the rows of one matrix: first K of the first one."""
-    cumulative, relu, mask = kinds
+    eps, relu, mask = options
     streams, C, hop = state.overlap.shape
     N, L = weights.U.shape
     K = out.shape[2] // hop
@@ -125,22 +132,22 @@ def _separate(x, out, weights, state, dilations, kinds, before):
     for r in range(rows):
         for n in range(L):
             frames[r, n] = x[r // K, r % K * hop + n]
-    w = _linear(frames, weights.U, np.zeros(N, np.float32))  # eq. 2
+    w = _linear(frames, weights.U, weights.bias_U)  # eq. 2
     if relu:
         _prelu(w, np.float32(0))
     normed = w.copy()
-    _prelu_norm(normed, one, weights.gain, weights.shift, state.sums[0], cumulative, before)
+    _prelu_norm(normed, one, weights.gain, weights.shift, state.sums[0], kinds[0], eps, before)
     y = _linear(normed, weights.bottleneck, weights.bias_bottleneck)
-    skip_sum = _blocks(y, weights, state, dilations, cumulative, before)
-    _prelu(skip_sum, weights.slope[0])
-    m = _linear(skip_sum, weights.conv_mask, weights.bias_mask)
+    summed = _blocks(y, weights, state, dilations, kinds, eps, before)
+    _prelu(summed, weights.slope[0])
+    m = _linear(summed, weights.conv_mask, weights.bias_mask)
     masked = np.empty((rows * C, N), np.float32)
     for r in range(rows):
         _limit(m[r], C, mask)
         for c in range(C):
             for n in range(N):
                 masked[r * C + c, n] = m[r, c * N + n] * w[r, n]  # eq. 4
-    d = _linear(masked, weights.V, np.zeros(L, np.float32))  # eq. 5, and the overlap-add
+    d = _linear(masked, weights.V, weights.bias_V)  # eq. 5, and the overlap-add
     for r in range(rows):
         for c in range(C):
             for n in range(hop):
@@ -149,8 +156,8 @@ def _separate(x, out, weights, state, dilations, kinds, before):
 
 
 @_compiled
-def _blocks(y, weights, state, dilations, cumulative, before):
-    """`tcn.Block.forward` of all blocks: y (streams K, B), which is overwritten -> skip_sum (streams K, Sc)."""
+def _blocks(y, weights, state, dilations, kinds, eps, before):
+    """`tcn.Block.forward` of all blocks: y (streams K, B), overwritten -> skip sum (streams K, Sc), or y where there is none."""
     rows, B = y.shape
     Sc = weights.conv_out.shape[1] - B
     skip_sum = np.zeros((rows, Sc), np.float32)
@@ -158,9 +165,9 @@ def _blocks(y, weights, state, dilations, cumulative, before):
     for i in range(len(dilations)):
         slopes, gains, shifts = weights.slopes[i], weights.gains[i], weights.shifts[i]
         u = _linear(y, weights.conv_in[i], weights.bias_in[i])
-        _prelu_norm(u, slopes[0], gains[0], shifts[0], state.sums[1 + 2 * i], cumulative, before)
+        _prelu_norm(u, slopes[0], gains[0], shifts[0], state.sums[1 + 2 * i], kinds[1], eps, before)
         v = _depthwise(u, state.past, start, weights.taps[i], weights.bias[i], dilations[i], before)
-        _prelu_norm(v, slopes[1], gains[1], shifts[1], state.sums[2 + 2 * i], cumulative, before)
+        _prelu_norm(v, slopes[1], gains[1], shifts[1], state.sums[2 + 2 * i], kinds[2], eps, before)
         paths = _linear(v, weights.conv_out[i], weights.bias_out[i])
         for r in range(rows):
             for n in range(B):
@@ -168,7 +175,7 @@ def _blocks(y, weights, state, dilations, cumulative, before):
             for n in range(Sc):
                 skip_sum[r, n] += paths[r, B + n]
         start += (weights.taps.shape[1] - 1) * dilations[i]
-    return skip_sum
+    return skip_sum if Sc else y
 
 
 @_compiled
@@ -210,8 +217,8 @@ def _prelu(x, slope):
 
 
 @_compiled
-def _prelu_norm(features, slope, gain, shift, sums, cumulative, before):
-    """Eq. 8, then cLN (eqs. 12-14) or, as gain and shift alone, BN: features (streams K, H) in place."""
+def _prelu_norm(features, slope, gain, shift, sums, kind, eps, before):
+    """Eq. 8 on features (streams K, H), in place; then cLN (eqs. 12-14), chLN or gain and shift alone."""
     rows, H = features.shape
     K = rows // len(sums)
     for r in range(rows):
@@ -221,12 +228,17 @@ def _prelu_norm(features, slope, gain, shift, sums, cumulative, before):
             f[h] = max(f[h], np.float32(0)) + slope * min(f[h], np.float32(0))
             total += f[h]
             power += f[h] * f[h]
-        if cumulative:
+        if kind == CUMULATIVE:
             so_far, count = sums[r // K], (before + r % K + 1) * H
             so_far[0] += total
             so_far[1] += power
             exact = so_far[0] / count
-            mean, rate = np.float32(exact), np.float32(1 / np.sqrt(max(so_far[1] / count - exact * exact, 0.0) + EPS))
+            mean, rate = np.float32(exact), np.float32(1 / np.sqrt(max(so_far[1] / count - exact * exact, 0.0) + eps))
+        elif kind == CHANNEL:
+            mean, power = np.float32(total / H), np.float32(0)
+            for h in range(H):
+                power += (f[h] - mean) * (f[h] - mean)
+            rate = np.float32(1 / np.sqrt(power / H + eps))
         for h in range(H):
             f[h] = (f[h] - mean) * rate * gain[h] + shift[h]
 
@@ -276,11 +288,19 @@ def _limit(m, C, mask):
                 m[c * N + n] = one / (one + np.exp(-value)) if mask == SIGMOID else max(value, np.float32(0))
 
 
-def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
-    """Gain and shift of a norm: of cLN after its statistics, of BN with them."""
-    if isinstance(norm, CumulativeLayerNorm):
+def _kind(norm: nn.Module) -> int:
+    if isinstance(norm, BatchNorm | NoNorm):
+        return AFFINE
+    return {CumulativeLayerNorm: CUMULATIVE, ChannelLayerNorm: CHANNEL}[type(norm)]
+
+
+def _affine(norm: nn.Module, channels: int) -> tuple[Tensor, Tensor]:
+    """Gain and shift (channels,) of a norm: of cLN and chLN after its statistics, of BN with them."""
+    if isinstance(norm, NoNorm):
+        return torch.ones(channels), torch.zeros(channels)
+    if not isinstance(norm, BatchNorm):
         return norm.gamma, norm.beta
-    gain = norm.weight.double() * torch.rsqrt(norm.running_var.double() + EPS)
+    gain = norm.weight.double() * torch.rsqrt(norm.running_var.double() + norm.eps)
     return gain.float(), (norm.bias - norm.running_mean.double() * gain).float()
 
 

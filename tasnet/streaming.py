@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .coders import coder_biases
 from .model import ConvTasNet
-from .norms import EPS, CumulativeLayerNorm, at_least_float32
+from .norms import CumulativeLayerNorm, at_least_float32
 from .tcn import Block
 
 try:
@@ -76,12 +77,11 @@ class StreamingConvTasNet:
     def flush(self) -> Tensor:
         """The mixture has ended: what is left of its sources (streams, C, T'); then as after `reset`."""
         hop, left = self.config.hop, self._waiting.shape[1]
-        rest = self._frames.overlap
-        if left != hop or not self._frames.before:  # else the last frame ended with the mixture
-            # Zeros fill up the last frame, as in `coders.frames`.
+        rest = self._frames.overlap  # all that is left where the last frame ended with the mixture
+        if not self._frames.before or (left > hop and self.config.edges == "fill"):  # as in `coders.cover`
             first = self._frames(np.pad(self._waiting, ((0, 0), (0, self.config.L - left))))
-            rest = torch.cat([first, self._frames.overlap], -1)[..., :left]
-        rest = rest.clone()
+            rest = torch.cat([first, self._frames.overlap], -1)
+        rest = F.pad(rest, (0, max(0, left - rest.shape[-1])))[..., :left].clone()
         self.reset()
         return rest
 
@@ -93,12 +93,14 @@ class PlainFrames:
         self.config, self.streams = model.config, streams
         self.separator, self.V = model.separator, model.V.detach()
         self.U = model.U.detach()  # made once: of the pinv encoder it is a pseudo-inverse
+        self.bias_in, self.bias_out = coder_biases(model.encoder, model.decoder)
         self.norm = StreamingNorm(self.separator.norm)
         self.blocks = [StreamingBlock(block, streams) for block in self.separator.blocks]
 
     def reset(self) -> None:
         self.before = 0  # frames so far
-        self.overlap = self.V.new_zeros(self.streams, self.config.C, self.config.hop)  # of the last frame with the next
+        # Of the last frame with the next; the decoder's constant is on it already.
+        self.overlap = self.bias_out.expand(self.streams, self.config.C, self.config.hop)
         self.norm.reset()
         for block in self.blocks:
             block.reset()
@@ -106,16 +108,17 @@ class PlainFrames:
     @torch.no_grad()
     def __call__(self, x: np.ndarray) -> Tensor:
         """Samples of K whole frames, (streams, (K+1) hop), to the K hops they complete, (streams, C, K hop)."""
-        w = F.linear(torch.from_numpy(x).to(self.V).unfold(-1, self.config.L, self.config.hop), self.U)  # eq. 2
+        # Eq. 2
+        w = F.linear(torch.from_numpy(x).to(self.V).unfold(-1, self.config.L, self.config.hop), self.U, self.bias_in)
         if self.config.encoder == "relu":
             w = F.relu_(w)
         y = self.separator.bottleneck(self.norm(w.clone(), self.before))
         skip_sum = y.new_zeros(*y.shape[:2], self.config.Sc)
         for block in self.blocks:
             y, skip_sum = block(y, skip_sum, self.before)
-        d = self.separator.estimate(skip_sum) * w[:, None]  # eq. 4
+        d = self.separator.estimate(skip_sum if self.config.Sc else y) * w[:, None]  # eq. 4
         first, second = (d @ self.V).chunk(2, dim=-1)  # eq. 5
-        second = torch.cat([self.overlap[:, :, None], second], 2)
+        second = torch.cat([self.overlap[:, :, None], second + self.bias_out], 2)
         self.overlap = second[:, :, -1].clone()
         self.before += w.shape[1]
         return (first + second[:, :, :-1]).flatten(-2)
@@ -138,7 +141,7 @@ class StreamingNorm:
     def __call__(self, features: Tensor, before: int) -> Tensor:
         """(streams, K, channels), which may be overwritten -> the same normalised; `before`: frames before these."""
         if not isinstance(self.norm, CumulativeLayerNorm):
-            return self.norm(features)  # BN in evaluation knows its statistics
+            return self.norm(features)  # BN in evaluation knows its statistics, chLN looks at one frame
         f = at_least_float32(features)
         sums = torch.stack([f.sum(-1).double(), torch.linalg.vector_norm(f, dim=-1).double().square()]).cumsum(-1)
         if self.sums is not None:
@@ -146,7 +149,7 @@ class StreamingNorm:
         self.sums = sums[..., -1:].clone()
         k = torch.arange(before + 1, before + 1 + f.shape[1], dtype=torch.float64, device=f.device)
         mean, square = sums / (k * f.shape[2])  # eqs. 13, 14
-        rate = torch.rsqrt((square - mean.square()).clamp_min_(0) + EPS)
+        rate = torch.rsqrt((square - mean.square()).clamp_min_(0) + self.norm.eps)
         normed = f.sub_(mean[..., None]).mul_(rate[..., None])
         return torch.addcmul(self.norm.beta, normed, self.norm.gamma).to(features.dtype)  # eq. 12
 

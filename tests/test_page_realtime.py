@@ -37,10 +37,10 @@ def test_a_live_run_can_be_stopped():
 
 def test_a_model_that_is_not_causal_is_not_played_and_another_is_offered():
     app = open_page(PAGE, example=EXAMPLE, model=NONCAUSAL)
-    assert "not causal" in texts(app) and "the paper" in str(app.dataframe[0].value["Network"].tolist())
+    assert "Only a causal" in texts(app) and "the paper" in str(app.dataframe[0].value["Network"].tolist())
     app.button(key=f"use_{CAUSAL}").click().run()
     assert not app.exception and app.selectbox(key="model").value == CAUSAL
-    assert "not causal" not in texts(app) and "5 ms" in texts(app)
+    assert "Only a causal" not in texts(app) and "5 ms" in texts(app)
 
 
 def test_an_example_plays_live_and_stops():

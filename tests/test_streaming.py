@@ -23,6 +23,10 @@ CAUSAL = {
     "BN, pinv, softmax": {"norm": "BN", "encoder": "pinv", "mask": "softmax"},
     "P = 1": {"norm": "cLN", "P": 1},
     "P = 2, L = 2": {"norm": "cLN", "P": 2, "L": 2},
+    "no skip path, chLN": {"norm": "chLN", "Sc": 0},
+    "chLN before cLN, one norm": {"norm": "cLN", "norm_in": "chLN", "second_norm": False, "norm_eps": 1e-5},
+    "cut, biases": {"norm": "cLN", "edges": "cut", "coder_bias": True},
+    "filled, biases": {"norm": "BN", "coder_bias": True},
     "P = 4, one block": {"norm": "cLN", "P": 4, "X": 1, "R": 1, "C": 1},
 }
 BOTH = pytest.mark.parametrize("compiled", [False, True], ids=["plain", "fused"])
@@ -212,7 +216,7 @@ def run_fused(norm):
     sums, before = np.zeros((1, 2)), 0
     for piece in a_day_of_features():
         normed = piece.numpy().copy()
-        fused._prelu_norm(normed, np.float32(1), gamma, beta, sums, True, before)
+        fused._prelu_norm(normed, np.float32(1), gamma, beta, sums, fused.CUMULATIVE, EPS, before)
         before += len(normed)
     return sums[0], normed
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from tasnet import threads
-from tasnet.inference import fitting_gains
+from tasnet.level import CausalLevel
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
 
@@ -33,7 +33,7 @@ class LiveRun:
         self.milliseconds, self.delays = np.zeros(self.packets), np.zeros(self.packets)
         self.finished = self.samples = 0
         self._stream = StreamingConvTasNet(model)
-        self._level = _RunningLevel(model.config.C)
+        self._level = CausalLevel(model.config.C, self.rate)
         self._device = model.V.device
         self._ended, self._asked = threading.Event(), time.monotonic()
         self.stopped = False  # before its end
@@ -89,21 +89,3 @@ class LiveRun:
         part = slice(self.samples, self.samples + voices.shape[1])
         self.sources[:, part] = self._level.apply(voices, self.mixture[part])
         self.samples = part.stop
-
-
-class _RunningLevel:
-    """The gains of `inference.level_gains` for what has been heard so far, gliding from packet to packet."""
-
-    def __init__(self, C: int) -> None:
-        self.gram, self.match = np.zeros((C, C)), np.zeros(C)
-        self.gains = None
-
-    def apply(self, voices: np.ndarray, mixture: np.ndarray) -> np.ndarray:
-        """voices (C, T) of mixture (T,) -> the same at their level."""
-        exact = voices.astype(np.float64)
-        self.gram += exact @ exact.T
-        self.match += exact @ mixture
-        gains = fitting_gains(self.gram, self.match)
-        glide = np.linspace(0, 1, voices.shape[1], dtype=np.float32)
-        before, self.gains = gains if self.gains is None else self.gains, gains
-        return voices * (before[:, None] + (gains - before)[:, None] * glide)

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from tasnet import threads, tiled
-from tasnet.config import ConvTasNetConfig
+from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.lstm import LSTMTasNet
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
 
@@ -22,6 +23,7 @@ PUSHES = {"frame": 40, "packet": 20}  # in each round
 # The networks of Table VIII at the paper's size; random weights take the same time. A network that takes a mixture
 # (batch, T) and has a `config` with `hop`, `L` and `sample_rate` is timed offline; streaming is Conv-TasNet's.
 PAPER_NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "LSTM-TasNet": lambda: LSTMTasNet(LSTMTasNetConfig()).eval(),
     "Conv-TasNet-cLN": lambda: ConvTasNet(ConvTasNetConfig(norm="cLN", causal=True)).eval(),
 }
 
