@@ -36,6 +36,9 @@ class WithoutVoices(Stitcher):
         known = Chunk(chunk.start, self.done, chunk.context).cut(self.sources)
         return best_order(separated[:, : known.shape[1]], known)
 
+    def _stretches(self, separated: np.ndarray) -> list[slice]:
+        return [slice(0, separated.shape[1])]
+
 
 @dataclass
 class Count:

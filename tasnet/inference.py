@@ -16,7 +16,7 @@ import torch
 
 from . import audio, checkpoint, published, threads, tiled
 from .disk import DiskArray
-from .facts import TrainingFacts
+from .facts import SPEECH_FROM_NOISE, TrainingFacts
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .tracking import Chunk, Stitcher, plan_chunks
@@ -157,7 +157,7 @@ class Separator:
         rate, samples = self.config.sample_rate, mixture.shape[-1]
         long = samples > WHOLE * rate
         chunks = plan_chunks(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, samples)]
-        stitcher = Stitcher(sources, rate, self.config.causal)
+        stitcher = Stitcher(sources, rate, self.config.causal, self.facts.task == SPEECH_FROM_NOISE)
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
             separated = self._network(np.stack([chunk.cut(mixture) for chunk in batch]))
             for chunk, found in zip(batch, separated, strict=True):

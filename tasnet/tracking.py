@@ -16,13 +16,15 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .disk import BLOCK, DiskArray
-from .voices import ENOUGH, Signature, distances, loudness_of_speech, signatures
+from .voices import ACTIVE as ACTIVE_SPEECH
+from .voices import ENOUGH, WINDOW, Signature, distances, loudness_of_speech, signatures
 
 ACTIVE = 1e-4  # of the power of the loud frames (-40 dB): what is weaker is a pause
 FRAME = 0.02  # s
 # What speaks for an order, chosen on the validation speakers: agreement (-1 to 1) in the overlap and in the context,
 # distance of the voices, and the share of earlier seams at which the network kept its order.
 OVERLAP_WEIGHT, CONTEXT_WEIGHT, VOICE_WEIGHT, HABIT_WEIGHT = 4.0, 1.0, 0.1, 0.5
+PAUSE = 2.0  # s: longer than the receptive field, so that the network has forgotten who spoke
 SURE = 0.5  # of the best order's lead over the next, below which there is doubt
 
 
@@ -92,12 +94,16 @@ class Stitcher:
     doubts: where, in samples, the order of the voices could not be told for sure.
     """
 
-    def __init__(self, sources: np.ndarray | DiskArray, rate: int, causal: bool = False) -> None:
-        """sources: (C, T), where the signal is to be put; rate in Hz."""
+    def __init__(
+        self, sources: np.ndarray | DiskArray, rate: int, causal: bool = False, fixed_order: bool = False
+    ) -> None:
+        """sources: (C, T), where the signal is to be put; rate in Hz; fixed_order: the network's outputs have an order
+        of their own, as those of speech and noise."""
         speakers = len(sources)
         self.sources = sources
         self.done = 0
         self.causal = causal
+        self.fixed_order = fixed_order
         self.rate = rate
         self.doubts: list[int] = []
         self._voices: list[Signature] = []  # of each output so far
@@ -107,15 +113,8 @@ class Stitcher:
 
     def add(self, chunk: Chunk, separated: np.ndarray) -> None:
         """Append the separated chunk (C, context and chunk), in the order that fits best."""
-        self._loud = max(self._loud, loudness_of_speech(separated, self.rate))
-        begin = separated.shape[1] - (chunk.stop - max(self.done, chunk.start))
-        fresh = signatures(separated[:, begin:], self.rate, self._loud)
-        if self.done:
-            order = self._find_order(chunk, separated, fresh)
-            separated, fresh = separated[order], [fresh[i] for i in order]
-        for known, heard in zip(self._voices, fresh, strict=False):
-            known.add(heard)
-        self._voices = self._voices or fresh
+        if not self.fixed_order:
+            separated = self._in_order(chunk, separated)
         new = separated[:, separated.shape[1] - (chunk.stop - chunk.start) :]
         shared = self.done - chunk.start
         if shared > 0:
@@ -124,6 +123,47 @@ class Stitcher:
             self.sources[..., chunk.start : self.done] = overlap + fade * (new[:, :shared] - overlap)
         self.sources[..., self.done : chunk.stop] = new[:, max(0, shared) :]
         self.done = chunk.stop
+
+    def _in_order(self, chunk: Chunk, separated: np.ndarray) -> np.ndarray:
+        """The rows of the separated chunk as they go on with what is there, after every pause in it too."""
+        self._loud = max(self._loud, loudness_of_speech(separated, self.rate))
+        place = max(self.done, chunk.start)
+        fresh = separated.shape[1] - (chunk.stop - place)  # from here on it is new
+        first, *later = self._stretches(separated[:, fresh:])
+        heard = signatures(separated[:, fresh:][:, first], self.rate, self._loud)
+        order = self._find_order(chunk, separated, heard) if self.done else list(range(len(separated)))
+        separated = separated[order]
+        self._learn([heard[i] for i in order])
+        for stretch in later:  # the network itself may order them anew after a pause
+            self._order_stretch(separated[:, fresh:][:, stretch], place + stretch.start)
+        return separated
+
+    def _stretches(self, separated: np.ndarray) -> list[slice]:
+        """Where people speak in `separated` (C, T): parts that meet in the middle of pauses longer than PAUSE."""
+        window = round(FRAME * self.rate)
+        frames = separated[:, : separated.shape[1] // window * window].reshape(len(separated), -1, window)
+        power = np.einsum("ckw,ckw->k", frames, frames) * WINDOW / FRAME  # as loud is measured
+        active = np.flatnonzero(power > ACTIVE_SPEECH * self._loud)
+        pauses = np.flatnonzero(np.diff(active) > PAUSE / FRAME)
+        cuts = [int(active[k] + active[k + 1]) // 2 * window for k in pauses]
+        return [slice(a, b) for a, b in itertools.pairwise([0, *cuts, separated.shape[1]])]
+
+    def _order_stretch(self, stretch: np.ndarray, place: int) -> None:
+        """Puts the rows of a stretch (C, T) after a pause, which begins at sample `place`, in order by their voices."""
+        fresh = signatures(stretch, self.rate, self._loud)
+        apart = distances(self._voices, fresh)
+        if apart is not None:
+            score = HABIT_WEIGHT * np.eye(len(stretch)) - VOICE_WEIGHT * apart
+            order = [int(i) for i in linear_sum_assignment(score, maximize=True)[1]]
+            if _lead(score, order) < SURE:
+                self.doubts.append(place)
+            stretch[:], fresh = stretch[order], [fresh[i] for i in order]
+        self._learn(fresh)
+
+    def _learn(self, heard: list[Signature]) -> None:
+        for known, one in zip(self._voices, heard, strict=False):
+            known.add(one)
+        self._voices = self._voices or heard
 
     def _find_order(self, chunk: Chunk, separated: np.ndarray, fresh: list[Signature]) -> list[int]:
         """The order of the rows of `separated` (C, context and chunk) that has the most speaking for it.

@@ -286,6 +286,19 @@ def test_the_voices_tell_the_order_after_a_pause(pause):
         assert np.array_equal(stitcher.sources[best_order(clean, stitcher.sources)], clean) and not stitcher.doubts
 
 
+def test_the_voices_tell_the_order_after_a_pause_within_a_chunk():
+    """The network itself may change the order after a pause; outputs with an order of their own stay as they are."""
+    clean = np.concatenate([np.stack([voice_like(100, 500, 8, k), voice_like(210, 1500, 8, k + 9)]) for k in (1, 2)], 1)
+    silence = np.zeros((2, 5 * RATE), np.float32)
+    clean = np.concatenate([clean[:, : 8 * RATE], silence, clean[:, 8 * RATE :]], axis=1)
+    swapped = clean.copy()
+    swapped[:, 10 * RATE :] = clean[::-1, 10 * RATE :]
+    for fixed, expected in ((False, clean), (True, swapped)):
+        stitcher = Stitcher(np.zeros_like(clean), RATE, fixed_order=fixed)
+        stitcher.add(Chunk(0, clean.shape[1]), swapped)
+        assert np.array_equal(stitcher.sources, expected) and not stitcher.doubts
+
+
 def test_where_the_voices_cannot_be_told_it_is_said():
     """Two outputs of one voice: after a pause nobody knows."""
     talk = np.stack([voice_like(120, 500, 25, seed) for seed in (1, 2)])

@@ -43,7 +43,7 @@ def failure_shares(results: Results, system: str = NETWORK) -> list[FailureShare
     """All mixtures, then those of different and of the same gender where it is known; none where none is scored."""
     gains = per_mixture(results, system, MEASURE)
     worst = results.values(system, MEASURE).min(1) if len(gains) else gains
-    kinds = np.array([gender_group(row.genders) for row in results.good])
+    kinds = np.array([gender_group(row.genders) for row in results.good], str)
     speakers = who_speaks(results)
 
     def share(name: str, chosen: np.ndarray) -> Iterator[FailureShare]:
@@ -53,15 +53,14 @@ def failure_shares(results: Results, system: str = NETWORK) -> list[FailureShare
             failed = [(values[chosen] < FAILED).astype(float) for values in (gains, worst)]
             yield FailureShare(name, int(chosen.sum()), *(estimate(values, own) for values in (gains[chosen], *failed)))
 
-    names = {
-        kind: kind.replace("different", "different sex").replace("same", "same sex") for kind in sorted({*kinds} - {""})
+    groups = {
+        "all": np.ones(len(gains), bool),
+        "different sex": kinds == "different",
+        "same sex": np.char.startswith(kinds, "same"),
+        "same sex: women": kinds == "same: women",
+        "same sex: men": kinds == "same: men",
     }
-    found = [*share("all", np.ones(len(gains), bool))]
-    for kind, name in names.items():
-        found += share(name, kinds == kind)
-        if kind == "different":
-            found += share("same sex", (kinds != kind) & (kinds != ""))
-    return found
+    return [one for name, chosen in groups.items() for one in share(name, chosen)]
 
 
 def speaker_scores(results: Results, system: str = NETWORK) -> list[SpeakerScore]:
