@@ -68,10 +68,10 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
         shown = lambda value, decimals=MEASURES[measure].decimals: number(value, decimals)  # noqa: E731
         styled = styled.format(shown, subset=own, na_rep="undefined")
         styled = styled.set_properties(subset=own[-1:], **{"font-weight": "600"})
-    # Mixed with the text's own colour: the contrast of small type.
-    base = [f"var(--st-{SPEAKER_TEXT[k % 3]}-text-color, {speaker_colour(k)})" for k in range(3)]
+    # Mixed with the text's own colour, which keeps them readable in both themes.
+    mixed = "color: color-mix(in srgb, var(--st-{}-text-color, {}), currentColor 38%)"
     colours = {
-        name: f"color: color-mix(in srgb, {base[k % 3]}, currentColor 38%)"
+        name: mixed.format(SPEAKER_TEXT[k % 3], speaker_colour(k))
         for k, name in enumerate(speaker_names(len(found.mixture.references)))
     }
     return (
