@@ -296,6 +296,28 @@ def test_a_jump_fades_and_lands_on_its_sample(browser):
     assert step < np.abs(np.diff(signal)).max() + 0.05
 
 
+@pytest.mark.parametrize("speed", [0.5, 1.5])
+def test_another_speed_keeps_the_pitch_and_the_tracks_together(browser, speed):
+    """Played through the offline graph: a tone lasts longer or shorter at its frequency, and the gains still add up."""
+    n = np.arange(2 * RATE)
+    tone = (0.3 * np.sin(2 * np.pi * 220 * n / RATE)).astype(np.float32)
+    noise = (0.02 * np.random.default_rng(4).standard_normal(len(n))).astype(np.float32)
+    script = """
+        const [tone, noise, speed] = arguments;
+        const tracks = [tone, noise].map((t) => Float32Array.from(t));
+        const play = (gains) => render(tracks, 8000, 4, (s) => { s.setSpeed(speed); s.setGains(gains); });
+        (async () => done([await play([1, 0]), await play([0, 1]), await play([1, 1])]))();
+    """
+    arguments = (tone.tolist(), noise.tolist(), speed)
+    alone, other, both = np.array(browser.execute_async_script(OFFLINE + script, *arguments))
+    lasting = round(2 * RATE / speed)
+    assert np.abs(alone[lasting + FADE :]).max(initial=0) == 0
+    spectrum = np.abs(np.fft.rfft(alone[:lasting]))
+    assert np.argmax(spectrum) * RATE / lasting == pytest.approx(220, abs=2)
+    assert np.std(alone[:lasting]) == pytest.approx(np.std(tone), rel=0.03)
+    assert np.abs(both - alone - other).max() < 1e-6
+
+
 def test_keys(browser):
     press(browser, "3")
     assert ask(browser, "player.data.tracks[mixer.active].name") == "Clean 1"
