@@ -157,7 +157,7 @@ def _separate(x, out, weights, state, dilations, kinds, options, before):
 
 @_compiled
 def _blocks(y, weights, state, dilations, kinds, eps, before):
-    """`tcn.Block.forward` of all blocks: y (streams K, B), overwritten -> skip sum (streams K, Sc), or else y."""
+    """All of `tcn.Block.forward`: y (streams K, B), overwritten -> skip sum (streams K, Sc), or y where Sc is 0."""
     rows, B = y.shape
     Sc = weights.conv_out.shape[1] - B
     skip_sum = np.zeros((rows, Sc), np.float32)
