@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.corpus.intervals import cautions
-from analysis.corpus.paired import differences, explain_pair, extremes, mean_difference, pair
+from analysis.corpus.paired import differences, explain_pair, extremes, furthest, mean_difference, pair
 from analysis.corpus.report import digits, per_mixture, who_speaks
 from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
@@ -12,7 +12,7 @@ from analysis.scores.systems import NETWORK
 from pages.parts.pictures import picture, save_table
 
 from .files import choose_other, choose_results
-from .listen import choice, choose, list_mixtures, listen_to_both
+from .listen import choose, choose_among, list_mixtures, listen_to_both
 
 COUNT = 8
 
@@ -51,15 +51,8 @@ def show_comparison() -> None:
         f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
         "the two-way cluster bootstrap over speakers; the naive one takes every mixture for one of other speakers."
     )
-    chosen = choice(both.mixtures)
+    scatter = st.container()
     scores = [per_mixture(results, NETWORK, measure) for results in (both.first, both.second)]
-    st.caption(f"A point is a mixture: above the line {one} is better. Click a point to hear it below.")
-    picture(
-        against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
-        f"{shown[measure]} of {one} over that of {other}, a point for each of {len(both.mixtures)} mixtures.",
-        key="corpus_pair",
-        on_click=lambda point: choose(point["customdata"][1]),
-    )
     values = differences(both, measure)
     save_table(
         "Differences (CSV)",
@@ -72,8 +65,17 @@ def show_comparison() -> None:
             if positions:
                 lines = {both.mixtures[k]: f"{values[k]:+.{digits(measure)}f}".replace("-", "−") for k in positions}
                 list_mixtures(f"{better} ahead", lines)
+    by_name = {both.mixtures[k]: k for k in furthest(both, measure)}
+    chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {one}"))
+    with scatter:
+        st.caption(f"A point is a mixture: above the line {one} is better. Click a point to hear it below.")
+        picture(
+            against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
+            f"{shown[measure]} of {one} over that of {other}, a point for each of {len(both.mixtures)} mixtures.",
+            key="corpus_pair",
+            on_click=lambda point: choose(point["customdata"][1]),
+        )
     if chosen is not None:
-        st.markdown(f"##### {both.mixtures[chosen]}")
         listen_to_both(both, chosen)
 
 

@@ -43,23 +43,14 @@ def show_extremes(results: Results, measure: str) -> None:
 def choose_mixture(results: Results, measure: str) -> int | None:
     """The mixture to listen to as a position in `results.good`, from a list that begins with the worst."""
     by_name = {results.good[position].mixture: position for position in ranked(results, measure)}
-    if st.session_state.get("corpus_mixture") not in [None, *by_name]:
+    return by_name.get(choose_among(list(by_name), "a mixture, from the worst to the best"))
+
+
+def choose_among(names: list[str], order: str) -> str | None:
+    """One of the mixtures' names, from a list; `order` says how it is ordered."""
+    if st.session_state.get("corpus_mixture") not in [None, *names]:
         st.session_state.corpus_mixture = None  # of other results
-    name = st.selectbox(
-        "Listen to",
-        list(by_name),
-        index=None,
-        placeholder="a mixture, from the worst to the best",
-        key="corpus_mixture",
-        bind="query-params",
-    )
-    return by_name.get(name)
-
-
-def choice(names: list[str]) -> int | None:
-    """The chosen mixture as a position in `names`; None where none of them is chosen."""
-    chosen = st.session_state.get("corpus_mixture")
-    return names.index(chosen) if chosen in names else None
+    return st.selectbox("Listen to", names, index=None, placeholder=order, key="corpus_mixture", bind="query-params")
 
 
 def list_mixtures(title: str, lines: dict[str, str]) -> None:
