@@ -30,6 +30,7 @@ SYSTEMS = ("Clean", "IRM", "Conv-TasNet")
 APP = f"""
 import streamlit as st
 
+st.session_state.selection = (None, "", None)
 st.navigation([st.Page({str(ROOT / "pages" / "listening_test.py")!r}, title="Listening test")]).run()
 """
 
@@ -62,7 +63,9 @@ def session(store) -> Session:
 
 
 def visit(**query) -> AppTest:
+    """The page alone, with what `app.py` leaves it: links need no sound and no model."""
     app = AppTest.from_file(str(ROOT / "pages" / "listening_test.py"), default_timeout=60)
+    app.session_state["selection"] = (None, "", None)
     for name, value in query.items():
         app.query_params[name] = value
     return app.run()

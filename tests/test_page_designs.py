@@ -82,7 +82,7 @@ def test_the_time_is_measured_on_the_button_only():
 @pytest.mark.browser
 def test_a_click_on_a_point_sets_the_sliders_and_the_network_is_drawn(browser, app_address):
     def until(script: str):
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180  # a cold server on a busy machine
         while not (value := browser.execute_script(script)):
             assert time.monotonic() < end, script
             time.sleep(0.1)
