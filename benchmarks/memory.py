@@ -39,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default=next(iter(available()), None))
     parser.add_argument("--paper", action="store_true")
     arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:  # not in /tmp, which may be memory itself
+    Path("runs").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir="runs") as folder:  # not in /tmp, which may be memory itself
         model = arguments.model
         if arguments.paper:
             model = str(Path(folder) / "paper.safetensors")
