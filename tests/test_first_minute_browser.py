@@ -22,7 +22,7 @@ const over = (top, ground) => [0, 1, 2].map((i) => top[i] * top[3] + ground[i] *
 const ground = (one) => {
   const layers = [];
   for (let node = one; node; node = node.parentElement) {
-    if (node.matches("[role=slider]")) continue; // its value stands above the thumb, not on it
+    if (node.matches(":has(> [data-testid=stSliderThumbValue])")) continue; // its value stands above it
     layers.push(rgba(getComputedStyle(node).backgroundColor));
   }
   return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255]);
@@ -113,7 +113,7 @@ def test_the_tour_space_and_back(app_address, browser):
     link = browser.find_element(By.CSS_SELECTOR, ".tasnet-link").get_attribute("data-link")
     assert "example=" in link and "model=" in link
     # Three choices, three steps back.
-    slider = browser.find_element(By.CSS_SELECTOR, "[data-testid=stSidebar] [role=slider]")
+    slider = browser.find_element(By.CSS_SELECTOR, "[data-testid=stSidebar] input[type=range]")
     slider.send_keys(Keys.ARROW_RIGHT)
     wait_for(lambda: "snr=0.5" in browser.current_url, "the first choice")
     wait_until_settled(browser)
@@ -137,7 +137,7 @@ def test_the_tour_space_and_back(app_address, browser):
     wait_for(shows("two or three clean voices"), "the second choice again")
     wait_until_settled(browser)
     browser.back()
-    level = "[data-testid=stSidebar] [role=slider]"
+    level = "[data-testid=stSidebar] input[type=range]"
     wait_for(lambda: ask(browser, "root?.dataset.state === 'ready'"), "the first choice again")
     wait_until_settled(browser)
     assert browser.find_element(By.CSS_SELECTOR, level).get_attribute("aria-valuetext") == "+0.5 dB"
