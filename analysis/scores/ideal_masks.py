@@ -81,11 +81,12 @@ def magnitude_mask(kind: str, magnitudes: np.ndarray) -> np.ndarray:
 def apply(masks: np.ndarray, mixture: np.ndarray, rate: int) -> np.ndarray:
     """Speakers (C, T) from `mixture` (T,) by `masks` (C, F, frames), with the mixture's phase.
 
-    Same type as `mixture`. Raises ValueError where the masks are not of the mixture's spectrogram.
+    Same type as `mixture`; an axis of one bin or frame stands for all. Raises ValueError where the masks are not of the
+    mixture's spectrogram.
     """
     mixture, masks = np.asarray(mixture), np.asarray(masks)
     X = stft(mixture, rate)
-    if masks.shape[-2:] != X.shape[-2:]:
+    if masks.ndim < 2 or any(size not in (1, full) for size, full in zip(masks.shape[-2:], X.shape[-2:], strict=True)):
         raise ValueError(
             f"Masks of {' x '.join(map(str, masks.shape[-2:]))} bins and frames do not fit a mixture of "
             f"{' x '.join(map(str, X.shape[-2:]))}."

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -39,7 +40,7 @@ def _label(path: str, _changed: float) -> ModelLabel:
 
 def label(name: str) -> ModelLabel:
     """The label of the model `name`; its file's name where the file tells nothing."""
-    path = tasnet.available().get(name)
+    path = tasnet.available().get(name, Path(name))
     try:
         return _label(str(path), path.stat().st_mtime)
     except (AttributeError, OSError, tasnet.CheckpointError):

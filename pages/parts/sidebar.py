@@ -5,6 +5,7 @@ Back brings back the last; so does the token of the upload on show. Users' own s
 """
 
 from collections.abc import Collection
+from pathlib import Path
 
 import streamlit as st
 
@@ -135,7 +136,7 @@ def _snr() -> float:
 
 def _example(model: str) -> mixing.Mixture:
     voices = models.label(model).voices
-    known = ordered(examples.available_examples(), known_scores(tasnet.available()[model]), voices)
+    known = ordered(examples.available_examples(), known_scores(tasnet.available().get(model, Path(model))), voices)
     titles = {
         one.id: one.title + (f" · needs a model of {len(one.voices)} voices" if len(one.voices) != voices else "")
         for one in known
