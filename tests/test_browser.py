@@ -18,7 +18,7 @@ from analysis.sounds.examples import available_examples, mix_example
 pytestmark = pytest.mark.browser
 
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
-SECONDS = 120
+SECONDS = 240
 
 
 def wait_for(browser, css: str, count: int = 1) -> list:
@@ -80,7 +80,7 @@ def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
     process, address = start_server(ROOT / "app.py", tmp_path / "log")
     try:
         browser.get(f"{address}/ideal_masks?example={EXAMPLE}&snr=2.5")
-        (table,) = wait_for(browser, ".scores table")
+        (table,) = wait_for(browser, 'table[aria-label="Scores"]')
         assert [row.text.split()[0] for row in table.find_elements(By.CSS_SELECTOR, "tbody tr")] == [
             "Conv-TasNet",
             "IBM",
