@@ -115,7 +115,7 @@ def test_a_long_separation_can_be_cancelled_and_started_again(app_address, brows
     random = np.random.default_rng(0)
     soundfile.write(tmp_path / "long.wav", 0.1 * random.standard_normal(8000 * 600), 8000)
     browser.get(f"{app_address}/?sound=upload")
-    wait_for(browser, 'input[type="file"]')[0].send_keys(str(tmp_path / "long.wav"))
+    wait_for(browser, '[data-testid="stMain"] input[type="file"]')[0].send_keys(str(tmp_path / "long.wav"))
 
     def click(label: str) -> None:
         """Click in the page itself: an element found here may be drawn anew before a click reaches it."""

@@ -41,7 +41,9 @@ def text(browser):
 
 def bring(browser, path):
     """Choose a file in the first file widget."""
-    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, 'input[type="file"]'))[0].send_keys(str(path))
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, '[data-testid="stMain"] input[type="file"]'))[0].send_keys(
+        str(path)
+    )
     wait_for(lambda: has(browser, "upload="))
     ready(browser)
 
@@ -170,7 +172,7 @@ def test_a_file_too_large_gets_a_sentence(browser, tmp_path):
     try:
         soundfile.write(tmp_path / "long.wav", np.zeros(2 * 2**20), 8000)
         browser.get(f"{address}/?sound=upload")
-        inputs = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, 'input[type="file"]'))
+        inputs = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, '[data-testid="stMain"] input[type="file"]'))
         inputs[0].send_keys(str(tmp_path / "long.wav"))
         wait_for(lambda: "must be 1.0MB or smaller" in text(browser))
     finally:
