@@ -96,7 +96,11 @@ def _pitches(power: np.ndarray, taper: np.ndarray, rate: int) -> np.ndarray:
     own = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * len(taper))) ** 2)
     lags = slice(shortest, longest + 1)
     correlation = np.fft.irfft(power)
-    peaks = correlation[:, lags] / correlation[:, :1] / np.maximum(own[lags] / own[0], 0.05)
+    peaks = (
+        correlation[:, lags]
+        / np.maximum(correlation[:, :1], np.finfo(float).tiny)
+        / np.maximum(own[lags] / own[0], 0.05)
+    )
     pitch = np.log2(rate / (shortest + peaks.argmax(1)))
     return np.histogram(pitch[peaks.max(1) > VOICED], PITCH_BINS)[0]
 

@@ -232,7 +232,7 @@ def test_a_kill_in_the_first_seconds_leaves_no_worker(command, model, tmp_path):
         "analysis.corpus": lambda: many_mixtures(tmp_path, model),
         "tasnet.corpora": lambda: many_plans(tmp_path),
     }[command]()
-    for number, seconds in enumerate((0.0, 0.3, 0.8)):
+    for number, seconds in enumerate((0.0, 0.5)):
         mark = f"{tmp_path}/{number}"
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OF_TEST": mark}
         process = subprocess.Popen(
