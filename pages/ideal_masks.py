@@ -12,8 +12,11 @@ from pages.parts.score_table import score_table
 
 def show(sound) -> None:
     """The comparison on `sound`, once it is there."""
-    found = workspace.separation(sound)
-    comparison = found and workspace.compared(sound, found, pesq=False)
+    with (
+        st.container()
+    ):  # one place for what is shown meanwhile: the player below it stays, and plays on, in the next run
+        found = workspace.separation(sound)
+        comparison = found and workspace.compared(sound, found, pesq=False)
     if comparison is None:
         return
     tracks = listening.compared_tracks(comparison)

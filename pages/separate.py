@@ -85,7 +85,10 @@ def explain_voices(comparison: Comparison) -> str:
 
 def show(sound: Mixture) -> None:
     """The separation of `sound`, once it is there: the player first, what takes longer after it."""
-    found = separated(sound)
+    with (
+        st.container()
+    ):  # one place for what is shown meanwhile: the player below it stays, and plays on, in the next run
+        found = separated(sound)
     if not found:
         return
     rows = [row for _, row, _ in found]
