@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import sys
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from unittest.mock import MagicMock
@@ -70,12 +71,22 @@ def _without_heavy():
             del sys.modules[name]
 
 
+@cache
 def module(name: str) -> ModuleType:
-    """A module of an installed program; skips where it is not installed."""
-    if importlib.util.find_spec(name.partition(".")[0]) is None:
-        pytest.skip(f"{name.partition('.')[0]} is not installed: pip install --no-deps -r tests/others.txt")
+    """A module of an installed program; skips where it is not installed.
+
+    The program is then forgotten again: others who look through all modules (hypothesis does) would wake those of its
+    parts that load when they are touched, and miss what they depend on.
+    """
+    program = name.partition(".")[0]
+    if importlib.util.find_spec(program) is None:
+        pytest.skip(f"{program} is not installed: pip install --no-deps -r tests/others.txt")
     with _without_heavy():
-        return importlib.import_module(name)
+        try:
+            return importlib.import_module(name)
+        finally:
+            for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == program]:
+                del sys.modules[loaded]
 
 
 def torchaudio_file(name: str) -> ModuleType:

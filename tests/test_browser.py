@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import ROOT, start_server
+from page_tools import wait_until_settled
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -80,6 +81,8 @@ def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
     process, address = start_server(ROOT / "app.py", tmp_path / "log")
     try:
         browser.get(f"{address}/ideal_masks?example={EXAMPLE}&snr=2.5")
+        wait_for(browser, 'table[aria-label="Scores"]')
+        wait_until_settled(browser)  # PESQ comes in last and draws the table anew
         (table,) = wait_for(browser, 'table[aria-label="Scores"]')
         assert [row.text.split()[0] for row in table.find_elements(By.CSS_SELECTOR, "tbody tr")] == [
             "Conv-TasNet",
