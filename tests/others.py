@@ -37,6 +37,8 @@ HEAVY = {
     "typeguard",
 }
 
+LAZY = ("LazyModule", "DeprecatedModuleRedirect")  # of speechbrain
+
 
 class _StandIn(ModuleType):
     __path__ = ()
@@ -75,8 +77,8 @@ def _without_heavy():
 def module(name: str) -> ModuleType:
     """A module of an installed program; skips where it is not installed.
 
-    The program is then forgotten again: others who look through all modules (hypothesis does) would wake those of its
-    parts that load when they are touched, and miss what they depend on.
+    Its modules that load when they are touched are forgotten again: others who look through all modules (hypothesis
+    does) would wake them, and they would miss what they depend on.
     """
     program = name.partition(".")[0]
     if importlib.util.find_spec(program) is None:
@@ -85,7 +87,7 @@ def module(name: str) -> ModuleType:
         try:
             return importlib.import_module(name)
         finally:
-            for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == program]:
+            for loaded in [loaded for loaded, kind in sys.modules.items() if type(kind).__name__ in LAZY]:
                 del sys.modules[loaded]
 
 
