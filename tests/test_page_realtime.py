@@ -1,13 +1,16 @@
 """The page Real time: a live run gives the offline voices, and the time per frame is measured here."""
 
 import numpy as np
+import pytest
 import torch
-from page_tools import open_page, texts, wait_for
+from page_tools import open_page, texts, wait_for, wait_until_settled
+from selenium.webdriver.common.by import By
 from test_model import tiny
 
 from analysis.network import speed
 from analysis.network.live import LiveRun
 from analysis.sounds import examples
+from tasnet.audio import resample
 
 PAGE = "pages/realtime.py"
 CAUSAL, NONCAUSAL = "convtasnet_small_cln_2spk_8k", "convtasnet_small_gln_2spk_8k"
@@ -66,3 +69,36 @@ def test_the_time_per_frame_is_measured_here(monkeypatch):
     assert len(here) >= 3 and (here["Median (ms)"] > 0).all() and (here["Hop (ms)"] == 2.5).all()
     assert (here["99 % (ms)"] >= here["Median (ms)"]).all()
     assert 0.4 in table["Median (ms)"].tolist()  # the paper's
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_voices_grow_and_can_be_switched_while_they_play(app_address, browser):
+    browser.get(f"{app_address}/realtime?example={EXAMPLE}&model={CAUSAL}")
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, ".st-key-live_start button"), "the page")
+    wait_until_settled(browser)
+    browser.find_element(By.CSS_SELECTOR, ".st-key-live_start button").click()
+
+    def live(expression):
+        return browser.execute_script(
+            f"const live = document.querySelector('.tasnet-live')?.live; return live?.data && ({expression});"
+        )
+
+    growing = [wait_for(lambda: live("live.have > 0 && live.have"), "the first packets")]
+    growing.append(wait_for(lambda: live(f"live.have > {growing[0]} && live.have"), "more of them"))
+    assert live("live.data.running && live.context.state === 'running'"), "it plays while more is to come"
+    assert growing[1] < live("live.data.total")
+    tracks = browser.find_elements(By.CSS_SELECTOR, ".tl-track")
+    assert len(tracks) == 3
+    tracks[2].click()
+    heard = [track.get_attribute("aria-checked") for track in tracks]
+    assert heard == ["false", "false", "true"]
+    gains = "JSON.stringify(live.gains.map(one => Math.round(one.gain.value)))"
+    wait_for(lambda: live(gains) == "[0,0,1]", "the second voice to be heard")
+    wait_for(lambda: live("!live.data.running"), "the end of the sound")
+    sound = examples.mix_example(EXAMPLE, 0.0)
+    expected = resample(sound.mixture, sound.rate, 8000)
+    shown = np.array(live("[...live.signals[0]]"))
+    assert live("live.have") == len(shown) == len(expected)
+    assert np.abs(shown - expected).max() < 1e-3 * np.abs(expected).max()
+    assert live("live.times.filter(one => one > 0).length") == -(-len(expected) // 64)
+    assert all(live("live.signals.slice(1).map(one => one.some(value => Math.abs(value) > 1e-3))"))
