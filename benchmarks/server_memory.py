@@ -1,0 +1,205 @@
+"""Resident memory of the app's server: 20 visitors at once, two uploads of a day of near-silence each, all gone again.
+
+    python -m benchmarks.server_memory [--visitors 20] [--uploads 2] [--hours 24] [--grace 20]
+
+The visitors speak Streamlit's own protocol over websockets, so no browser is needed. Each opens the page Separate on an
+example at a level of its own and waits for its scores. The uploads are FLAC files of a few MB, which decode to
+gigabytes unless the app stops reading at its limit. --grace is `server.disconnectedSessionTTL`: how long an upload
+outlives its last tab.
+"""
+
+import argparse
+import contextlib
+import io
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import psutil
+import requests
+import soundfile
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Common_pb2 import FileURLs, UploadedFileInfo
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+from analysis.sounds import examples
+
+ROOT = Path(__file__).parents[1]
+RATE = 8000
+MB = 1e6
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--uploads", type=int, default=2)
+    parser.add_argument("--hours", type=float, default=24)
+    parser.add_argument("--grace", type=int, default=20)
+    arguments = parser.parse_args(argv)
+    huge = near_silence(arguments.hours)
+    print(f"each upload: {arguments.hours:g} h, {len(huge) / MB:.1f} MB of FLAC")
+    names = [e.id for e in examples.available_examples() if len(e.voices) == 2]
+    with started_server(arguments.grace) as (address, process), watched(process) as most:
+
+        def say(what: str) -> None:
+            now = process.memory_info().rss
+            print(f"{what:48}{now / MB:8.0f} MB   most {most() / MB:8.0f} MB", flush=True)
+
+        say("started")
+        with Visitor(address, example=names[0]):
+            say("one visitor has looked")
+        with contextlib.ExitStack() as stack:
+            began = time.perf_counter()
+            everyone = at_once(
+                lambda i: Visitor(address, example=names[i % len(names)], snr=f"{0.5 * i - 4:g}"), arguments.visitors
+            )
+            for one in everyone:
+                stack.enter_context(one)
+            say(f"{len(everyone)} visitors served in {time.perf_counter() - began:.1f} s")
+            began = time.perf_counter()
+            for one in at_once(lambda _: Visitor(address, sound="upload"), arguments.uploads):
+                stack.enter_context(one).upload("mixture_file", "day.flac", huge)
+                say(f"an upload is on show after {time.perf_counter() - began:.1f} s")
+        for wait in (arguments.grace + 15, 60):
+            time.sleep(wait)
+            say(f"{wait} s later, all tabs closed")
+
+
+def near_silence(hours: float) -> bytes:
+    """A FLAC of noise of one step of 16 bits now and then."""
+    file, random = io.BytesIO(), np.random.default_rng(0)
+    with soundfile.SoundFile(file, "w", RATE, 1, "PCM_16", format="FLAC") as out:
+        minute = np.zeros(60 * RATE, np.int16)
+        minute[random.integers(0, len(minute), 50)] = 1
+        for _ in range(round(60 * hours)):
+            out.write(minute)
+    return file.getvalue()
+
+
+@contextlib.contextmanager
+def started_server(grace: int) -> Iterator[tuple[str, psutil.Process]]:
+    """The app on a free port: its address and its process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"port": port, "disconnectedSessionTTL": grace, "enableXsrfProtection": "false"}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command += [f"--server.{name}={value}" for name, value in options.items()]
+    with tempfile.TemporaryFile() as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+        try:
+            for _ in range(240):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).close()
+                    break
+                time.sleep(0.25)
+            yield f"localhost:{port}", psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+@contextlib.contextmanager
+def watched(process: psutil.Process) -> Iterator[Callable[[], int]]:
+    """A function that gives the most bytes that `process` had since it was last called."""
+    ended, most = threading.Event(), [0]
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            most[0] = max(most[0], process.memory_info().rss)
+
+    def take() -> int:
+        found, most[0] = most[0], 0
+        return max(found, process.memory_info().rss)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield take
+    finally:
+        ended.set()
+        thread.join()
+
+
+def at_once(make: Callable[[int], "Visitor"], count: int) -> list["Visitor"]:
+    """`count` visitors that come at the same time; raises what the first unlucky one raised."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(make, range(count)))
+
+
+class Visitor:
+    """A tab: the app opened with the parameters `query`, once its page is complete. Raises where the page does."""
+
+    def __init__(self, address: str, **query: str) -> None:
+        self.address, self.query = address, urlencode(query)
+        self.closing = contextlib.ExitStack()
+        self.socket = self.closing.enter_context(
+            connect(
+                f"ws://{address}/_stcore/stream",
+                subprotocols=["streamlit"],
+                max_size=None,
+                ping_interval=None,
+                close_timeout=1,
+            )
+        )
+        self.session, self.widgets, self.errors = "", {}, []
+        self.run()
+
+    def __enter__(self) -> "Visitor":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.closing.close()
+
+    def run(self, message: BackMsg | None = None) -> None:
+        """Ask for the page, with what `message` says of its widgets, and take it in."""
+        message = message or BackMsg()
+        message.rerun_script.query_string = self.query
+        self.socket.send(message.SerializeToString())
+        self.errors.clear()
+        while self.receive().WhichOneof("type") != "script_finished":
+            pass
+        if self.errors:
+            raise RuntimeError("; ".join(self.errors))
+
+    def receive(self) -> ForwardMsg:
+        message = ForwardMsg.FromString(self.socket.recv(timeout=600))
+        if message.WhichOneof("type") == "new_session":
+            self.session = message.new_session.initialize.session_id
+        element = message.delta.new_element
+        if element.WhichOneof("type") == "file_uploader":
+            self.widgets[element.file_uploader.label] = element.file_uploader.id
+        if element.WhichOneof("type") == "exception":
+            self.errors.append(element.exception.message)
+        return message
+
+    def upload(self, key: str, name: str, content: bytes) -> None:
+        """Bring a file through the file widget `key`, and take in the page that follows."""
+        asked = BackMsg()
+        asked.file_urls_request.request_id = name
+        asked.file_urls_request.file_names.append(name)
+        asked.file_urls_request.session_id = self.session
+        self.socket.send(asked.SerializeToString())
+        while (answer := self.receive()).WhichOneof("type") != "file_urls_response":
+            pass
+        urls: FileURLs = answer.file_urls_response.file_urls[0]
+        file = {"file": (name, content)}
+        requests.put(f"http://{self.address}{urls.upload_url}", files=file, timeout=600).raise_for_status()
+        message = BackMsg()
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id = next(widget for widget in self.widgets.values() if key in widget)
+        info = UploadedFileInfo(name=name, size=len(content), file_id=urls.file_id, file_urls=urls)
+        state.file_uploader_state_value.uploaded_file_info.append(info)
+        self.run(message)
+
+
+if __name__ == "__main__":
+    main()
