@@ -35,8 +35,9 @@ run: .venv/.app
 	-$(BIN)/python -m analysis.sounds.fetch_examples
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
+# One process a core, and no core asked for twice: PyTorch's threads wait for each other where there are more than cores.
 test: .venv/.test lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: .venv/.test
 	$(BIN)/ruff check .

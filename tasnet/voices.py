@@ -101,8 +101,8 @@ def _pitches(power: np.ndarray, taper: np.ndarray, rate: int) -> np.ndarray:
         / np.maximum(correlation[:, :1], np.finfo(float).tiny)
         / np.maximum(own[lags] / own[0], 0.05)
     )
-    pitch = np.log2(rate / (shortest + peaks.argmax(1)))
-    return np.histogram(pitch[peaks.max(1) > VOICED], PITCH_BINS)[0]
+    voiced = peaks.max(1) > VOICED
+    return np.histogram(np.log2(rate / (shortest + peaks[voiced].argmax(1))), PITCH_BINS)[0]
 
 
 def _mel(window: int, rate: int) -> np.ndarray:
