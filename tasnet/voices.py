@@ -92,7 +92,7 @@ def signatures(sources: np.ndarray, rate: int, loud: float) -> list[Signature]:
 
 def _pitches(power: np.ndarray, taper: np.ndarray, rate: int) -> np.ndarray:
     """Counts of the pitch of voiced frames, by the highest peak of the autocorrelation."""
-    shortest, longest = int(rate / PITCH[1]), int(np.ceil(rate / PITCH[0]))
+    shortest, longest = max(int(rate / PITCH[1]), 1), max(int(np.ceil(rate / PITCH[0])), 1)
     own = np.fft.irfft(np.abs(np.fft.rfft(taper, 2 * len(taper))) ** 2)
     lags = slice(shortest, longest + 1)
     correlation = np.fft.irfft(power)
