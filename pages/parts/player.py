@@ -135,7 +135,7 @@ def player(
     if not state or state["set"] != identity:
         return start
     if link:
-        links.put_player(state["link"])
+        links.keep_player(state["link"])
     region = state["region"]
     return PlayerState(
         state["time"],
