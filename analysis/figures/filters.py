@@ -48,7 +48,7 @@ def filter_maps(
     figure = make_subplots(
         cols=5 if tree else 4,
         shared_yaxes=True,
-        horizontal_spacing=0.025,
+        horizontal_spacing=0.04,
         column_widths=[0.1, 0.2, 0.2, 0.25, 0.25] if tree else [0.22, 0.22, 0.28, 0.28],
         subplot_titles=(["UPGMA"] if tree else []) + list(maps),
     )
@@ -88,7 +88,7 @@ def filter_maps(
         coloraxis=_colour_bar(figure, first, "amplitude", WAVE_SCALE, [-1, 0, 1]),
         coloraxis2=_colour_bar(figure, first + 2, "magnitude", LEVEL_SCALE, [0, 0.5, 1]),
     )
-    return style(figure, MAP_HEIGHT).update_layout(margin={"t": 44, "b": 104})
+    return style(figure, MAP_HEIGHT).update_layout(margin={"t": 66, "b": 104})
 
 
 def full_scale(rows: np.ndarray) -> float:
@@ -108,7 +108,7 @@ def _colour_bar(figure: go.Figure, column: int, quantity: str, colours: str | li
             "orientation": "h",
             "thickness": 9,
             "lenmode": "fraction",
-            "len": right[1] - left[0],
+            "len": 0.94 * (right[1] - left[0]),
             "xpad": 0,
             "ypad": 0,
             "x": (left[0] + right[1]) / 2,

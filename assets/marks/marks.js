@@ -4,6 +4,7 @@
 // and the marks are laid over them; where a picture was zoomed or built anew, they are placed anew.
 
 const SVG = "http://www.w3.org/2000/svg";
+const OUTSIDE = 2; // px from a row to the middle of its frame: the row itself stays in sight
 const REACH = 9; // px, the radius of the ring about a point
 
 class Marks {
@@ -29,17 +30,22 @@ class Marks {
     for (const mark of this.data.marks) {
       const plot = document.querySelector(`.st-key-${mark.picture} .js-plotly-plot`);
       if (!plot?._fullLayout?.xaxis?._length) continue;
-      this.#hear(plot);
+      this.#hear(plot, mark.picture);
       draw(this.#layer(plot), plot._fullLayout, mark);
     }
     for (const [plot, listener] of this.heard) if (!plot.isConnected) this.#forget(plot, listener);
   }
 
-  #hear(plot) {
+  #hear(plot, picture) {
     if (this.heard.has(plot)) return;
     const clicked = ({ points: [point] }) => {
-      const { model } = this.data;
-      if (point?.customdata && [undefined, model].includes(point.data.meta)) this.choose(point.customdata[0]);
+      if (!point?.customdata || ![undefined, this.data.model].includes(point.data.meta)) return;
+      // Shown at once where it was clicked; what the server answers moves the other marks.
+      const mark = this.data.marks.find((one) => one.picture === picture);
+      if (mark.row != null) mark.row = point.y;
+      else if (mark.x != null) Object.assign(mark, { x: point.x, y: point.y });
+      this.place();
+      this.choose(point.customdata[0]);
     };
     const moved = () => this.place();
     plot.on("plotly_click", clicked);
@@ -98,7 +104,7 @@ function frame(layout, row) {
   const [below, above] = [row - 0.5, row + 0.5].map((value) => top + layout.yaxis.l2p(value));
   const middle = (below + above) / 2;
   if (!(middle >= top && middle <= top + height)) return "";
-  return `M${left - 2},${above - 1}H${right + 2}V${below + 1}H${left - 2}Z`;
+  return `M${left - OUTSIDE},${above - OUTSIDE}H${right + OUTSIDE}V${below + OUTSIDE}H${left - OUTSIDE}Z`;
 }
 
 function ring(layout, x, y, [horizontal, vertical] = ["xaxis", "yaxis"]) {

@@ -52,6 +52,7 @@ class Player {
     this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";
     this.say("Loading …", { stay: true, aloud: data.loop });
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
@@ -289,7 +290,6 @@ class Player {
     this.root.classList.toggle("tp-many", tracks.length > 7);
     this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms || this.data.blind || this.data.loop);
     this.root.classList.toggle("tp-blind", this.data.blind);
-    this.root.classList.toggle("tp-tone", this.data.loop);
     this.showPlaying();
     this.placeRegion();
     this.invalidate();

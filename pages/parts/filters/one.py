@@ -50,8 +50,8 @@ def _choose(one: Bank, order: np.ndarray) -> int:
     number, row = f"filter_{one.key}", f"row_{one.key}"
     if st.session_state.get(number, 0) >= len(one.U):  # chosen when a larger model was shown
         st.session_state[number] = 0
-    left, right = st.columns(2)
-    chosen = left.number_input(
+    side_by_side = st.container(horizontal=True)
+    chosen = side_by_side.number_input(
         "Filter",
         0,
         len(one.U) - 1,
@@ -60,7 +60,7 @@ def _choose(one: Bank, order: np.ndarray) -> int:
         help="Its number in the trained order. Or click a row of the maps or a point of the pictures below.",
     )
     st.session_state[row] = int(np.flatnonzero(order == chosen)[0])
-    right.number_input(
+    side_by_side.number_input(
         "Row",
         0,
         len(one.U) - 1,
