@@ -89,9 +89,14 @@ def test_rows_of_the_maps_follow_the_order_and_can_be_clicked():
     order = basis.order(U, 8000)
     figure = figures_filters.filter_maps(U, 2 * U, 8000, order, basis.tuning(U, 8000), basis.sorted_tree(U, 8000))
     maps = [trace for trace in figure.data if trace.type == "heatmap"]
-    np.testing.assert_allclose(maps[0].z, U[order], rtol=1e-6)
-    np.testing.assert_allclose(maps[1].z, 2 * U[order], rtol=1e-6)
-    np.testing.assert_allclose(maps[3].z, 2 * maps[2].z, rtol=1e-6)
+    top = np.percentile(np.abs(U), 99.5)
+    np.testing.assert_allclose(maps[0].z, U[order] / top, rtol=1e-6)
+    np.testing.assert_allclose(maps[1].z, maps[0].z, rtol=1e-6)
+    np.testing.assert_allclose(maps[3].z, maps[2].z, rtol=1e-6)
+    assert 1 < np.max(maps[2].z) < 1.5, "only the largest magnitudes pass the scale's end"
+    assert [one.coloraxis for one in maps] == ["coloraxis"] * 2 + ["coloraxis2"] * 2
+    for axis, low in ((figure.layout.coloraxis, -1), (figure.layout.coloraxis2, 0)):
+        assert (axis.cmin, axis.cmax) == (low, 1) and axis.colorbar.tickvals[0] == low and axis.colorbar.title.text
     for bars in (trace for trace in figure.data if trace.type == "bar"):
         assert [row[0] for row in bars.customdata] == order.tolist()
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -83,7 +84,56 @@ def test_a_dead_filter_is_said_to_be_dead(unseen):
     app = start(model="relu-three-speakers")
     app.number_input(key="filter_model").set_value(3).run()
     assert not app.exception and "This filter is dead" in texts(app)
+    assert marks(app)["phases"]["x"] is None and marks(app)["filters_model"]["row"] is not None
     assert app.dataframe[0].value["Dead filters"][0] == 1
+
+
+def marks(app: AppTest, key: str = "marks_model") -> dict[str, dict]:
+    """What the page marks for one model: picture -> mark."""
+    shown = (json.loads(part.proto.json) for part in app.get("bidi_component"))
+    return {one["picture"]: one for data in shown if data.get("name") == key for one in data["marks"]}
+
+
+@pytest.mark.parametrize("number", [0, 17])
+def test_the_chosen_filter_is_marked_in_every_picture_and_kept_through_sorting(unseen, number):
+    app = start(model="relu-three-speakers", filter_model=str(number))
+    U, V = (rows.detach().numpy() for rows in (unseen["relu-three-speakers"].U, unseen["relu-three-speakers"].V))
+    tuned, partner = basis.tuning(U, 8000), basis.tuning(V, 8000)
+    for by in basis.ORDERS:
+        app.segmented_control(key="filter_order").set_value(by).run()
+        assert not app.exception and app.number_input(key="filter_model").value == number
+        row = app.number_input(key="row_model").value
+        assert basis.order(U, 8000, by)[row] == number
+        found = marks(app)
+        assert found["filters_model"]["row"] == row
+        for picture, y in (
+            ("tuning_map", tuned.bandwidth_hz),
+            ("phases", tuned.phase_deg),
+            ("pairs", partner.peak_hz),
+        ):
+            assert found[picture]["x"] == pytest.approx(tuned.peak_hz[number])
+            assert found[picture]["y"] == pytest.approx(y[number])
+
+
+def test_filters_are_stepped_through_in_the_order_shown(unseen):
+    app = start(model="pinv-16-kHz", filter_order="peak frequency")
+    U = unseen["pinv-16-kHz"].U.detach().numpy()
+    order = basis.order(U, 16000, "peak frequency")
+    for row in (5, 6, 39):
+        app.number_input(key="row_model").set_value(row).run()
+        assert app.number_input(key="filter_model").value == order[row]
+        assert marks(app)["filters_model"]["row"] == row
+    assert f"Peak {basis.tuning(unseen['pinv-16-kHz'].U.detach().numpy(), 16000).peak_hz[order[39]]:.0f} Hz" in texts(
+        app
+    )
+
+
+def test_a_filter_and_its_partner_are_two_endless_tones(unseen):
+    app = start(model="pinv-16-kHz")
+    players = [json.loads(part.proto.json) for part in app.get("bidi_component")]
+    (tones,) = (data for data in players if "tracks" in data)
+    assert [track["name"] for track in tones["tracks"]] == ["Encoder", "Decoder"]
+    assert tones["loop"] and tones["length"] % 32 == 0
 
 
 def test_two_models_side_by_side_and_a_filter_each(unseen):
@@ -123,8 +173,24 @@ def test_a_filter_is_heard_at_its_safe_level():
     np.testing.assert_allclose(heard, quiet, atol=1e-4)
 
 
+LOOPED = """
+const [L, done] = arguments;
+const { transport, mixer } = document.querySelector('.tasnet-player').player;
+const context = new OfflineAudioContext(1, 2.5 * transport.rate, transport.rate);
+context.resume = undefined; // it must not wait for a device
+const sound = new transport.constructor(transport.tracks, transport.rate, () => context);
+sound.setGains(mixer.gains());
+sound.setLoop(transport.looping, transport.region);
+sound.play().then(() => context.startRendering()).then((buffer) => {
+  const heard = buffer.getChannelData(0);
+  const steps = heard.slice(L).map((value, n) => Math.abs(value - heard[n]));
+  done([Math.max(...heard), Math.max(...steps), transport.length]);
+});
+"""
+
+
 @pytest.mark.browser
-def test_zoom_is_shared_by_all_maps_and_a_click_chooses_the_filter(browser, app_address):
+def test_a_click_shows_and_marks_the_filter_and_another_order_keeps_it(browser, app_address):
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
 
@@ -144,6 +210,21 @@ def test_zoom_is_shared_by_all_maps_and_a_click_chooses_the_filter(browser, app_
         actions.w3c_actions.pointer_action.move_to_location(int(x), int(y))
         return actions
 
+    def value(key: str) -> int:
+        return int(browser.find_element(By.CSS_SELECTOR, f".st-key-{key} input").get_attribute("value"))
+
+    def mark(picture: str) -> dict | None:
+        box = browser.execute_script(
+            "return document.querySelector(`.st-key-${arguments[0]} .tasnet-mark-line`)?.getBoundingClientRect()",
+            picture,
+        )
+        return box if box and box["width"] else None
+
+    def marked_row() -> float:
+        maps, box = panel("2"), mark("filters_model")
+        up = 1 - (box["y"] + box["height"] / 2 - maps["y"]) / maps["h"]
+        return maps["rows"][0] + up * (maps["rows"][1] - maps["rows"][0])
+
     browser.get(f"{app_address}/filters")
     drawn = "return !!document.querySelector('.js-plotly-plot .barlayer path')"
     wait_for(lambda: browser.execute_script(drawn), "the maps")
@@ -157,11 +238,34 @@ def test_zoom_is_shared_by_all_maps_and_a_click_chooses_the_filter(browser, app_
     assert panel("3")["columns"] == zoomed["columns"] != whole["columns"]
     assert panel("4")["columns"] == panel("5")["columns"] == [0, 4000]
 
+    wait_until_settled(browser)
+    before = panel("2")
     point("4", 0.5, 0.5).click().perform()
     row = round(zoomed["rows"][0] + 0.5 * (zoomed["rows"][1] - zoomed["rows"][0]))
+    near = {zoomed["numbers"][other] for other in (row - 1, row, row + 1)}
+    wait_for(lambda: value("filter_model") in near, "the chosen filter")
+    chosen = value("filter_model")
+    wait_until_settled(browser)
+    assert panel("2") == before, "neither the zoom nor the place of the maps has changed"
+    assert f"filter_model={chosen}" in browser.current_url
+    assert zoomed["numbers"][value("row_model")] == chosen
+    assert marked_row() == pytest.approx(value("row_model"), abs=0.5)
+    assert mark("filters_model")["x"] < panel("")["x"], "the frame begins at the tree"
+    last = panel("5")
+    assert mark("filters_model")["right"] > last["x"] + last["w"], "and ends after the last map"
+    assert all(mark(picture) for picture in ("tuning_map", "phases", "pairs"))
+    maps, one = (
+        browser.find_element(By.CSS_SELECTOR, f".st-key-{key}").rect for key in ("filters_model", "one_filter_model")
+    )
+    assert one["x"] >= maps["x"] + maps["width"], "beside the maps"
+    assert maps["y"] < one["y"] < maps["y"] + maps["height"]
 
-    def chosen() -> int:
-        return int(browser.find_element(By.CSS_SELECTOR, ".st-key-filter_model input").get_attribute("value"))
+    L = 40  # of the model that comes along
+    peak, change, length = browser.execute_async_script(LOOPED, L)
+    assert peak > 0.01 and change == 0 and length < 2.5 * 8000, "every period is as the last, also over the seam"
 
-    assert wait_for(chosen, "the chosen filter") in {zoomed["numbers"][near] for near in (row - 1, row, row + 1)}
-    assert "filter_model=" in browser.current_url
+    browser.find_element(By.XPATH, "//button[contains(., 'peak frequency')]").click()
+    wait_for(lambda: panel("2")["numbers"] != zoomed["numbers"], "the maps in their new order")
+    wait_until_settled(browser)
+    assert value("filter_model") == chosen and panel("2")["numbers"][value("row_model")] == chosen
+    assert marked_row() == pytest.approx(value("row_model"), abs=0.5)

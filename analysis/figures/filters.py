@@ -1,7 +1,8 @@
 """Plotly figures of the basis functions (Fig. 5): take arrays, return a `go.Figure`.
 
 Rows of a map are filters in the order given, from the bottom up. A figure that can be clicked puts
-the filter's number first in `customdata`, as lists: arrays do not come back from the browser.
+the filter's number first in `customdata`; where it shows several models, a trace's `meta` is its
+model's name.
 """
 
 import numpy as np
@@ -17,8 +18,9 @@ ENCODER_COLOUR, DECODER_COLOUR = "#8a4fd3", "#e08a1e"
 MODEL_COLOURS = (ENCODER_COLOUR, "#7d8492")
 SCALE_COLOURS = {"mel": "#2e9e5b", "ERB": "#2f6fde", "linear": "#b0b4bd"}
 WAVE_SCALE = "RdBu_r"
+LEGEND = {"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"}  # above lie Plotly's tools
 MAP_POINTS = 256
-MAP_HEIGHT = 640
+MAP_HEIGHT = 680
 LOUDEST = 99.5  # percentile where colour scales end: one strong filter must not darken the rest
 
 
@@ -33,31 +35,42 @@ def filter_maps(
     """Encoder and decoder rows (N, L) and their FFT magnitudes as four aligned maps, as in Fig. 5.
 
     All rows follow `order` (N,) and zoom together, waveforms in ms and spectra in Hz; `tree`, where
-    given, stands beside them. Every row of every map can be clicked.
+    given, stands beside them. Every row of every map can be clicked. Each map is shown relative to
+    its own `full_scale`, so that one colour bar serves both waveforms and one both spectra.
     """
     N, L = U.shape
     milliseconds = (np.arange(L) + 0.5) / rate * 1000
-    maps = {"Encoder U": (milliseconds, U), "Decoder V": (milliseconds, V)}
-    for name, vectors in (("|FFT| of U", U), ("|FFT| of V", V)):
+    maps = {"Encoder<br>U": (milliseconds, U), "Decoder<br>V": (milliseconds, V)}
+    for name, vectors in (("|FFT|<br>of U", U), ("|FFT|<br>of V", V)):
         size, frequencies = magnitudes(vectors, rate, MAP_POINTS)
         maps[name] = (frequencies, size)
 
     figure = make_subplots(
         cols=5 if tree else 4,
         shared_yaxes=True,
-        horizontal_spacing=0.025,
+        horizontal_spacing=0.04,
         column_widths=[0.1, 0.2, 0.2, 0.25, 0.25] if tree else [0.22, 0.22, 0.28, 0.28],
         subplot_titles=(["UPGMA"] if tree else []) + list(maps),
     )
     first = 2 if tree else 1
     for column, (x, values) in enumerate(maps.values(), start=first):
         signed = x is milliseconds
-        _map(figure, column, x, values[order], signed)
+        figure.add_trace(
+            go.Heatmap(
+                z=(values[order] / full_scale(values)).astype(np.float32),
+                x=x.astype(np.float32),
+                coloraxis="coloraxis" if signed else "coloraxis2",
+                hoverinfo="skip",
+            ),
+            row=1,
+            col=column,
+        )
         _click_targets(figure, column, x, order, tuning)
         figure.update_xaxes(
-            title_text="ms" if signed else "Hz",
+            title={"text": "ms" if signed else "Hz", "standoff": 4},
             range=[0, L / rate * 1000] if signed else [0, rate / 2],
             nticks=4 if signed else 3,
+            tickformat="" if signed else "~s",
             tickangle=0,
             col=column,
         )
@@ -67,26 +80,47 @@ def filter_maps(
     if tree:
         _dendrogram(figure, tree)
     figure.update_yaxes(range=[-0.5, N - 0.5], showgrid=False, zeroline=False)
-    figure.update_yaxes(title_text="Filters, in order", col=1)
-    figure.update_layout(barmode="overlay", bargap=0, dragmode="zoom")
-    return style(figure, MAP_HEIGHT)
-
-
-def _map(figure: go.Figure, column: int, x: np.ndarray, rows: np.ndarray, signed: bool) -> None:
-    top = float(np.percentile(np.abs(rows), LOUDEST)) or float(np.abs(rows).max()) or 1.0
-    figure.add_trace(
-        go.Heatmap(
-            z=rows.astype(np.float32),
-            x=x.astype(np.float32),
-            zmin=-top if signed else 0,
-            zmax=top,
-            colorscale=WAVE_SCALE if signed else LEVEL_SCALE,
-            showscale=False,
-            hoverinfo="skip",
-        ),
-        row=1,
-        col=column,
+    figure.update_yaxes(title_text="Row", title_standoff=4, col=1)
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0,
+        dragmode="zoom",
+        coloraxis=_colour_bar(figure, first, "amplitude", WAVE_SCALE, [-1, 0, 1]),
+        coloraxis2=_colour_bar(figure, first + 2, "magnitude", LEVEL_SCALE, [0, 0.5, 1]),
     )
+    return style(figure, MAP_HEIGHT).update_layout(margin={"t": 66, "b": 104})
+
+
+def full_scale(rows: np.ndarray) -> float:
+    """What is 1 on the colour scale of a map of `rows` (N, F): its `LOUDEST` percentile of magnitude, never 0."""
+    size = np.abs(rows)
+    return float(np.percentile(size, LOUDEST)) or float(size.max()) or 1.0
+
+
+def _colour_bar(figure: go.Figure, column: int, quantity: str, colours: str | list[str], ticks: list[float]) -> dict:
+    """A colour axis with its bar below the two maps that begin at `column`."""
+    left, right = (figure.layout[f"xaxis{c}".removesuffix("1")].domain for c in (column, column + 1))
+    return {
+        "colorscale": colours,
+        "cmin": ticks[0],
+        "cmax": ticks[-1],
+        "colorbar": {
+            "orientation": "h",
+            "thickness": 9,
+            "lenmode": "fraction",
+            "len": 0.94 * (right[1] - left[0]),
+            "xpad": 0,
+            "ypad": 0,
+            "x": (left[0] + right[1]) / 2,
+            "xanchor": "center",
+            "yref": "container",
+            "y": 0.005,
+            "yanchor": "bottom",
+            "tickvals": ticks,
+            "ticktext": [f"{tick:g}".replace("-", "−") for tick in ticks],
+            "title": {"text": f"relative {quantity}", "side": "bottom"},
+        },
+    }
 
 
 def _click_targets(figure: go.Figure, column: int, x: np.ndarray, order: np.ndarray, tuning: Tuning) -> None:
@@ -102,8 +136,6 @@ def _click_targets(figure: go.Figure, column: int, x: np.ndarray, order: np.ndar
             width=1,
             customdata=np.stack(facts, axis=1).tolist(),
             marker={"color": ENCODER_COLOUR, "opacity": 0, "line": {"width": 0}},
-            selected={"marker": {"opacity": 0.45}},
-            unselected={"marker": {"opacity": 0}},
             hovertemplate="Filter %{customdata[0]:.0f}, row %{y}<br>peak %{customdata[1]:.0f} Hz, "
             "phase %{customdata[2]:.0f}°<extra></extra>",
         ),
@@ -131,52 +163,79 @@ def _dendrogram(figure: go.Figure, tree: Tree) -> None:
     )
 
 
+def _with_legend(figure: go.Figure, height: int) -> go.Figure:
+    """`style` with a legend below the picture."""
+    return style(figure, height).update_layout(showlegend=True, legend=LEGEND, margin={"t": 34, "b": 84})
+
+
 def one_filter(u: np.ndarray, v: np.ndarray, rate: int) -> go.Figure:
-    """An encoder basis function u (L,) and its decoder partner v (L,): waveforms and spectra."""
-    figure = make_subplots(cols=2, horizontal_spacing=0.1, subplot_titles=["Waveform", "FFT magnitude"])
+    """An encoder basis function u (L,) and its decoder partner v (L,): waveforms above spectra."""
+    figure = make_subplots(rows=2, vertical_spacing=0.26)
     milliseconds = np.arange(len(u)) / rate * 1000
     for name, x, colour in (("encoder", u, ENCODER_COLOUR), ("decoder", v, DECODER_COLOUR)):
         size, frequencies = magnitudes(x[None], rate)
         line = {"color": colour, "width": 2}
-        wave = go.Scatter(x=milliseconds, y=x, name=name, line=line, mode="lines+markers")
+        wave = go.Scatter(x=milliseconds, y=x, name=name, line=line, marker={"size": 4}, mode="lines+markers")
         spectrum = go.Scatter(x=frequencies, y=size[0], name=name, line=line, showlegend=False)
         figure.add_trace(wave, row=1, col=1)
-        figure.add_trace(spectrum, row=1, col=2)
-    figure.update_xaxes(title_text="Time (ms)", col=1)
-    figure.update_xaxes(title_text="Frequency (Hz)", col=2)
-    return style(figure, 300).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.2})
+        figure.add_trace(spectrum, row=2, col=1)
+    figure.update_xaxes(title={"text": "Time (ms)", "standoff": 4}, row=1)
+    figure.update_xaxes(title={"text": "Frequency (Hz)", "standoff": 4}, row=2)
+    figure.update_yaxes(nticks=4, title_standoff=4)
+    figure.update_yaxes(title_text="Amplitude", row=1)
+    figure.update_yaxes(title_text="|FFT|", row=2)
+    return _with_legend(figure, 330)
 
 
 def neighbour_waves(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, rate: int) -> go.Figure:
-    """Filters `numbers` of U (N, L) side by side on one scale, each with its distance."""
+    """Filters `numbers` of U (N, L) side by side on one scale, each with its distance; each can be clicked."""
     figure = make_subplots(
         cols=len(numbers),
         shared_yaxes=True,
         horizontal_spacing=0.02,
-        subplot_titles=[f"Filter {number}" for number in numbers],
+        subplot_titles=[str(number) for number in numbers],
     )
     milliseconds = np.arange(U.shape[1]) / rate * 1000
     for column, (number, distance) in enumerate(zip(numbers, distances, strict=True), start=1):
-        line = go.Scatter(x=milliseconds, y=U[number], mode="lines", line={"color": ENCODER_COLOUR})
+        line = go.Scatter(
+            x=milliseconds,
+            y=U[number],
+            mode="lines",
+            line={"color": ENCODER_COLOUR, "width": 1.5},
+            customdata=[[int(number)]] * U.shape[1],
+            hovertemplate="Filter %{customdata[0]}<extra></extra>",
+        )
         figure.add_trace(line, row=1, col=column)
-        figure.update_xaxes(title_text=f"d = {distance:.2g}", nticks=4, row=1, col=column)
-    return style(figure, 190)
+        figure.update_xaxes(title={"text": f"{distance:.2g}", "standoff": 2}, row=1, col=column)
+    figure.update_xaxes(showticklabels=False, ticks="")
+    figure.update_yaxes(showticklabels=False)
+    # Too small for tools, which would lie over the numbers.
+    tools = ["toImage", "zoom", "pan", "zoomIn", "zoomOut", "autoScale", "resetScale"]
+    unseen = {"remove": tools, "color": "rgba(0,0,0,0)", "activecolor": "rgba(0,0,0,0)"}
+    margin = {"l": 4, "r": 4, "t": 20, "b": 20}
+    return style(figure, 110).update_layout(margin=margin, modebar=unseen, dragmode=False)
 
 
-def tuning_histogram(peaks_hz: dict[str, np.ndarray], rate: int) -> go.Figure:
-    """Where the filters of each model (name -> peaks (N,)) are tuned, against evenly spaced ones."""
-    figure = go.Figure()
-    for (name, peaks), colour in zip(peaks_hz.items(), MODEL_COLOURS, strict=False):
-        edges, shares, even = histogram(peaks, rate)
+def tuning_map(tunings: dict[str, Tuning], rate: int) -> go.Figure:
+    """Where the filters of each model are tuned, against evenly spaced ones; below, each filter's bandwidth."""
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.6, 0.4])
+    for (name, tuned), colour in zip(tunings.items(), MODEL_COLOURS, strict=False):
+        edges, shares, even = histogram(tuned.peak_hz, rate)
         centres = (edges[1:] + edges[:-1]) / 2
-        figure.add_trace(go.Bar(x=centres, y=shares * 100, name=name, marker={"color": colour, "opacity": 0.75}))
+        bars = go.Bar(x=centres, y=shares * 100, name=name, marker={"color": colour, "opacity": 0.75})
+        figure.add_trace(bars, row=1, col=1)
+        points = _points(name, tuned, tuned.peak_hz, tuned.bandwidth_hz, colour, "peak %{x:.0f} Hz, width %{y:.0f} Hz")
+        figure.add_trace(points.update(showlegend=False), row=2, col=1)
     for scale in SCALES:
         line = {"color": SCALE_COLOURS[scale], "shape": "hvh", "width": 2}
-        figure.add_trace(go.Scatter(x=centres, y=even[scale] * 100, name=f"even on {scale}", mode="lines", line=line))
-    figure.update_xaxes(title_text="Peak frequency (Hz)", range=[0, rate / 2])
-    figure.update_yaxes(title_text="Filters (%)")
+        even_ones = go.Scatter(x=centres, y=even[scale] * 100, name=f"even on {scale}", mode="lines", line=line)
+        figure.add_trace(even_ones, row=1, col=1)
+    figure.update_xaxes(range=[-rate / 100, rate / 2 * 1.02])
+    figure.update_xaxes(title_text="Peak frequency (Hz)", row=2)
+    figure.update_yaxes(title_text="Filters (%)", row=1)
+    figure.update_yaxes(title_text="Bandwidth (Hz)", rangemode="tozero", row=2)
     figure.update_layout(bargap=0.05)
-    return style(figure, 320).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15})
+    return _with_legend(figure, 480)
 
 
 def phase_map(tunings: dict[str, Tuning], bands: list[PhaseBand], rate: int) -> go.Figure:
@@ -186,19 +245,37 @@ def phase_map(tunings: dict[str, Tuning], bands: list[PhaseBand], rate: int) -> 
     """
     figure = go.Figure()
     for (name, tuned), colour in zip(tunings.items(), MODEL_COLOURS, strict=False):
-        figure.add_trace(
-            go.Scatter(
-                x=tuned.peak_hz,
-                y=tuned.phase_deg,
-                name=name,
-                mode="markers",
-                marker={"color": colour, "size": 6, "opacity": 0.75},
-                customdata=tuned.number[:, None].tolist(),
-                hovertemplate="Filter %{customdata[0]}: %{x:.0f} Hz, %{y:.0f}°<extra></extra>",
-            )
-        )
+        figure.add_trace(_points(name, tuned, tuned.peak_hz, tuned.phase_deg, colour, "%{x:.0f} Hz, %{y:.0f}°"))
     for band in bands[1:]:
         figure.add_vline(band.low_hz, line={"color": "#7d8492", "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text="Peak frequency (Hz)", range=[-rate / 100, rate / 2 * 1.02])
     figure.update_yaxes(title_text="Phase (°)", range=[-190, 190], dtick=90)
-    return style(figure, 320).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15})
+    return _with_legend(figure, 330)
+
+
+def pair_map(encoders: dict[str, Tuning], decoders: dict[str, Tuning], rate: int) -> go.Figure:
+    """Where each decoder filter is tuned against its encoder filter, for each model: on the diagonal, alike."""
+    figure = go.Figure()
+    for (name, encoder), colour in zip(encoders.items(), MODEL_COLOURS, strict=False):
+        x, y = encoder.peak_hz, decoders[name].peak_hz
+        figure.add_trace(_points(name, encoder, x, y, colour, "encoder %{x:.0f} Hz, decoder %{y:.0f} Hz"))
+    ends = [-rate / 100, rate / 2 * 1.02]
+    line = {"color": "#7d8492", "width": 1, "dash": "dot"}
+    figure.add_shape(type="line", x0=0, y0=0, x1=rate / 2, y1=rate / 2, line=line, layer="below")
+    figure.update_xaxes(title_text="Encoder's peak frequency (Hz)", range=ends)
+    figure.update_yaxes(title_text="Decoder's peak frequency (Hz)", range=ends)
+    return _with_legend(figure, 360)
+
+
+def _points(name: str, tuned: Tuning, x: np.ndarray, y: np.ndarray, colour: str, facts: str) -> go.Scatter:
+    """A point a filter, which can be clicked; `facts` is what is said of it under the pointer."""
+    return go.Scatter(
+        x=x,
+        y=y,
+        name=name,
+        meta=name,
+        mode="markers",
+        marker={"color": colour, "size": 6, "opacity": 0.75},
+        customdata=tuned.number[:, None].tolist(),
+        hovertemplate=f"Filter %{{customdata[0]}}: {facts}<extra></extra>",
+    )

@@ -48,7 +48,8 @@ def style(figure: go.Figure, height: int) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
         showlegend=False,
-        modebar={"bgcolor": "rgba(0,0,0,0)"},
+        # Left alone, Plotly takes the transparent ground for black and paints the buttons white.
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "rgba(125,132,146,0.75)", "activecolor": "#7d8492"},
     )
     figure.update_annotations(font_size=13)
     return figure

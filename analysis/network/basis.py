@@ -20,7 +20,6 @@ FFT_POINTS = 2048
 DEAD_ENERGY = 1e-8
 SOUND_RMS_DB = -26.0
 SOUND_PEAK_DB = -9.0
-FADE_SECONDS = 0.05
 
 
 class BasisError(ValueError):
@@ -185,25 +184,23 @@ def neighbours(vectors: np.ndarray, number: int, count: int = 5) -> tuple[np.nda
 
 
 def filter_sound(u: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
-    """A filter u (L,) made audible: repeated end to end, windowed, at a safe level; float32.
+    """A filter u (L,) made audible: repeated end to end, at a safe level; float32.
 
-    The loop is a tone whose harmonics, at multiples of rate / L, are the filter's L-point FFT. Its
-    level is `SOUND_RMS_DB` re full scale and no peak passes `SOUND_PEAK_DB`. A filter that does
-    not alternate is silent.
+    A whole number of periods, about `seconds` long, so that it loops without a seam. It is a tone
+    whose harmonics, at multiples of rate / L, are the filter's L-point FFT. Its level is
+    `SOUND_RMS_DB` re full scale and no peak passes `SOUND_PEAK_DB`. A filter that does not
+    alternate is silent.
     """
     u = np.asarray(u, dtype=np.float64)
     alternating = u - u.mean()
-    length = round(seconds * rate)
+    periods = max(round(seconds * rate / len(u)), 1)
     if np.sum(alternating**2) <= DEAD_ENERGY * np.sum(u**2):
-        return np.zeros(length, dtype=np.float32)
+        return np.zeros(periods * len(u), dtype=np.float32)
     gain = min(
         10 ** (SOUND_RMS_DB / 20) / np.sqrt(np.mean(alternating**2)),
         10 ** (SOUND_PEAK_DB / 20) / np.abs(alternating).max(),
     )
-    fade = min(round(FADE_SECONDS * rate), length // 2)
-    ramp = np.sin(np.linspace(0, np.pi / 2, fade)) ** 2
-    window = np.concatenate([ramp, np.ones(length - 2 * fade), ramp[::-1]])
-    return (gain * window * np.resize(alternating, length)).astype(np.float32)
+    return np.tile((gain * alternating).astype(np.float32), periods)
 
 
 def untrained(config: Config) -> TasNet:

@@ -9,6 +9,8 @@ const OTHER_USES_OF_SPACE =
   "[role=button], [role=slider], [role=combobox], [role=listbox], [role=menu], [role=dialog], [role=radio], [role=tab]";
 const BLIND_KEYS = [" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "l", "[", "]", "Escape"];
 
+const TONE_KEYS = /^( |Arrow(Up|Down)|[1-9lemsLEMS])$/;
+
 /** Attach all listeners to `player`; returns the function that takes them away. */
 export function listen(player) {
   const stop = new AbortController();
@@ -97,6 +99,7 @@ function help(player) {
 function press(player, { key, shiftKey }) {
   const { transport, mixer } = player;
   if (player.data.blind && !BLIND_KEYS.includes(key)) return false;
+  if (player.data.loop && !TONE_KEYS.test(key)) return false;
   const step = shiftKey ? 0.1 : 1;
   const keys = {
     " ": () => player.toggle(),

@@ -38,18 +38,23 @@ class Player {
   async #load(data) {
     const { tracks, rate, length } = data;
     const old = this.transport;
+    // The next tone plays on where one was playing, also if it comes while that one is still loading.
+    this.playsOn = data.loop && (old?.playing ?? this.playsOn ?? false);
+    const active = (data.loop && this.mixer?.tracks[this.mixer.active].name) || data.active;
     this.transport = null;
     old?.close();
     this.showPlaying();
     this.mixer = new Mixer(tracks);
+    this.mixer.choose(Math.max(tracks.findIndex((track) => track.name === active), 0));
     this.view = new View(length / rate);
     this.region = data.region;
-    this.looping = Boolean(data.region);
+    this.looping = data.loop || Boolean(data.region);
     this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";
-    this.say("Loading …", { stay: true });
+    this.say("Loading …", { stay: true, aloud: data.loop });
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
     try {
       const signals = await Promise.all(tracks.map((track) => fetchSamples(track.src, length)));
@@ -65,11 +70,10 @@ class Player {
       this.transport.onended = () => this.#paused();
       this.transport.seek(data.time);
       this.transport.setLoop(this.looping, this.region);
-      const chosen = tracks.findIndex((track) => track.name === data.active);
-      this.mixer.choose(Math.max(chosen, 0));
       this.root.dataset.state = "ready";
       if (data.blind) attend(this);
       this.say("");
+      if (this.playsOn) this.start();
     } catch (error) {
       if (this.data !== data) return;
       this.root.dataset.state = "failed";
@@ -284,7 +288,7 @@ class Player {
     this.find("[data-show=unit]").textContent = timeUnit(this.transport.duration);
     this.showTour();
     this.root.classList.toggle("tp-many", tracks.length > 7);
-    this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms || this.data.blind);
+    this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms || this.data.blind || this.data.loop);
     this.root.classList.toggle("tp-blind", this.data.blind);
     this.showPlaying();
     this.placeRegion();
@@ -356,7 +360,7 @@ class Player {
   }
 
   #paintSpectrogram() {
-    if (!this.data.spectrograms || this.data.blind) return;
+    if (!this.data.spectrograms || this.data.blind || this.data.loop) return;
     const { theme, mixer, data } = this;
     const track = data.tracks[mixer.active];
     const key = `${track.colour}${theme.ground}`;

@@ -84,6 +84,7 @@ def player(
     follow: bool = False,
     link: bool = False,
     blind: bool = False,
+    loop: bool = False,
     start: PlayerState | None = None,
     tour: Tour | None = None,
 ) -> PlayerState:
@@ -92,7 +93,9 @@ def player(
     With `follow`, the page reruns with the new state whenever the cursor comes to rest, the chosen track
     or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL says;
     else it begins at `start`. `blind` is for listening tests: nothing but names and time on show, the levels as they
-    are, no address that two equal tracks share; the page reruns when a track was heard.
+    are, no address that two equal tracks share; the page reruns when a track was heard. `loop` is for tones: the
+    tracks repeat end to end, so their length is a whole number of periods; nothing that goes along time is on show,
+    and where one was playing the next set plays on.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
@@ -124,6 +127,7 @@ def player(
         "length": max(len(track.samples) for track in tracks),
         "spectrograms": spectrograms,
         "blind": blind,
+        "loop": loop,
         "follow": follow,
         "link": link,
         "tour": tour and {"words": tour.words, "stops": [{"track": t, "words": w} for t, w in tour.stops]},

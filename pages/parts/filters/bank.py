@@ -20,13 +20,14 @@ class Bank(NamedTuple):
     V: np.ndarray
     rate: int
     tuning: basis.Tuning
+    decoder_tuning: basis.Tuning
 
 
 def bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
     """`Bank` of a model; `key` tells its widgets apart."""
     U, V = (rows.detach().cpu().numpy() for rows in (model.U, model.V))
     rate = model.config.sample_rate
-    return Bank(name, key, U, V, rate, basis.tuning(U, rate))
+    return Bank(name, key, U, V, rate, basis.tuning(U, rate), basis.tuning(V, rate))
 
 
 def choose_order() -> str:
@@ -47,11 +48,6 @@ def sort(U: np.ndarray, rate: int, by: str) -> tuple[np.ndarray, basis.Tree | No
     """The order (N,) of the encoder's filters and, where they are sorted by likeness, their tree."""
     tree = basis.sorted_tree(U, rate) if by == "UPGMA" else None
     return (tree.order if tree else basis.order(U, rate, by)), tree
-
-
-def clicked_filter(one: Bank, point: dict) -> None:
-    """Choose the filter behind a clicked point of a figure."""
-    st.session_state[f"filter_{one.key}"] = int(point["customdata"][0])
 
 
 def show_coverage(banks: list[Bank]) -> None:
@@ -79,11 +75,11 @@ def show_coverage(banks: list[Bank]) -> None:
             **{f"Distance from {s}": st.column_config.NumberColumn(format="%.2f") for s in basis_set.SCALES},
         },
     )
-    peaks = {one.name: one.tuning.peak_hz for one in banks}
     picture(
-        figures_filters.tuning_histogram(peaks, banks[0].rate),
-        "Histogram of the filters' peak frequencies beside even spacing on the mel, ERB and linear scales",
-        key="tuning_histogram",
+        figures_filters.tuning_map({one.name: one.tuning for one in banks}, banks[0].rate),
+        "Histogram of the filters' peak frequencies beside even spacing on the mel, ERB and linear scales, "
+        "and the bandwidth of every filter at its peak frequency",
+        key="tuning_map",
     )
 
 
@@ -98,12 +94,7 @@ def show_phases(banks: list[Bank]) -> None:
 
     bands = {one.name: basis_set.phase_bands(one.U, one.rate) for one in banks}
     figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
-    picture(
-        figure,
-        "Phase of every filter at its peak frequency",
-        key="phases",
-        on_click=lambda point: clicked_filter(banks[point["curve_number"]], point),
-    )
+    picture(figure, "Phase of every filter at its peak frequency", key="phases")
     shares = ("Coverage", "By chance")
     st.dataframe(
         [
@@ -134,7 +125,8 @@ def show_pairs(banks: list[Bank]) -> None:
     st.caption(
         "Section IV-A: nothing forces the decoder to invert the encoder. Distance from pseudo-inverse: 0 if the "
         "decoder is the encoder's least-squares inverse up to level, 1 if they have nothing in common. Frame distance: "
-        "how far one frame is from coming back unchanged. Reconstruction: SI-SNR of white noise sent through both."
+        "how far one frame is from coming back unchanged. Reconstruction: SI-SNR of white noise sent through both. "
+        "In the picture a filter on the dotted line has a decoder partner that is tuned as it is."
     )
     st.dataframe(
         [
@@ -152,4 +144,11 @@ def show_pairs(banks: list[Bank]) -> None:
             name: st.column_config.NumberColumn(format="%.2f")
             for name in ("Condition number", "Distance from pseudo-inverse", "Frame distance", "Reconstruction (dB)")
         },
+    )
+    picture(
+        figures_filters.pair_map(
+            {one.name: one.tuning for one in banks}, {one.name: one.decoder_tuning for one in banks}, banks[0].rate
+        ),
+        "Peak frequency of every decoder filter against that of its encoder filter",
+        key="pairs",
     )

@@ -1,0 +1,59 @@
+"""What was chosen among the points of several pictures, marked in all of them (assets/marks/)."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+from analysis.figures.palette import MARKED_COLOUR
+
+ASSETS = Path(__file__).parents[2] / "assets" / "marks"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where the chosen one stands in the picture of the key `picture`.
+
+    `row` is its row in panels that share their rows; else `x`, `y` its point on `axes`. Where all are None (or
+    not finite) it is not in the picture, which can be clicked all the same.
+    """
+
+    picture: str
+    row: int | None = None
+    x: float | None = None
+    y: float | None = None
+    axes: tuple[str, str] = ("xaxis", "yaxis")
+
+
+def mark(marks: Sequence[Mark], *, model: str, key: str, on_choose: Callable[[int], None]) -> None:
+    """Show `marks`; a click on a point of one of their pictures calls `on_choose` with its number, then reruns.
+
+    The number stands first in the point's `customdata`. A trace with a `meta` is deaf unless it is `model`.
+    Call it in a fragment, and a click reruns no more than that; the pictures may stand anywhere on the page.
+    """
+
+    def chosen() -> None:
+        if (number := st.session_state[key].chosen) is not None:
+            on_choose(int(number))
+
+    shown = [{**vars(one), "x": _finite(one.x), "y": _finite(one.y)} for one in marks]
+    data = {"name": key, "model": model, "marks": shown, "colour": MARKED_COLOUR}
+    _component()(key=key, data=data, on_chosen_change=chosen)
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+@cache
+def _component():
+    return st.components.v2.component(
+        "tasnet_marks",
+        html='<span class="tasnet-marks" hidden></span>',
+        css=(ASSETS / "marks.css").read_text(),
+        js=(ASSETS / "marks.js").read_text(),
+        isolate_styles=False,
+    )
