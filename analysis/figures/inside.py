@@ -67,7 +67,7 @@ def time_axis(start: float, stop: float) -> dict:
 def peak_ticks(peaks_hz: np.ndarray, count: int) -> dict:
     """Ticks of an axis of filters in order: where those in about `count` of the rows are tuned, in kHz."""
     rows = np.unique(np.linspace(0, len(peaks_hz) - 1, count).round().astype(int))
-    return {"tickvals": rows, "ticktext": ["–" if np.isnan(hz) else f"{hz / 1000:.1f}" for hz in peaks_hz[rows]]}
+    return {"tickvals": rows, "ticktext": ["–" if np.isnan(hz) else f"{hz / 1000:.2g}" for hz in peaks_hz[rows]]}
 
 
 def inside(

@@ -20,6 +20,7 @@ from .view import View, show_bar, view_now
 CELLS = 500_000  # of one image: what a browser draws without a pause
 MAX_COLUMNS = 1000
 SHORT_SECONDS = 1.0
+WHOLE, STRETCH = "Whole sound", "Stretch"
 SHARES = ("Near 0", "Near 1", "Between")
 
 
@@ -98,19 +99,17 @@ def _figure2(looked: Looked, view: View) -> tuple[Picture, go.Figure]:
 
 def _counted(inside: Representation, view: View) -> View | None:
     """What a table is to count: the stretch that is marked or shown, or None for all of the sound."""
-    seconds = len(inside.mixture) / inside.model.config.sample_rate
-    stretch = f"{'Marked' if view.marked else 'Shown'}: {view.words}"
     chosen = st.segmented_control(
         "Count",
-        ["whole", "stretch"],
-        format_func={"whole": f"Whole sound: {seconds:.3f} s", "stretch": f"{stretch}"}.get,
-        default="whole",
+        [WHOLE, STRETCH],
         required=True,
+        default=WHOLE,
         key="inside_count",
         bind="query-params",
-        help="Drag over a waveform in the player to mark a stretch; without one it is what the pictures show.",
+        help="The stretch is the one marked in the player, and without one what the pictures show. Drag over a "
+        "waveform to mark one.",
     )
-    return view if chosen == "stretch" else None
+    return view if chosen == STRETCH else None
 
 
 def show_masks(inside: Representation, view: View) -> None:
@@ -118,6 +117,7 @@ def show_masks(inside: Representation, view: View) -> None:
     stretch = _counted(inside, view)
     first, last = (inside.frame_at(stretch.start), inside.frame_at(stretch.stop) + 1) if stretch else (0, inside.frames)
     frames = f"all {inside.frames} frames of the sound" if stretch is None else f"{last - first} frames, {view.words}"
+    st.caption(f"Counted: {frames}.")
     sparse = learned_masks.sparsity(inside, first, last)
     places = st.columns(3)
     places[0].metric(
@@ -143,7 +143,7 @@ def show_masks(inside: Representation, view: View) -> None:
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
     st.caption(
-        f"Counted: {frames}. Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
+        f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
     )
     st.dataframe(
@@ -186,6 +186,10 @@ def show_oracles(looked: Looked, view: View) -> None:
         st.info("Ideal masks are made from the clean voices, which are not known here.", icon=":material/info:")
         return
     stretch = _counted(inside, view)
+    scored = f"Scored: {view.words}" if stretch else "Scored: the whole sound"
+    if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
+        scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
+    st.caption(f"{scored}.")
     st.markdown(
         "Ideal masks computed on the encoder's output instead of the STFT. What lies between the estimated masks and "
         "these is lost by the mask estimation, what lies between these and the clean representations by masking "
@@ -209,11 +213,8 @@ def show_oracles(looked: Looked, view: View) -> None:
         ],
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in columns},
     )
-    scored = f"Scored: {view.words}" if stretch else "Scored: the whole sound"
-    if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
-        scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
     st.caption(
-        f"{scored}. IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the "
+        f"IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the "
         "sign: it brings every cell as near to the clean one as a sigmoid mask can. "
         f"“{learned_masks.CLEAN}” are decoded without any mask."
     )
