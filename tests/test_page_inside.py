@@ -89,12 +89,14 @@ def test_all_views_of_the_bundled_model_agree_with_the_numbers(inside):
 
 
 def test_the_tables_count_the_marked_stretch_where_it_is_chosen(inside):
-    app = start(t="2.5", region="2.25-3", inside_tab=TABS[1], inside_count="Stretch")
+    link = {"t": "2.5", "region": "2.25-3", "inside_count": "Stretch"}
+    app = start(**link, inside_tab=TABS[1])
     first, last = inside.frame_at(2.25), inside.frame_at(3) + 1
     assert f"Counted: {last - first} frames, 2.250 to 3.000 s" in texts(app)
     found = learned_masks.mask_statistics(inside, first=first, last=last)
     assert list(app.dataframe[0].value["Near 0"][:2]) == pytest.approx(list(found.near_zero))
-    table = open_tab(app, TABS[2]).dataframe[0].value
+    app = start(**link, inside_tab=TABS[2])
+    table = app.dataframe[0].value
     assert "Scored: 2.250 to 3.000 s, which is so short" in texts(app)
     scores = learned_masks.oracle_scores(inside, 2.25, 3)
     assert list(table["SI-SNR (dB)"]) == pytest.approx([one.mean("si_snr") for one in scores.values()], abs=1e-2)
