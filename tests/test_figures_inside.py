@@ -47,21 +47,44 @@ def test_images_hold_the_picture_row_by_row(C):
     masks, d = rng.uniform(size=(C, 6, 10)), rng.normal(size=(C, 6, 10))
     masks[:, 2, 7], masks[:, 3, 8] = 0, 1
     seen = Picture(np.linspace(1, 2, 11), d[0], d**2, masks, d)
-    figure = figures_inside.inside(seen, np.zeros(16000), np.zeros((C, 16000)), 8000, cursor=1.5)
-    images = [trace for trace in figure.data if trace.type == "image"]
-    assert len(images) == 1 + 2 * C
+    U, V = rng.normal(size=(2, 6, 8))
+    peaks = np.array([100.0, 250, 500, 1000, 2000, np.nan])
+    figure = figures_inside.inside(seen, np.zeros(16000), np.zeros((C, 16000)), 8000, U, V, peaks)
+    traces = {f"{trace.xaxis}{trace.yaxis}": trace for trace in figure.data}
+    assert figure.layout.meta["stretch"] == pytest.approx([1, 2])
+    names = figure.layout.meta["filters"]
+    assert figure.layout.meta["time"] == [next(iter(traces)), *names, *list(traces)[1 : C + 1]]
+    images = [traces[name] for name in names]
+    assert len(images) == 1 + 2 * C and len(traces) == 1 + C + 3 * len(images)
     assert all(image.dx == pytest.approx(0.1) and image.x0 == pytest.approx(1.05) for image in images)
     np.testing.assert_array_equal(decoded(images[0]), figures_inside.owner_colours(seen.w, seen.power))
-    for mask, image in zip(masks, images[1::2], strict=True):
+    for mask, image in zip(masks, images[1 : 1 + C], strict=True):
         pixels = decoded(image).astype(int)
         assert pixels.shape == (6, 10, 3)
         assert pixels[2, 7].tolist() == [0, 0, 0] and pixels[3, 8].min() >= 127
         assert np.corrcoef(pixels.sum(-1).ravel(), mask.ravel())[0, 1] > 0.95
-    assert len({axis.matches or axis_name for axis_name, axis in time_axes(figure).items()}) == 1
+    ranges = {tuple(figure.layout[f"xaxis{name[1:].partition('y')[0]}"].range) for name in figure.layout.meta["time"]}
+    assert ranges == {(1, 2)}
+    sides = [decoded(trace).astype(int) for trace in figure.data if trace.type == "image" and trace not in images]
+    for one, basis_functions in zip(sides[:2], (U, V), strict=True):  # blue below zero, red above
+        assert np.corrcoef((one[..., 0] - one[..., 2]).ravel(), basis_functions.ravel())[0, 1] > 0.9
 
 
-def time_axes(figure) -> dict:
-    return {name.replace("axis", ""): figure.layout[name] for name in figure.layout if name.startswith("xaxis")}
+@pytest.mark.parametrize(
+    ("start", "stop", "title", "ticks"),
+    [(0, 5.43, "Time (s)", None), (1.2, 1.7, "Time (ms)", ["1200", "1300", "1400", "1500", "1600", "1700"])],
+)
+def test_short_stretches_are_labelled_in_milliseconds(start, stop, title, ticks):
+    axis = figures_inside.time_axis(start, stop)
+    assert (axis["title_text"], axis.get("ticktext")) == (title, ticks)
+    if ticks:
+        np.testing.assert_allclose(axis["tickvals"] * 1000, [float(tick) for tick in ticks])
+
+
+def test_rows_say_where_their_filters_are_tuned():
+    ticks = figures_inside.peak_ticks(np.array([100.0, np.nan, 1250.0]), 3)
+    assert list(ticks["tickvals"]) == [0, 1, 2] and ticks["ticktext"] == ["0.1", "–", "1.2"]
+    assert figures_inside.peak_ticks(np.array([500.0]), 5)["ticktext"] == ["0.5"]
 
 
 @pytest.mark.parametrize("shape", [{"N": 1, "L": 2}, {"N": 30, "L": 10, "C": 3, "encoder": "relu"}])
@@ -77,9 +100,11 @@ def test_every_figure_draws_for_any_shape(shape):
     references = np.random.default_rng(0).normal(size=(config.C, 900)).astype(np.float32)
     inside = represent(model, references.sum(0), references)
     seen = pooled_picture(inside, order, columns=50)
-    figures.append(figures_inside.inside(seen, inside.mixture, inside.sources, 8000).to_json())
-    seconds = inside.seconds(np.arange(inside.frames))
-    skips = figures_inside.skips(inside.skips, seconds, config.dilations)
+    sides = U[order], V[order], tuned.peak_hz[order]
+    figures.append(figures_inside.inside(seen, inside.mixture, inside.sources, 8000, *sides).to_json())
+    one = inside.w(3, 4)[0], inside.masks[:, 3], inside.d(3, 4)[:, 0]
+    figures.append(figures_inside.frame(order, *one, None, tuned.peak_hz).to_json())
+    skips = figures_inside.skips(inside.skips, 0.0, 0.1, config.dilations)
     assert np.asarray(skips.data[0].z).shape[0] == config.X * config.R
     assert all(len(figure) > 1000 for figure in figures)
 

@@ -2,16 +2,20 @@
 
 import base64
 import io
+import re
 
 import numpy as np
+import plotly.graph_objects as go
+import plotly.io
 import pytest
 import torch
 from page_tools import open_page, texts, wait_for, wait_until_settled, wav_file
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
 from streamlit.testing.v1 import AppTest
 
 from analysis.network import learned_masks
-from analysis.network.representation import represent
+from analysis.network.representation import Representation, represent
 from analysis.sounds import examples
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
@@ -50,49 +54,87 @@ def open_tab(app: AppTest, tab: str) -> AppTest:
     return app
 
 
-def test_all_views_of_the_bundled_model_agree_with_the_numbers():
-    app = start()
-    assert "coloured" not in texts(app) and "clean speakers' own" in texts(app)
-    model, _ = checkpoint.load(checkpoint.available()[app.selectbox(key="model").value])
+@pytest.fixture(scope="module")
+def inside() -> Representation:
+    """What goes on inside for the sound and the model with which the page begins."""
+    model, _ = checkpoint.load(next(iter(checkpoint.available().values())))
     sound = examples.mix_example(BUNDLED[2])
-    inside = represent(model, sound.mixture, sound.references)
+    return represent(model, sound.mixture, sound.references)
+
+
+def figure(app: AppTest, index: int = 0) -> go.Figure:
+    return plotly.io.from_json(app.get("plotly_chart")[index].proto.spec)
+
+
+def test_all_views_of_the_bundled_model_agree_with_the_numbers(inside):
+    app = start(t="2.5")
+    assert "clean speakers' own" in texts(app)
 
     table = open_tab(app, TABS[1]).dataframe[0].value
     found = learned_masks.mask_statistics(inside)
     assert list(table["Near 0"][:2]) == pytest.approx(list(found.near_zero))
-    assert list(table["Entropy"][:2]) == pytest.approx(list(found.entropy), rel=1e-4)
+    assert list(table["Entropy (bits)"][:2]) == pytest.approx(list(found.entropy), rel=1e-4)
+    assert f"Counted: all {inside.frames} frames of the sound" in texts(app)
 
     table = open_tab(app, TABS[2]).dataframe[0].value
     scores = learned_masks.oracle_scores(inside)
     assert list(table["System"]) == list(scores)
     assert list(table["SI-SNRi (dB)"]) == pytest.approx([one.mean("si_snri") for one in scores.values()], abs=1e-2)
+    assert "Scored: the whole sound" in texts(app)
 
-    app.number_input(key="inside_time").set_value(2.5).run()
-    seconds = model.config.receptive_field
+    seconds = inside.model.config.receptive_field
     open_tab(app, TABS[3])
     assert f"Measured by gradient: {seconds:.3f} s" in texts(app)
     assert f"By the formula: {seconds:.3f} s" in texts(app)
 
 
-def test_a_moment_and_a_stretch_can_be_chosen():
-    app = start()
-    app.number_input(key="inside_time").set_value(1.5).run()
-    app.slider(key="inside_stretch").set_value((1.0, 1.2)).run()
-    assert not app.exception
-    assert ", at 1.50" in texts(app)
-    app.slider(key="inside_stretch").set_value((3.0, 3.0)).run()
-    assert not app.exception
-    app.button(key="whole").click().run()
-    assert app.slider(key="inside_stretch").value[0] == 0 and not app.exception
+def test_the_tables_count_the_marked_stretch_where_it_is_chosen(inside):
+    link = {"t": "2.5", "region": "2.25-3", "inside_count": "Stretch"}
+    app = start(**link, inside_tab=TABS[1])
+    first, last = inside.frame_at(2.25), inside.frame_at(3) + 1
+    assert f"Counted: {last - first} frames, 2.250 to 3.000 s" in texts(app)
+    found = learned_masks.mask_statistics(inside, first=first, last=last)
+    assert list(app.dataframe[0].value["Near 0"][:2]) == pytest.approx(list(found.near_zero))
+    app = start(**link, inside_tab=TABS[2])
+    table = app.dataframe[0].value
+    assert "Scored: 2.250 to 3.000 s, which is so short" in texts(app)
+    scores = learned_masks.oracle_scores(inside, 2.25, 3)
+    assert list(table["SI-SNR (dB)"]) == pytest.approx([one.mean("si_snr") for one in scores.values()], abs=1e-2)
 
 
-def test_another_sound_is_first_seen_as_a_whole():
-    app = start()
-    app.slider(key="inside_stretch").set_value((1.0, 1.2)).run()
+@pytest.mark.parametrize(
+    ("query", "frame", "stretch"),
+    [
+        ({}, None, None),
+        ({"t": "1.5", "region": "1-1.75"}, 1.5, (1, 1.75)),
+        ({"region": "1-1.75"}, 1.0, (1, 1.75)),
+        ({"region": "0-99"}, 0.0, (0, 99)),
+        ({"t": "99"}, 99, None),
+    ],
+)
+def test_the_page_opens_at_the_loudest_frame_or_where_the_link_says(inside, query, frame, stretch):
+    app = start(**query)
+    seconds = len(inside.mixture) / inside.model.config.sample_rate
+    k = inside.loudest() if frame is None else inside.frame_at(min(frame, seconds))
+    assert f"Frame {k}, at {inside.seconds(k):.3f} s" in texts(app)
+    left, right = figure(app).layout.meta["stretch"]
+    step = inside.model.config.hop / inside.model.config.sample_rate
+    if stretch:
+        assert (left, right) == pytest.approx((stretch[0], min(stretch[1], seconds)), abs=1.5 * step)
+    else:  # short enough to see frames, and the cursor is in it
+        assert left - step <= inside.seconds(k) <= right + step
+        assert 0.25 - 2 * step <= right - left <= 0.75 + 2 * step
+    if not query:
+        assert inside.seconds(k) == pytest.approx((left + right) / 2, abs=2 * step)
+
+
+def test_another_sound_is_first_seen_at_its_own_loudest_frame(inside):
+    app = start(t="3", region="2.5-3.5")
     app.selectbox(key="example").set_value(BUNDLED[3]).run()
     assert not app.exception
-    length = len(examples.mix_example(BUNDLED[3]).mixture) / 8000
-    assert app.slider(key="inside_stretch").value == pytest.approx((0, length), abs=1e-3)
+    sound = examples.mix_example(BUNDLED[3])
+    other = represent(inside.model, sound.mixture)
+    assert f"Frame {other.loudest()}, at" in texts(app)
 
 
 @pytest.mark.parametrize("speakers", [2, 3])
@@ -125,49 +167,102 @@ def test_a_minute_of_a_long_sound_is_chosen_and_reduced_to_what_a_browser_draws(
     app.file_uploader(key="mixture_file").set_value(("long.wav", wav_file(noise), "audio/wav")).run()
     app.slider(key="inside_start").set_value(5).run()
     assert not app.exception and not app.error
-    assert app.slider(key="inside_stretch").value[1] == pytest.approx(60)
+    app = open_page(PAGE, **{**app.query_params, "region": "0-60"})
+    assert figure(app).layout.meta["stretch"] == pytest.approx((0, 60), abs=0.01)
     charts = [len(chart.proto.spec) for chart in app.get("plotly_chart")]
     assert max(charts) < 3_000_000
 
 
+STATE = """
+const player = document.querySelector('.tasnet-player')?.player, layer = document.querySelector('.tasnet-marks');
+const plot = document.querySelector('.st-key-inside_picture .js-plotly-plot');
+const row = plot?.querySelector('.nsewdrag[data-subplot=x3y3]');
+if (!player?.transport || !layer?.children.length || !row) return null;
+const box = row.getBoundingClientRect(), cursor = layer.children[1].children[1];
+return {
+  box: [box.x, box.y, box.width, box.height], stretch: plot.layout.meta.stretch,
+  cursor: cursor.hidden ? null : cursor.getBoundingClientRect().x + 1,
+  time: player.transport.position(), region: player.region, frame: document.querySelector('h5').textContent,
+  png: plot.data.filter((trace) => trace.type === 'image')[1].source,
+};
+"""
+
+
+def open_pictures(browser, address: str):
+    """Open the page in a browser; the function that says what it shows."""
+    browser.get(address)
+    wait_for(lambda: browser.execute_script(STATE), "the picture and its marks")
+    browser.execute_script("document.querySelector('.tasnet-view').scrollIntoView({block: 'start'})")
+    wait_until_settled(browser)
+    return lambda: browser.execute_script(STATE)
+
+
+def sweep(browser, shown: dict, start: float, stop: float) -> None:
+    """Press at one share of the picture's width and let go at another."""
+    x, y, width, height = shown["box"]
+    hand = ActionChains(browser, duration=50)
+    hand.w3c_actions.pointer_action.move_to_location(round(x + start * width), round(y + height / 2))
+    hand.click_and_hold()
+    if stop != start:
+        hand.move_by_offset(round((stop - start) * width / 2), 2).move_by_offset(round((stop - start) * width / 2), 2)
+    hand.release().perform()
+
+
+def at(shown: dict, share: float) -> float:
+    left, right = shown["stretch"]
+    return left + share * (right - left)
+
+
 @pytest.mark.browser
-def test_dragging_zooms_all_rows_to_full_resolution(browser, app_address):
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.by import By
+def test_a_click_moves_the_players_cursor_and_a_drag_marks_its_stretch(browser, app_address):
+    state = open_pictures(browser, f"{app_address}/inside?example={BUNDLED[2]}")
+    first = state()
+    assert first["region"] is None and first["time"] == pytest.approx(at(first, 0.5), abs=0.01)
+    assert "t=" not in browser.current_url
+    pixel = (first["stretch"][1] - first["stretch"][0]) / first["box"][2]
 
-    def rows() -> dict | None:
-        return browser.execute_script(
-            "const plot = document.querySelector('.js-plotly-plot');"
-            "if (!plot || !plot._fullLayout || !plot._fullLayout.xaxis8) return null;"
-            "const at = plot.getBoundingClientRect(), l = plot._fullLayout, x = l.xaxis3, y = l.yaxis3;"
-            "const names = ['', '2', '3', '4', '5', '6', '7', '8'];"
-            "return {x: at.left + x._offset, y: at.top + y._offset, w: x._length, h: y._length,"
-            " ranges: names.map(n => l['xaxis' + n].range),"
-            " png: plot.data.find(t => t.type == 'image').source}"
-        )
+    sweep(browser, first, 0.25, 0.25)
+    wait_for(lambda: (now := state()) and now["frame"] != first["frame"], "the clicked frame")
+    clicked = state()
+    assert clicked["time"] == pytest.approx(at(first, 0.25), abs=2 * pixel)
+    assert clicked["stretch"] == first["stretch"] and clicked["region"] is None  # nothing else has moved
+    assert clicked["cursor"] == pytest.approx(first["box"][0] + 0.25 * first["box"][2], abs=3)
+    assert f"{float(clicked['frame'].split()[-2]):.2f}" == f"{clicked['time']:.2f}"
 
-    browser.get(f"{app_address}/inside?example={BUNDLED[2]}")
-    wait_for(rows, "the rows of Fig. 2")
+    steps = browser.execute_script("return history.length")
+    sweep(browser, clicked, 0.4, 0.6)
+    wait_for(lambda: (now := state()) and now["stretch"] != first["stretch"], "the marked stretch")
     wait_until_settled(browser)
-    plot = browser.find_element(By.CSS_SELECTOR, ".js-plotly-plot")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", plot)
-    wait_until_settled(browser)
-    whole = rows()
-    start, stop = whole["ranges"][0]
-    drag = ActionChains(browser)
-    drag.w3c_actions.pointer_action.move_to_location(
-        int(whole["x"] + 0.4 * whole["w"]), int(whole["y"] + 0.5 * whole["h"])
-    )
-    quarter = int(0.05 * whole["w"])
-    drag.click_and_hold().move_by_offset(quarter, 2).move_by_offset(quarter, 2).release().perform()
-    wait_for(lambda: (now := rows()) and now["ranges"] != whole["ranges"], "the zoom")
-    zoomed = rows()
-    assert all(one == zoomed["ranges"][0] for one in zoomed["ranges"])
-    left, right = ((edge - start) / (stop - start) for edge in zoomed["ranges"][0])
-    assert left == pytest.approx(0.4, abs=0.02) and right == pytest.approx(0.5, abs=0.02)
-    # Every frame of the stretch has a column of its own now (1000 columns held 2.2 frames each).
-    name = next(iter(checkpoint.available()))  # the page begins with it, so its address need not name it
-    config = checkpoint.load(checkpoint.available()[name])[0].config
-    frames = (zoomed["ranges"][0][1] - zoomed["ranges"][0][0]) * config.sample_rate / config.hop
-    picture = Image.open(io.BytesIO(base64.b64decode(zoomed["png"].partition(",")[2])))
+    marked = state()
+    assert marked["region"] == pytest.approx([at(first, 0.4), at(first, 0.6)], abs=3 * pixel)
+    assert marked["stretch"] == pytest.approx(marked["region"], abs=0.005)
+    region = re.search(r"region=([\d.]+)-([\d.]+)", browser.current_url)
+    assert [float(end) for end in region.groups()] == pytest.approx(marked["region"], abs=1e-4)
+    assert marked["region"][0] <= marked["time"] <= marked["region"][1]
+    assert browser.execute_script("return history.length") == steps
+    # Every frame of the stretch has a column of its own.
+    config = checkpoint.load(next(iter(checkpoint.available().values())))[0].config
+    frames = (marked["stretch"][1] - marked["stretch"][0]) * config.sample_rate / config.hop
+    picture = Image.open(io.BytesIO(base64.b64decode(marked["png"].partition(",")[2])))
     assert picture.size == (pytest.approx(frames, abs=2), config.N)
+
+
+@pytest.mark.browser
+def test_the_pictures_follow_the_cursor_while_it_plays(browser, app_address):
+    state = open_pictures(browser, f"{app_address}/inside?example={BUNDLED[2]}")
+    first = state()
+    browser.execute_script("document.querySelector('[data-do=whole]').click()")
+    wait_for(lambda: (now := state()) and now["stretch"][1] > 2, "the whole sound")
+    browser.execute_script("document.querySelector('[data-do=whole]').click()")
+    wait_for(lambda: (now := state()) and now["stretch"] == first["stretch"], "the short stretch")
+    # Nothing is marked: it plays on beyond the short stretch, and the cursor is over the picture again.
+    browser.execute_script("document.querySelector('.tasnet-player').player.start()")
+    playing = wait_for(
+        lambda: (now := state()) and now["stretch"] != first["stretch"] and now["cursor"] and now, "a longer picture"
+    )
+    (left, right), share = playing["stretch"], (playing["cursor"] - playing["box"][0]) / playing["box"][2]
+    assert right - left > 2 and left + share * (right - left) == pytest.approx(playing["time"], abs=0.3)
+    browser.execute_script("document.querySelector('.tasnet-player').player.pause()")
+    rested = wait_for(lambda: (now := state()) and now["stretch"] != playing["stretch"] and now, "the rest")
+    assert rested["stretch"][0] <= rested["time"] <= rested["stretch"][1]
+    assert rested["stretch"][1] - rested["stretch"][0] < 0.8

@@ -268,3 +268,55 @@ def test_sensitivity_is_the_finite_difference_of_the_masks():
         step[sample] = 1e-5
         slope = (masks(x + step) - masks(x - step)) / 2e-5
         assert found.sensitivity[sample - found.first] == pytest.approx(abs(slope), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_loudest_frame_is_the_one_whose_samples_have_most_energy(shape):
+    x = voices(1)[0]
+    inside = represent(make(**shape), x)
+    config = inside.model.config
+    padded = np.concatenate([np.zeros(config.lead), x, np.zeros(2 * config.L)]).astype(float)
+    energies = [np.sum(padded[k * config.hop : k * config.hop + config.L] ** 2) for k in range(inside.frames)]
+    assert inside.loudest() == int(np.argmax(energies))
+
+
+@pytest.mark.parametrize(("T", "at"), [(8000, 4000), (8000, 100), (8000, 7900), (2000, 500), (3, 1)])
+def test_turns_cover_the_mixture_and_hold_the_loudest_frame_in_the_middle_of_one(T, at):
+    x = voices(1, T)[0] / 100
+    x[at] = 1
+    inside = represent(make(N=24, L=16), x)
+    turns = inside.turns(0.25)
+    assert turns[0] == 0 and turns[-1] == T / 8000
+    lengths = np.diff(turns)
+    assert len(lengths) == 1 or ((lengths >= 0.125) & (lengths <= 0.375 + 1e-9)).all()
+    if T == 8000 and at == 4000:
+        loudest = inside.seconds(inside.loudest())
+        turn = np.searchsorted(turns, loudest) - 1
+        assert loudest == pytest.approx(turns[turn : turn + 2].mean())
+
+
+def test_a_stretch_is_counted_alone():
+    references = voices(2)
+    inside = represent(make(N=24, L=16), references.sum(0), references)
+    masks, w = inside.masks[:, 50:200], inside.w(50, 200)
+    found = mask_statistics(inside, first=50, last=200)
+    assert found.near_zero == pytest.approx((masks < 0.1).mean((1, 2)))
+    assert found.sum_mean == pytest.approx(masks.sum(0).mean(), abs=1e-6)
+    weighted = mask_statistics(inside, True, 50, 200)
+    assert weighted.between == pytest.approx(
+        [((m >= 0.1) & (m <= 0.9)).astype(float).ravel() @ w.ravel() ** 2 / np.sum(w**2) for m in masks], rel=1e-4
+    )
+    active = np.mean((w**2).sum(1) ** 2 / (24 * (w**4).sum(1)))
+    assert sparsity(inside, 50, 200).active == pytest.approx(active, rel=1e-4)
+
+
+def test_a_stretch_is_scored_alone():
+    references = voices(2)
+    inside = represent(make(N=24, L=16), references.sum(0), references)
+    scores = oracle_scores(inside, 0.1, 0.3)
+    for kind in ("IBM", "IRM"):
+        sources = oracle_sources(inside, kind)[:, 800:2400]
+        assert scores[kind].si_snr == pytest.approx(si_snr(sources, references[:, 800:2400]), abs=1e-6)
+    whole = oracle_scores(inside)["IRM"].si_snr
+    assert whole == pytest.approx(si_snr(oracle_sources(inside, "IRM"), references), abs=1e-6)
+    assert list(oracle_scores(inside, 0.2, 0.2)) == list(scores)  # one sample is no error

@@ -5,11 +5,12 @@ Rows of an image are filters in the order of its `Picture`, from the bottom up.
 
 import base64
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
-from plotly.colors import hex_to_rgb
+from plotly.colors import hex_to_rgb, sample_colorscale
 from plotly.subplots import make_subplots
 
 from analysis.network.learned_masks import MaskStatistics
@@ -17,9 +18,11 @@ from analysis.network.pooling import column_starts, outline
 from analysis.network.receptive_field import ReceptiveField
 from analysis.network.representation import Picture
 
+from .filters import WAVE_SCALE
 from .palette import LEVEL_SCALE, MIXTURE_COLOUR, speaker_colour, style
 
-WAVE_HEIGHT, IMAGE_HEIGHT = 70, 150
+WAVE_HEIGHT, IMAGE_HEIGHT, GAP = 60, 120, 22
+BASIS_SHARE = 0.075  # of the width, for the basis functions at either side
 WAVE_COLUMNS = 1500
 SKIP_RANGE_DB = 30
 LOUDEST = 99.8  # percentile of magnitude that is drawn fully bright
@@ -49,47 +52,103 @@ def owner_colours(w: np.ndarray, power: np.ndarray) -> np.ndarray:
     return (colour * brightness(w)[..., None]).round().astype(np.uint8)
 
 
+def time_axis(start: float, stop: float) -> dict:
+    """An axis of time from `start` to `stop` (s), for `update_xaxes`: in ms where it is shorter than a second."""
+    axis = {"range": [start, stop], "title_text": "Time (s)", "showgrid": False}
+    if stop - start >= 1:
+        return axis
+    least = (stop - start) / 6 * 1000
+    decade = 10.0 ** np.floor(np.log10(least))
+    step = decade * next(nice for nice in (1, 2, 5, 10) if nice * decade >= least)
+    ticks = np.arange(np.ceil(start * 1000 / step), np.floor(stop * 1000 / step) + 1) * step
+    return axis | {"title_text": "Time (ms)", "tickvals": ticks / 1000, "ticktext": [f"{tick:.10g}" for tick in ticks]}
+
+
+def peak_ticks(peaks_hz: np.ndarray, count: int) -> dict:
+    """Ticks of an axis of filters in order: where those in about `count` of the rows are tuned, in kHz."""
+    rows = np.unique(np.linspace(0, len(peaks_hz) - 1, count).round().astype(int))
+    return {"tickvals": rows, "ticktext": ["–" if np.isnan(hz) else f"{hz / 1000:.2g}" for hz in peaks_hz[rows]]}
+
+
 def inside(
     seen: Picture,
     mixture: np.ndarray,
     sources: np.ndarray,
     rate: int,
-    cursor: float | None = None,
+    U: np.ndarray,
+    V: np.ndarray,
+    peaks_hz: np.ndarray,
 ) -> go.Figure:
-    """The mixture, w, and each speaker's mask m_i, d_i and waveform on one time axis (Fig. 2).
+    """The mixture, w, and the speakers' masks m_i, masked d_i and waveforms, stage by stage, on one time axis (Fig. 2).
 
-    `mixture` (T,) and `sources` (C, T) are whole signals; what `seen` shows of them is drawn. A
-    stretch of time can be selected by dragging; `cursor` marks a time in seconds.
+    `mixture` (T,) and `sources` (C, T) are whole signals; what `seen` shows of them is drawn, on one scale. Each
+    row of filters stands between its encoder and its decoder basis function, of U and V (N, L); `peaks_hz` (N,) says
+    where the encoder's are tuned. All three are in the order of `seen`. The axes are fixed.
     """
     C = len(sources)
-    heights = [WAVE_HEIGHT, IMAGE_HEIGHT] + [IMAGE_HEIGHT, IMAGE_HEIGHT, WAVE_HEIGHT] * C
-    titles = ["Mixture", "Encoder representation w, coloured by speaker"]
-    for speaker in range(1, C + 1):
-        titles += [f"Speaker {speaker}: {what}" for what in ("mask m", "masked d = m w", "estimate")]
+    stages = [f"Mask m<sub>{s}</sub>" for s in range(1, C + 1)]
+    stages += [f"Masked d<sub>{s}</sub> = m<sub>{s}</sub> w" for s in range(1, C + 1)]
+    images = [Image.fromarray(owner_colours(seen.w, seen.power))]
+    images += [_tinted(mask.clip(0, 1), speaker_colour(s)) for s, mask in enumerate(seen.masks)]
+    images += [_tinted(brightness(d), speaker_colour(s)) for s, d in enumerate(seen.d)]
+    heights = [WAVE_HEIGHT, *(IMAGE_HEIGHT,) * len(images), *(WAVE_HEIGHT,) * C]
+    length = U.shape[1] / rate * 1000  # ms
+    titles = ["Mixture", f"U, {length:.3g} ms", "Encoder representation w", f"V, {length:.3g} ms"]
+    for name in stages:
+        titles += ["", name, ""]
+    titles += [f"Speaker {s}, separated" for s in range(1, C + 1)]
+    alone, between = [None, {}, None], [{}, {}, {}]
     figure = make_subplots(
         rows=len(heights),
-        shared_xaxes=True,
-        vertical_spacing=22 / (sum(heights) + 22 * len(heights)),
+        cols=3,
+        specs=[alone, *(between,) * len(images), *(alone,) * C],
+        shared_xaxes="columns",
+        shared_yaxes="rows",
+        vertical_spacing=GAP / (sum(heights) + GAP * len(heights)),
+        horizontal_spacing=0.012,
         row_heights=heights,
+        column_widths=[BASIS_SHARE, 1 - 2 * BASIS_SHARE, BASIS_SHARE],
         subplot_titles=titles,
     )
     start, stop = seen.edges[0], seen.edges[-1]
-    _wave(figure, 1, mixture, rate, start, stop, MIXTURE_COLOUR)
-    _image(figure, 2, seen, Image.fromarray(owner_colours(seen.w, seen.power)))
-    for speaker in range(C):
-        row, colour = 3 + 3 * speaker, speaker_colour(speaker)
-        _image(figure, row, seen, _tinted(seen.masks[speaker].clip(0, 1), colour))
-        _image(figure, row + 1, seen, _tinted(brightness(seen.d[speaker]), colour))
-        _wave(figure, row + 2, sources[speaker], rate, start, stop, colour)
-    for row in [2] + [3 + 3 * s + image for s in range(C) for image in (0, 1)]:
-        figure.update_yaxes(title_text="Filters", row=row)
-        figure.update_yaxes(range=[-0.5, len(seen.w) - 0.5], showgrid=False, row=row)
-    figure.update_xaxes(range=[start, stop], showgrid=False)
-    figure.update_xaxes(title_text="Time (s)", row=len(heights))
-    figure.update_layout(dragmode="select", selectdirection="h")
-    if cursor is not None:
-        figure.add_vline(cursor, line=CURSOR)
-    return style(figure, 80 + sum(heights) + 22 * len(heights))
+    here = slice(max(0, int(start * rate)), int(np.ceil(stop * rate)) + 1)
+    top = max(float(np.abs(signals[..., here]).max(initial=0)) for signals in (mixture, sources)) or 1.0
+    for row, samples, colour in [
+        (1, mixture, MIXTURE_COLOUR),
+        *((len(heights) - C + 1 + s, sources[s], speaker_colour(s)) for s in range(C)),
+    ]:
+        _wave(figure, row, samples[here], here.start, rate, top, colour)
+    encoder, decoder = _signed(U), _signed(V)
+    for row, image in enumerate(images, start=2):
+        _image(figure, row, 1, encoder, (0, length))
+        _image(figure, row, 2, image, (start, stop))
+        _image(figure, row, 3, decoder, (0, length))
+        figure.update_yaxes(range=[-0.5, len(seen.w) - 0.5], row=row)
+        figure.update_yaxes(title_text="Peak (kHz)", **peak_ticks(peaks_hz, 5), row=row, col=1)
+    for column in (1, 3):
+        figure.update_xaxes(range=[0, length], showticklabels=False, ticks="", col=column)
+    _mark_time(figure, range(1, len(heights) + 1), 2, start, stop)
+    figure.layout.meta = figure.layout.meta | {"filters": figure.layout.meta["time"][1 : len(images) + 1]}
+    figure.update_yaxes(showgrid=False, zeroline=False)
+    return style(figure, 72 + sum(heights) + GAP * len(heights))
+
+
+def _mark_time(figure: go.Figure, rows: Sequence[int], column: int, start: float, stop: float) -> None:
+    """Give these subplots an axis of time, and say in the figure's `meta` which they are and what they show.
+
+    `meta["time"]` names them as Plotly does ("xy", "x2y2", ...), `meta["stretch"]` is [start, stop] in s. In
+    `inside`, `meta["filters"]` names those of them whose rows are filters.
+    """
+    axis = time_axis(start, stop)
+    for row in rows:
+        figure.update_xaxes(axis, row=row, col=column)
+        if row != rows[-1]:
+            figure.update_xaxes(title_text="", ticks="", row=row, col=column)
+    axes = [figure.get_subplot(row, column) for row in rows]
+    names = [(one.xaxis.plotly_name + one.yaxis.plotly_name).replace("axis", "") for one in axes]
+    figure.update_layout(meta={"time": names, "stretch": [float(start), float(stop)]}, dragmode=False)
+    figure.update_xaxes(fixedrange=True, tickangle=0)
+    figure.update_yaxes(fixedrange=True)
 
 
 def _tinted(values: np.ndarray, colour: str) -> Image.Image:
@@ -102,38 +161,38 @@ def _tinted(values: np.ndarray, colour: str) -> Image.Image:
     return picture
 
 
-def _image(figure: go.Figure, row: int, seen: Picture, picture: Image.Image) -> None:
-    """As PNG, which a browser draws at once; a heat map of so many cells takes it seconds."""
+def _signed(rows: np.ndarray) -> Image.Image:
+    """Basis functions (N, L) from blue over white to red, strong ones at full colour."""
+    top = np.percentile(np.abs(rows), LOUDEST) or np.abs(rows).max() or 1
+    ramp = np.array(sample_colorscale(WAVE_SCALE, np.linspace(0, 1, 256), colortype="tuple")) * 255
+    picture = Image.fromarray(((rows / top).clip(-1, 1) * 127.5 + 127.5).round().astype(np.uint8), mode="P")
+    picture.putpalette(ramp.round().astype(np.uint8).tobytes())
+    return picture
+
+
+def _image(figure: go.Figure, row: int, column: int, picture: Image.Image, ends: tuple[float, float]) -> None:
+    """`picture` between the `ends` of the axis, as PNG, which a browser draws at once; a heat map takes it seconds."""
     file = io.BytesIO()
     picture.save(file, "PNG", compress_level=1)
-    columns = len(seen.edges) - 1
-    width = (seen.edges[-1] - seen.edges[0]) / columns
+    width = (ends[1] - ends[0]) / picture.width
     figure.add_trace(
         go.Image(
             source="data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
-            x0=seen.edges[0] + width / 2,
+            x0=ends[0] + width / 2,
             dx=width,
-            hovertemplate="%{x:.3f} s, row %{y}<extra></extra>",
+            hoverinfo="skip",
         ),
         row=row,
-        col=1,
+        col=column,
     )
     # An image trace would make its pixels square.
-    figure.update_xaxes(scaleanchor=False, row=row)
-    figure.update_yaxes(scaleanchor=False, row=row)
+    figure.update_xaxes(scaleanchor=False, row=row, col=column)
+    figure.update_yaxes(scaleanchor=False, row=row, col=column)
 
 
-def _wave(
-    figure: go.Figure,
-    row: int,
-    samples: np.ndarray,
-    rate: int,
-    start: float,
-    stop: float,
-    colour: str,
-) -> None:
-    first = max(0, int(start * rate))
-    index, value = outline(samples[first : int(np.ceil(stop * rate)) + 1], WAVE_COLUMNS)
+def _wave(figure: go.Figure, row: int, samples: np.ndarray, first: int, rate: int, top: float, colour: str) -> None:
+    """`samples`, of which the first is sample `first` of the sound, between -`top` and `top`."""
+    index, value = outline(samples, WAVE_COLUMNS)
     line = go.Scatter(
         x=((first + index) / rate).astype(np.float32),
         y=value.astype(np.float32),
@@ -141,8 +200,9 @@ def _wave(
         line={"color": colour, "width": 1},
         hoverinfo="skip",
     )
-    figure.add_trace(line, row=row, col=1)
-    figure.update_yaxes(showticklabels=False, showgrid=False, row=row)
+    figure.add_trace(line, row=row, col=2)
+    tick = float(f"{top:.0e}")
+    figure.update_yaxes(range=[-1.1 * top, 1.1 * top], tickvals=[-tick, 0, tick], tickformat=".2~g", row=row)
 
 
 def frame(
@@ -150,12 +210,18 @@ def frame(
     w: np.ndarray,
     masks: np.ndarray,
     d: np.ndarray,
-    clean: np.ndarray | None = None,
+    clean: np.ndarray | None,
+    peaks_hz: np.ndarray,
 ) -> go.Figure:
-    """One frame over the filters: w (N,), masks (C, N), d (C, N) and, where known, clean (S, N)."""
+    """One frame over the filters: w (N,), masks (C, N), d (C, N) and, where known, clean (S, N).
+
+    All but the masks are drawn relative to the largest |w|. `peaks_hz` (N,), as the rest in the trained order, says
+    where the filters are tuned.
+    """
     names = ["w", "Masks m", "Masked d = m w"] + (["Clean speakers alone"] if clean is not None else [])
     figure = make_subplots(rows=len(names), shared_xaxes=True, vertical_spacing=0.08, subplot_titles=names)
     rows = np.arange(len(order))
+    scale = float(np.abs(w).max()) or 1.0
 
     def step(values: np.ndarray, row: int, name: str, colour: str) -> None:
         trace = go.Scatter(
@@ -164,18 +230,20 @@ def frame(
             name=name,
             mode="lines",
             line={"color": colour, "shape": "hvh", "width": 1.5},
-            customdata=order,
-            hovertemplate="filter %{customdata}: %{y:.3g}",
+            customdata=np.stack([order, peaks_hz[order]], axis=1).tolist(),
+            hovertemplate="filter %{customdata[0]:.0f}, peak %{customdata[1]:.0f} Hz: %{y:.3g}",
             showlegend=row == 2,
         )
         figure.add_trace(trace, row=row, col=1)
 
-    step(w, 1, "mixture", MIXTURE_COLOUR)
-    for row, values in ((2, masks), (3, d), (4, clean)):
+    step(w / scale, 1, "mixture", MIXTURE_COLOUR)
+    for row, values in ((2, masks), (3, d / scale), (4, None if clean is None else clean / scale)):
         for speaker, line in enumerate(values if values is not None else ()):
             step(line, row, f"Speaker {speaker + 1}", speaker_colour(speaker))
-    figure.update_xaxes(title_text="Filters, in order", row=len(names))
-    figure.update_yaxes(rangemode="tozero", row=2)
+    figure.update_xaxes(**peak_ticks(peaks_hz[order], 9))
+    figure.update_xaxes(title_text="Filters in order, by where they peak (kHz)", row=len(names))
+    figure.update_yaxes(title_text="of max |w|")
+    figure.update_yaxes(title_text="0 to 1", rangemode="tozero", row=2)
     return style(figure, 60 + 130 * len(names)).update_layout(
         showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 1, "xanchor": "right"}
     )
@@ -194,11 +262,11 @@ def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:
     return style(figure, 280).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15})
 
 
-def skips(levels: np.ndarray, seconds: np.ndarray, dilations: tuple[int, ...]) -> go.Figure:
+def skips(levels: np.ndarray, start: float, stop: float, dilations: tuple[int, ...]) -> go.Figure:
     """How much each 1-D conv block adds to the skip sum over time: levels (blocks, K), in dB.
 
-    `seconds` (K,) are the frames' times. Pooled by the maximum to `WAVE_COLUMNS` columns; decibels
-    are relative to the largest.
+    The K frames are drawn from `start` to `stop` (s). Pooled by the maximum to `WAVE_COLUMNS` columns;
+    decibels are relative to the largest.
     """
     starts = column_starts(levels.shape[1], WAVE_COLUMNS)
     pooled = np.maximum.reduceat(levels, starts, axis=1)
@@ -206,17 +274,19 @@ def skips(levels: np.ndarray, seconds: np.ndarray, dilations: tuple[int, ...]) -
     db = 20 * np.log10(np.maximum(pooled / (pooled.max() or 1), floor))
     repeats = len(dilations) // len(set(dilations))
     blocks = len(dilations) // repeats
-    figure = go.Figure(
+    width = (stop - start) / len(starts)
+    figure = make_subplots()
+    figure.add_trace(
         go.Heatmap(
             z=db.round().astype(np.int8),
-            x0=float(seconds[0]),
-            dx=float(seconds[-1] - seconds[0]) / max(len(starts) - 1, 1),
+            x0=start + width / 2,
+            dx=width,
             zmin=-SKIP_RANGE_DB,
             zmax=0,
             colorscale=LEVEL_SCALE,
-            colorbar={"title": {"text": "dB"}, "thickness": 12, "outlinewidth": 0},
+            colorbar={"title": {"text": "dB re largest", "side": "right"}, "thickness": 12, "outlinewidth": 0},
             customdata=np.broadcast_to(np.array(dilations)[:, None], db.shape),
-            hovertemplate="%{x:.2f} s, block %{y}, dilation %{customdata}: %{z} dB<extra></extra>",
+            hovertemplate="%{x:.3f} s, block %{y}, dilation %{customdata}: %{z} dB<extra></extra>",
         )
     )
     ticks = np.arange(len(dilations))
@@ -225,9 +295,9 @@ def skips(levels: np.ndarray, seconds: np.ndarray, dilations: tuple[int, ...]) -
         tickvals=ticks,
         ticktext=[f"{i // blocks + 1} · {dilation}" for i, dilation in enumerate(dilations)],
         tickfont={"size": 9},
-        autorange="reversed",
+        range=[len(dilations) - 0.5, -0.5],
     )
-    figure.update_xaxes(title_text="Time (s)")
+    _mark_time(figure, [1], 1, start, stop)
     return style(figure, 110 + 16 * len(dilations))
 
 
@@ -243,13 +313,14 @@ def receptive_field_map(found: ReceptiveField, mixture: np.ndarray, rate: int, m
     sensitivity = go.Scatter(
         x=(first + starts) / rate,
         y=np.where(peaks > 0, db, np.nan),
-        name="sensitivity (dB)",
+        name="sensitivity",
         line={"color": speaker_colour(0), "width": 1.5},
     )
     figure.add_trace(wave)
     figure.add_trace(sensitivity, secondary_y=True)
     figure.add_vrect(found.begin / rate, found.end / rate, fillcolor=speaker_colour(0), opacity=0.1, line_width=0)
     figure.add_vline(moment, line=CURSOR)
-    figure.update_xaxes(title_text="Time (s)")
-    figure.update_yaxes(title_text="dB", range=[-125, 5], dtick=20, secondary_y=True, showgrid=False)
+    figure.update_xaxes(**time_axis(first / rate, last / rate))
+    figure.update_yaxes(title_text="Amplitude (full scale 1)", secondary_y=False)
+    figure.update_yaxes(title_text="dB re strongest", range=[-125, 5], dtick=20, secondary_y=True, showgrid=False)
     return style(figure, 260).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.2})

@@ -62,10 +62,10 @@ class MaskStatistics:
     sum_shares: np.ndarray
 
 
-def sparsity(inside: Representation) -> Sparsity:
-    """`Sparsity` of the mixture's representation; frames in which w is zero are left out."""
+def sparsity(inside: Representation, first: int = 0, last: int | None = None) -> Sparsity:
+    """`Sparsity` of frames `first` to `last` of the representation; those in which w is zero are left out."""
     hoyer, active, frames, owned, total = 0.0, 0.0, 0, 0.0, 0.0
-    for start, stop in pieces(inside.frames):
+    for start, stop in pieces(inside.frames if last is None else last, first):
         w = np.abs(inside.w(start, stop)).astype(np.float64)
         w = w[w.any(axis=1)]
         N = w.shape[1]
@@ -88,8 +88,10 @@ def sparsity(inside: Representation) -> Sparsity:
     )
 
 
-def mask_statistics(inside: Representation, weighted: bool = False) -> MaskStatistics:
-    """`MaskStatistics` of the estimated masks.
+def mask_statistics(
+    inside: Representation, weighted: bool = False, first: int = 0, last: int | None = None
+) -> MaskStatistics:
+    """`MaskStatistics` of the estimated masks in frames `first` to `last`.
 
     `weighted` counts every cell by the power of w in it, so that cells which let nothing through
     either way do not drown the others.
@@ -97,8 +99,8 @@ def mask_statistics(inside: Representation, weighted: bool = False) -> MaskStati
     C = len(inside.masks)
     zero, one, entropy = (torch.zeros(C, dtype=torch.float64) for _ in range(3))
     counts = torch.zeros(SUM_BINS, dtype=torch.float64)
-    total, first, second = 0.0, 0.0, 0.0
-    for start, stop in pieces(inside.frames):
+    total, sums, squares = 0.0, 0.0, 0.0
+    for start, stop in pieces(inside.frames if last is None else last, first):
         m = torch.from_numpy(inside.masks[:, start:stop])
         w = torch.from_numpy(inside.w(start, stop))
         weight = w.square() if weighted else torch.ones_like(w)
@@ -109,18 +111,18 @@ def mask_statistics(inside: Representation, weighted: bool = False) -> MaskStati
         bins = ((excess + 1) * (SUM_BINS / C)).long().clamp_max(SUM_BINS - 1)
         counts += torch.bincount(bins.flatten(), weight.flatten().double(), minlength=SUM_BINS)
         total += float(_sum(weight))
-        first += float(_sum(weight * excess))
-        second += float(_sum(weight * excess.square()))
+        sums += float(_sum(weight * excess))
+        squares += float(_sum(weight * excess.square()))
     if not total:
         total = float("nan")
-    zero, one, mean = zero / total, one / total, first / total
+    zero, one, mean = zero / total, one / total, sums / total
     return MaskStatistics(
         near_zero=tuple(zero.tolist()),
         near_one=tuple(one.tolist()),
         between=tuple((1 - zero - one).tolist()),
         entropy=tuple((entropy / total).tolist()),
         sum_mean=1 + mean,
-        sum_deviation=float(np.sqrt(np.maximum(second / total - mean**2, 0))),
+        sum_deviation=float(np.sqrt(np.maximum(squares / total - mean**2, 0))),
         sum_edges=np.linspace(0, C, SUM_BINS + 1),
         sum_shares=(counts / total).numpy(),
     )
@@ -163,22 +165,26 @@ def oracle_sources(inside: Representation, kind: str) -> np.ndarray:
     return np.stack([inside.decode(masked(s)) for s in range(len(inside.references))])
 
 
-def oracle_scores(inside: Representation) -> dict[str, Scores]:
+def oracle_scores(inside: Representation, start: float = 0, stop: float | None = None) -> dict[str, Scores]:
     """Scores of the estimated masks, of each of `ORACLES`, and of the clean representations.
 
-    Needs references; the estimated masks are left out where the model separates another number of
+    Masked and decoded is the whole mixture, scored what lies between `start` and `stop` (s). Needs
+    references; the estimated masks are left out where the model separates another number of
     speakers. PESQ is left out.
     """
-    references, rate = inside.references, inside.model.config.sample_rate
-    baseline = mixture_scores(references, inside.mixture, rate, pesq=False)
+    rate = inside.model.config.sample_rate
+    first = min(int(start * rate), len(inside.mixture) - 1)
+    last = len(inside.mixture) if stop is None else max(round(stop * rate), first + 1)
+    references, mixture = inside.references[:, first:last], inside.mixture[first:last]
+    baseline = mixture_scores(references, mixture, rate, pesq=False)
     systems = {kind: oracle_sources(inside, kind) for kind in (*ORACLES, CLEAN)}
     if len(references) == len(inside.sources):
         systems = {ESTIMATED: inside.sources} | systems
     return {
         name: evaluate(
-            estimates,
+            estimates[:, first:last],
             references,
-            inside.mixture,
+            mixture,
             rate,
             permute=False,
             pesq=False,

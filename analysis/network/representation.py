@@ -79,11 +79,34 @@ class Representation:
         config = self.model.config
         return (frame * config.hop - config.lead + config.L / 2) / config.sample_rate
 
+    def edge(self, frame: np.ndarray | int) -> np.ndarray | float:
+        """Where a frame begins in a picture: it is drawn where its middle hop is, and so lies over its waveform."""
+        config = self.model.config
+        return (frame * config.hop - config.lead + config.hop / 2) / config.sample_rate
+
     def frame_at(self, seconds: float) -> int:
         """The frame whose middle is nearest to a time."""
         config = self.model.config
         frame = round((seconds * config.sample_rate + config.lead - config.L / 2) / config.hop)
         return min(max(frame, 0), self.frames - 1)
+
+    def loudest(self) -> int:
+        """The frame in which the mixture has the most energy; of equal ones the first."""
+        config = self.model.config
+        covered = cover(torch.from_numpy(self.mixture)[None], config.L, config.edges)[0].numpy().astype(np.float64)
+        energy = np.concatenate([[0.0], np.cumsum(covered**2)])
+        starts = np.arange(self.frames) * config.hop
+        return int(np.argmax(energy[starts + config.L] - energy[starts]))
+
+    def turns(self, seconds: float) -> np.ndarray:
+        """Times (s) that divide the mixture into stretches of about `seconds`, from its start to its end.
+
+        The loudest frame is in the middle of its stretch, unless it is nearer to an end of the mixture.
+        """
+        duration = len(self.mixture) / self.model.config.sample_rate
+        edges = np.arange((self.seconds(self.loudest()) + seconds / 2) % seconds, duration, seconds)
+        edges = edges[(edges >= seconds / 2) & (edges <= duration - seconds / 2)]  # no stub at either end
+        return np.array([0.0, *edges, duration])
 
     def decode(self, masked: Callable[[int, int], np.ndarray]) -> np.ndarray:
         """Waveform (T,) of a representation given as `masked(start, stop)` -> (k, N) (eq. 5)."""
@@ -121,10 +144,10 @@ class Picture:
     d: np.ndarray
 
 
-def pieces(frames: int) -> Iterator[tuple[int, int]]:
-    """(start, stop) of successive runs of frames that fit comfortably into memory."""
-    for start in range(0, frames, PIECE_FRAMES):
-        yield start, min(start + PIECE_FRAMES, frames)
+def pieces(last: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    """(start, stop) of successive runs of the frames `first` to `last` that fit comfortably into memory."""
+    for start in range(first, last, PIECE_FRAMES):
+        yield start, min(start + PIECE_FRAMES, last)
 
 
 def root_mean_square(samples: np.ndarray) -> float:
@@ -197,7 +220,4 @@ def pooled_picture(
     w, power, masks, d = (
         np.concatenate(images, axis=-2).swapaxes(-1, -2)[..., order, :] for images in zip(*parts, strict=True)
     )
-    hop, rate = inside.model.config.hop, inside.model.config.sample_rate
-    # A frame is drawn where its middle hop is, so that a picture lies over its waveform.
-    edges = (np.append(starts, stop) * hop - inside.model.config.lead + hop / 2) / rate
-    return Picture(edges, w, power, masks, d)
+    return Picture(inside.edge(np.append(starts, stop)), w, power, masks, d)

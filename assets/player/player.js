@@ -242,13 +242,13 @@ class Player {
     this.say(`Saved ${link.download}.`);
   }
 
-  /** The page learns where the cursor stands when it comes to rest, not 60 times a second. */
+  /** The page learns where the cursor stands when a user does something and when the sound rests, not 60 times a second. */
   tell() {
     const { follow, link } = this.data;
     if (!follow && !link) return;
     clearTimeout(this.telling);
     this.telling = setTimeout(() => {
-      if (!this.transport || (follow && this.transport.playing)) return;
+      if (!this.transport) return;
       const state = {
         set: this.data.set,
         time: this.transport.position(),
@@ -401,8 +401,9 @@ class Player {
     return formatTime(time, this.transport.duration);
   }
 
-  /** Move every cursor to the present time. */
+  /** Move every cursor to the present time; pictures elsewhere on the page may do so too. */
   place() {
+    document.dispatchEvent(new CustomEvent("tasnet-player-moves", { detail: this }));
     const time = this.transport.position(true);
     this.find("[data-show=time]").textContent = this.clock(time);
     const slider = this.find("[data-lane=overview]");
@@ -437,6 +438,7 @@ class Player {
     this.root.classList.toggle("tp-looping", this.looping);
     const chip = this.find("[data-do=clear]");
     chip.hidden = !region;
+    document.dispatchEvent(new CustomEvent("tasnet-player-moves", { detail: this }));
     if (region) this.find("[data-show=region]").textContent = `${this.clock(region[0])}–${this.clock(region[1])}${timeUnit(transport.duration)}`;
   }
 }

@@ -34,20 +34,16 @@ def picture(
     *,
     key: str,
     on_click: Callable[[dict[str, Any]], None] | None = None,
-    on_stretch: Callable[[float, float], None] | None = None,
 ) -> None:
     """Show `figure`; its camera button saves it under the name `key`.
 
     `alt` says what it shows to those who cannot see it. Before the page runs again, `on_click` is called with the
-    point that was clicked, `on_stretch` with the ends, on the x axis, of the stretch that was dragged over.
+    point that was clicked.
     """
 
     def selected() -> None:
-        selection = st.session_state[key].selection
-        if selection.box and on_stretch:
-            on_stretch(*sorted(selection.box[0]["x"]))
-        elif selection.points and on_click:
-            on_click(selection.points[0])
+        if points := st.session_state[key].selection.points:
+            on_click(points[0])
 
     config = {
         "displaylogo": False,
@@ -57,11 +53,10 @@ def picture(
             "scale": 2,
         },
     }
-    if on_click is None and on_stretch is None:
+    if on_click is None:
         st.plotly_chart(figure, key=key, config=config, alt=alt)
         return
-    modes = ("points", "box") if on_stretch else ("points",)
-    st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=modes)
+    st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=("points",))
 
 
 def drawing(svg: str, *, key: str) -> None:

@@ -67,7 +67,7 @@ class Tour:
 
 @dataclass(frozen=True)
 class PlayerState:
-    """What the player last told the page: it does so when the cursor comes to rest (`follow=True`)."""
+    """What the player last told the page: what a user has done, and where the cursor came to rest (`follow=True`)."""
 
     time: float = 0.0  # s
     region: tuple[float, float] | None = None  # s
@@ -90,18 +90,18 @@ def player(
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
-    With `follow`, the page reruns with the new state whenever the cursor comes to rest, the chosen track
-    or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL says;
-    else it begins at `start`. `blind` is for listening tests: nothing but names and time on show, the levels as they
-    are, no address that two equal tracks share; the page reruns when a track was heard. `loop` is for tones: the
-    tracks repeat end to end, so their length is a whole number of periods; nothing that goes along time is on show,
-    and where one was playing the next set plays on.
+    With `follow`, the page reruns with the new state whenever the cursor is put somewhere or comes to rest, the chosen
+    track or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL
+    says; where it says nothing, or without, it begins at `start`. `blind` is for listening tests: nothing but names
+    and time on show, the levels as they are, no address that two equal tracks share; the page reruns when a track was
+    heard. `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
+    that goes along time is on show, and where one was playing the next set plays on.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
-    if link:
-        start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate)
     start = start or PlayerState()
+    if link:
+        start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate, start)
     media = [_encode(_digest(track), track.samples, track.rate) for track in tracks]
     gains = [0.0] * len(media) if blind else matching_gains([m.loudness for m in media], [m.peak for m in media])
     rows = [
@@ -156,12 +156,15 @@ def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None
     player(tracks, key=key, link=True, tour=tour)
 
 
-def _linked(duration: float) -> PlayerState:
-    """What the URL says of the player of sounds that last `duration` s."""
+def _linked(duration: float, start: PlayerState = PlayerState()) -> PlayerState:
+    """What the URL says of the player of sounds that last `duration` s; what it does not say is as at the `start`."""
     region = links.stretch("region")
     if region:
         region = (region[0], min(region[1], duration)) if region[0] < duration else None
-    return PlayerState(min(links.number("t"), duration), region, st.query_params.get("track", ""))
+    track = st.query_params.get("track") or start.active
+    if st.query_params.get("t"):
+        return PlayerState(min(links.number("t"), duration), region, track)
+    return PlayerState(region[0] if region else start.time, region or start.region, track)
 
 
 def _check(tracks: Sequence[Track]) -> None:

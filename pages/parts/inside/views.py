@@ -1,52 +1,73 @@
 """The four views of the page `inside`: Fig. 2, masks in numbers, ideal masks on w, and the way through."""
 
+from typing import NamedTuple
+
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from analysis.figures import inside as figures_inside
 from analysis.network import learned_masks
 from analysis.network.receptive_field import receptive_field
-from analysis.network.representation import Representation, pooled_picture
+from analysis.network.representation import Picture, Representation, pooled_picture
+from pages.parts import results
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
+from pages.parts.player import PlayerState
+
+from .view import View, show_bar, view_now
 
 CELLS = 500_000  # of one image: what a browser draws without a pause
 MAX_COLUMNS = 1000
+SHORT_SECONDS = 1.0
+WHOLE, STRETCH = "Whole sound", "Stretch"
 SHARES = ("Near 0", "Near 1", "Between")
 
 
-def show_representation(inside: Representation, order: np.ndarray, start: float, stop: float, moment: float) -> None:
-    """Fig. 2 for the chosen stretch, and one frame of it."""
-    first, last = inside.frame_at(start), inside.frame_at(stop)
-    columns = min(MAX_COLUMNS, max(1, CELLS // len(order)))
-    seen = pooled_picture(inside, order, first, last + 1, columns)
+class Looked(NamedTuple):
+    """What the page looks into: the inside of a model for a sound, and how its filters are sorted."""
 
-    def zoom(left: float, right: float) -> None:
-        st.session_state.inside_stretch = (left, right)
+    inside: Representation
+    identity: tuple  # of the sound and the model
+    order: np.ndarray  # (N,) filters' numbers, row by row
+    peaks_hz: np.ndarray  # (N,) where each is tuned, in the trained order
 
-    st.caption(
-        "Brightness is magnitude. In w the hue says whose it is, by the "
-        + ("clean speakers' own representations" if inside.references is not None else "masked representations")
-        + ", white where they share it. Filters are sorted alike in every picture."
-    )
-    rate = inside.model.config.sample_rate
+
+@st.fragment
+def show_representation(looked: Looked, state: PlayerState) -> None:
+    """Fig. 2 for the stretch that the player shows, and the frame at its cursor."""
+    inside, _, order, peaks_hz = looked
+    view = view_now(inside, state, "inside_bar")
+    bar = st.container()
+    seen, figure = _figure2(looked, view)
     picture(
-        figures_inside.inside(seen, inside.mixture, inside.sources, rate, moment),
-        "Mixture, encoder representation, and each speaker's mask, masked representation and waveform over time",
+        figure,
+        "Mixture, encoder representation, the speakers' masks, masked representations and waveforms over time, the "
+        "encoder's and the decoder's basis functions at the sides",
         key="inside_picture",
-        on_stretch=zoom,
+    )
+    with bar:
+        rows = {"order": order.tolist(), "peaks": [None if np.isnan(hz) else round(hz) for hz in peaks_hz[order]]}
+        show_bar(inside, state, view, {"inside_picture": figure}, key="inside_bar", filters=rows, turning=True)
+    st.caption(
+        f"Fig. 2 from {view.words}. A row is a filter: its encoder basis function U at the left, its decoder basis "
+        "function V at the right, and in kHz where it is tuned. Brightness is the square root of the magnitude, "
+        "relative to the largest in the picture; in a mask it is the value, from 0 to 1. In w the hue says whose it "
+        "is, by the "
+        + ("clean speakers' own representations" if inside.references is not None else "masked representations")
+        + ", white where they share it. Waveforms: full scale is 1."
     )
     save_arrays(
         "What is shown (NPZ)",
         lambda: {"order": order, **{name: getattr(seen, name) for name in ("edges", "w", "power", "masks", "d")}},
         key="inside_shown",
     )
-    k = inside.frame_at(moment)
+    k = inside.frame_at(view.moment)
     st.markdown(f"##### Frame {k}, at {inside.seconds(k):.3f} s")
     clean = inside.clean(k, k + 1)
     one = {"w": inside.w(k, k + 1)[0], "masks": inside.masks[:, k], "d": inside.d(k, k + 1)[:, 0]}
     picture(
-        figures_inside.frame(order, **one, clean=None if clean is None else clean[:, 0]),
+        figures_inside.frame(order, **one, clean=None if clean is None else clean[:, 0], peaks_hz=peaks_hz),
         f"The representation, masks and masked representations of frame {k} over the filters",
         key="inside_frame",
     )
@@ -61,9 +82,43 @@ def show_representation(inside: Representation, order: np.ndarray, start: float,
     )
 
 
-def show_masks(inside: Representation) -> None:
-    """Sparsity of w and statistics of the estimated masks."""
-    sparse = learned_masks.sparsity(inside)
+def _figure2(looked: Looked, view: View) -> tuple[Picture, go.Figure]:
+    """What is drawn of `view`, and drawn; the last is kept, since most often only the cursor has moved."""
+    inside, identity, order, peaks_hz = looked
+    key = (identity, order.tobytes(), view.start, view.stop)
+    if (kept := st.session_state.get("inside_drawn")) and kept[0] == key:
+        return kept[1:]
+    columns = min(MAX_COLUMNS, max(1, CELLS // len(order)))
+    seen = pooled_picture(inside, order, inside.frame_at(view.start), inside.frame_at(view.stop) + 1, columns)
+    U, V = (rows.detach().cpu().numpy()[order] for rows in (inside.model.U, inside.model.V))
+    rate = inside.model.config.sample_rate
+    figure = figures_inside.inside(seen, inside.mixture, inside.audible(), rate, U, V, peaks_hz[order])
+    st.session_state.inside_drawn = (key, seen, figure)
+    return seen, figure
+
+
+def _counted(inside: Representation, view: View) -> View | None:
+    """What a table is to count: the stretch that is marked or shown, or None for all of the sound."""
+    chosen = st.segmented_control(
+        "Count",
+        [WHOLE, STRETCH],
+        required=True,
+        default=WHOLE,
+        key="inside_count",
+        bind="query-params",
+        help="The stretch is the one marked in the player, and without one what the pictures show. Drag over a "
+        "waveform to mark one.",
+    )
+    return view if chosen == STRETCH else None
+
+
+def show_masks(inside: Representation, view: View) -> None:
+    """Sparsity of w and statistics of the estimated masks, of the whole sound or of a stretch."""
+    stretch = _counted(inside, view)
+    first, last = (inside.frame_at(stretch.start), inside.frame_at(stretch.stop) + 1) if stretch else (0, inside.frames)
+    frames = f"all {inside.frames} frames of the sound" if stretch is None else f"{last - first} frames, {view.words}"
+    st.caption(f"Counted: {frames}.")
+    sparse = learned_masks.sparsity(inside, first, last)
     places = st.columns(3)
     places[0].metric(
         "Sparsity of w (Hoyer)",
@@ -84,12 +139,12 @@ def show_masks(inside: Representation) -> None:
         help=f"Share of the speakers' power in cells of which one holds more than {learned_masks.OWNED:.0%}.",
     )
     counted = {
-        "every cell": learned_masks.mask_statistics(inside),
-        "weighted by power": learned_masks.mask_statistics(inside, weighted=True),
+        "every cell": learned_masks.mask_statistics(inside, False, first, last),
+        "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
     st.caption(
-        f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy is in bits: 0 for a mask of "
-        "zeros and ones only, 1 for one that is 0.5 everywhere."
+        f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
+        "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
     )
     st.dataframe(
         [
@@ -99,13 +154,13 @@ def show_masks(inside: Representation) -> None:
                 "Near 0": found.near_zero[i],
                 "Between": found.between[i],
                 "Near 1": found.near_one[i],
-                "Entropy": found.entropy[i],
+                "Entropy (bits)": found.entropy[i],
             }
             for how, found in counted.items()
             for i, speaker in enumerate(speaker_names(len(inside.masks)))
         ],
         column_config={name: st.column_config.NumberColumn(format="percent") for name in SHARES}
-        | {"Entropy": st.column_config.NumberColumn(format="%.3f")},
+        | {"Entropy (bits)": st.column_config.NumberColumn(format="%.3f")},
     )
     sums = ", ".join(f"{how}: {found.sum_mean:.2f} ± {found.sum_deviation:.2f}" for how, found in counted.items())
     st.caption(f"Sum of the masks over the speakers ({sums}). Only softmax masks must sum to 1 (section IV-A).")
@@ -124,18 +179,28 @@ def show_masks(inside: Representation) -> None:
     )
 
 
-def show_oracles(inside: Representation) -> None:
+def show_oracles(looked: Looked, view: View) -> None:
     """Scores of ideal masks on the encoder's output: what the masks lose against what the basis loses."""
+    inside = looked.inside
     if inside.references is None:
         st.info("Ideal masks are made from the clean voices, which are not known here.", icon=":material/info:")
         return
+    stretch = _counted(inside, view)
+    scored = f"Scored: {view.words}" if stretch else "Scored: the whole sound"
+    if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
+        scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
+    st.caption(f"{scored}.")
     st.markdown(
         "Ideal masks computed on the encoder's output instead of the STFT. What lies between the estimated masks and "
         "these is lost by the mask estimation, what lies between these and the clean representations by masking "
         "itself, and what the clean representations miss by encoder and decoder."
     )
     names = speaker_names(len(inside.references))
-    scores = learned_masks.oracle_scores(inside)
+    ends = (stretch.start, stretch.stop) if stretch else (0.0, None)
+    key = ("oracle_scores", looked.identity, ends)
+    if (scores := results.find_result(key)) is None:
+        with st.spinner("Scoring ideal masks ..."):
+            scores = results.keep_result(key, learned_masks.oracle_scores(inside, *ends))
     columns = {
         "SI-SNR (dB)": lambda found: found.mean("si_snr"),
         "SI-SNRi (dB)": lambda found: found.mean("si_snri"),
@@ -149,30 +214,36 @@ def show_oracles(inside: Representation) -> None:
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in columns},
     )
     st.caption(
-        f"IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the sign: it "
-        "brings every cell as near to the clean one as a sigmoid mask can. "
+        f"IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the "
+        "sign: it brings every cell as near to the clean one as a sigmoid mask can. "
         f"“{learned_masks.CLEAN}” are decoded without any mask."
     )
 
 
-def show_walk(inside: Representation, start: float, stop: float, moment: float) -> None:
-    """Activity of the skip outputs over the chosen stretch, and the receptive field of one frame."""
+@st.fragment
+def show_walk(inside: Representation, state: PlayerState) -> None:
+    """Activity of the skip outputs over the stretch that the player shows, and the receptive field of one frame."""
+    view = view_now(inside, state, "inside_walk_bar")
+    bar = st.container()
     config = inside.model.config
     rate = config.sample_rate
     st.markdown("##### What each block adds")
     st.caption(
         f"Level of the skip output of each of the {len(inside.skips)} 1-D conv blocks, from the first at the top to "
-        "the last; the masks are estimated from their sum."
+        f"the last, in {view.words}; the masks are estimated from their sum."
     )
-    frames = np.arange(inside.frame_at(start), inside.frame_at(stop) + 1)
+    frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
+    figure = figures_inside.skips(levels, *inside.edge(frames[[0, -1]] + [0, 1]), config.dilations)
+    with bar:
+        show_bar(inside, state, view, {"skips": figure}, key="inside_walk_bar", turning=True)
     picture(
-        figures_inside.skips(levels, seconds, config.dilations),
+        figure,
         "Level of the skip output of every block over time",
         key="skips",
     )
     save_arrays("Levels (NPZ)", lambda: {"level": levels, "seconds": seconds}, key="skips")
-    frame = inside.frame_at(moment)
+    frame = inside.frame_at(view.moment)
     found = receptive_field(inside.model, inside.mixture, frame)
     cut = ", which the ends of the mixture cut here" if found.end - found.begin < found.formula else ""
     st.markdown(f"##### What frame {frame} depends on")
