@@ -16,7 +16,7 @@ from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find_checkpoint
 
 from .engine import Run
-from .results import Header, ResultsFile, ScoredMixture
+from .results import Header, ResultsFile, ScoredMixture, weights_hash
 from .scores import Task
 
 
@@ -164,7 +164,7 @@ def describe_run(
         )
     return Header(
         model=separator.name,
-        weights=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        weights=weights_hash(path),
         file=str(path.resolve()),
         parameters=separator.model.num_parameters(),
         training_data=separator.facts.training_data,
