@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", metavar="DIR", help="the mixtures with their clean voices")
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"by default all: {', '.join(models)}")
+    parser.add_argument("--workers", type=int, metavar="K", help="by default one for every core")
     options = parser.parse_args(arguments)
     for name in options.models or models:
         if name not in models:
@@ -108,7 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name}: measured with these weights ({weights}).")
             continue
         unfinished = RUNS / f"shipped_{name}_{weights}.csv"
-        if code := evaluate([options.folder, "--model", name, "--out", str(unfinished)]):
+        workers = ["--workers", str(options.workers)] if options.workers else []
+        if code := evaluate([options.folder, "--model", str(models[name]), "--out", str(unfinished), *workers]):
             return code
         FOLDER.mkdir(exist_ok=True)
         with replacing(path) as file:

@@ -136,7 +136,8 @@ class Work:
 
     def _task(self, mixture: CorpusMixture, estimates: np.ndarray | None) -> Task:
         permute = self.separator.facts.task != SPEECH_FROM_NOISE
-        return Task(mixture, self.model, self.separator.precision, permute, self.header.pesq, estimates)
+        header = self.header
+        return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, estimates)
 
     def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> ScoredMixture:
         source = self.mixtures.rows[index]

@@ -76,8 +76,10 @@ def choose_results() -> Results | None:
     if results is not None and (model := chosen_model()):
         weights = results.header.weights
         if not _tell_earlier(model, weights):
+            other = "" if model == workspace.selection().model else " They are not those of the sidebar's model."
             st.caption(
                 f"These scores come with the app, measured with this model's weights `{weights}`; the speech does not."
+                f"{other}"
             )
     return results
 
@@ -115,7 +117,13 @@ def offer_comparison() -> None:
     others = {one: name for one, name in _shipped().items() if one != f"{SHIPPED}{model}"}
     if model and others:
         other, name = next(iter(others.items()))
-        st.button(f"Compare with {name}", icon=":material/compare_arrows:", on_click=_compare, args=(other,))
+        st.button(
+            f"Compare with {name}",
+            icon=":material/compare_arrows:",
+            key="corpus_compare",
+            on_click=_compare,
+            args=(other,),
+        )
 
 
 def _compare(other: str) -> None:

@@ -139,8 +139,8 @@ def listen(results: Results, position: int) -> None:
 def _tell_silent() -> None:
     """Why a mixture of results without a folder cannot be played."""
     st.info(
-        "The mixtures themselves are not with these results. Where you have them, evaluate them (above): then each can "
-        "be heard here.",
+        "The mixtures of these results are on another computer. Where this one has them too, evaluate them (above): "
+        "then each can be heard.",
         icon=":material/volume_off:",
     )
 
