@@ -301,6 +301,24 @@ def test_training_curves_are_those_of_the_diaries(tmp_path):
 
 
 @pytest.mark.browser
+def test_the_page_opens_on_a_phone_with_a_table_whose_names_stay(app_address, browser):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    browser.get(f"{app_address}/corpus?example={EXAMPLE}")
+    script = """const tables = [...document.querySelectorAll('table')];
+                const table = tables.find(one => one.innerText.includes('IRM'));
+                if (!table) return null;
+                const name = table.querySelector('tbody th'), score = table.querySelector('tbody td');
+                const before = [name, score].map(one => one.getBoundingClientRect().left);
+                table.parentElement.scrollLeft = 120;
+                const after = [name, score].map(one => one.getBoundingClientRect().left);
+                return [after[0] - before[0], after[1] - before[1], document.documentElement.scrollWidth];"""
+    name, score, width = WebDriverWait(browser, SECONDS).until(lambda window: window.execute_script(script))
+    assert abs(name) < 1 and abs(score + 120) < 1 and width <= 390
+
+
+@pytest.mark.browser
 def test_the_page_fits_a_small_screen_and_plays_by_a_click(app_address, browser, runs):
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 800, "height": 1000, "deviceScaleFactor": 1, "mobile": False}

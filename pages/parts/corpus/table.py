@@ -17,10 +17,10 @@ from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, number, sh
 
 # A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
 MEANS_CSS = [
+    {"selector": "", "props": "border-collapse: separate; border-spacing: 0"},  # lines that stay with their cells
     {"selector": "td", "props": "white-space: pre; font-size: .75rem; padding-inline: .4rem; vertical-align: top"},
     {"selector": "td::first-line", "props": "font-size: 1rem"},
     {"selector": "tbody th", "props": "vertical-align: top"},
-    {"selector": "thead th", "props": "white-space: normal; vertical-align: bottom"},
     {
         "selector": "th:first-child",
         "props": "position: sticky; left: 0; background: light-dark(#fff, #12151c)",
