@@ -10,9 +10,9 @@ from pages.parts.corpus import listen as corpus_listen
 from pages.parts.corpus import table as corpus_table
 from pages.parts.corpus.compare import show_comparison
 from pages.parts.corpus.failures import show_failures
-from pages.parts.corpus.files import choose_results
+from pages.parts.corpus.files import choose_results, chosen_model, offer_comparison
 from pages.parts.corpus.run import show_run
-from pages.parts.corpus.training import show_training
+from pages.parts.corpus.training import show_training, show_validation
 from pages.parts.text import plain
 
 VIEWS = ("Results", "Compare", "Evaluate", "Training")
@@ -43,10 +43,14 @@ def show_results() -> None:
         st.info("No mixture has been scored yet.", icon=":material/info:")
         return
     st.markdown(explain_set(results))
+    offer_comparison()
     corpus_table.systems_table(results)
     st.markdown("##### Beside published systems")
     corpus_table.published_table(results)
     corpus_table.papers_table(results.header.speakers)
+    if model := chosen_model():
+        st.markdown("##### How it was trained")
+        show_validation([model])
     st.markdown("##### How the scores spread")
     measure = corpus_charts.choose_measure(results)
     corpus_charts.show_spread(results, measure)
@@ -54,7 +58,7 @@ def show_results() -> None:
     show_failures(results)
     st.markdown("##### Conv-TasNet against each mask")
     scatter = st.container()
-    st.markdown("##### Listen")
+    st.markdown("##### Listen" if results.header.folder else "##### The worst and the best")
     corpus_listen.show_extremes(results, measure)
     chosen = corpus_listen.choose_mixture(results, measure)
     with scatter:

@@ -42,8 +42,8 @@ class PublishedError(CheckpointError):
 class PublishedModel:
     """One entry of the catalogue, checked against its model card.
 
-    size: bytes; exact where `exact`, else what the card rounds it to. scores: dB on `test_set`. config: what the file
-    itself does not tell. sha256: where the publisher states it.
+    size: bytes; exact where `exact`, else what the card rounds it to. si_snri, sdri: dB on `test_set`. stoi, sha256:
+    where the publisher states them. config: what the file itself does not tell.
     """
 
     name: str
@@ -60,6 +60,7 @@ class PublishedModel:
     page: str
     address: str
     exact: bool = False
+    stoi: float | None = None
     sha256: str = ""
     config: dict = field(default_factory=dict)
 
@@ -77,7 +78,13 @@ _WHAM = f"{_LIBRI} with WHAM! noise (CC BY-NC 4.0)"
 
 
 def _joriscos(
-    short: str, repository: str, revision: str, megabytes: float, si_snri: float, sdri: float
+    short: str,
+    repository: str,
+    revision: str,
+    megabytes: float,
+    si_snri: float,
+    sdri: float,
+    stoi: float | None = None,
 ) -> PublishedModel:
     speakers = int(repository[len("ConvTasNet_Libri")])
     noisy, rate = "clean" not in repository, 1000 * int(repository.split("_")[-1][:-1])
@@ -91,6 +98,7 @@ def _joriscos(
         size=round(megabytes * 1e6),
         si_snri=si_snri,
         sdri=sdri,
+        stoi=stoi,
         test_set=f"Libri{speakers}Mix min test, {kind}",
         training_data=f"Libri{speakers}Mix train-360, {kind}: {_WHAM if noisy else _LIBRI}",
         licence="CC BY-SA 4.0",
@@ -112,6 +120,7 @@ CATALOGUE = {
             20.4,
             14.764,
             15.114,
+            0.931,
         ),
         _joriscos(
             "Libri2Mix-clean-16k",
@@ -144,6 +153,7 @@ CATALOGUE = {
             20.6,
             11.98,
             12.39,
+            0.837,
         ),
         _joriscos(
             "Libri3Mix-clean-16k",

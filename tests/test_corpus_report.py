@@ -6,14 +6,16 @@ import math
 import numpy as np
 import pytest
 
+from analysis import paper
 from analysis.corpus import failures, paired, report, summary
-from analysis.corpus.published import LIBRIMIX
+from analysis.corpus.published import LITERATURE, TRAINING_SETS, published
 from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results
 from analysis.corpus.scores import columns
 from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
 from analysis.scores.metrics import leakage
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
+from tasnet.published import CATALOGUE
 
 HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
 
@@ -96,8 +98,20 @@ def test_nothing_is_claimed_without_a_clear_difference():
 
 def test_published_scores_are_there_for_two_and_three_speakers():
     """As the model cards and README of their makers have them."""
-    assert [(one.si_snri, one.sdri) for one in LIBRIMIX[2]] == [(13.0, 13.4), (14.7, 15.1), (15.3, 15.6)]
-    assert all("train-" in one.training_set for ones in LIBRIMIX.values() for one in ones)
+    two, three = ([(one.si_snri, one.sdri) for one in published(count)] for count in (2, 3))
+    assert two == [(13.0, 13.4), (14.764, 15.114), (15.3, 15.6)] and three == [(11.98, 12.39)]
+    assert published(5) == ()
+    assert all(one.training_set in TRAINING_SETS for count in (2, 3) for one in published(count))
+
+
+def test_no_published_score_stands_twice():
+    """What can be downloaded stands in the catalogue, the rest beside it, the paper's in `analysis.paper`."""
+    for speakers, own in LITERATURE.items():
+        shown = published(speakers)
+        assert len({(one.name.split("/")[0], one.training_set) for one in shown}) == len(shown)
+        catalogue = {(round(model.si_snri, 1), round(model.sdri, 1)) for model in CATALOGUE.values()}
+        printed = {(row.si_snri, row.sdri) for table in (paper.TABLE_IV, paper.TABLE_V) for row in table.rows}
+        assert not {(one.si_snri, one.sdri) for one in own} & (catalogue | printed)
 
 
 def test_rows_survive_the_file(tmp_path):

@@ -11,12 +11,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from streamlit.testing.v1 import AppTest
 
-from analysis.corpus import evaluation
+from analysis.corpus import evaluation, shipped
 from analysis.corpus.report import mean
-from analysis.corpus.results import read_results
+from analysis.corpus.results import ResultsFile, read_results
+from analysis.corpus.work import Work
 from analysis.sounds.examples import available_examples, mix_example
 from pages.parts.corpus import folders
 from tasnet import available as models
+from tasnet.data.corpora import CorpusError
 
 PAGE = "pages/corpus.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
@@ -67,7 +69,47 @@ def button(app: AppTest, label: str):
     return next(one for one in app.button if label in one.label)
 
 
-def test_without_results_the_page_says_how_to_get_some(tmp_path):
+def test_the_page_opens_with_what_comes_along_with_the_sidebars_model():
+    app = start()
+    model, *others = models()
+    results = shipped.read_shipped(model)
+    said, (systems, published) = texts(app), tables(app)
+    assert not app.info and not app.warning and not app.error
+    assert results.header.weights in said and "300 of 300 mixtures" in said
+    found = mean(results, "Conv-TasNet", "si_snri")
+    assert f"{found.mean:.2f}\n{found.low:.2f} to {found.high:.2f}\nnaive" in systems and "WSJ0-2mix" in systems
+    assert model in published and "train-360" in published
+    assert "How it was trained" in said and len(app.get("plotly_chart")) == 4
+    next(one for one in app.button if one.key.startswith("The 10 worst")).click().run()
+    assert not app.exception and "on another computer" in app.info[0].value
+    app.selectbox(key="model").set_value(others[0]).run()
+    assert app.selectbox(key="corpus_file").value == f"shipped:{others[0]}"
+    assert shipped.read_shipped(others[0]).header.weights in texts(app) and results.header.weights not in texts(app)
+
+
+def test_the_models_that_come_along_are_compared_by_one_click():
+    app = start()
+    button(app, "Compare with").click().run()
+    assert not app.exception and not app.error
+    one, other = list(models())[:2]
+    assert f"{one} is better than {other} by" in texts(app) and "300 mixtures" in texts(app)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_scores_of_earlier_weights_are_not_shown_as_the_models(tmp_path, monkeypatch):
+    for file in shipped.FOLDER.iterdir():
+        text = file.read_text().replace(shipped.read_shipped(MODEL).header.weights, "0123456789abcdef")
+        (tmp_path / file.name).write_text(text)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    app = start(model=MODEL)
+    (warning,) = app.warning
+    assert "earlier weights" in warning.value and "0123456789abcdef" in warning.value
+    assert f"{MODEL} (earlier weights)" in tables(app)[1]
+    assert "measured with this model's weights" not in texts(app)
+    assert "These are the points of **earlier weights**" in texts(app)
+
+
+def test_a_folder_without_results_says_how_to_get_some(tmp_path):
     app = start(corpus_folder=str(tmp_path))
     assert "python -m analysis.corpus" in app.info[0].value
     assert not app.error
@@ -75,12 +117,13 @@ def test_without_results_the_page_says_how_to_get_some(tmp_path):
 
 def test_results_stand_beside_the_papers_and_published_ones(runs):
     app = start(corpus_folder=str(runs))
-    assert app.selectbox(key="corpus_file").options == ["voices.csv"]
+    assert app.selectbox(key="corpus_file").value == folders.name_below_root(runs / "voices.csv")
     systems, published = tables(app)[:2]
-    for name in ("Conv-TasNet", "IBM", "IRM", "WFM", "PSM", "WSJ0-2mix", "15.3", "not in the paper"):
+    for name in ("Conv-TasNet", "IBM", "IRM", "WFM", "PSM", "WSJ0-2mix", "15.3"):
         assert name in systems
-    for name in (MODEL, "asteroid", "train-100", "13.0", "train-360", "14.7", "torchaudio", "15.6", "h of read speech"):
+    for name in (MODEL, "asteroid", "train-100", "13.0", "train-360", "14.8", "torchaudio", "15.6", "h of read speech"):
         assert name in published
+    assert "PSM is not in the paper" in texts(app)
     said = texts(app)
     assert "4 of 5 mixtures" in said and "1 mixture could not be used" in said
     assert "Conv-TasNet improves these mixtures by" in said
@@ -154,7 +197,8 @@ def test_results_can_be_uploaded(runs, tmp_path):
     app = start(corpus_folder=str(tmp_path))
     app.file_uploader(key="corpus_upload").set_value(("mine.csv", (runs / "voices.csv").read_bytes(), "text/csv")).run()
     assert not app.exception and not app.error
-    assert app.selectbox(key="corpus_file").options == ["mine.csv"]
+    assert app.selectbox(key="corpus_file").value == "the uploaded file"
+    assert "mine.csv" in app.selectbox(key="corpus_file").options
     assert "15.3" in tables(app)[0]
 
 
@@ -199,6 +243,43 @@ def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said, tmp_path, 
     assert said in error.value and "\n" not in error.value
 
 
+def full_disk(self, rows) -> None:
+    rows = list(rows)
+    if rows:
+        raise OSError(28, "No space left on device", "voices.csv")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (full_disk, "voices.csv cannot be read or written: No space left on device"),
+        (MemoryError("too much"), "ended by an error (MemoryError: too much)"),
+        (CorpusError("A worker process died."), "A worker process died."),
+    ],
+)
+def test_an_error_ends_the_runs_display_and_the_page_goes_on(error, said, mixtures, tmp_path, monkeypatch):
+    """Of bar, time left and Cancel nothing stays; the second try goes through."""
+    monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
+
+    def fails(*_) -> None:
+        raise error
+
+    with monkeypatch.context() as broken:
+        if error is full_disk:
+            broken.setattr(ResultsFile, "append", full_disk)
+        else:
+            broken.setattr(Work, "do", fails)
+        app = run_evaluation(str(mixtures), limit=3)
+    (shown,) = app.error
+    assert said in shown.value.replace("\\", "") and "\n" not in shown.value
+    assert not app.get("progress") and not any(one.label == "Cancel" for one in app.button)
+    assert not any("of 3 mixtures" in one.value for one in app.caption)
+    app.run()
+    assert not app.error and not app.exception
+    button(app, "Evaluate").click().run()
+    assert not app.exception and "The results are in" in app.success[0].value
+
+
 def test_training_curves_are_those_of_the_diaries(tmp_path):
     app = start(corpus_view="Training", training_folder=str(tmp_path))
     assert "There is no run" in app.info[0].value
@@ -213,10 +294,28 @@ def test_training_curves_are_those_of_the_diaries(tmp_path):
         [folders.name_below_root(tmp_path / n / "log.jsonl") for n in ("first", "second")]
     ).run()
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 1
+    assert len(app.get("plotly_chart")) == 2  # the first is of the models that come along
     table = app.dataframe[0].value
     assert sorted(table["Run"]) == ["first", "second"]
     np.testing.assert_array_equal(table["Best SI-SNRi (dB)"], [2.5, 2.5])
+
+
+@pytest.mark.browser
+def test_the_page_opens_on_a_phone_with_a_table_whose_names_stay(app_address, browser):
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    )
+    browser.get(f"{app_address}/corpus?example={EXAMPLE}")
+    script = """const tables = [...document.querySelectorAll('table')];
+                const table = tables.find(one => one.innerText.includes('IRM'));
+                if (!table) return null;
+                const name = table.querySelector('tbody th'), score = table.querySelector('tbody td');
+                const before = [name, score].map(one => one.getBoundingClientRect().left);
+                table.parentElement.scrollLeft = 120;
+                const after = [name, score].map(one => one.getBoundingClientRect().left);
+                return [after[0] - before[0], after[1] - before[1], document.documentElement.scrollWidth];"""
+    name, score, width = WebDriverWait(browser, SECONDS).until(lambda window: window.execute_script(script))
+    assert abs(name) < 1 and abs(score + 120) < 1 and width <= 390
 
 
 @pytest.mark.browser

@@ -51,7 +51,7 @@ def start(backend: str, workers: int | None) -> Iterator[Engine]:
             except BrokenExecutor:
                 raise CorpusError(
                     "A worker process died, most likely for want of memory: "
-                    "the same command with fewer workers goes on from here."
+                    "the same evaluation with fewer workers goes on from here."
                 ) from None
 
         yield Engine(joblib.effective_n_jobs(count), run)

@@ -1,6 +1,14 @@
-"""Conv-TasNet's published scores on LibriMix, to be shown beside ours with what it was trained on."""
+"""Conv-TasNet's published scores on LibriMix, to be shown beside ours with what it was trained on.
+
+Those of models that can be downloaded stand in `tasnet.published`; here only those that the literature gives alone.
+"""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
+
+from tasnet.facts import SPEAKERS
+from tasnet.published import CATALOGUE, PublishedModel
 
 
 @dataclass(frozen=True)
@@ -15,16 +23,30 @@ class Published:
     source: str
 
 
-_TRAIN_100 = "Libri2Mix train-100: 58 h of mixtures, 251 speakers"
-_TRAIN_360 = "Libri2Mix train-360: 212 h of mixtures, 921 speakers"
-_MODEL_CARD = "https://huggingface.co/JorisCos/ConvTasNet_Libri{}Mix_sepclean_8k"
-_TORCHAUDIO = "https://pytorch.org/audio/stable/generated/torchaudio.pipelines.CONVTASNET_BASE_LIBRI2MIX.html"
-
-LIBRIMIX = {
-    2: (
-        Published("asteroid", _TRAIN_100, 13.0, 13.4, None, "https://github.com/JorisCos/LibriMix"),
-        Published("asteroid", _TRAIN_360, 14.7, 15.1, 0.931, _MODEL_CARD.format(2)),
-        Published("torchaudio", _TRAIN_360, 15.3, 15.6, None, _TORCHAUDIO),
-    ),
-    3: (Published("asteroid", "Libri3Mix train-360: 921 speakers", 12.0, 12.4, 0.837, _MODEL_CARD.format(3)),),
+RATE = 8000  # Hz, of the sets that the scores are shown beside
+# What a set holds, for those who do not know its name.
+TRAINING_SETS = {
+    "Libri2Mix train-100": "58 h of mixtures, 251 speakers",
+    "Libri2Mix train-360": "212 h of mixtures, 921 speakers",
+    "Libri3Mix train-360": "921 speakers",
 }
+# By the number of speakers; without weights that could be had.
+LITERATURE = {
+    2: (Published("asteroid", "Libri2Mix train-100", 13.0, 13.4, None, "https://github.com/JorisCos/LibriMix"),),
+}
+
+
+def published(speakers: int) -> tuple[Published, ...]:
+    """What is known of mixtures of so many speakers, from the lowest SI-SNRi to the highest."""
+    test_set = f"Libri{speakers}Mix min test, clean"
+    listed = (
+        _entry(model)
+        for model in CATALOGUE.values()
+        if (model.task, model.rate, model.test_set) == (SPEAKERS, RATE, test_set)
+    )
+    return tuple(sorted((*LITERATURE.get(speakers, ()), *listed), key=lambda one: one.si_snri))
+
+
+def _entry(model: PublishedModel) -> Published:
+    training_set = model.training_data.partition(",")[0]
+    return Published(model.name, training_set, model.si_snri, model.sdri, model.stoi, model.page)

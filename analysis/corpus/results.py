@@ -8,6 +8,7 @@ empty cell is an undefined score. A mixture that could not be used has its reaso
 
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -210,8 +211,7 @@ class ResultsFile:
         return found.good
 
     def _head(self) -> str:
-        facts = json.dumps(dataclasses.asdict(self.header), ensure_ascii=False)
-        return f"# {facts}\n{_csv_line([*FACTS, *self.columns])}"
+        return _header_line(self.header) + _csv_line([*FACTS, *self.columns])
 
     def _line(self, row: ScoredMixture) -> str:
         facts = [row.index, row.mixture, row.seconds, ";".join(row.speakers), row.genders, row.problem]
@@ -246,7 +246,7 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     except csv.Error:
         raise ResultsError(_foreign(name)) from None
     if isinstance(source, bytes):
-        header = dataclasses.replace(header, file="", folder="")
+        header = _without_paths(header)
     return Results(header, tuple(rows[index] for index in sorted(rows)))
 
 
@@ -257,6 +257,35 @@ def read_header(path: str | Path) -> Header | None:
             return _parsed_header(file.readline(len(FACTS) * LONGEST_TEXT))
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def shareable(path: str | Path) -> bytes:
+    """The content of a results file as it can be passed on: it does not say where set and weights lie.
+
+    Raises ResultsError.
+    """
+    try:
+        head, _, rows = Path(path).read_bytes().partition(b"\n")
+        header = _parsed_header(head.decode())
+    except (OSError, UnicodeDecodeError):
+        header = None
+    if header is None:
+        raise ResultsError(_foreign(str(path)))
+    return _header_line(_without_paths(header)).encode() + rows
+
+
+def weights_hash(path: Path) -> str:
+    """The name of a file of weights in `Header.weights`: the beginning of its SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _without_paths(header: Header) -> Header:
+    return dataclasses.replace(header, file="", folder="")
+
+
+def _header_line(header: Header) -> str:
+    return f"# {json.dumps(dataclasses.asdict(header), ensure_ascii=False)}\n"
 
 
 def _parsed_header(line: str) -> Header | None:

@@ -30,6 +30,7 @@ class Task:
 
     mixture: CorpusMixture
     model: str  # a name or the path of a checkpoint
+    weights: str  # which are there, as in `Header.weights`: a worker outlives a file that changes
     precision: str
     permute: bool  # whether the network's outputs have no order of their own
     pesq: bool
@@ -62,7 +63,7 @@ def _scores(task: Task) -> Iterator[tuple[str, float | None]]:
     mixture = task.mixture
     separated = task.estimates
     if separated is None:
-        separated = _separator(task.model, task.precision).separate(mixture.mixture, mixture.rate).sources
+        separated = _separator(task.model, task.weights, task.precision).separate(mixture.mixture, mixture.rate).sources
     for system in score_systems(
         separated,
         mixture.sources,
@@ -87,6 +88,6 @@ def _leakage(system: str, signals: np.ndarray, rate: int) -> Iterator[tuple[str,
 
 
 @lru_cache(maxsize=1)
-def _separator(model: str, precision: str) -> Separator:
-    """The network on the CPU, loaded once a process."""
+def _separator(model: str, weights: str, precision: str) -> Separator:
+    """The network on the CPU, loaded once a process for the same weights."""
     return Separator(model, "cpu", precision)

@@ -16,7 +16,7 @@ from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find_checkpoint
 
 from .engine import Run
-from .results import Header, ResultsFile, ScoredMixture
+from .results import Header, ResultsFile, ScoredMixture, weights_hash
 from .scores import Task
 
 
@@ -136,7 +136,8 @@ class Work:
 
     def _task(self, mixture: CorpusMixture, estimates: np.ndarray | None) -> Task:
         permute = self.separator.facts.task != SPEECH_FROM_NOISE
-        return Task(mixture, self.model, self.separator.precision, permute, self.header.pesq, estimates)
+        header = self.header
+        return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, estimates)
 
     def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> ScoredMixture:
         source = self.mixtures.rows[index]
@@ -164,7 +165,7 @@ def describe_run(
         )
     return Header(
         model=separator.name,
-        weights=hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        weights=weights_hash(path),
         file=str(path.resolve()),
         parameters=separator.model.num_parameters(),
         training_data=separator.facts.training_data,

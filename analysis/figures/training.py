@@ -1,10 +1,12 @@
-"""Plotly figure of training runs: takes the records of their diaries, returns a `go.Figure`."""
+"""Plotly figures of training runs: take the records of their diaries, return a `go.Figure`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+
+from analysis.corpus.shipped import Training
 
 from .corpus import legend
 from .palette import GRID, style
@@ -60,6 +62,29 @@ def training_curves(runs: dict[str, list[dict]], axis: str) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zeroline=False)
     figure.update_xaxes(title_text=AXES[axis], row=3)
     return legend(style(figure, 760))
+
+
+def validation_curves(runs: Mapping[str, Training]) -> go.Figure:
+    """SI-SNRi on the validation set over the hours of mixtures that each run (name -> what is on record) has heard."""
+    figure = go.Figure()
+    for number, (name, run) in enumerate(runs.items()):
+        colour = RUN_COLOURS[number % len(RUN_COLOURS)]
+        figure.add_trace(
+            go.Scatter(
+                x=[point.hours for point in run.points],
+                y=[point.si_snri for point in run.points],
+                customdata=[[point.what] for point in run.points],
+                mode="lines+markers",
+                name=name,
+                line={"color": colour, "width": 2},
+                marker={"size": 8},
+                cliponaxis=False,
+                hovertemplate=f"{name}<br>%{{y:.2f}} dB after %{{x:g}} h<br>%{{customdata[0]}}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title_text="Hours of mixtures heard in the run", gridcolor=GRID, rangemode="tozero")
+    figure.update_yaxes(title_text="Validation: SI-SNRi (dB)", gridcolor=GRID, zeroline=False, rangemode="tozero")
+    return legend(style(figure, 340))
 
 
 def _axis(records: Sequence[dict], epochs: Sequence[dict], axis: str) -> list[float]:

@@ -76,7 +76,7 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
     }
     return (
         styled.highlight_max(subset=list(scores), props=SHADED)
-        .set_properties(subset=list(printed), **dict(part.split(": ") for part in PRINTED.split("; ")))
+        .map(lambda _: PRINTED, subset=list(printed))
         .map_index(lambda name: colours.get(name, ""), axis="columns", level=1)
     )
 

@@ -97,7 +97,8 @@ def with_progress(
     """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
 
     A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
-    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled.
+    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled. An error of `compute` comes
+    through, and of the bar nothing is left.
     """
     if (value := results.find_result(key)) is not None:
         return value
@@ -114,7 +115,12 @@ def with_progress(
         bar = st.progress(0.0, text=f"{label} ...")
         if seconds > LONG_SECONDS:
             st.button("Cancel", on_click=_cancel, args=(key,), key="cancel")
-    value = results.keep_result(key, compute(lambda done: bar.progress(done, text=f"{label} ...")))
+    try:
+        value = compute(lambda done: bar.progress(done, text=f"{label} ..."))
+    except Exception:  # what Streamlit ends a run with is none
+        place.empty()
+        raise
+    results.keep_result(key, value)
     place.empty()
     return value
 

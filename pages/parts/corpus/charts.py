@@ -9,7 +9,7 @@ from analysis.figures import corpus as figures_corpus
 from analysis.scores.systems import NETWORK, SYSTEMS
 from pages.parts.pictures import choose_format, picture, save_table
 
-from .listen import choose
+from .listen import choose, point_hint
 
 PRINTED = {"si_snri": "si_snri", "sdri": "sdri", "raw_pesq": "pesq"}  # measure -> the paper's
 
@@ -50,7 +50,7 @@ def show_spread(results: Results, measure: str) -> None:
 
 def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
     """Conv-TasNet over each mask; a click on a point chooses its mixture."""
-    st.caption("A point is a mixture: above the line Conv-TasNet is better. Click a point to hear it below.")
+    st.caption(f"A point is a mixture: above the line Conv-TasNet is better. {point_hint(results)}")
     names = [row.mixture for row in results.good]
     network = per_mixture(results, NETWORK, measure)
     masks = {system: per_mixture(results, system, measure) for system in SYSTEMS if system != NETWORK}

@@ -12,7 +12,7 @@ from analysis.scores.systems import NETWORK
 from pages.parts.pictures import picture, save_table
 
 from .files import choose_other, choose_results
-from .listen import choose, choose_among, list_mixtures, listen_to_both
+from .listen import choose, choose_among, list_mixtures, listen_to_both, point_hint
 
 COUNT = 8
 
@@ -68,7 +68,7 @@ def show_comparison() -> None:
     by_name = {both.mixtures[k]: k for k in furthest(both, measure)}
     chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {one}"))
     with scatter:
-        st.caption(f"A point is a mixture: above the line {one} is better. Click a point to hear it below.")
+        st.caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
         picture(
             against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
             f"{shown[measure]} of {one} over that of {other}, a point for each of {len(both.mixtures)} mixtures.",

@@ -1,20 +1,31 @@
-"""Which file of results a page shows: one of a folder's, or an uploaded one."""
+"""Which results a page shows: those that come along with a model, a folder's, or uploaded ones."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from analysis.corpus.results import Results, ResultsError, read_header, read_results
+import tasnet
+from analysis.corpus import shipped
+from analysis.corpus.results import Results, ResultsError, read_header, read_results, shareable
+from pages.parts import models, workspace
 from pages.parts.text import plain
 
 from .folders import FolderError, below_root, find_files, name_below_root
 
+DEFAULT_FOLDER = "runs"
 UPLOADED = "the uploaded file"
+SHIPPED = "shipped:"  # before the model's name: the results that come along with it
+HOW_TO_GET = "evaluate a test set (above), or run `python -m analysis.corpus DIR --model NAME`."
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the results ...")
 def _read(path: str, changed: float) -> Results:
     return read_results(path)
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the results ...")
+def _read_shipped(model: str, changed: tuple[float, ...]) -> Results:
+    return shipped.read_shipped(model)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -31,47 +42,60 @@ def _keep() -> None:
 
 
 def choose_results() -> Results | None:
-    """The chosen results; where there are none, the page says how to get some."""
+    """The chosen results: those of a file, of an upload, or that come along with a model."""
+    folder = st.session_state.setdefault("corpus_folder", st.query_params.get("corpus_folder", DEFAULT_FOLDER))
+    found, problem = _listed(folder)
+    options = _options(found, named=folder != DEFAULT_FOLDER)
+    _follow_sidebar(options)
+    if st.session_state.get("corpus_file") not in [None, *options]:
+        st.session_state.corpus_file = None  # the file is gone
+    if st.session_state.get("corpus_file") is None:
+        st.session_state.corpus_file = next(iter(options), None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.session_state.setdefault("corpus_folder", st.query_params.get("corpus_folder", "runs"))
-        folder = st.text_input("Folder of results", key="corpus_folder", bind="query-params", width=220)
-        found, problem = _listed(folder)
-        uploaded = st.session_state.get("corpus_uploaded")
-        options = ([UPLOADED] if uploaded else []) + list(found)
-        if st.session_state.get("corpus_file") not in [None, *options]:
-            st.session_state.corpus_file = options[0] if options else None  # the file is gone
         chosen = st.selectbox(
             "Results",
-            options,
-            format_func=lambda option: uploaded[1] if option == UPLOADED else found[option],
+            list(options),
+            format_func=options.get,
             placeholder="none yet",
             key="corpus_file",
             bind="query-params",
         )
-        with st.popover("Upload", icon=":material/upload:"):
+        with st.popover("Other results", icon=":material/folder_open:"):
+            st.text_input("Folder of results", key="corpus_folder", bind="query-params", on_change=_forget_file)
             st.file_uploader(
                 "A CSV file of `python -m analysis.corpus`", type="csv", key="corpus_upload", on_change=_keep
             )
+        _offer_download(chosen)
     if problem:
         st.warning(plain(problem), icon=":material/folder_off:")
-    if chosen is None:
-        if problem:
-            return None
-        st.info(
-            f"There are no results in {plain(folder)} yet: evaluate a test set (above), or run "
-            "`python -m analysis.corpus DIR --model NAME`.",
-            icon=":material/info:",
-        )
-        return None
-    return _opened(chosen)
+    elif not found and folder != DEFAULT_FOLDER:
+        st.info(f"There are no results in {plain(folder)} yet: {HOW_TO_GET}", icon=":material/info:")
+    results = None if chosen is None else _opened(chosen)
+    if chosen is None and not problem:
+        st.info(f"There are no results here yet: {HOW_TO_GET}", icon=":material/info:")
+    if results is not None and (model := chosen_model()):
+        weights = results.header.weights
+        if not _tell_earlier(model, weights):
+            other = "" if model == workspace.selection().model else " They are not those of the sidebar's model."
+            st.caption(
+                f"These scores come with the app, measured with this model's weights `{weights}`; the speech does not."
+                f"{other}"
+            )
+    return results
+
+
+def chosen_model() -> str | None:
+    """The model with which the chosen results come along; None where they are others."""
+    chosen = st.session_state.get("corpus_file") or ""
+    return chosen.removeprefix(SHIPPED) if chosen.startswith(SHIPPED) else None
 
 
 def choose_other() -> Results | None:
-    """Results to compare with those of `choose_results`: another file of the same folder."""
+    """Results to compare with those of `choose_results`: of another model that comes along, or of the same folder."""
     listed, _ = _listed(st.session_state.corpus_folder)
-    found = {path: name for path, name in listed.items() if path != st.session_state.corpus_file}
-    if st.session_state.get("corpus_other") not in [None, *found]:
-        st.session_state.corpus_other = None
+    found = {one: name for one, name in (listed | _shipped()).items() if one != st.session_state.corpus_file}
+    if st.session_state.setdefault("corpus_other", st.query_params.get("corpus_other", "")) not in [None, *found]:
+        st.session_state.corpus_other = next((one for one in found if chosen_model() and one.startswith(SHIPPED)), None)
     chosen = st.selectbox(
         "Compared with",
         list(found),
@@ -81,7 +105,89 @@ def choose_other() -> Results | None:
         key="corpus_other",
         bind="query-params",
     )
-    return None if chosen is None else _opened(chosen)
+    results = None if chosen is None else _opened(chosen)
+    if results is not None and chosen.startswith(SHIPPED):
+        _tell_earlier(chosen.removeprefix(SHIPPED), results.header.weights)
+    return results
+
+
+def offer_comparison() -> None:
+    """Where the chosen results come along with a model: a button that compares them with another's."""
+    model = chosen_model()
+    others = {one: name for one, name in _shipped().items() if one != f"{SHIPPED}{model}"}
+    if model and others:
+        other, name = next(iter(others.items()))
+        st.button(
+            f"Compare with {name}",
+            icon=":material/compare_arrows:",
+            key="corpus_compare",
+            on_click=_compare,
+            args=(other,),
+        )
+
+
+def _compare(other: str) -> None:
+    st.session_state.update(corpus_view="Compare", corpus_other=other)
+
+
+def _shipped() -> dict[str, str]:
+    """{what stands for the results that come along with a model: how they are called}."""
+    titles = models.scored_titles(list(shipped.shipped()))
+    return {f"{SHIPPED}{name}": title for name, title in titles.items()}
+
+
+def _options(found: dict[str, str], *, named: bool) -> dict[str, str]:
+    """{what can be chosen: how it is called}, first what the page opens with.
+
+    That is what comes along with the sidebar's model, unless the user `named` a folder or nothing does.
+    """
+    first = f"{SHIPPED}{workspace.selection().model}"
+    along = dict(sorted(_shipped().items(), key=lambda one: one[0] != first))
+    uploaded = st.session_state.get("corpus_uploaded")
+    own = {UPLOADED: uploaded[1]} if uploaded else {}
+    return own | (found | along if named or first not in along else along | found)
+
+
+def _follow_sidebar(options: dict[str, str]) -> None:
+    """Another model in the sidebar brings the results that come along with it, where such results are on show."""
+    model, before = workspace.selection().model, st.session_state.get("corpus_model")
+    if before not in (None, model) and chosen_model() and f"{SHIPPED}{model}" in options:
+        st.session_state.corpus_file = f"{SHIPPED}{model}"
+    st.session_state.corpus_model = model
+
+
+def _forget_file() -> None:
+    """Another folder: its newest results are shown."""
+    st.session_state.corpus_file = None
+
+
+def _offer_download(chosen: str | None) -> None:
+    if chosen in (None, UPLOADED):
+        return
+    try:
+        path = shipped.shipped()[chosen_model()] if chosen_model() else below_root(chosen)
+    except (FolderError, KeyError):
+        return
+    st.download_button(
+        "Results (CSV)",
+        lambda: shareable(path),
+        path.name,
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _tell_earlier(model: str, weights: str) -> bool:
+    """Whether the app has other weights of `model` now than those that were measured; then the page says so."""
+    if shipped.is_current(model, weights):
+        return False
+    st.warning(
+        f"Measured with earlier weights (`{plain(weights)}`): the app has others of {plain(model)} now, and these are "
+        "not their scores. `python -m analysis.corpus.shipped DIR` measures the present ones.",
+        icon=":material/history:",
+    )
+    return True
 
 
 def _opened(chosen: str) -> Results | None:
@@ -89,6 +195,10 @@ def _opened(chosen: str) -> Results | None:
     try:
         if chosen == UPLOADED:
             return _read_upload(*st.session_state.corpus_uploaded)
+        if chosen.startswith(SHIPPED):
+            model = chosen.removeprefix(SHIPPED)
+            files = (shipped.shipped()[model], tasnet.available()[model])
+            return _read_shipped(model, tuple(file.stat().st_mtime for file in files))
         path = below_root(chosen)
         return _read(str(path), path.stat().st_mtime)
     except (ResultsError, OSError) as problem:

@@ -27,6 +27,11 @@ def choose(mixture: str) -> None:
     st.session_state.corpus_mixture = mixture
 
 
+def point_hint(results: Results) -> str:
+    """What a click on a mixture's point does."""
+    return f"Click a point to {'hear it below' if results.header.folder else 'mark it'}."
+
+
 def show_extremes(results: Results, measure: str) -> None:
     """The ten worst and best mixtures, each a button, and a list of all."""
     order, values = ranked(results, measure), per_mixture(results, NETWORK, measure)
@@ -70,6 +75,9 @@ def list_mixtures(title: str, lines: dict[str, str]) -> None:
 
 def listen_to_both(both: Pair, position: int) -> None:
     """One mixture separated by both models again, in one player with the clean voices."""
+    if not both.first.header.folder:
+        _tell_silent()
+        return
     separators = [_separator(results.header) for results in (both.first, both.second)]
     if None in separators:
         return
@@ -105,7 +113,7 @@ def listen(results: Results, position: int) -> None:
     """One mixture: separated and scored again, as a table and in the player."""
     row, header = results.good[position], results.header
     if not header.folder:
-        st.info("The mixtures of an uploaded file of results are on another computer.", icon=":material/volume_off:")
+        _tell_silent()
         return
     separator = _separator(header)
     if separator is None:
@@ -126,6 +134,15 @@ def listen(results: Results, position: int) -> None:
     if found is not None:
         score_table(found)
         player(listening.compared_tracks(found), key="corpus_player")
+
+
+def _tell_silent() -> None:
+    """Why a mixture of results without a folder cannot be played."""
+    st.info(
+        "The mixtures of these results are on another computer. Where this one has them too, evaluate them (above): "
+        "then each can be heard.",
+        icon=":material/volume_off:",
+    )
 
 
 def _read(header: Header, index: int, name: str) -> Mixture:

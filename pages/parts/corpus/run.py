@@ -1,5 +1,6 @@
 """Evaluate a folder of mixtures from the page: what, how much, how far, cancel."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.corpus import evaluation
 from analysis.corpus.work import Progress
@@ -16,6 +18,8 @@ from pages.parts.text import plain
 
 from .folders import below_root, name_below_root, reading_root
 
+logger = logging.getLogger(__name__)
+GOES_ON = "What was scored until then is kept, and the same evaluation goes on from there."
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 
 
@@ -86,7 +90,7 @@ def show_run() -> None:
 
 def _run(job: dict[str, Any]) -> None:
     if not job["folder"].strip():
-        st.error("Name the folder of the mixtures.", icon=":material/error:")
+        _end(None, "Name the folder of the mixtures.")
         return
     settings = {name: value for name, value in job.items() if name != "started"}
     place = st.empty()
@@ -109,14 +113,32 @@ def _run(job: dict[str, Any]) -> None:
         path = workspace.with_progress(
             ("corpus run", *job.values()), "Evaluating", workspace.ALWAYS_CANCELLABLE, compute
         )
-    except (ValueError, OSError) as problem:
-        st.session_state.corpus_job = None
-        st.error(plain(problem), icon=":material/error:")
+    except Exception as problem:  # whatever it is, the page can be used again
+        _end(place, _said(problem))
         return
     if path is not None:
         place.empty()
         st.success(f"The results are in {plain(path)}.", icon=":material/check_circle:")
         st.button("Show the results", on_click=_show_results, args=(path,), type="primary")
+
+
+def _end(place: DeltaGenerator | None, said: str) -> None:
+    """An evaluation that cannot go on: nothing of it stays on the page but why."""
+    st.session_state.corpus_job = None
+    if place is not None:
+        place.empty()
+    st.error(plain(said), icon=":material/error:")
+
+
+def _said(problem: Exception) -> str:
+    """One sentence on what ended an evaluation."""
+    if isinstance(problem, ValueError):  # ours are sentences
+        return str(problem)
+    if isinstance(problem, OSError):
+        where = Path(problem.filename).name if problem.filename else "The file of results"
+        return f"{where} cannot be read or written: {problem.strerror or problem}. {GOES_ON}"
+    logger.error("an evaluation ended", exc_info=problem)
+    return f"The evaluation ended by an error ({type(problem).__name__}: {problem}). {GOES_ON}"
 
 
 def _how_far(progress: Progress, first: Progress, seconds: float) -> str:

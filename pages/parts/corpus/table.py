@@ -3,110 +3,89 @@
 import html
 import math
 
+import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from analysis import paper
 from analysis.corpus.intervals import Estimate, cautions
-from analysis.corpus.published import LIBRIMIX
+from analysis.corpus.published import TRAINING_SETS, published
 from analysis.corpus.report import digits, mean, measures, papers_own, set_means, who_speaks
-from analysis.corpus.results import Header, Results
+from analysis.corpus.results import Results
 from analysis.scores.systems import NETWORK
+from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, number, show_table
 
-STYLE = """
-<style>
-.scores {overflow-x: auto; margin: .25rem 0 .5rem;}
-.scores table {border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;}
-.scores th, .scores td {padding: .42rem .5rem; text-align: right; white-space: nowrap; border: 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
-.scores th {font-weight: 600; font-size: .86rem; opacity: .8;}
-.scores thead tr:first-child th {text-align: center; border-bottom: 0; opacity: 1;}
-.scores tbody th {text-align: left; font-size: 1rem; opacity: 1;}
-.scores .first {border-left: 1px solid color-mix(in srgb, currentColor 14%, transparent);}
-.scores .mean {font-weight: 600;}
-.scores .s1 {color: var(--st-red-text-color, #d62f3c);} .scores .s2 {color: var(--st-blue-text-color, #2f6fde);}
-.scores .s3 {color: var(--st-green-text-color, #2e9e5b);}
-.scores .best {background: color-mix(in srgb, var(--st-primary-color, #3457d5) 17%, transparent); border-radius: .3rem;}
-.scores .paper {opacity: .72; font-style: italic;}
-.scores small {font-weight: 400; opacity: .75;}
-</style>
-"""
-EXTRA = """
-<style>
-.scores .interval {display: block; font-size: .78rem; font-weight: 400; opacity: .7;}
-.scores a {color: inherit;}
-.scores td.text {text-align: left; white-space: normal; min-width: 14rem;}
-.scores tr.ours {background: color-mix(in srgb, var(--st-primary-color, #3457d5) 12%, transparent);}
-.scores tr.ours th, .scores tr.ours td {font-weight: 600;}
-</style>
-"""
-PRINTED = ("si_snri", "sdri", "raw_pesq")  # the measures that the paper prints
+# A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
+MEANS_CSS = [
+    {"selector": "", "props": "border-collapse: separate; border-spacing: 0"},  # lines that stay with their cells
+    {"selector": "td", "props": "white-space: pre; font-size: .75rem; padding-inline: .4rem; vertical-align: top"},
+    {"selector": "td::first-line", "props": "font-size: 1rem"},
+    {"selector": "tbody th", "props": "vertical-align: top"},
+    {
+        "selector": "th:first-child",
+        "props": "position: sticky; left: 0; background: light-dark(#fff, #12151c)",
+    },
+]
+OURS = "font-weight: 600; background: color-mix(in srgb, var(--st-primary-color, #3457d5) 12%, transparent)"
+SCORES = ("SI-SNRi (dB)", "SDRi (dB)", "STOI")
+TEXTS = ("Trained on", "Measured on")
+LIST_CSS = [
+    {"selector": "thead tr:first-child th", "props": f"text-align: right; border-bottom: {LINE}"},
+    {"selector": "tbody th", "props": "white-space: normal; overflow-wrap: anywhere; min-width: 8rem"},
+    *(
+        {
+            "selector": f"th.col{k}, td.col{k}",
+            "props": "text-align: left !important; white-space: normal; min-width: 14rem",
+        }
+        for k in range(len(SCORES), len(SCORES) + len(TEXTS))
+    ),
+]
 
 
-def _number(value: float, measure: str) -> str:
-    return f"{value:.{digits(measure)}f}".replace("-", "−")
-
-
-def _cell(found: Estimate | None, measure: str, best: bool, system_is_network: bool) -> str:
+def _cell(found: Estimate | None, measure: str, *, naive: bool) -> str:
+    """A mean, and in lines of their own its interval and the naive one."""
     if found is None:
-        return "<td>–</td>"
-    interval = ""
+        return "–"
+    n = digits(measure)
+    lines = [number(found.mean, n)]
     if not math.isnan(found.low):
-        naive = f"naive {_number(found.naive_low, measure)} to {_number(found.naive_high, measure)}"
-        interval = f'<span class="interval">{_number(found.low, measure)} to {_number(found.high, measure)}</span>'
-        interval += f'<span class="interval">({naive})</span>' if system_is_network else ""
-    return f'<td class="{"best" if best else ""}">{_number(found.mean, measure)}{interval}</td>'
+        lines.append(f"{number(found.low, n)} to {number(found.high, n)}")
+        if naive:
+            lines.append(f"naive {number(found.naive_low, n)} to {number(found.naive_high, n)}")
+    return "\n".join(lines)
 
 
-def _paper_cells(system: str, header: Header) -> str:
-    printed = papers_own(header.speakers).get(system)
-    if printed is None:
-        said = "not in the paper" if system == "PSM" else ""
-        return f'<td class="first paper" colspan="{len(PRINTED)}">{said}</td>'
-    values = (f"{printed.si_snri:.1f}", f"{printed.sdri:.1f}", f"{printed.pesq:.2f}")
-    return "".join(
-        f'<td class="{"first " if number == 0 else ""}paper">{value}</td>' for number, value in enumerate(values)
-    )
-
-
-def _table(heads: list[str], rows: list[str], label: str) -> str:
-    head = "".join(f"<tr>{line}</tr>" for line in heads)
-    return (
-        f'{STYLE}{EXTRA}<div class="scores" tabindex="0" role="region" aria-label="{label}">'
-        f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _systems(results: Results) -> str:
-    shown, found, header = measures(results), set_means(results), results.header
-    paper_has = bool(papers_own(header.speakers))
+def _systems(results: Results) -> Styler:
+    shown, found, speakers = measures(results), set_means(results), results.header.speakers
+    printed = papers_own(speakers)
     best = {
         measure: max((row[measure].mean for row in found.values() if row[measure]), default=None) for measure in shown
     }
-    rows = []
+    texts, styles = [], []
     for system, row in found.items():
-        cells = "".join(
-            _cell(row[measure], measure, bool(row[measure]) and row[measure].mean == best[measure], system == NETWORK)
-            for measure in shown
-        )
-        beside = _paper_cells(system, header) if paper_has else ""
-        rows.append(f'<tr><th scope="row">{system}</th>{cells}{beside}</tr>')
-    titles = "".join(f"<th>{title}</th>" for title in shown.values())
-    heads = [f"<th></th>{titles}"]
-    if paper_has:
-        heads = [
-            f'<th></th><th colspan="{len(shown)}">This set</th><th class="first paper" colspan="3">'
-            f"The paper · WSJ0-{header.speakers}mix</th>",
-            f'<th></th>{titles}<th class="first paper">SI-SNRi</th><th class="paper">SDRi</th>'
-            '<th class="paper">PESQ</th>',
-        ]
-    return _table(heads, rows, "Means over the test set")
+        texts.append([_cell(row[measure], measure, naive=system == NETWORK) for measure in shown])
+        styles.append([SHADED if one and one.mean == best[measure] else "" for measure, one in row.items()])
+        if printed:
+            own = printed.get(system)
+            texts[-1] += [f"{own.si_snri:.1f}", f"{own.sdri:.1f}", f"{own.pesq:.2f}"] if own else ["–"] * 3
+            styles[-1] += [PRINTED] * 3
+    heads = [("This set", title) for title in shown.values()]
+    if printed:
+        heads += [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
+    frame = pd.DataFrame(texts, list(found), pd.MultiIndex.from_tuples(heads))
+    paper_begins = {"selector": f"td.col{len(shown)}, th.col{len(shown)}", "props": f"border-left: {LINE}"}
+    return (
+        frame.style.set_table_styles([*TABLE_CSS, *MEANS_CSS, paper_begins])
+        .format(escape="html")
+        .apply(lambda one: pd.DataFrame(styles, one.index, one.columns), axis=None)
+    )
 
 
 def systems_table(results: Results) -> None:
     """Means and 95 % intervals of all systems, the best of each column marked, the paper's own beside."""
     for caution in cautions(who_speaks(results)):
         st.warning(caution, icon=":material/groups:")
-    st.html(_systems(results))
+    show_table(_systems(results), "Means over the test set")
     st.caption(
         "Means over the mixtures, of each mixture over its speakers; below them the 95 % interval by the two-way "
         "cluster bootstrap over speakers: what other speakers may give. The naive interval takes every mixture for one "
@@ -115,46 +94,44 @@ def systems_table(results: Results) -> None:
     )
 
 
-def published_table(results: Results) -> None:
-    """This model beside published Conv-TasNets and the paper's, each with what it was trained on."""
-    header = results.header
-    ours = {measure: mean(results, NETWORK, measure) for measure in ("si_snri", "sdri", "stoi")}
-    rows = [
-        _published_row(
-            header.model,
-            header.training_data or "not said in its file",
-            f"{header.set}, {len(results.good)} mixtures",
-            *(f"{one.mean:.2f}" if one else "–" for one in list(ours.values())[:2]),
-            f"{ours['stoi'].mean:.3f}" if ours["stoi"] else "–",
-            ours=True,
-        )
-    ]
-    for one in LIBRIMIX.get(header.speakers, ()):
-        name = f'<a href="{one.source}" target="_blank" rel="noopener">{one.name}</a>'
+def _published(results: Results) -> Styler:
+    header, rows, links = results.header, [], []
+    ours = [(name, mean(results, NETWORK, name)) for name in ("si_snri", "sdri", "stoi")]
+    scores = [number(one.mean, digits(name)) if one else "–" for name, one in ours]
+    trained = header.training_data or "not said in its file"
+    rows.append((header.model, *scores, trained, f"{header.set}, {len(results.good)} mixtures"))
+    links.append("")
+    for one in published(header.speakers):
+        holds = TRAINING_SETS.get(one.training_set)
+        trained = f"{one.training_set}: {holds}" if holds else one.training_set
         on = f"Libri{header.speakers}Mix test, 3000 mixtures"
         stoi = f"{one.stoi:.3f}" if one.stoi else "–"
-        rows.append(_published_row(name, one.training_set, on, f"{one.si_snri:.1f}", f"{one.sdri:.1f}", stoi))
+        rows.append((one.name, f"{one.si_snri:.1f}", f"{one.sdri:.1f}", stoi, trained, on))
+        links.append(one.source)
     for one in _papers_networks(header.speakers):
-        name, on = f"the paper, {one.method}", f"WSJ0-{header.speakers}mix test, 3000 mixtures"
-        trained = f"WSJ0-{header.speakers}mix: 30 h of mixtures"
-        rows.append(_published_row(name, trained, on, f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–"))
-    heads = [
-        '<th style="text-align:left">Conv-TasNet</th><th style="text-align:left">Trained on</th>'
-        '<th style="text-align:left">Measured on</th><th>SI-SNRi (dB)</th><th>SDRi (dB)</th><th>STOI</th>'
+        trained, on = (f"WSJ0-{header.speakers}mix{what}" for what in (": 30 h of mixtures", " test, 3000 mixtures"))
+        rows.append((f"the paper, {one.method}", f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–", trained, on))
+        links.append("")
+    named = [
+        f'<a href="{link}" target="_blank" rel="noopener">{html.escape(row[0])}</a>' if link else html.escape(row[0])
+        for row, link in zip(rows, links, strict=True)
     ]
-    st.html(_table(heads, rows, "Published scores"))
-    st.caption(
-        "Published scores on LibriMix are for 8 kHz, min, clean. Scores are comparable where they were measured on "
-        "the same set, and then the hours and speakers behind them still differ."
+    frame = pd.DataFrame([row[1:] for row in rows], range(len(rows)), [*SCORES, *TEXTS])
+    return (
+        frame.style.set_table_styles([*TABLE_CSS, *LIST_CSS])
+        .format(escape="html")
+        .format_index(lambda row: named[row])
+        .map(lambda _: OURS, subset=pd.IndexSlice[[0], :])
+        .map_index(lambda row: OURS if row == 0 else "")
     )
 
 
-def _published_row(name: str, trained: str, on: str, *scores: str, ours: bool = False) -> str:
-    name = name if name.startswith("<a ") else html.escape(name)
-    cells = "".join(f"<td>{score}</td>" for score in scores)
-    return (
-        f'<tr class="{"ours" if ours else ""}"><th scope="row">{name}</th><td class="text">{html.escape(trained)}</td>'
-        f'<td class="text">{html.escape(on)}</td>{cells}</tr>'
+def published_table(results: Results) -> None:
+    """This model beside published Conv-TasNets and the paper's, each with what it was trained on."""
+    show_table(_published(results), "Published scores")
+    st.caption(
+        "Published scores on LibriMix are for 8 kHz, min, clean. Scores are comparable where they were measured on "
+        "the same set, and then the hours and speakers behind them still differ."
     )
 
 

@@ -1,11 +1,13 @@
-"""Training curves: the diaries of runs, side by side."""
+"""Training curves: of the models that come along, and the diaries of runs, side by side."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from analysis.figures.training import AXES, training_curves
-from pages.parts.pictures import picture
+from analysis.corpus import shipped
+from analysis.figures.training import AXES, training_curves, validation_curves
+from pages.parts import models
+from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
@@ -26,8 +28,44 @@ def _diaries(folder: Path) -> dict[str, str]:
     return {name_below_root(file): str(file.parent.relative_to(folder)) for file in files if file.name == DIARY}
 
 
+def show_validation(names: list[str]) -> None:
+    """How the models `names` did on the validation speakers while they were trained, as far as that is on record."""
+    titles = models.scored_titles(names)
+    found = {titles[name]: (name, run) for name in names if (run := shipped.read_training(name))}
+    if not found:
+        st.caption("Of this model's training nothing is on record.")
+        return
+    runs = {title: run for title, (_, run) in found.items()}
+    if any(len(run.points) > 1 for run in runs.values()):
+        ends = "; ".join(
+            f"{title}: {run.points[0].si_snri:.2f} dB at first, {run.points[-1].si_snri:.2f} dB after "
+            f"{run.points[-1].hours:g} h"
+            for title, run in runs.items()
+        )
+        picture(validation_curves(runs), f"Validation SI-SNRi over the hours of mixtures. {ends}.", key="validation")
+    for title, (name, run) in found.items():
+        last = run.points[-1]
+        earlier = "" if shipped.is_current(name, run.weights) else " These are the points of **earlier weights**."
+        only = f" Only the end is on record: **{last.si_snri:.2f} dB** after {last.hours:g} h." * (len(run.points) == 1)
+        st.caption(f"**{title}**, on {run.validation}; begun {run.begun}.{only} Figures from {run.source}.{earlier}")
+    points = [(title, point) for title, run in runs.items() for point in run.points]
+    save_table(
+        "Points (CSV)",
+        lambda: {
+            "model": [title for title, _ in points],
+            "hours of mixtures": [point.hours for _, point in points],
+            "validation SI-SNRi (dB)": [point.si_snri for _, point in points],
+            "what": [point.what for _, point in points],
+        },
+        key="validation_points",
+    )
+
+
 def show_training() -> None:
-    """Choose runs of a folder; their curves and how far each came."""
+    """The models that come along; then choose runs of a folder: their curves and how far each came."""
+    st.markdown("##### The models that come along")
+    show_validation(list(shipped.shipped()))
+    st.markdown("##### Runs")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
         try:

@@ -1,0 +1,114 @@
+"""What comes along with the models: their scores on the standard set and the points of their training."""
+
+import dataclasses
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from analysis.corpus import shipped
+from analysis.corpus.report import mean
+from analysis.corpus.results import ResultsError, read_results, shareable
+from analysis.figures.training import validation_curves
+from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+
+MODELS = checkpoint.available()
+AGAIN = "weights have changed: python -m analysis.corpus.shipped ../shared/data/libri2mix_test_subset"
+
+
+def write_set(folder, count: int) -> str:
+    """Mixtures of noises that come and go, 0.75 s each."""
+    random, t = np.random.default_rng(0), np.arange(6000) / 8000
+    for k in range(count):
+        for part in ("s1", "s2"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            x = 0.1 * random.standard_normal(t.size) * np.sin(2 * np.pi * random.uniform(2, 4) * t) ** 2
+            soundfile.write(folder / part / f"m{k}.wav", x, 8000)
+    return str(folder)
+
+
+def write_model(path, seed: int) -> None:
+    torch.manual_seed(seed)
+    checkpoint.save(path, ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, P=3, X=2, R=1)))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_comes_with_its_scores(model):
+    results = shipped.read_shipped(model)
+    header = results.header
+    assert header.weights == hashlib.sha256(MODELS[model].read_bytes()).hexdigest()[:16], AGAIN
+    assert (header.model, header.set, len(results.good), header.pesq) == (model, "libri2mix_test_subset", 300, True)
+    stated = checkpoint.describe(MODELS[model])[1].scores
+    for measure in ("si_snri", "sdri"):
+        found = mean(results, "Conv-TasNet", measure).mean
+        assert found == pytest.approx(stated[f"libri2mix_test_subset_{measure}_db"], abs=0.011)
+
+
+def test_no_file_that_comes_along_says_where_it_was_made():
+    """No path from the root of this or another machine; only scores: small files of text."""
+    for file in shipped.FOLDER.iterdir():
+        text = file.read_text()
+        assert not re.search(r"(^|[\s\"',(:])(/\w|[A-Z]:\\|~/)", text), file.name
+        assert file.stat().st_size < 300_000
+        if file.suffix == ".csv":
+            header = read_results(file).header
+            assert header.file == header.folder == ""
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_points_of_the_training_end_where_the_weights_are(model):
+    run = shipped.read_training(model)
+    assert shipped.is_current(model, run.weights), "the weights have changed: write down how they were trained"
+    hours = [point.hours for point in run.points]
+    assert hours == sorted(hours)
+    assert run.points[-1].si_snri == checkpoint.describe(MODELS[model])[1].scores["valid_si_snri_db"]
+    (curve,) = validation_curves({model: run}).data
+    assert list(curve.x) == hours and list(curve.y) == [point.si_snri for point in run.points]
+
+
+def test_a_model_without_records_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    (tmp_path / "odd.training.json").write_text(json.dumps({"points": [{"hours": 1}]}))
+    assert shipped.read_training("odd") is None and shipped.read_training("none") is None
+    assert shipped.shipped() == {}
+    with pytest.raises(ResultsError, match="No results of none come along"):
+        shipped.read_shipped("none")
+
+
+def test_what_is_passed_on_holds_all_but_the_paths(tmp_path):
+    original = shipped.FOLDER / f"{next(iter(MODELS))}.csv"
+    told = read_results(original)
+    head = json.dumps(dataclasses.asdict(told.header) | {"file": "/home/a/model", "folder": "/home/a/set"})
+    path = tmp_path / "own.csv"
+    path.write_bytes(f"# {head}\n".encode() + original.read_bytes().split(b"\n", 1)[1])
+    assert read_results(path).header.folder == "/home/a/set"
+    assert shareable(path) == original.read_bytes()
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ResultsError, match="not a file of results"):
+        shareable(path)
+
+
+def test_the_command_measures_what_is_not_of_the_present_weights(tmp_path, monkeypatch, capsys):
+    path, folder = tmp_path / "tiny.safetensors", write_set(tmp_path / "set", 2)
+    monkeypatch.setattr(checkpoint, "available", lambda: {"tiny": path})
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "results")
+    monkeypatch.setattr(shipped, "RUNS", tmp_path / "runs")
+    found = []
+    for seed in (0, 1):
+        write_model(path, seed)
+        assert shipped.main([folder, "--workers", "1"]) == 0
+        found.append(shipped.read_shipped("tiny"))
+        assert found[-1].header.weights == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        assert (found[-1].header.set, found[-1].header.folder, len(found[-1].good)) == ("set", "", 2)
+    assert found[0].rows != found[1].rows
+    before = (tmp_path / "results" / "tiny.csv").stat().st_mtime_ns
+    capsys.readouterr()
+    assert shipped.main([folder, "tiny"]) == 0 and "measured with these weights" in capsys.readouterr().out
+    assert (tmp_path / "results" / "tiny.csv").stat().st_mtime_ns == before
+    write_model(path, 2)
+    assert shipped.read_shipped("tiny").header.model == "tiny (earlier weights)"
+    assert shipped.main([folder, "other"]) == 2 and "no model other" in capsys.readouterr().err
