@@ -87,12 +87,14 @@ def write(model: ConvTasNet, path: Path, int8: bool = False, step: bool = False)
             unfinished.write_bytes(content)
         else:
             from onnxruntime.quantization import QuantType, quantize_dynamic
+            from onnxruntime.quantization.shape_inference import quant_pre_process
 
             with TemporaryDirectory() as folder:
-                whole, small = Path(folder) / "whole.onnx", Path(folder) / "int8.onnx"
-                whole.write_bytes(content)
-                quantize_dynamic(whole, small, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
-                unfinished.write_bytes(small.read_bytes())
+                whole, ready, small = (str(Path(folder) / f"{name}.onnx") for name in ("whole", "ready", "int8"))
+                Path(whole).write_bytes(content)
+                quant_pre_process(whole, ready, skip_optimization=True, skip_symbolic_shape=True)
+                quantize_dynamic(ready, small, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8)
+                unfinished.write_bytes(Path(small).read_bytes())
     return OPSET
 
 
