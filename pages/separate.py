@@ -77,10 +77,9 @@ def explain_voices(comparison: Comparison) -> str:
     voices = len(comparison.mixture.references)
     fitting = [label.scored for name in models.names() if (label := models.label(name)).voices == voices]
     choose = f"the model {fitting[0]}" if fitting else f"a model of {voices} voices"
-    return (
-        f"{explain_sound(comparison)} Choose an example with {len(comparison.network.estimates)} voices, "
-        f"or {choose}, in the sidebar."
-    )
+    own = len(comparison.network.estimates)
+    examples = f"an example with {own} voices, or " if own > 1 else ""  # of one voice there are none
+    return f"{explain_sound(comparison)} Choose {examples}{choose}, in the sidebar."
 
 
 def show(sound: Mixture) -> None:

@@ -3,9 +3,11 @@
 import streamlit as st
 
 import tasnet
-from pages.parts import frame, workspace
+from pages.parts import frame, own_model, workspace
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.starts import show_set, show_sound
+from pages.parts.text import plain
+from tasnet.titles import voices_in_words
 
 SET = "A test set"
 VIEWS = {"This sound": "", SET: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
@@ -15,12 +17,18 @@ MOST_MODELS = 3
 def choose_models() -> list[str]:
     """The models to compare: at first the sidebar's, and another that is causal where that is not."""
     mine, known = workspace.separator(), list(tasnet.available())
+    if own_model.path():
+        known.append(own_model.path())
     if "start_models" not in st.session_state:
         linked = [name for name in st.query_params.get_all("start_models") if name in known]
-        st.session_state.start_models = linked[:MOST_MODELS] or [mine.name, *_counterpart(mine, known)]
+        st.session_state.start_models = linked[:MOST_MODELS] or [
+            workspace.selection().model,
+            *_counterpart(mine, known),
+        ]
     return st.multiselect(
         "Models",
         known,
+        format_func=own_model.label,
         max_selections=MOST_MODELS,
         key="start_models",
         bind="query-params",
@@ -32,7 +40,8 @@ def choose_models() -> list[str]:
 def _counterpart(mine: tasnet.Separator, known: list[str]) -> list[str]:
     for name in known:
         try:
-            if workspace.separator(name).config.causal != mine.config.causal:
+            config = workspace.separator(name).config
+            if config.causal != mine.config.causal and config.C == mine.config.C:
                 return [name]
         except ValueError:  # a damaged file is no reason to show nothing
             continue
@@ -51,7 +60,9 @@ def usable(models: list[str], voices: int | None) -> list[str]:
         if voices in (None, separator.config.C):
             good.append(name)
         else:
-            st.warning(f"{name} separates {separator.config.C} voices, this sound has {voices}.")
+            st.warning(
+                f"{plain(own_model.label(name))} {voices_in_words(separator.config.C)}, this sound has {voices}."
+            )
     return good
 
 

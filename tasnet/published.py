@@ -274,7 +274,7 @@ def _file(name: str) -> Path:
 
 
 def _facts(model: PublishedModel, digest: str) -> TrainingFacts:
-    scores = {f"{model.test_set} SI-SNRi": model.si_snri, f"{model.test_set} SDRi": model.sdri}
+    scores = {f"{model.test_set}_si_snri_db": model.si_snri, f"{model.test_set}_sdri_db": model.sdri}
     return TrainingFacts(
         name=model.name,
         description=f"Published by others: {model.page}",

@@ -23,6 +23,11 @@ def size_in_words(config: Config) -> str:
     return "small" if count < SMALL else "medium" if count < LARGE else "large"
 
 
+def voices_in_words(count: int) -> str:
+    """What a model does with so many outputs: "separates 2 voices"."""
+    return "gives one voice" if count == 1 else f"separates {count} voices"
+
+
 def model_title(config: Config, facts: TrainingFacts) -> str:
     """Such as "Small, non-causal": what tells a model from others, without its score."""
     parts = [size_in_words(config).capitalize(), "causal" if config.causal else "non-causal"]

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# PyTorch's threads wait for each other asleep: on a machine that is busy they would burn what they wait for.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 CHROMIUM_FLAGS = (

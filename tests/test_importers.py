@@ -60,6 +60,16 @@ def test_other_networks_of_asteroid_are_refused(arguments, words):
         from_asteroid({"model_args": known | arguments, "state_dict": state})
 
 
+def test_a_stride_that_is_not_told_is_asteroids_own():
+    state, known, x, y = stored("asteroid_gln")
+    bare = {name: value for name, value in known.items() if name != "stride"}
+    assert known["kernel_size"] != 16  # asteroid's default, whose half is its default stride
+    with pytest.raises(ValueError, match=f"L {known['kernel_size']}, stride 8"):
+        from_asteroid({"model_args": bare, "state_dict": state})
+    assert_output(from_asteroid({"model_args": bare | {"stride": None}, "state_dict": state}), x, y)  # half
+    assert_output(from_asteroid({"model_args": bare | {"kernel_size": None}, "state_dict": state}), x, y)
+
+
 @pytest.fixture
 def files(tmp_path):
     """Paths as strings, and the research network saved there in two parts."""

@@ -1,19 +1,23 @@
 """The app with models of other programs: dropped on the sidebar, on every page; and who may see them."""
 
+import dataclasses
 import io
 from pathlib import Path
 
 import pytest
+import soundfile
 import torch
-from page_tools import open_page, texts
+from page_tools import open_page, texts, wait_for
 from test_other_programs import randomised
 
 import tasnet
-from pages.parts import own_model
+from analysis import limits
+from analysis.scores import metrics
+from analysis.start_point import shifts
+from pages.parts import own_model, workspace
+from pages.parts.listening_test import tests as listening_tests
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.facts import SPEECH_FROM_NOISE, TrainingFacts
-
-PAGES = ["separate", "filters", "inside", "ideal_masks", "corpus", "listening_test"]
 
 
 def torchaudio_like(C=2, L=16):
@@ -83,30 +87,131 @@ def test_a_file_that_is_none_gets_one_sentence_and_the_model_stays(name, content
 
 SHAPES = {
     "three speakers, 16 kHz, L = 32, ReLU masks": dict(C=3, L=32, sample_rate=16000, mask="relu", edges="cut"),
-    "speech from noise": dict(C=1, L=32, sample_rate=16000, mask="relu", edges="cut"),
-    "speaker and noise, no skip paths": dict(C=2, Sc=0, norm="chLN", mask="relu", encoder="relu", edges="cut"),
+    "speech from noise": dict(C=1, L=32, sample_rate=16000, mask="relu", edges="cut", encoder="relu"),
+    "a speaker and the noise, no skip paths": dict(Sc=0, norm="chLN", mask="relu", encoder="relu", edges="cut"),
+    "two speakers and the noise, biases, one norm, reflection": dict(
+        C=3, norm_in="chLN", mask="softmax", norm_eps=1e-5, coder_bias=True, second_norm=False, padding="reflect"
+    ),
     "torchaudio's edges": dict(edges="pad", mask="relu"),
-    "biases, reflection, batch norm": dict(
-        norm="BN", norm_in="chLN", coder_bias=True, padding="reflect", mask="softmax"
+    "causal, 16 kHz, L = 32, batch norm": dict(
+        causal=True, norm="BN", norm_in="chLN", P=4, L=32, sample_rate=16000, mask="relu", edges="cut"
     ),
 }
+TABS = ("Masks in numbers", "Ideal masks here", "Through the separator")
+VIEWS = ("Pauses", "Noise", "Reverberation", "A test set")
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_page_works_with_it(monkeypatch, tmp_path, shape):
+@pytest.fixture
+def light(monkeypatch):
+    """What takes seconds shows the same with 2 s of sound, few values and without PESQ's work."""
+    whole = workspace.example
+    monkeypatch.setattr(workspace, "example", lambda *which: cut(whole(*which), 2.0))
+    for name, steps in shifts.RANGES.items():
+        monkeypatch.setitem(shifts.RANGES, name, steps[:2])
+    for name, limit in limits.LIMITS.items():
+        monkeypatch.setitem(limits.LIMITS, name, limits.Limit(limit.axis, limit.unit, limit.values[1:2]))
+    monkeypatch.setattr(metrics, "_pesq", lambda reference, estimate, rate: 2.0)
+
+
+@pytest.fixture(params=SHAPES)
+def imported(request, monkeypatch, tmp_path):
+    """The name of the only model there is, of this shape, and its configuration; no name comes twice in a process."""
     torch.manual_seed(0)
-    config = ConvTasNetConfig(**({"N": 32, "L": 16, "B": 8, "H": 12, "Sc": 8, "X": 2, "R": 2} | SHAPES[shape]))
-    facts = TrainingFacts(task=SPEECH_FROM_NOISE) if config.C == 1 else TrainingFacts()
-    checkpoint.save(tmp_path / "imported.safetensors", ConvTasNet(config), facts)
-    models = {"imported": tmp_path / "imported.safetensors"}
+    config = ConvTasNetConfig(**({"N": 32, "L": 16, "B": 8, "H": 12, "Sc": 8, "X": 2, "R": 2} | SHAPES[request.param]))
+    name = f"imported {list(SHAPES).index(request.param)}"
+    noise = "noise" in request.param and "two speakers" not in request.param
+    facts = TrainingFacts(task=SPEECH_FROM_NOISE) if noise else TrainingFacts()
+    checkpoint.save(tmp_path / f"{name}.safetensors", ConvTasNet(config), facts)
+    models = {name: tmp_path / f"{name}.safetensors"}
     monkeypatch.setattr(tasnet, "available", lambda: models)
     monkeypatch.setattr(checkpoint, "available", lambda: models)
-    app = open_page(model="imported")
-    assert not app.error
-    for page in PAGES[1:]:
+    return name, config
+
+
+def cut(sound, seconds):
+    part = slice(round(seconds * sound.rate))
+    return dataclasses.replace(sound, mixture=sound.mixture[part], references=sound.references[:, part])
+
+
+def assert_sound(app, where):
+    assert not app.exception and not app.error, (where, [one.value for one in (*app.exception, *app.error)])
+
+
+def test_every_page_works_with_it(light, imported):
+    name, config = imported
+    app = open_page(model=name)
+    assert_sound(app, "separate")
+    assert app.selectbox(key="model").value == name
+    assert bool(app.metric) == (config.C > 1) and ("gives one voice" in texts(app)) == (config.C == 1)
+    for page in ("filters", "inside", "ideal_masks", "corpus", "start_point", "designs", "realtime", "listening_test"):
         app.switch_page(f"pages/{page}.py").run()
-        assert not app.exception and not app.error, (page, [error.value for error in app.error])
-    for tab in ("Masks in numbers", "Ideal masks here", "Through the separator"):
+        assert_sound(app, page)
+    if config.C > 1:
+        assert app.multiselect(key="listening_examples").value
+    else:
+        assert "no example with as many voices" in texts(app)
+    for tab in TABS:
         app.session_state["inside_tab"] = tab
         app.switch_page("pages/inside.py").run()
-        assert not app.exception and not app.error, (tab, [error.value for error in app.error])
+        assert_sound(app, tab)
+    app.switch_page("pages/filters.py").run()
+    app.selectbox(key="against").set_value("the same network untrained").run()
+    assert_sound(app, "an untrained one beside it")
+    app.switch_page("pages/start_point.py").run()
+    assert app.multiselect(key="start_models").value == [name]
+    for view in VIEWS:
+        app.segmented_control(key="start_view").set_value(view).run()
+        assert_sound(app, view)
+        if view != "A test set":
+            assert len(app.get("plotly_chart")) == (config.C > 1) and bool(app.warning) == (config.C == 1)
+    app.switch_page("pages/corpus.py").run()
+    for view in ("Compare", "Evaluate", "Training"):
+        app.segmented_control(key="corpus_view").set_value(view).run()
+        assert_sound(app, view)
+    app.switch_page("pages/realtime.py").run()
+    if not config.causal:
+        assert "Only a causal" in texts(app)
+        return
+    app.button(key="live_start").click().run()
+    assert_sound(app, "live")
+    _, run = app.session_state["live"]
+    wait_for(lambda: run.finished > 5, "the first packets")
+    run.stop()
+
+
+def test_a_listening_test_is_set_up_with_three_voices_at_16_khz(light, monkeypatch, tmp_path):
+    monkeypatch.setenv(listening_tests.SETTING, str(tmp_path / "tests.sqlite3"))
+    listening_tests.store.clear()
+    app = drop(open_page(), ("three.pth", torchaudio_like(C=3, L=32)), ("conf.yml", b"sample_rate: 16000"))
+    assert "Recognised: torchaudio" in texts(app)
+    app.switch_page("pages/listening_test.py").run()
+    next(one for one in app.button if one.label == "Set up").click().run()
+    assert_sound(app, "set up")
+    assert "operator" in app.query_params
+    listening_tests.store.clear()
+
+
+def test_a_dropped_checkpoint_is_used_on_every_page_and_evaluated(light, monkeypatch, tmp_path, voices):
+    monkeypatch.setenv("TASNET_LENS_ROOT", str(tmp_path))
+    for part, reference in zip(("s1", "s2"), voices[0], strict=True):
+        (tmp_path / "set" / part).mkdir(parents=True)
+        soundfile.write(tmp_path / "set" / part / "0.wav", reference[:8000], 8000)
+    app = drop(open_page(), ("mine.pth", torchaudio_like()))
+    own = app.selectbox(key="model").value
+    for page in ("filters", "inside", "ideal_masks", "designs", "realtime", "listening_test", "start_point"):
+        app.switch_page(f"pages/{page}.py").run()
+        assert_sound(app, page)
+        assert app.selectbox(key="model").value == own
+    assert app.multiselect(key="start_models").value[0] == own and "**mine-" in texts(app)
+    assert str(Path(own).parent) not in str(app.query_params)
+    app.switch_page("pages/corpus.py").run()
+    app.segmented_control(key="corpus_view").set_value("Evaluate").run()
+    app.text_input(key="corpus_set").set_value("set")
+    app.number_input(key="corpus_workers").set_value(1)
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    assert_sound(app, "evaluate")
+    assert any("The results are in" in one.value for one in app.success)
+    drop(app)
+    app.switch_page("pages/start_point.py").run()
+    assert_sound(app, "without it")
+    assert own not in app.multiselect(key="start_models").value

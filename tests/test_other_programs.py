@@ -129,6 +129,14 @@ def test_small_networks_are_equal(program, arguments):
     assert_equal(*program(SMALL, **arguments), lengths=(shortest, 1003, 1200))
 
 
+def test_a_torchaudio_network_that_torchaudio_cannot_run_is_refused():
+    theirs, checkpoint, config = torchaudio(SMALL | {"P": 5})
+    with pytest.raises(RuntimeError):
+        theirs(torch.zeros(1, 800))
+    with pytest.raises(ValueError, match="blocks need P 3, not 5"):
+        imported(checkpoint, config)
+
+
 @pytest.mark.parametrize("program", [asteroid, torchaudio, espnet, speechbrain, kaituoxu, funcwj, jusperlee], ids=name)
 def test_networks_of_the_published_size_are_equal(program):
     assert_equal(*program(PUBLISHED), lengths=(1203,))

@@ -14,6 +14,7 @@ from tasnet import Separator
 from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
 from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find_checkpoint
+from tasnet.titles import voices_in_words
 
 from .engine import Run
 from .results import Header, ResultsFile, ScoredMixture, weights_hash
@@ -160,7 +161,7 @@ def describe_run(
     speakers = _speakers(mixtures)
     if speakers != separator.config.C:
         raise CorpusError(
-            f"{separator.name} separates {separator.config.C} voices, "
+            f"{separator.name} {voices_in_words(separator.config.C)}, "
             f"but the mixtures of {mixtures.name} have {speakers}: choose another model."
         )
     return Header(

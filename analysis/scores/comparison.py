@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.sounds.mixing import Mixture
+from tasnet.titles import voices_in_words
 
 from . import ideal_masks
 from .metrics import MetricsError
@@ -92,7 +93,7 @@ def explain_sound(found: Comparison) -> str:
     network = found.network.score("si_snri")
     if found.network.scores is None:
         return (
-            f"The model separates {len(found.network.estimates)} voices and this mixture has "
+            f"The model {voices_in_words(len(found.network.estimates))} and this mixture has "
             f"{len(found.mixture.references)}, so only the ideal masks can be scored."
         )
     paper_rows = [row for row in found.ideal if row.in_paper and row.score("si_snri") is not None]

@@ -8,6 +8,7 @@ import numpy as np
 from analysis.scores.metrics import evaluate, mixture_scores
 from tasnet import Separator
 from tasnet.facts import SPEECH_FROM_NOISE
+from tasnet.titles import voices_in_words
 
 STEPS = 41
 # Primes: their multiples meet every position of the frames, whose hop is 20 samples or 8, not just the few of a
@@ -77,7 +78,7 @@ def vary_start(
     last = max(shifts)
     if len(references) != separator.config.C:
         raise StartPointError(
-            f"{separator.name} separates {separator.config.C} voices, but this mixture has {len(references)}."
+            f"{separator.name} {voices_in_words(separator.config.C)}, but this mixture has {len(references)}."
         )
     if len(mixture) - last < SHORTEST_SECONDS * rate:
         raise StartPointError(

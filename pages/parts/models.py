@@ -1,13 +1,14 @@
 """The models that can be chosen: their readable names, what kind each is, and its card."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import streamlit as st
 
 import tasnet
 from tasnet import checkpoint, titles
+from tasnet.published import CATALOGUE
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ def label(name: str) -> ModelLabel:
     """The label of the model `name`; its file's name where the file tells nothing."""
     path = tasnet.available().get(name, Path(name))
     try:
-        return _label(str(path), path.stat().st_mtime)
+        found = _label(str(path), path.stat().st_mtime)
     except (AttributeError, OSError, tasnet.CheckpointError):
         return ModelLabel(name, name, "model", 2, None)
+    if name in CATALOGUE:  # by which people know it
+        return replace(found, title=name, scored=name + ("" if found.score is None else f" · {found.score:.1f} dB"))
+    return found
 
 
 def scored_titles(names: list[str]) -> dict[str, str]:

@@ -78,8 +78,8 @@ def separator(model: str | None = None) -> tasnet.Separator:
     A checkpoint that the user brought is loaded for this session alone.
     """
     chosen = selection()
-    load = _load_own if own_model.in_use() and model in (None, chosen.model) else _load
-    return load(model or chosen.model, chosen.device)
+    name = model or chosen.model
+    return (_load_own if name == own_model.path() else _load)(name, chosen.device)
 
 
 def last_speed() -> float | None:

@@ -274,10 +274,12 @@ def _configuration(
         if isinstance(settings.get(name), int) and settings[name] != values[name]:
             raise CheckpointError(f"The tensors of {that} make {name} {values[name]}, but it says {settings[name]}.")
     config = ConvTasNetConfig(**values)
-    if settings.get("stride") not in (None, config.hop):
-        raise CheckpointError(
-            f"The frames of {that} do not overlap by half: L {config.L}, stride {settings['stride']}."
-        )
+    # Where the settings tell L alone, the program's own default holds.
+    stride = settings.get("stride", layout.stride if "L" in settings else 0)
+    if stride not in (0, config.hop):
+        raise CheckpointError(f"The frames of {that} do not overlap by half: L {config.L}, stride {stride}.")
+    if layout.program == "torchaudio" and config.P != 3:
+        raise CheckpointError(f"torchaudio itself cannot run such a network: its blocks need P 3, not {config.P}.")
     sentence = f"Not told by the file, and taken as {layout.program} has it: {', '.join(told_not)}." if told_not else ""
     return config, sentence
 

@@ -18,6 +18,7 @@ class Layout:
     fixed:   what all of them have otherwise than the paper.
     assumed: what the tensors do not tell, as the program has it unless told otherwise.
     norms:   the norms by the program's names, where the tensors do not tell.
+    stride:  of the encoder where settings tell the rest of it but not this; 0 for half a filter.
     causal:  whether the names are those of a causal network; None where the names do not tell.
     """
 
@@ -28,6 +29,7 @@ class Layout:
     assumed: dict = field(default_factory=dict)
     norms: dict[str, str] = field(default_factory=dict)
     causal: Callable[[Collection[str]], bool | None] = lambda names: None
+    stride: int = 0
 
 
 def _asteroid(names: Collection[str]) -> dict[str, str]:
@@ -178,6 +180,7 @@ LAYOUTS = (
         {"mask": "sigmoid", "norm": "gLN", "encoder": "linear", "X": 8, "sample_rate": 8000},
         {"gLN": "gLN", "cLN": "chLN", "cgLN": "cLN", "bN": "BN", "BatchNorm": "BN"},
         lambda names: any(".shared_block.3.0." in name for name in names),
+        stride=8,
     ),
     Layout(
         "torchaudio",

@@ -95,7 +95,7 @@ def _collect(values: dict, found: dict, top: dict | None = None) -> None:
         elif name in SETTINGS:
             if isinstance(value, str) and value.startswith("<") and value.endswith(">"):  # speechbrain's !ref <N>
                 value = top.get(value[1:-1])
-            if value is None and name == "skip_chan":
+            if value is None and name in ("skip_chan", "stride"):  # asteroid's: no skip paths; half a filter
                 value = 0
             if isinstance(value, str | int | float) and value != "":
                 found[SETTINGS[name]] = value

@@ -36,6 +36,12 @@ def show(store: Store) -> None:
     speakers = workspace.separator().config.C
     known = {e.id: e for e in examples.available_examples() if len(e.voices) == speakers}
     tests.show_own(store)
+    if not known:
+        st.info(
+            "There is no example with as many voices as this model gives: choose another model in the sidebar.",
+            icon=":material/info:",
+        )
+        return
     method = st.segmented_control(
         "Question", list(QUESTIONS), format_func=QUESTIONS.get, default=MOS, required=True, key="listening_method"
     )
