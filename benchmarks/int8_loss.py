@@ -21,7 +21,7 @@ from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
 from tasnet import ConvTasNet, Separator, available, tiled
 from tasnet.data.corpora import CorpusMixture, open_mixtures
-from tasnet.export.__main__ import write
+from tasnet.export.__main__ import write_onnx
 
 Network = Callable[[np.ndarray], np.ndarray]  # a mixture (1, T) -> sources (1, C, T)
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with TemporaryDirectory() as folder:
         sizes = {}
         for int8, name in ((False, "float32"), (True, "int8")):
-            write(separator.model, file := Path(folder) / f"{name}.onnx", int8=int8)
+            write_onnx(separator.model, file := Path(folder) / f"{name}.onnx", int8=int8)
             sizes[name] = file.stat().st_size / 1e6
         networks = {"float32": by_pytorch(separator.model), "int8": by_onnx_runtime(file)}
     scores, seconds, speakers = {name: [] for name in networks}, dict.fromkeys(networks, 0.0), []

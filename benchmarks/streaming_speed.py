@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--hour", action="store_true")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
-    small, _ = checkpoint.load(checkpoint.available()[SMALL])
+    small, _ = checkpoint.load(checkpoint.bundled()[SMALL])
     if arguments.hour:
         watch_memory(small)
         return

@@ -18,7 +18,7 @@ BASES = {"paper": "The paper's (100 epochs)", "short": "Short (40 epochs)", "sma
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring on this machine ...")
-def measured(config: ConvTasNetConfig, device: str) -> cost.Timing:
+def timed(config: ConvTasNetConfig, device: str) -> cost.Timing:
     return cost.measure(config, device)
 
 
@@ -71,7 +71,7 @@ def show_time(config: ConvTasNetConfig) -> None:
         if not st.session_state.get(key):
             return
         try:
-            found = measured(config, device)
+            found = timed(config, device)
         except DeviceError as problem:
             st.error(plain(problem), icon=":material/error:")
             return
@@ -141,7 +141,7 @@ def show_command(config: ConvTasNetConfig) -> None:
 frame.begin("Designs", "How large, how far-sighted and how costly is a Conv-TasNet of these sizes? (Tables I to III)")
 left, right = st.columns([2, 3], gap="large")
 with left:
-    design = controls.show()
+    design = controls.choose_design()
 with right:
     show_paper(design)
 if design:

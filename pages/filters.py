@@ -19,7 +19,7 @@ def load_other(name: str) -> tasnet.ConvTasNet:
     return checkpoint.load(tasnet.available()[name])[0]
 
 
-def choose() -> tuple[str, list[Bank]]:
+def choose_banks() -> tuple[str, list[Bank]]:
     """The sort order and the models to show: the sidebar's and, where wanted, a second one."""
     chosen = workspace.separator()
     others = [UNTRAINED, *(name for name in tasnet.available() if name != chosen.name)]
@@ -67,7 +67,7 @@ def show_maps(one: Bank, by: str) -> None:
 
 
 frame.begin("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
-order_by, shown = choose()
+order_by, shown = choose_banks()
 st.caption(
     "A click on a row chooses its filter. 1 on the colour scale of a map is the size that 0.5 % of its values pass; "
     "amplitudes are weights, without a unit."

@@ -10,7 +10,7 @@ from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
 
 
-def show(sound) -> None:
+def show_systems(sound) -> None:
     """The comparison on `sound`, once it is there."""
     with (
         st.container()
@@ -33,7 +33,7 @@ def show(sound) -> None:
     st.plotly_chart(figures.masks(images, sound.rate, listening.speaker_names(len(sound.references))), key="masks")
     st.markdown("##### Download")
     downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
-    workspace.describe()
+    workspace.describe_sound()
     workspace.add_pesq(sound, found)
 
 
@@ -46,4 +46,4 @@ if (sound := workspace.chosen_sound()) is not None:
             icon=":material/info:",
         )
     else:
-        show(sound)
+        show_systems(sound)

@@ -51,7 +51,7 @@ def look_inside(sound: Mixture, separator: Separator) -> tuple[Representation, t
     return inside, key
 
 
-def show(sound: Mixture) -> None:
+def show_inside(sound: Mixture) -> None:
     """Everything about `sound`."""
     separator = workspace.separator()
     config = separator.config
@@ -93,8 +93,8 @@ def show(sound: Mixture) -> None:
 
 
 frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
-workspace.describe()
+workspace.describe_sound()
 if not isinstance(workspace.separator().model, tasnet.ConvTasNet):
     st.info("This page looks into Conv-TasNet's blocks: choose a Conv-TasNet in the sidebar.", icon=":material/info:")
 elif (chosen := workspace.chosen_sound()) is not None:
-    show(chosen)
+    show_inside(chosen)

@@ -21,15 +21,15 @@ def missing(problem: RatingsError) -> None:
 if key := st.query_params.get("test"):
     frame.begin("Listening test", "Your ears are the measure. Use headphones, in a quiet place.", link=False)
     try:
-        listening_trial.show(store(), store().session(key))
+        listening_trial.show_trial(store(), store().session(key))
     except RatingsError as problem:
         missing(problem)
 elif key := st.query_params.get("operator"):
     frame.begin("Listening test: results", "What did the listeners say, and how sure can one be?")
     try:
-        listening_results.show(store(), store().session(key))
+        listening_results.show_test(store(), store().session(key))
     except RatingsError as problem:
         missing(problem)
 else:
     frame.begin("Listening test", "Which separation do people prefer when they cannot see its name?")
-    listening_setup.show(store())
+    listening_setup.show_setup(store())

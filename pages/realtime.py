@@ -125,7 +125,7 @@ def show_speed() -> None:
 
 
 frame.begin("Real time", "Can voices be separated while people are still speaking? (Table VIII)")
-workspace.describe()
+workspace.describe_sound()
 if (chosen := workspace.chosen_sound()) is not None:
     model = workspace.separator().model
     if isinstance(model, ConvTasNet) and model.config.causal:

@@ -82,7 +82,7 @@ def explain_voices(comparison: Comparison) -> str:
     return f"{explain_sound(comparison)} Choose {examples}{choose}, in the sidebar."
 
 
-def show(sound: Mixture) -> None:
+def show_separation(sound: Mixture) -> None:
     """The separation of `sound`, once it is there: the player first, what takes longer after it."""
     with (
         st.container()
@@ -102,7 +102,7 @@ def show(sound: Mixture) -> None:
             st.info(explain_voices(comparison), icon=":material/info:")
         else:
             show_scores(row, comparison)
-    workspace.describe()
+    workspace.describe_sound()
     signals = {track.name: track.samples for track in tracks}
     with st.expander("All spectrograms on one time axis", icon=":material/equalizer:", on_change="rerun") as unfolded:
         if unfolded.open:
@@ -118,4 +118,4 @@ label = models.label(workspace.selection().model)
 score = "" if label.score is None else f" ({label.score:.1f} dB better than the mixture on speakers it never heard)"
 frame.begin("Separate", f"People speak at once; a {label.kind}{score} tries to give you each alone.")
 if (sound := workspace.chosen_sound()) is not None:
-    show(sound)
+    show_separation(sound)

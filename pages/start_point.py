@@ -28,7 +28,7 @@ def choose_models() -> list[str]:
     return st.multiselect(
         "Models",
         known,
-        format_func=own_model.label,
+        format_func=own_model.own_label,
         max_selections=MOST_MODELS,
         key="start_models",
         bind="query-params",
@@ -61,7 +61,7 @@ def usable(models: list[str], voices: int | None) -> list[str]:
             good.append(name)
         else:
             st.warning(
-                f"{plain(own_model.label(name))} {voices_in_words(separator.config.C)}, this sound has {voices}."
+                f"{plain(own_model.own_label(name))} {voices_in_words(separator.config.C)}, this sound has {voices}."
             )
     return good
 

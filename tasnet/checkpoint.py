@@ -25,7 +25,7 @@ class CheckpointError(ValueError):
     """A file that does not hold weights of this network; the message is for the user."""
 
 
-def available() -> dict[str, Path]:
+def bundled() -> dict[str, Path]:
     """The weights that come with the project: name -> file, the best on the validation speakers first."""
     files = sorted(WEIGHTS.glob("*.safetensors"))
     return {path.stem: path for path in sorted(files, key=validation_score, reverse=True)}

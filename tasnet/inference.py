@@ -204,12 +204,12 @@ class Separator:
 
 def available() -> dict[str, Path]:
     """The models on this machine: name -> file, those of the project first, then the published ones in the cache."""
-    return {**checkpoint.available(), **published.installed()}
+    return {**checkpoint.bundled(), **published.installed()}
 
 
 def find_checkpoint(model: str | Path) -> Path:
     """The checkpoint of this name, published models included, or at this path. Raises CheckpointError."""
-    known = checkpoint.available()
+    known = checkpoint.bundled()
     if str(model) in known:
         return known[str(model)]
     if str(model) in published.CATALOGUE:

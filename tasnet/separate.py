@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _separate_all(arguments: argparse.Namespace) -> int:
     try:
-        model = arguments.model or next(iter(checkpoint.available()), "")
+        model = arguments.model or next(iter(checkpoint.bundled()), "")
         separator = Separator(model, arguments.device, arguments.precision)
         arguments.output.mkdir(parents=True, exist_ok=True)
     except ValueError as error:

@@ -60,7 +60,7 @@ def test_an_unknown_model_or_example_in_the_url_falls_back(page):
 def test_a_wrong_checkpoint_gets_one_sentence_and_another_model_goes_on(monkeypatch, tmp_path, content):
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(content)
-    models = {**checkpoint.available(), "broken": broken}
+    models = {**checkpoint.bundled(), "broken": broken}
     monkeypatch.setattr(checkpoint, "available", lambda: models)
     monkeypatch.setattr(tasnet, "available", lambda: models)
     app = start(model="broken")

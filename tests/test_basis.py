@@ -86,7 +86,7 @@ def test_degenerate_filters_are_sorted_measured_and_sounded(vectors):
     distances, rows = basis.upgma(vectors).branches()
     assert distances.shape == rows.shape == (len(vectors) - 1, 4)
     basis_set.phase_bands(vectors, RATE)
-    basis_set.pair(vectors, vectors)
+    basis_set.coder_pair(vectors, vectors)
     assert all(np.isfinite(basis.filter_sound(u, RATE)).all() for u in vectors)
 
 
@@ -226,22 +226,22 @@ def test_octaves_take_in_every_live_filter(U):
 
 
 def test_pseudo_inverse_pair_is_recognised_at_any_level(U):
-    fit = basis_set.pair(U, -3 * np.linalg.pinv(U.T))
+    fit = basis_set.coder_pair(U, -3 * np.linalg.pinv(U.T))
     assert fit.rank == 16 and fit.condition == pytest.approx(np.linalg.cond(U))
     assert fit.pinv_distance < 1e-12 and fit.frame_distance < 1e-12
     assert fit.reconstruction_db > 200
-    loose = basis_set.pair(U, U)
+    loose = basis_set.coder_pair(U, U)
     inverse = np.linalg.pinv(U.T)
     best = minimize_scalar(lambda a: np.linalg.norm(a * U - inverse)).fun
     assert loose.pinv_distance == pytest.approx(best / np.linalg.norm(inverse))
-    assert basis_set.pair(np.zeros((3, 4)), np.zeros((3, 4))).condition == np.inf
+    assert basis_set.coder_pair(np.zeros((3, 4)), np.zeros((3, 4))).condition == np.inf
     with pytest.raises(basis.BasisError):
-        basis_set.pair(U, U[:3])
+        basis_set.coder_pair(U, U[:3])
 
 
 def test_overlapping_windows_reconstruct_though_no_frame_does():
     window = np.sin(np.pi * (np.arange(16) + 0.5) / 16)
-    fit = basis_set.pair(np.diag(window), np.diag(window))
+    fit = basis_set.coder_pair(np.diag(window), np.diag(window))
     assert fit.reconstruction_db > 200 and fit.frame_distance > 0.3
 
 
@@ -254,4 +254,4 @@ def test_reconstruction_against_white_noise_through_both_coders(U):
     x, out = x[16:-16], out[16:-16]
     wanted = out @ x / (x @ x) * x
     measured = 10 * np.log10(wanted @ wanted / np.sum((out - wanted) ** 2))
-    assert basis_set.pair(U, V).reconstruction_db == pytest.approx(measured, abs=0.1)
+    assert basis_set.coder_pair(U, V).reconstruction_db == pytest.approx(measured, abs=0.1)

@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 
 from tasnet import checkpoint
-from tasnet.checkpoint import CheckpointError, available, load, save
+from tasnet.checkpoint import CheckpointError, bundled, load, save
 from tasnet.config import ConvTasNetConfig
 from tasnet.facts import TrainingFacts
 from tasnet.model import ConvTasNet
@@ -141,9 +141,9 @@ def test_a_file_without_permission(tmp_path, model):
 # --- the weights that come with the project ------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", available())
+@pytest.mark.parametrize("name", bundled())
 def test_shipped_weights(name):
-    path = available()[name]
+    path = bundled()[name]
     model, info = load(path)
     assert info.name == name and info.valid_si_snri
     assert info.training_data and info.steps and info.licence and info.credits

@@ -16,7 +16,7 @@ from analysis.corpus.results import ResultsError, read_results, shareable
 from analysis.figures.training import validation_curves
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
-MODELS = checkpoint.available()
+MODELS = checkpoint.bundled()
 AGAIN = "weights have changed: python -m analysis.corpus.shipped ../shared/data/libri2mix_test_subset"
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
-from tasnet.checkpoint import available
+from tasnet.checkpoint import bundled
 from tasnet.export import __main__ as export
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -36,7 +36,7 @@ def test_onnx_runtime_gives_the_networks_output(tmp_path, kind):
     for name, value in model.state_dict().items():
         if value.is_floating_point() and name.rpartition(".")[2] in ("gamma", "beta", "bias", "running_mean"):
             value.uniform_(0.2, 0.8)
-    export.write(model, tmp_path / "model.onnx")
+    export.write_onnx(model, tmp_path / "model.onnx")
     for batch, T in ((1, 200), (2, 1001), (3, 1600)):
         x = np.random.default_rng(T).normal(size=(batch, T)).astype(np.float32)
         with torch.no_grad():
@@ -47,7 +47,7 @@ def test_onnx_runtime_gives_the_networks_output(tmp_path, kind):
 def test_short_sounds(tmp_path):
     for edges in ("fill", "cut", "pad"):
         model = ConvTasNet(ConvTasNetConfig(**SMALL, edges=edges)).eval()
-        export.write(model, tmp_path / "model.onnx")
+        export.write_onnx(model, tmp_path / "model.onnx")
         for T in (1, 7, 8, 13):
             x = np.ones((1, T), np.float32)
             with torch.no_grad():
@@ -56,7 +56,7 @@ def test_short_sounds(tmp_path):
 
 
 def test_the_command_line_writes_a_bundled_model_also_in_int8(tmp_path, capsys):
-    name = next(iter(available()))
+    name = next(iter(bundled()))
     whole, small = tmp_path / "model.onnx", tmp_path / "int8.onnx"
     assert export.main([name, "-o", str(whole)]) == 0 and "opset 17" in capsys.readouterr().out
     assert export.main([name, "-o", str(small), "--int8"]) == 0
@@ -71,7 +71,7 @@ def test_the_command_line_writes_a_bundled_model_also_in_int8(tmp_path, capsys):
 
 def test_what_is_missing_gets_one_sentence(tmp_path, monkeypatch, capsys):
     assert export.main(["no-such-model", "-o", str(tmp_path / "model.onnx")]) == 2
-    name = next(iter(available()))
+    name = next(iter(bundled()))
     assert export.main([name, "-o", str(tmp_path / "nowhere" / "model.onnx")]) == 2
     real = builtins.__import__
 

@@ -50,7 +50,7 @@ class Stream:
 
 
 def written(model, path):
-    export.write(model, path, step=True)
+    export.write_onnx(model, path, step=True)
     return path
 
 

@@ -51,6 +51,16 @@ def test_modules_stay_small(room):
     assert not long
 
 
+def test_no_two_public_things_have_one_name():
+    """A name is enough to find a thing. Every command line begins at a `main`."""
+    places: dict[str, list[str]] = {}
+    for path in (path for room in ("tasnet", "analysis", "pages") for path in modules(room)):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1 and name != "main"} == {}
+
+
 @pytest.mark.parametrize("package", ["tasnet", "analysis"])
 def test_importing_a_package_loads_no_user_interface(package):
     """What really gets imported, not only what the files say."""

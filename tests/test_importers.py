@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasnet.checkpoint import CheckpointError, available, load
+from tasnet.checkpoint import CheckpointError, bundled, load
 from tasnet.convert import __main__ as convert
 from tasnet.convert import files as weights
 from tasnet.convert.importers import from_asteroid, from_research, research_config
@@ -140,4 +140,4 @@ def test_delivered_weights_give_the_delivered_output(shared):
 
 
 def test_the_delivered_weights_are_shipped():
-    assert DELIVERED in available()
+    assert DELIVERED in bundled()

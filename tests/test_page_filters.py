@@ -56,13 +56,13 @@ def test_the_bundled_model_is_sorted_measured_and_sounded():
     assert app.title[0].value == "Filters"
     coverage, phases, pairs = (table.value for table in app.dataframe)
     name = app.selectbox(key="model").value
-    model, _ = checkpoint.load(checkpoint.available()[name])
+    model, _ = checkpoint.load(checkpoint.bundled()[name])
     U, V = model.U.detach().numpy(), model.V.detach().numpy()
     peaks = basis.tuning(U, 8000).peak_hz
     assert coverage["Below 1 kHz"][0] == pytest.approx(basis_set.share_below(peaks))
     assert phases["Filters"].sum() == len(U)
     assert pairs["Condition number"][0] == pytest.approx(np.linalg.cond(U), rel=1e-4)
-    assert pairs["Reconstruction (dB)"][0] == pytest.approx(basis_set.pair(U, V).reconstruction_db)
+    assert pairs["Reconstruction (dB)"][0] == pytest.approx(basis_set.coder_pair(U, V).reconstruction_db)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -151,7 +151,7 @@ def test_the_untrained_network_has_the_same_shape_and_is_always_the_same():
     app.selectbox(key="against").set_value("the same network untrained").run()
     assert not app.exception
     below = app.dataframe[0].value["Below 1 kHz"]
-    config = checkpoint.load(checkpoint.available()[app.selectbox(key="model").value])[0].config
+    config = checkpoint.load(checkpoint.bundled()[app.selectbox(key="model").value])[0].config
     torch.manual_seed(5)
     first, again = basis.untrained(config), basis.untrained(config)
     assert first.config == config and torch.equal(first.U, again.U) and torch.equal(first.V, again.V)

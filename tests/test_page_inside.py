@@ -57,7 +57,7 @@ def open_tab(app: AppTest, tab: str) -> AppTest:
 @pytest.fixture(scope="module")
 def inside() -> Representation:
     """What goes on inside for the sound and the model with which the page begins."""
-    model, _ = checkpoint.load(next(iter(checkpoint.available().values())))
+    model, _ = checkpoint.load(next(iter(checkpoint.bundled().values())))
     sound = examples.mix_example(BUNDLED[2])
     return represent(model, sound.mixture, sound.references)
 
@@ -241,7 +241,7 @@ def test_a_click_moves_the_players_cursor_and_a_drag_marks_its_stretch(browser, 
     assert marked["region"][0] <= marked["time"] <= marked["region"][1]
     assert browser.execute_script("return history.length") == steps
     # Every frame of the stretch has a column of its own.
-    config = checkpoint.load(next(iter(checkpoint.available().values())))[0].config
+    config = checkpoint.load(next(iter(checkpoint.bundled().values())))[0].config
     frames = (marked["stretch"][1] - marked["stretch"][0]) * config.sample_rate / config.hop
     picture = Image.open(io.BytesIO(base64.b64decode(marked["png"].partition(",")[2])))
     assert picture.size == (pytest.approx(frames, abs=2), config.N)

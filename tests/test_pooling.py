@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.network.pooling import column_starts, extremes, outline
+from analysis.network.pooling import column_starts, outline, pooled_extremes
 
 
 @pytest.mark.parametrize("length, columns", [(1, 1), (5, 10), (10, 10), (1000, 7), (60001, 1000)])
@@ -16,7 +16,7 @@ def test_columns_divide_all_values_evenly(length, columns):
 def test_extremes_keep_the_largest_of_each_run_with_its_sign():
     values = np.random.default_rng(0).normal(size=(3, 997))
     starts = column_starts(997, 50)
-    pooled = extremes(values, starts)
+    pooled = pooled_extremes(values, starts)
     for row, kept in zip(values, pooled, strict=True):
         for run, value in zip(np.split(row, starts[1:]), kept, strict=True):
             assert value == run[np.abs(run).argmax()]
@@ -28,7 +28,7 @@ def test_a_single_peak_survives_where_it_is(where, sign):
     values = np.zeros((60000, 2))
     values[where, 1] = sign
     starts = column_starts(60000, 800)
-    pooled = extremes(values, starts, axis=0)
+    pooled = pooled_extremes(values, starts, axis=0)
     column = np.searchsorted(starts, where, side="right") - 1
     assert pooled[column, 1] == sign and np.abs(pooled).sum() == 1
 

@@ -259,7 +259,7 @@ def test_a_table_is_data_or_refused(content):
 @given(st.text(max_size=30) | st.floats().map(str) | st.tuples(st.floats(), st.floats()).map("{0[0]}-{0[1]}".format))
 def test_times_in_an_address_are_times_or_nothing(monkeypatch_module, value):
     monkeypatch_module.setattr(links.st, "query_params", {"t": value, "region": value})
-    assert 0 <= links.number("t") < np.inf
+    assert 0 <= links.moment("t") < np.inf
     region = links.stretch("region")
     assert region is None or 0 <= region[0] < region[1] < np.inf
 

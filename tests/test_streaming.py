@@ -87,7 +87,7 @@ def test_sample_by_sample_and_much_at_once(compiled, monkeypatch):
 
 @BOTH
 def test_the_bundled_causal_model_on_an_example(compiled):
-    model, _ = checkpoint.load(checkpoint.available()["convtasnet_small_cln_2spk_8k"])
+    model, _ = checkpoint.load(checkpoint.bundled()["convtasnet_small_cln_2spk_8k"])
     example = next(e.id for e in examples.available_examples() if e.tier == "bundled" and len(e.voices) == 2)
     mixture = torch.from_numpy(examples.mix_example(example).mixture)[None]
     packet = 64 if compiled else 3200  # 8 and 400 ms

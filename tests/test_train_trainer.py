@@ -188,10 +188,10 @@ def test_fresh_weights_are_ranked_by_their_own_score(speech, tmp_path, monkeypat
     for name, score in (("a_weak", 2.0), ("z_strong", 16.0)):
         checkpoint.save(weights / f"{name}.safetensors", network, TrainingFacts(scores={VALID: score}))
     monkeypatch.setattr(checkpoint, "WEIGHTS", weights)
-    assert list(checkpoint.available()) == ["z_strong", "fresh", "a_weak"]
+    assert list(checkpoint.bundled()) == ["z_strong", "fresh", "a_weak"]
     # A file that is written anew is ranked anew.
     checkpoint.save(weights / "a_weak.safetensors", network, TrainingFacts(scores={VALID: 17.25}))
-    assert list(checkpoint.available()) == ["a_weak", "z_strong", "fresh"]
+    assert list(checkpoint.bundled()) == ["a_weak", "z_strong", "fresh"]
 
 
 def test_the_weights_tell_the_level_of_the_mixtures(speech, tmp_path):

@@ -52,7 +52,7 @@ class Training:
 
 def shipped() -> dict[str, Path]:
     """{model: its file of results} of the project's models that have one."""
-    files = {name: FOLDER / f"{name}.csv" for name in checkpoint.available()}
+    files = {name: FOLDER / f"{name}.csv" for name in checkpoint.bundled()}
     return {name: file for name, file in files.items() if file.is_file()}
 
 
@@ -72,7 +72,7 @@ def read_shipped(model: str) -> Results:
 
 def is_current(model: str, weights: str) -> bool:
     """Whether `weights` names those of the model `model` that are here."""
-    path = checkpoint.available().get(model)
+    path = checkpoint.bundled().get(model)
     return path is not None and weights_hash(path) == weights
 
 
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit codes as `python -m analysis.corpus` has them."""
     from .__main__ import main as evaluate  # a command's, which an app that only reads results does not need
 
-    models = checkpoint.available()
+    models = checkpoint.bundled()
     parser = argparse.ArgumentParser(
         prog="python -m analysis.corpus.shipped",
         description=__doc__,

@@ -193,7 +193,7 @@ def busiest(references: np.ndarray, rate: int, seconds: float) -> float:
 
 def main() -> None:
     """Command line."""
-    models, sounds = list(checkpoint.available()), [example.id for example in examples.available_examples()]
+    models, sounds = list(checkpoint.bundled()), [example.id for example in examples.available_examples()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=models[0], help="bundled weights or a .safetensors file")
     parser.add_argument("--example", choices=sounds, default=sounds[0])
@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("figures"))
     chosen = parser.parse_args()
 
-    model, _ = checkpoint.load(checkpoint.available().get(chosen.model, chosen.model))
+    model, _ = checkpoint.load(checkpoint.bundled().get(chosen.model, chosen.model))
     sound = examples.mix_example(chosen.example)
     rate = model.config.sample_rate
     signals = (resample(x, sound.rate, rate) for x in (sound.mixture, sound.references))

@@ -44,7 +44,7 @@ class PhaseBand:
 
 
 @dataclass(frozen=True)
-class Pair:
+class CoderPair:
     """How encoder U and decoder V (N, L) invert each other; level, free in SI-SNR, is fitted out.
 
     condition:         largest over smallest of U's min(N, L) singular values; inf if one is zero.
@@ -161,7 +161,7 @@ def _similarities(rows: np.ndarray) -> tuple[float, float]:
     return float(plain[pairs].mean()), float(best[pairs].mean())
 
 
-def pair(U: np.ndarray, V: np.ndarray) -> Pair:
+def coder_pair(U: np.ndarray, V: np.ndarray) -> CoderPair:
     """How far encoder U and decoder V (N, L) are from inverting each other (IV-A); see `Pair`."""
     U, V = as_rows(U), as_rows(V)
     if U.shape != V.shape:
@@ -169,7 +169,7 @@ def pair(U: np.ndarray, V: np.ndarray) -> Pair:
     singular = np.linalg.svd(U, compute_uv=False)
     rank = int(np.linalg.matrix_rank(U))
     frame = U.T @ V
-    return Pair(
+    return CoderPair(
         condition=float(singular[0] / singular[-1]) if rank == min(U.shape) else float("inf"),
         rank=rank,
         pinv_distance=_distance(V, np.linalg.pinv(U.T)),

@@ -11,7 +11,7 @@ def column_starts(length: int, columns: int) -> np.ndarray:
     return np.linspace(0, length, min(length, columns), endpoint=False).astype(int)
 
 
-def extremes(values: np.ndarray, starts: np.ndarray, axis: int = -1) -> np.ndarray:
+def pooled_extremes(values: np.ndarray, starts: np.ndarray, axis: int = -1) -> np.ndarray:
     """The value of largest magnitude, with its sign, of each run of `values` along `axis`."""
     highest = np.maximum.reduceat(values, starts, axis=axis)
     lowest = np.minimum.reduceat(values, starts, axis=axis)

@@ -17,7 +17,7 @@ from tasnet import ConvTasNet
 from tasnet.coders import cover
 from tasnet.level import level_gains
 
-from .pooling import column_starts, extremes
+from .pooling import column_starts, pooled_extremes
 
 PIECE_FRAMES = 4096
 
@@ -211,10 +211,10 @@ def pooled_picture(
         w, masks = inside.w(here[0], end), inside.masks[:, here[0] : end]
         parts.append(
             (
-                extremes(w, runs, axis=0),
+                pooled_extremes(w, runs, axis=0),
                 np.maximum.reduceat(inside.power(here[0], end), runs, axis=1),
                 np.maximum.reduceat(masks, runs, axis=1),
-                extremes(masks * w, runs, axis=1),
+                pooled_extremes(masks * w, runs, axis=1),
             )
         )
     w, power, masks, d = (

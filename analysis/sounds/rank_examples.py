@@ -30,7 +30,7 @@ def ranking_file(weights: Path) -> Path:
     return weights.with_suffix(".examples.json")
 
 
-def measure(separator: Separator) -> dict[str, float]:
+def score_examples(separator: Separator) -> dict[str, float]:
     """Mean SI-SNRi (dB) over the voices of every example on this machine that has the model's number of voices."""
     scores = {}
     for example in available_examples():
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.parse_args(arguments)
     for name, path in available().items():
-        scores = measure(Separator(path))
+        scores = score_examples(Separator(path))
         kept = {"sha256": _digest(path, path.stat().st_mtime_ns), SCORES: scores}
         with replacing(ranking_file(path)) as unfinished:
             unfinished.write_text(json.dumps(kept, indent=1) + "\n")

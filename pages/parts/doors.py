@@ -43,7 +43,7 @@ def bring(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
         return inputs.from_mixture(mixture[0]), f"{problem} Until then the separation is here without scores."
 
 
-def show(kind: str, *, open_: bool) -> None:
+def show_doors(kind: str, *, open_: bool) -> None:
     """The doors for a `kind` of sound; with files behind them folded to a line unless `open_`."""
     upload = uploads.current()
     files = {door: upload.files.get(door, []) if upload else [] for door in DOORS[kind]}

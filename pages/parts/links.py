@@ -100,7 +100,7 @@ def player_state(sound: list[str | None]) -> dict[str, str | None]:
     return st.session_state.linked_player
 
 
-def number(name: str) -> float:
+def moment(name: str) -> float:
     """The time (s) in the parameter `name`; 0 where there is none or it is no time."""
     return _seconds(st.query_params.get(name, "")) or 0.0
 

@@ -7,7 +7,7 @@ from tasnet import published
 from . import own_model
 
 
-def show() -> None:
+def show_more_models() -> None:
     """Draw the door, closed at first."""
     with st.expander("More models", icon=":material/add_circle:"):
         _published()

@@ -32,7 +32,7 @@ def in_use() -> bool:
     return path() is not None and st.session_state.get("model") == path()
 
 
-def label(model: str) -> str:
+def own_label(model: str) -> str:
     """How a model is called in the list."""
     return f"Yours: {Path(model).stem}" if Path(model).is_absolute() else model
 

@@ -163,7 +163,7 @@ def _linked(duration: float, start: PlayerState = PlayerState()) -> PlayerState:
         region = (region[0], min(region[1], duration)) if region[0] < duration else None
     track = st.query_params.get("track") or start.active
     if st.query_params.get("t"):
-        return PlayerState(min(links.number("t"), duration), region, track)
+        return PlayerState(min(links.moment("t"), duration), region, track)
     return PlayerState(region[0] if region else start.time, region or start.region, track)
 
 

@@ -27,7 +27,7 @@ def choose(page: str, uses: Collection[str]) -> None:
     """Draw the choices that `page` uses and put the selection where `workspace` finds it."""
     st.markdown("### :material/graphic_eq: TasNet Lens")
     if links.follow_address(LINKED, page):
-        uploads.follow_address()
+        uploads.follow_upload()
     kind = sound = example = None
     problem = warning = ""
     asks_for_sound = SOUND in uses
@@ -81,7 +81,7 @@ def _model() -> str:
         st.session_state.model = wanted
     names = list(tasnet.available())
     own = [own_model.path()] if own_model.path() else []
-    shown = models.scored_titles(names) | {path: own_model.label(path) for path in own}
+    shown = models.scored_titles(names) | {path: own_model.own_label(path) for path in own}
     chosen = st.selectbox(
         "Model",
         links.choices("model", [*names, *own]),
@@ -92,7 +92,7 @@ def _model() -> str:
     )
     models.show_card(chosen)
     more_models.problem()
-    more_models.show()
+    more_models.show_more_models()
     return chosen
 
 

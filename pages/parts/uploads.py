@@ -163,7 +163,7 @@ def _tokens() -> dict[str, str]:
     return st.session_state.upload_tokens
 
 
-def follow_address() -> None:
+def follow_upload() -> None:
     """Show the upload that the URL says, after a step in the browser's history."""
     if linked := st.query_params.get("upload"):
         _tokens()[st.query_params.get("sound", "")] = linked

@@ -50,7 +50,7 @@ def chosen_sound() -> Mixture | None:
     if chosen.warning:
         st.warning(plain(chosen.warning), icon=":material/info:")
     if chosen.kind in doors.DOORS:
-        doors.show(chosen.kind, open_=bool(chosen.problem or chosen.warning))
+        doors.show_doors(chosen.kind, open_=bool(chosen.problem or chosen.warning))
         if chosen.sound is not None and chosen.sound.notes:
             st.caption(f":material/info: {plain(' '.join(chosen.sound.notes))}")
     return chosen.sound
@@ -170,7 +170,7 @@ def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None,
         st.rerun()
 
 
-def describe() -> None:
+def describe_sound() -> None:
     """In a line to unfold: who speaks in the selected example, where it is from, under which licence, what was done."""
     if (name := selection().example) is None:
         return

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         separator = Separator(options.model, device="cpu")
         if not isinstance(separator.model, ConvTasNet):
             raise ValueError("Only Conv-TasNet can be written as ONNX.")
-        opset = write(separator.model, options.output, int8=options.int8, step=options.step)
+        opset = write_onnx(separator.model, options.output, int8=options.int8, step=options.step)
     except ImportError as error:
         print(f"This needs the package {error.name}: pip install onnx onnxruntime", file=sys.stderr)
         return 2
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write(model: ConvTasNet, path: Path, int8: bool = False, step: bool = False) -> int:
+def write_onnx(model: ConvTasNet, path: Path, int8: bool = False, step: bool = False) -> int:
     """Writes `model`, or one step of its stream, to `path` and gives the opset.
 
     Raises ImportError where onnx, or for int8 onnxruntime, is not installed; ValueError for a step of a network that

@@ -9,7 +9,7 @@ from tasnet.model import ConvTasNet
 from tasnet.norms import CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
 
-from .parts import Graph, decode, depthwise, encode, masked, plain_norm, scaled, value
+from .parts import Graph, decoder_nodes, depthwise_nodes, encode, masked, plain_norm, scaled, value
 
 
 def onnx_graph(model: ConvTasNet) -> onnx.ModelProto:
@@ -19,7 +19,7 @@ def onnx_graph(model: ConvTasNet) -> onnx.ModelProto:
     T = g.length("mixture", 1)
     w = encode(g, model, _covered(g, model, T))
     d = masked(g, model, w, _norm, _convolve)
-    _cut(g, model, decode(g, model, d, g.length("mixture", 0)), T)
+    _cut(g, model, decoder_nodes(g, model, d, g.length("mixture", 0)), T)
     inputs, outputs = [value("mixture", ["batch", "T"])], [value("sources", ["batch", config.C, "T"])]
     return g.finished("Conv-TasNet", inputs, outputs, config.to_dict())
 
@@ -56,7 +56,7 @@ def _convolve(g: Graph, u: str, conv: DepthwiseConv) -> str:
     if conv.reflect:
         x = g("Pad", x, g.whole([0, 0, pads[0], 0, 0, pads[1]]), mode="reflect")
         pads = 0, 0
-    return g("Transpose", depthwise(g, x, conv, pads), perm=[0, 2, 1])
+    return g("Transpose", depthwise_nodes(g, x, conv, pads), perm=[0, 2, 1])
 
 
 def _norm(g: Graph, f: str, norm: nn.Module) -> str:

@@ -121,7 +121,7 @@ def encode(g: Graph, model: ConvTasNet, x: str) -> str:
     return g("Transpose", w, perm=[0, 2, 1])
 
 
-def decode(g: Graph, model: ConvTasNet, d: str, batch: str) -> str:
+def decoder_nodes(g: Graph, model: ConvTasNet, d: str, batch: str) -> str:
     """Decoder: d (batch, C, K, N) -> (batch, C, (K+1) hop), eq. 5."""
     config = model.config
     flat = g("Concat", g.whole([-1]), g.length(d, 2), g.whole([config.N]), axis=0)
@@ -141,7 +141,7 @@ def prelu(g: Graph, x: str, layer: nn.PReLU) -> str:
     return g("PRelu", x, g.weight(layer.weight))
 
 
-def depthwise(g: Graph, x: str, conv: DepthwiseConv, pads: Sequence[int]) -> str:
+def depthwise_nodes(g: Graph, x: str, conv: DepthwiseConv, pads: Sequence[int]) -> str:
     """The D-conv on (batch, H, frames): ONNX convolves the last axis."""
     taps = len(conv.offsets)
     return g(

@@ -25,7 +25,7 @@ from tasnet.model import ConvTasNet
 from tasnet.norms import CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
 
-from .parts import DOUBLE, FLOAT, INT64, Graph, decode, depthwise, encode, masked, plain_norm, value
+from .parts import DOUBLE, FLOAT, INT64, Graph, decoder_nodes, depthwise_nodes, encode, masked, plain_norm, value
 
 END = 2**62  # of any axis
 
@@ -58,7 +58,7 @@ class _Step:
         self.next("samples", g.cut(x, 1, -hop, END))
         w = g("Mul", encode(g, model, g("Unsqueeze", x, g.whole([1]))), self.known)
         d = masked(g, model, w, self.norm, self.convolve)
-        s = decode(g, model, d, g.length("packet", 0))
+        s = decoder_nodes(g, model, d, g.length("packet", 0))
         overlap = self.state("overlap", [C, hop])
         T = g.length("packet", 1)
         if model.decoder.bias is not None:  # is on both
@@ -104,7 +104,7 @@ class _Step:
         if span:
             x = g("Concat", self.state(f"past_{number}", [conv.weight.shape[1], span]), x, axis=2)
             self.next(f"past_{number}", g.cut(x, 2, -span, END))
-        return g("Transpose", depthwise(g, x, conv, (0, 0)), perm=[0, 2, 1])
+        return g("Transpose", depthwise_nodes(g, x, conv, (0, 0)), perm=[0, 2, 1])
 
     def norm(self, g: Graph, f: str, norm: nn.Module) -> str:
         """cLN with the sums in its state; other norms of causal networks have no past. See streaming.StreamingNorm."""

@@ -9,7 +9,7 @@ from torch import Tensor
 EPS = 1e-8
 
 
-def si_snr(estimate: Tensor, source: Tensor) -> Tensor:
+def si_snr_of(estimate: Tensor, source: Tensor) -> Tensor:
     """Scale-invariant source-to-noise ratio in dB, eq. 15: (..., T), (..., T) -> (...).
 
     A silent source has no such ratio: it counts as 0 dB and gives no gradient.
@@ -26,7 +26,7 @@ def si_snr(estimate: Tensor, source: Tensor) -> Tensor:
 def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     """(batch, C, T), (batch, C, T) -> (batch,): mean SI-SNR of the best assignment (uPIT)."""
     C = sources.shape[1]
-    pairs = si_snr(estimates[:, :, None], sources[:, None])  # (batch, estimate, source)
+    pairs = si_snr_of(estimates[:, :, None], sources[:, None])  # (batch, estimate, source)
     assignments = torch.tensor(list(permutations(range(C))), device=pairs.device)  # (C!, C)
     speakers = torch.arange(C, device=pairs.device)
     return pairs[:, assignments, speakers].mean(-1).max(-1).values
@@ -37,7 +37,7 @@ def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
 
     For sources that are told apart by what they are (speech from noise).
     """
-    return si_snr(estimates, sources).mean(-1)
+    return si_snr_of(estimates, sources).mean(-1)
 
 
 def separation_loss(estimates: Tensor, sources: Tensor, *, permute: bool = True) -> Tensor:

@@ -26,7 +26,7 @@ from tasnet.networks import make_network
 from .batches import open_data, validation_batches
 from .lock import FolderLock
 from .log import Log
-from .losses import best_si_snr, fixed_si_snr, separation_loss, si_snr
+from .losses import best_si_snr, fixed_si_snr, separation_loss, si_snr_of
 from .machine import Machine, StopSignal, compile_blocks, find_machine
 from .recipe import Recipe, RecipeError
 from .state import not_a_state, read_state
@@ -322,7 +322,7 @@ class Trainer:
         gain = count = 0.0
         for mixture, sources in validation_batches(self.valid, self.machine.share):
             estimates = self.kept(mixture)
-            unprocessed = si_snr(mixture[:, None], sources).mean(-1)
+            unprocessed = si_snr_of(mixture[:, None], sources).mean(-1)
             gain += (score(estimates, sources) - unprocessed).double().sum().item()
             count += len(mixture)
         gain, count = self.machine.sum([gain, count])

@@ -9,7 +9,7 @@ from analysis.figures import corpus as figures_corpus
 from analysis.scores.systems import NETWORK, SYSTEMS
 from pages.parts.pictures import choose_format, picture, save_table
 
-from .listen import choose, point_hint
+from .listen import point_hint, set_mixture
 
 PRINTED = {"si_snri": "si_snri", "sdri": "sdri", "raw_pesq": "pesq"}  # measure -> the paper's
 
@@ -59,7 +59,7 @@ def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
         figures_corpus.against_masks(network, masks, names, title, chosen),
         f"Conv-TasNet's {title} over that of each ideal mask, a point for each of {len(names)} mixtures.",
         key="corpus_scatter",
-        on_click=lambda point: choose(point["customdata"][1]),
+        on_click=lambda point: set_mixture(point["customdata"][1]),
     )
     save_table(
         "Points (CSV)",

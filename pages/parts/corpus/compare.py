@@ -12,7 +12,7 @@ from analysis.scores.systems import NETWORK
 from pages.parts.pictures import picture, save_table
 
 from .files import choose_other, choose_results
-from .listen import choose, choose_among, list_mixtures, listen_to_both, point_hint
+from .listen import choose_among, list_mixtures, listen_to_both, point_hint, set_mixture
 
 COUNT = 8
 
@@ -73,7 +73,7 @@ def show_comparison() -> None:
             against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
             f"{shown[measure]} of {one} over that of {other}, a point for each of {len(both.mixtures)} mixtures.",
             key="corpus_pair",
-            on_click=lambda point: choose(point["customdata"][1]),
+            on_click=lambda point: set_mixture(point["customdata"][1]),
         )
     if chosen is not None:
         listen_to_both(both, chosen)

@@ -22,7 +22,7 @@ COUNT = 10
 LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
 
 
-def choose(mixture: str) -> None:
+def set_mixture(mixture: str) -> None:
     """Make `mixture` the one to listen to; for callbacks, before the page is drawn."""
     st.session_state.corpus_mixture = mixture
 
@@ -68,7 +68,7 @@ def list_mixtures(title: str, lines: dict[str, str]) -> None:
                 icon=":material/play_circle:",
                 type="tertiary",
                 key=f"{title} {name}",
-                on_click=choose,
+                on_click=set_mixture,
                 args=(name,),
             )
 

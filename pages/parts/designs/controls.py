@@ -60,7 +60,7 @@ def _causal_follows() -> None:
         st.session_state.d_causal = False
 
 
-def show() -> ConvTasNetConfig | None:
+def choose_design() -> ConvTasNetConfig | None:
     """The chosen design; None, and a sentence on the page, where no such network can be."""
     start = ConvTasNetConfig().to_dict()
     values = {}

@@ -138,7 +138,7 @@ def show_pairs(banks: list[Bank]) -> None:
                 "Frame distance": fit.frame_distance,
                 "Reconstruction (dB)": fit.reconstruction_db,
             }
-            for one, fit in ((one, basis_set.pair(one.U, one.V)) for one in banks)
+            for one, fit in ((one, basis_set.coder_pair(one.U, one.V)) for one in banks)
         ],
         column_config={
             name: st.column_config.NumberColumn(format="%.2f")

@@ -13,7 +13,7 @@ from . import scores
 from .tests import leave, links, remember
 
 
-def show(store: Store, session: Session) -> None:
+def show_test(store: Store, session: Session) -> None:
     """Everything about one test."""
     remember(session)
     st.markdown(f"##### {plain(session.title)}")
@@ -36,7 +36,7 @@ def show(store: Store, session: Session) -> None:
         if session.method == ABX:
             _identifications(answers)
         else:
-            scores.show(store, session, answers)
+            scores.show_opinions(store, session, answers)
         _download(session, answers)
     _delete(store, session)
 

@@ -30,7 +30,7 @@ def rated(answer: Answer) -> list[tuple[str, int]]:
     return list(zip(answer.systems, values, strict=True))
 
 
-def show(store: Store, session: Session, answers: list[Answer]) -> None:
+def show_opinions(store: Store, session: Session, answers: list[Answer]) -> None:
     """Means with intervals, pictures, differences."""
     opinions = [Opinion(a.listener, a.utterance, system, score) for a in answers for system, score in rated(a)]
     if session.method == MOS:

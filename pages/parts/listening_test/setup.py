@@ -31,7 +31,7 @@ DEFAULT_TRAINING = {MOS: 3, ABX: 2, MUSHRA: 1}
 DEFAULT_EXAMPLES = 3
 
 
-def show(store: Store) -> None:
+def show_setup(store: Store) -> None:
     """Draw the choices; the button makes the test and opens its operator's view."""
     speakers = workspace.separator().config.C
     known = {e.id: e for e in examples.available_examples() if len(e.voices) == speakers}

@@ -25,7 +25,7 @@ from .questions import draw_answers, load_track, question_of
 QUICKEST = 0.5  # s: an earlier answer is the last key still held down, or a double click
 
 
-def show(store: Store, session: Session) -> None:
+def show_trial(store: Store, session: Session) -> None:
     """The listener's view: join, check, train, answer, done."""
     st.html("<style>[data-testid='stSidebar'], [data-testid='stSidebarHeader'] {display: none}</style>")
     with st.container(width=860):

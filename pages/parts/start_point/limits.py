@@ -40,7 +40,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
             help="Their mean, and as a band the range from the worst to the best.",
         )
     sounds = _examples(len(sound.references)) if whole else [sound]
-    found = measured(limit, models, sounds, noise)
+    found = measured_limits(limit, models, sounds, noise)
     if found is None:
         return
     said = explain_limit(limit, found)
@@ -62,7 +62,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
     )
 
 
-def measured(limit: str, models: list[str], sounds: list[Mixture], noise: str) -> dict[str, LimitCurve] | None:
+def measured_limits(limit: str, models: list[str], sounds: list[Mixture], noise: str) -> dict[str, LimitCurve] | None:
     """{model: curve}, computed once; None where the user cancelled it."""
     separators = [workspace.separator(model) for model in models]
     arrays = [array for sound in sounds for array in (sound.mixture, sound.references)]
