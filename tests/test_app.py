@@ -61,7 +61,7 @@ def test_a_wrong_checkpoint_gets_one_sentence_and_another_model_goes_on(monkeypa
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(content)
     models = {**checkpoint.bundled(), "broken": broken}
-    monkeypatch.setattr(checkpoint, "available", lambda: models)
+    monkeypatch.setattr(checkpoint, "bundled", lambda: models)
     monkeypatch.setattr(tasnet, "available", lambda: models)
     app = start(model="broken")
     (error,) = app.error

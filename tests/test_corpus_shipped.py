@@ -94,7 +94,7 @@ def test_what_is_passed_on_holds_all_but_the_paths(tmp_path):
 
 def test_the_command_measures_what_is_not_of_the_present_weights(tmp_path, monkeypatch, capsys):
     path, folder = tmp_path / "tiny.safetensors", write_set(tmp_path / "set", 2)
-    monkeypatch.setattr(checkpoint, "available", lambda: {"tiny": path})
+    monkeypatch.setattr(checkpoint, "bundled", lambda: {"tiny": path})
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "results")
     monkeypatch.setattr(shipped, "RUNS", tmp_path / "runs")
     found = []

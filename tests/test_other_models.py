@@ -124,7 +124,7 @@ def imported(request, monkeypatch, tmp_path):
     checkpoint.save(tmp_path / f"{name}.safetensors", ConvTasNet(config), facts)
     models = {name: tmp_path / f"{name}.safetensors"}
     monkeypatch.setattr(tasnet, "available", lambda: models)
-    monkeypatch.setattr(checkpoint, "available", lambda: models)
+    monkeypatch.setattr(checkpoint, "bundled", lambda: models)
     return name, config
 
 
