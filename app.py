@@ -21,6 +21,8 @@ USES = {
     "Corpus": set(),
     "Listening test": set(),
 }
+# Off until here (.streamlit/config.toml): the first visit to a server would begin with a list of the files in pages/.
+st.set_option("client.showSidebarNavigation", True)
 page = st.navigation(
     [
         st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", default=True),

@@ -76,8 +76,17 @@ def test_the_players_play_what_the_command_line_writes(app_address, browser, tmp
     assert not errors(browser)
 
 
+# Every address that the navigation has ever offered.
+REMEMBER_NAVIGATION = """
+window.offered = new Set();
+new MutationObserver(() => document.querySelectorAll("[data-testid=stSidebarNav] a")
+  .forEach(one => offered.add(new URL(one.href).pathname))).observe(document, { childList: true, subtree: true });
+"""
+
+
 def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
     """Also the very first visit to a server must land in the app's frame."""
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": REMEMBER_NAVIGATION})
     process, address = start_server(ROOT / "app.py", tmp_path / "log")
     try:
         browser.get(f"{address}/ideal_masks?example={EXAMPLE}&snr=2.5")
@@ -95,6 +104,8 @@ def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
         assert wait_for(browser, '[data-testid="stSidebar"]')
         assert f"example={EXAMPLE}" in browser.current_url and "snr=2.5" in browser.current_url
         assert "+2.5 dB" in browser.find_element(By.CSS_SELECTOR, '[data-testid="stSidebar"]').text
+        offered = set(browser.execute_script("return [...offered]"))
+        assert {"/", "/ideal_masks"} < offered and not offered & {"/app", "/separate"}, "files instead of pages"
         assert not browser.find_elements(By.CSS_SELECTOR, '[role="dialog"]')
         assert not errors(browser)
     finally:
