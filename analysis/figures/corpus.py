@@ -15,7 +15,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.corpus.report import Group
 from analysis.scores.systems import NETWORK, SYSTEMS
 
-from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, paper_marker, style
+from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style
 
 HALF_TRANSPARENT = 0.55
 MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but no vector graphic
@@ -57,7 +57,7 @@ def distributions(values: dict[str, np.ndarray], title: str, printed: dict[str, 
     figure.update_yaxes(title_text=title, gridcolor=GRID, zeroline=False)
     style(figure, 420)
     figure.update_traces(showlegend=False, selector={"type": "violin"})
-    return legend(figure)
+    return legend_below(figure)
 
 
 def against_masks(
@@ -183,7 +183,7 @@ def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
     figure.update_xaxes(title_text=axis, type="category", tickangle=0)
     figure.update_yaxes(title_text=title, gridcolor=GRID, zeroline=False)
     figure.update_layout(scattermode="group", scattergap=0.6)
-    return legend(style(figure, 400))
+    return legend_below(style(figure, 400))
 
 
 def _bars(found: Sequence[Estimate | None]) -> dict:
@@ -202,13 +202,3 @@ def _heading(network: np.ndarray, mask: str, values: np.ndarray) -> str:
     if not len(gain):
         return mask
     return f"{mask} · above on {np.mean(gain > 0):.0%}<br>mean difference {gain.mean():+.2f}".replace("-", "−")
-
-
-def legend(figure: go.Figure) -> go.Figure:
-    """A legend in a line above the figure."""
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        margin_t=48,
-    )
-    return figure

@@ -12,13 +12,12 @@ from plotly.subplots import make_subplots
 from analysis.network.basis import Tree, Tuning, magnitudes
 from analysis.network.basis_set import SCALES, PhaseBand, histogram
 
-from .palette import LEVEL_SCALE, style
+from .palette import LEVEL_SCALE, legend_below, style
 
 ENCODER_COLOUR, DECODER_COLOUR = "#8a4fd3", "#e08a1e"
 MODEL_COLOURS = (ENCODER_COLOUR, "#7d8492")
 SCALE_COLOURS = {"mel": "#2e9e5b", "ERB": "#2f6fde", "linear": "#b0b4bd"}
 WAVE_SCALE = "RdBu_r"
-LEGEND = {"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"}  # above lie Plotly's tools
 MAP_POINTS = 256
 MAP_HEIGHT = 680
 LOUDEST = 99.5  # percentile where colour scales end: one strong filter must not darken the rest
@@ -163,11 +162,6 @@ def _dendrogram(figure: go.Figure, tree: Tree) -> None:
     )
 
 
-def _with_legend(figure: go.Figure, height: int) -> go.Figure:
-    """`style` with a legend below the picture."""
-    return style(figure, height).update_layout(showlegend=True, legend=LEGEND, margin={"t": 34, "b": 84})
-
-
 def one_filter(u: np.ndarray, v: np.ndarray, rate: int) -> go.Figure:
     """An encoder basis function u (L,) and its decoder partner v (L,): waveforms above spectra."""
     figure = make_subplots(rows=2, vertical_spacing=0.26)
@@ -184,7 +178,7 @@ def one_filter(u: np.ndarray, v: np.ndarray, rate: int) -> go.Figure:
     figure.update_yaxes(nticks=4, title_standoff=4)
     figure.update_yaxes(title_text="Amplitude", row=1)
     figure.update_yaxes(title_text="|FFT|", row=2)
-    return _with_legend(figure, 330)
+    return legend_below(style(figure, 290))
 
 
 def neighbour_waves(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, rate: int) -> go.Figure:
@@ -235,7 +229,7 @@ def tuning_map(tunings: dict[str, Tuning], rate: int) -> go.Figure:
     figure.update_yaxes(title_text="Filters (%)", row=1)
     figure.update_yaxes(title_text="Bandwidth (Hz)", rangemode="tozero", row=2)
     figure.update_layout(bargap=0.05)
-    return _with_legend(figure, 480)
+    return legend_below(style(figure, 440))
 
 
 def phase_map(tunings: dict[str, Tuning], bands: list[PhaseBand], rate: int) -> go.Figure:
@@ -250,7 +244,7 @@ def phase_map(tunings: dict[str, Tuning], bands: list[PhaseBand], rate: int) -> 
         figure.add_vline(band.low_hz, line={"color": "#7d8492", "width": 1, "dash": "dot"})
     figure.update_xaxes(title_text="Peak frequency (Hz)", range=[-rate / 100, rate / 2 * 1.02])
     figure.update_yaxes(title_text="Phase (°)", range=[-190, 190], dtick=90)
-    return _with_legend(figure, 330)
+    return legend_below(style(figure, 290))
 
 
 def pair_map(encoders: dict[str, Tuning], decoders: dict[str, Tuning], rate: int) -> go.Figure:
@@ -264,7 +258,7 @@ def pair_map(encoders: dict[str, Tuning], decoders: dict[str, Tuning], rate: int
     figure.add_shape(type="line", x0=0, y0=0, x1=rate / 2, y1=rate / 2, line=line, layer="below")
     figure.update_xaxes(title_text="Encoder's peak frequency (Hz)", range=ends)
     figure.update_yaxes(title_text="Decoder's peak frequency (Hz)", range=ends)
-    return _with_legend(figure, 360)
+    return legend_below(style(figure, 320))
 
 
 def _points(name: str, tuned: Tuning, x: np.ndarray, y: np.ndarray, colour: str, facts: str) -> go.Scatter:

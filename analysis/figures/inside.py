@@ -19,7 +19,7 @@ from analysis.network.receptive_field import ReceptiveField
 from analysis.network.representation import Picture
 
 from .filters import WAVE_SCALE
-from .palette import LEVEL_SCALE, MIXTURE_COLOUR, speaker_colour, style
+from .palette import LEVEL_SCALE, MIXTURE_COLOUR, legend_below, speaker_colour, style
 
 WAVE_HEIGHT, IMAGE_HEIGHT, GAP = 60, 120, 22
 BASIS_SHARE = 0.075  # of the width, for the basis functions at either side
@@ -244,9 +244,7 @@ def frame(
     figure.update_xaxes(title_text="Filters in order, by where they peak (kHz)", row=len(names))
     figure.update_yaxes(title_text="of max |w|")
     figure.update_yaxes(title_text="0 to 1", rangemode="tozero", row=2)
-    return style(figure, 60 + 130 * len(names)).update_layout(
-        showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 1, "xanchor": "right"}
-    )
+    return legend_below(style(figure, 60 + 130 * len(names)))
 
 
 def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:
@@ -259,7 +257,7 @@ def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:
     figure.add_vline(1, line={"color": "#7d8492", "dash": "dot", "width": 1})
     figure.update_xaxes(title_text="Sum of the masks over the speakers")
     figure.update_yaxes(title_text="Cells (%)")
-    return style(figure, 280).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.15})
+    return legend_below(style(figure, 280))
 
 
 def skips(levels: np.ndarray, start: float, stop: float, dilations: tuple[int, ...]) -> go.Figure:
@@ -323,4 +321,4 @@ def receptive_field_map(found: ReceptiveField, mixture: np.ndarray, rate: int, m
     figure.update_xaxes(**time_axis(first / rate, last / rate))
     figure.update_yaxes(title_text="Amplitude (full scale 1)", secondary_y=False)
     figure.update_yaxes(title_text="dB re strongest", range=[-125, 5], dtick=20, secondary_y=True, showgrid=False)
-    return style(figure, 260).update_layout(showlegend=True, legend={"orientation": "h", "y": 1.2})
+    return legend_below(style(figure, 260))

@@ -7,8 +7,7 @@ from plotly.colors import hex_to_rgb
 from analysis.limits import Limit, LimitCurve
 from analysis.start_point.shifts import StartCurve
 
-from .corpus import legend
-from .palette import GRID, MIXTURE_COLOUR, style
+from .palette import GRID, MIXTURE_COLOUR, legend_below, style
 from .training import RUN_COLOURS
 
 LEAST_SPAN_DB = 2.0  # of the y axis: differences too small to be heard are not blown up
@@ -33,7 +32,7 @@ def start_curves(curves: dict[str, StartCurve]) -> go.Figure:
     figure.update_xaxes(title_text="Shift of the start (ms)", gridcolor=GRID, zeroline=False)
     low, high = _span([curve.sdri for curve in curves.values()])
     figure.update_yaxes(title_text="SDRi (dB)", gridcolor=GRID, zeroline=False, range=[low, high])
-    return legend(style(figure, 380))
+    return legend_below(style(figure, 380))
 
 
 def start_deviations(deviations: dict[str, np.ndarray]) -> go.Figure:
@@ -86,7 +85,7 @@ def limit_curves(curves: dict[str, LimitCurve], limit: Limit) -> go.Figure:
         figure.add_trace(_line(ticks, unprocessed, "unprocessed mixture", MIXTURE_COLOUR))
     figure.update_xaxes(title_text=limit.axis, type="category", gridcolor=GRID)
     figure.update_yaxes(title_text="SDR (dB)", gridcolor=GRID, zeroline=False)
-    return legend(style(figure, 400))
+    return legend_below(style(figure, 400))
 
 
 def _line(x: list[str], y: np.ndarray, name: str, colour: str, dash: str = "solid") -> go.Scatter:

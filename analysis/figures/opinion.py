@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from analysis.listening.opinion import CrossedMean, Mean
 
-from .palette import GRID, MIXTURE_COLOUR, SYSTEM_COLOURS, paper_marker, style
+from .palette import GRID, MIXTURE_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style
 
 
 def bars(
@@ -67,9 +67,7 @@ def opinion_against_pesq(points: Mapping[str, Sequence[tuple[float, float, str]]
         )
     figure.update_xaxes(title_text=f"PESQ ({scale})", range=[0.8, 5.1], dtick=1)
     figure.update_yaxes(title_text="Mean opinion score", range=[0.8, 5.1], dtick=1)
-    style(figure, 420)
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08})
-    return figure
+    return legend_below(style(figure, 420))
 
 
 def boxes(scores: Mapping[str, Sequence[float]], means: Mapping[str, CrossedMean]) -> go.Figure:
@@ -95,6 +93,4 @@ def boxes(scores: Mapping[str, Sequence[float]], means: Mapping[str, CrossedMean
         hovertemplate="%{x}: %{y:.1f} ± %{error_y.array:.1f}<extra></extra>",
     )
     figure.update_yaxes(title_text="Score", range=[-2, 102], dtick=20, gridcolor=GRID, zeroline=False)
-    style(figure, 400)
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.08})
-    return figure
+    return legend_below(style(figure, 400))

@@ -53,3 +53,14 @@ def style(figure: go.Figure, height: int) -> go.Figure:
     )
     figure.update_annotations(font_size=13)
     return figure
+
+
+def legend_below(figure: go.Figure) -> go.Figure:
+    """A styled figure with room for a legend below it: above lie Plotly's tools."""
+    return figure.update_layout(
+        height=figure.layout.height + 40,
+        showlegend=True,
+        legend={"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom", "x": 0},
+        margin_t=max(figure.layout.margin.t, 34),
+        margin_b=84,
+    )

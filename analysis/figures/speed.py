@@ -7,7 +7,15 @@ import plotly.graph_objects as go
 from analysis.network.speed import TimePerFrame
 from analysis.paper import TABLE_VIII
 
-from .palette import GRID, MIXTURE_COLOUR, SPEAKER_COLOURS, SYSTEM_COLOURS, paper_marker, style
+from .palette import (
+    GRID,
+    MIXTURE_COLOUR,
+    SPEAKER_COLOURS,
+    SYSTEM_COLOURS,
+    legend_below,
+    paper_marker,
+    style,
+)
 
 PAPER_CPU, PAPER_GPU = "Intel i7-5820K, one processor", "Nvidia Titan Xp"  # section IV-E
 HOVER = "%{x:.3g} ms<extra>%{fullData.name}</extra>"
@@ -54,5 +62,4 @@ def speed_chart(times: Sequence[TimePerFrame]) -> go.Figure:
     )
     figure.update_xaxes(type="log", title_text="Time per frame (ms)", gridcolor=GRID, dtick=1)
     figure.update_yaxes(autorange="reversed", automargin=True, gridcolor=GRID)
-    style(figure, 150 + 44 * (len(rows) + len(printed)))
-    return figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    return legend_below(style(figure, 150 + 44 * (len(rows) + len(printed))))

@@ -8,8 +8,7 @@ from plotly.subplots import make_subplots
 
 from analysis.corpus.shipped import Training
 
-from .corpus import legend
-from .palette import GRID, style
+from .palette import GRID, legend_below, style
 
 RUN_COLOURS = ("#8a4fd3", "#1a9aa0", "#e08a1e", "#7d8492", "#b3578f", "#5c9e31")
 AXES = {"hours": "Hours of training", "step": "Steps", "epoch": "Epochs"}
@@ -61,7 +60,7 @@ def training_curves(runs: dict[str, list[dict]], axis: str) -> go.Figure:
     figure.update_yaxes(rangemode="tozero", gridcolor=GRID, exponentformat="power", row=3)
     figure.update_xaxes(gridcolor=GRID, zeroline=False)
     figure.update_xaxes(title_text=AXES[axis], row=3)
-    return legend(style(figure, 760))
+    return legend_below(style(figure, 760))
 
 
 def validation_curves(runs: Mapping[str, Training]) -> go.Figure:
@@ -84,7 +83,7 @@ def validation_curves(runs: Mapping[str, Training]) -> go.Figure:
         )
     figure.update_xaxes(title_text="Hours of mixtures heard in the run", gridcolor=GRID, rangemode="tozero")
     figure.update_yaxes(title_text="Validation: SI-SNRi (dB)", gridcolor=GRID, zeroline=False, rangemode="tozero")
-    return legend(style(figure, 340))
+    return legend_below(style(figure, 340))
 
 
 def _axis(records: Sequence[dict], epochs: Sequence[dict], axis: str) -> list[float]:
