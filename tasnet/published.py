@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pooch
+import requests  # which pooch downloads with
 from tqdm import tqdm
 
 from .atomic import replacing
@@ -63,11 +64,15 @@ class PublishedModel:
     sha256: str = ""
     config: dict = field(default_factory=dict)
 
+    @property
+    def does(self) -> str:
+        """What it takes apart."""
+        return "speech from noise" if self.task == SPEECH_FROM_NOISE else f"{self.speakers} speakers"
+
     def describe(self) -> str:
         """One line: what it does, how well, how large and under which licence."""
-        does = "speech from noise" if self.task == SPEECH_FROM_NOISE else f"{self.speakers} speakers"
         return (
-            f"{does}, {self.rate // 1000} kHz, SI-SNRi {self.si_snri:.1f} dB on {self.test_set}, "
+            f"{self.does}, {self.rate // 1000} kHz, SI-SNRi {self.si_snri:.1f} dB on {self.test_set}, "
             f"{self.size / 1e6:.0f} MB, {self.licence}"
         )
 
@@ -247,7 +252,7 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
     digest = hashlib.sha256(content).hexdigest()
     if digest != (model.sha256 or known.get(name, digest)):
         raise PublishedError(f"What {_host(model)} sent for {name} is not the file it was before: it is not used.")
-    found = imported(decode(content, model.address.rpartition("/")[2]), model.config)
+    found = imported(decode(content, f"What {_host(model)} sent for {name}"), model.config)
     if (found.model.config.C, found.model.config.sample_rate) != (model.speakers, model.rate):
         raise PublishedError(f"What {_host(model)} sent for {name} is another network than the catalogue says.")
     try:
@@ -287,9 +292,7 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
     except PublishedError:
         raise
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
-        raise PublishedError(
-            f"{model.name} could not be downloaded from {_host(model)}: please check the internet connection."
-        ) from error
+        raise PublishedError(_why_not(model, error, received.tell())) from error
     content = received.getvalue()
     if not _fits(model, len(content)):
         raise PublishedError(
@@ -297,6 +300,17 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
             f"{model.size:,}: the download was cut off, or the file is another; please try again."
         )
     return content
+
+
+def _why_not(model: PublishedModel, error: Exception, received: int) -> str:
+    """In a sentence why a download failed after so many bytes."""
+    answer = getattr(error, "response", None)  # of requests' HTTPError
+    if answer is not None:
+        return f"{_host(model)} does not give {model.name} out now (answer {answer.status_code}): please try it later."
+    if received or isinstance(error, requests.exceptions.ChunkedEncodingError):  # which comes before its first piece
+        done = f"{received / 1e6:.1f} of {model.size / 1e6:.1f} MB"
+        return f"The download of {model.name} from {_host(model)} broke off after {done}: please try again."
+    return f"{model.name} could not be downloaded from {_host(model)}: please check the internet connection."
 
 
 class _Received(io.BytesIO):
