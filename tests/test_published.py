@@ -13,6 +13,7 @@ import tasnet
 from tasnet import published
 from tasnet.checkpoint import load
 from tasnet.published import CATALOGUE, PublishedError
+from tasnet.published.__main__ import main as command
 
 NAME = "torchaudio/Libri2Mix-clean-8k"
 
@@ -77,7 +78,7 @@ def test_a_download_that_is_cancelled_leaves_nothing(server):
 
     with pytest.raises(KeyboardInterrupt):
         published.get(NAME, cancel)
-    assert not left_behind() and published.main([NAME]) == 0
+    assert not left_behind() and command([NAME]) == 0
 
 
 def damaged(server, what):
@@ -109,7 +110,7 @@ def damaged(server, what):
 )
 def test_a_bad_download_gets_one_sentence_and_can_be_tried_again(server, capsys, what, words):
     damaged(server, what)
-    assert published.main([NAME]) == 2
+    assert command([NAME]) == 2
     said = capsys.readouterr().err.strip()
     assert words in said and said.endswith(".") and "\n" not in said and "Traceback" not in said
     assert not left_behind() and NAME not in tasnet.available()
@@ -140,14 +141,14 @@ def test_another_network_than_the_catalogues_is_not_used(server, monkeypatch):
 
 
 def test_the_catalogue_is_printed_without_a_download(server, capsys):
-    assert published.main(["--list"]) == 0
+    assert command(["--list"]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in CATALOGUE) and "CC BY-SA 4.0" in printed
     assert not server.requests
 
 
 def test_an_unknown_name_gets_one_sentence(capsys):
-    assert published.main(["asteroid/nothing"]) == 2
+    assert command(["asteroid/nothing"]) == 2
     assert "There is no published model named asteroid/nothing" in capsys.readouterr().err
 
 
