@@ -13,20 +13,21 @@ import tasnet
 from tasnet import published
 from tasnet.checkpoint import load
 from tasnet.published import CATALOGUE, PublishedError
+from tasnet.published.__main__ import main as command
 
 NAME = "torchaudio/Libri2Mix-clean-8k"
 
 
 class Server:
-    """Serves `content` under any name; `stops` bytes before the end, where it is told to."""
+    """Serves `content` under any name; where told to it `stops` bytes before the end or gives another `answer`."""
 
     def __init__(self):
-        self.content, self.stops, self.requests, outer = torchaudio_like(), 0, [], self
+        self.content, self.stops, self.answer, self.requests, outer = torchaudio_like(), 0, 200, [], self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.requests.append(self.path)
-                self.send_response(200)
+                self.send_response(outer.answer)
                 self.send_header("Content-Length", str(len(outer.content)))
                 self.end_headers()
                 self.wfile.write(outer.content[: len(outer.content) - outer.stops])
@@ -77,7 +78,7 @@ def test_a_download_that_is_cancelled_leaves_nothing(server):
 
     with pytest.raises(KeyboardInterrupt):
         published.get(NAME, cancel)
-    assert not left_behind() and published.main([NAME]) == 0
+    assert not left_behind() and command([NAME]) == 0
 
 
 def damaged(server, what):
@@ -89,17 +90,29 @@ def damaged(server, what):
         server.content += bytes(len(server.content))
     elif what == "not weights":
         server.content = bytes(len(server.content))
+    elif what == "taken away":
+        server.answer = 404
     elif what == "gone":
         server.http.shutdown()
         server.http.server_close()
 
 
-@pytest.mark.parametrize("what", ["cut off", "too short", "too long", "not weights", "gone"])
-def test_a_bad_download_gets_one_sentence_and_can_be_tried_again(server, capsys, what):
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("cut off", "broke off after"),
+        ("too short", "bytes instead of"),
+        ("too long", "it is another file"),
+        ("not weights", f"sent for {NAME} cannot be read as a file of plain tensors"),
+        ("taken away", f"does not give {NAME} out now"),
+        ("gone", "check the internet connection"),
+    ],
+)
+def test_a_bad_download_gets_one_sentence_and_can_be_tried_again(server, capsys, what, words):
     damaged(server, what)
-    assert published.main([NAME]) == 2
+    assert command([NAME]) == 2
     said = capsys.readouterr().err.strip()
-    assert said.endswith(".") and "\n" not in said and "Traceback" not in said
+    assert words in said and said.endswith(".") and "\n" not in said and "Traceback" not in said
     assert not left_behind() and NAME not in tasnet.available()
 
 
@@ -128,14 +141,14 @@ def test_another_network_than_the_catalogues_is_not_used(server, monkeypatch):
 
 
 def test_the_catalogue_is_printed_without_a_download(server, capsys):
-    assert published.main(["--list"]) == 0
+    assert command(["--list"]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in CATALOGUE) and "CC BY-SA 4.0" in printed
     assert not server.requests
 
 
 def test_an_unknown_name_gets_one_sentence(capsys):
-    assert published.main(["asteroid/nothing"]) == 2
+    assert command(["asteroid/nothing"]) == 2
     assert "There is no published model named asteroid/nothing" in capsys.readouterr().err
 
 
@@ -149,10 +162,12 @@ def test_every_entry_can_be_told_apart_and_found():
 def test_the_sidebar_gets_a_model_and_uses_it(server):
     app = open_page()
     app.selectbox(key="published").set_value(NAME).run()
-    assert "15.3 dB on Libri2Mix min test" in texts(app) and "MB" in texts(app)
+    assert "**15.3 dB** on Libri2Mix min test" in texts(app) and "MB" in texts(app)
     app.button(key="get_published").click().run()
     assert not app.exception and not app.error
     assert app.selectbox(key="model").value == NAME and app.metric
+    assert f"{NAME} · 15.3 dB" in app.selectbox(key="model").options
+    assert f"[The torchaudio authors]({CATALOGUE[NAME].page}) · {CATALOGUE[NAME].licence}" in texts(app)
     assert load(published.installed()[NAME])[0].config.C == 2
 
 
@@ -164,6 +179,9 @@ def test_the_sidebar_says_why_not_and_the_bundled_models_go_on(server):
     (error,) = app.error
     assert NAME in error.value and error.value.endswith(".")
     assert not app.exception and app.metric
+    server.stops = 0
+    app.button(key="get_published").click().run()
+    assert not app.error and app.selectbox(key="model").value == NAME
 
 
 def test_a_model_that_runs_code_is_not_read(server, tmp_path):

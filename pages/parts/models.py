@@ -8,7 +8,7 @@ import streamlit as st
 
 import tasnet
 from tasnet import checkpoint, titles
-from tasnet.published import CATALOGUE
+from tasnet.published import CATALOGUE, PublishedModel
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,16 @@ def scored_titles(names: list[str]) -> dict[str, str]:
     return {name: scored if count[scored] == 1 else f"{scored} · {name}" for name, scored in known.items()}
 
 
+def source(model: PublishedModel) -> str:
+    """Who made a published model, as a link to its page, and its licence."""
+    return f"[{model.credits.partition(',')[0].partition(':')[0]}]({model.page}) · {model.licence}"
+
+
 def show_card(name: str) -> None:
-    """A button that opens the model's card, where it has one."""
+    """A button that opens the model's card, where it has one; of a published model whose it is."""
+    if name in CATALOGUE:
+        st.caption(source(CATALOGUE[name]))
+        return
     path = tasnet.available().get(name)
     if path is None or not (card := path.with_suffix(".md")).is_file():
         return

@@ -4,7 +4,8 @@ import streamlit as st
 
 from tasnet import published
 
-from . import own_model
+from . import models, own_model
+from .text import plain
 
 
 def show_more_models() -> None:
@@ -22,28 +23,38 @@ def _published() -> None:
         return
     name = st.selectbox("Published models", missing, key="published")
     model = published.CATALOGUE[name]
-    st.caption(f"{model.describe()}. [{model.credits.partition(',')[0].partition(':')[0]}]({model.page})")
-    place = st.empty()
-    if not place.button(
-        "Get this model",
-        icon=":material/cloud_download:",
-        key="get_published",
-        help="Downloaded once from its publisher, checked, and converted; never run.",
-    ):
-        return
-    with place.container():
-        bar = st.progress(0.0, text="Connecting ...")
-        st.button("Cancel", key="cancel_published")  # the rerun ends the download at its next piece
-        try:
-            published.get(name, lambda done: bar.progress(done, text=f"{done * model.size / 1e6:.1f} MB"))
-        except ValueError as problem:
-            st.session_state.published_problem = str(problem)
-        else:
-            st.session_state.model_wanted = name
-    st.rerun()
+    st.caption(
+        f"{model.does}, {model.rate // 1000} kHz · {model.size / 1e6:.0f} MB  \n"
+        f"SI-SNRi **{model.si_snri:.1f} dB** on {model.test_set}  \n" + models.source(model)
+    )
+    wanted = st.session_state.pop("published_wanted", None) == name
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Get this model",
+            icon=":material/cloud_download:",
+            key="get_published",
+            on_click=st.session_state.update,
+            kwargs={"published_wanted": name, "published_problem": None},
+            disabled=wanted,
+            help="Downloaded once from its publisher, checked, and converted; never run.",
+        )
+        if wanted:  # the rerun that a click brings ends the download at its next piece
+            st.button("Cancel", key="cancel_published")
+    if wanted:
+        _get(model)
+        st.rerun()
+    of, sentence = st.session_state.get("published_problem") or ("", "")
+    if of == name:
+        st.error(plain(sentence), icon=":material/error:")
 
 
-def problem() -> None:
-    """Say, once, why the last download failed."""
-    if sentence := st.session_state.pop("published_problem", None):
-        st.error(sentence, icon=":material/error:")
+def _get(model: published.PublishedModel) -> None:
+    """Download it, with a bar, and choose it; or keep why not."""
+    bar = st.progress(0.0, text="Connecting ...")
+    megabytes = model.size / 1e6
+    try:
+        published.get(model.name, lambda done: bar.progress(done, text=f"{done * megabytes:.1f} of {megabytes:.1f} MB"))
+    except ValueError as problem:
+        st.session_state.published_problem = (model.name, str(problem))
+    else:
+        st.session_state.model_wanted = model.name

@@ -12,6 +12,8 @@ from tasnet import checkpoint
 from tasnet.convert.files import opened
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
+from .text import plain
+
 KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
 WIDGET = "own_weights"
 
@@ -38,7 +40,7 @@ def own_label(model: str) -> str:
 
 
 def uploader() -> None:
-    """The place to drop the files of a checkpoint, and what became of them."""
+    """The place to drop the files of a checkpoint, and why they were of no use."""
     st.file_uploader(
         "Try your own weights",
         type=KINDS,
@@ -50,9 +52,12 @@ def uploader() -> None:
         "It stays in this session, nobody else can use it, and it is removed with the session.",
     )
     if problem := st.session_state.get("own_problem"):
-        st.error(problem, icon=":material/error:")
-    elif (note := st.session_state.get("own_note")) and path():
-        st.caption(note)
+        st.error(plain(problem), icon=":material/error:")
+
+
+def show_note() -> None:
+    """What was recognised in the files, and what was assumed."""
+    st.caption(plain(st.session_state.get("own_note") or ""))
 
 
 def _take() -> None:

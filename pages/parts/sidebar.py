@@ -90,8 +90,11 @@ def _model() -> str:
         persist_state="session",
         help="Behind each its SI-SNRi on speakers it never heard; published Conv-TasNets reach 13 to 15 dB.",
     )
-    models.show_card(chosen)
-    more_models.problem()
+    with st.container():  # one place, whatever is in it: what is unfolded below stays so
+        if own_model.in_use():
+            own_model.show_note()
+        else:
+            models.show_card(chosen)
     more_models.show_more_models()
     return chosen
 

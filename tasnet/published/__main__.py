@@ -1,0 +1,43 @@
+"""The models that others have published: the list, and getting them; see the package."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from tasnet.checkpoint import load
+from tasnet.published import CATALOGUE, get, installed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code: 2 where a model cannot be had, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tasnet.published", description="Trained Conv-TasNets that others have published."
+    )
+    parser.add_argument("name", nargs="*", help="models to get, by their names in the list")
+    parser.add_argument("--list", action="store_true", help="print the models that there are")
+    options = parser.parse_args(arguments)
+    if options.list or not options.name:
+        here, width = installed(), max(map(len, CATALOGUE))
+        for name, model in CATALOGUE.items():
+            print(f"{'*' if name in here else ' '} {name:{width}}  {model.describe()}")
+        print("* on this machine. Get another with: python -m tasnet.published NAME")
+        return 0
+    try:
+        for name in options.name:
+            with tqdm(desc=name, total=1.0, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f} %") as bar:
+                file = get(name, lambda done, bar=bar: bar.update(done - bar.n))
+            network, facts = load(file)
+            print(f"{file}: {network.num_parameters():,} parameters\n{facts.credits} {facts.licence}.")
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped; nothing of the download is kept.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
