@@ -33,6 +33,16 @@ def test_the_first_page_shows_scores_of_the_separation():
     assert "Real-time factor" in texts(app)
 
 
+def test_a_second_model_stands_beside_the_first_with_scores_of_its_own():
+    first, second = checkpoint.bundled()
+    app = start(model=first, second=second)
+    headings = [one.value for one in app.markdown if one.value.startswith("##### ")]
+    assert len(headings) == 2 and len(set(headings)) == 2
+    scores = [float(one.value) for one in app.metric if one.label == "SI-SNRi (dB)"]
+    alone = [float(start(model=one).metric[0].value) for one in (first, second)]
+    assert scores == alone and scores[0] != scores[1]
+
+
 def test_the_table_has_every_system_and_the_papers_figures():
     app = start(PAGES[1])
     table = app.html[0].proto.body if hasattr(app.html[0], "proto") else app.html[0].value
