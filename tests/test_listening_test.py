@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import open_browser, start_server
+from page_tools import wait_until_settled
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
@@ -403,6 +404,7 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
 
         def rate(number: int, value: int) -> None:
             until(lambda: shown(f"Question {number} of 6"), f"question {number} does not come")
+            wait_until_settled(browser)  # till then the buttons are those of the question before
             hear_until("Excellent")
             time.sleep(listening_trial.QUICKEST)  # the rule that is tested elsewhere
             ActionChains(browser).send_keys(str(value)).perform()
@@ -419,6 +421,7 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
             rate(1, 4)
             rate(2, 2)
             until(lambda: shown("Question 3 of 6"), "question 3 does not come")
+            wait_until_settled(browser)
             hear_until("Excellent")
         finally:
             server.kill()

@@ -3,6 +3,7 @@
 import base64
 import io
 import urllib.request
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ async function render(tracks, rate, seconds, prepare, steps = []) {
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("app")
     (folder / "app.py").write_text(APP)
-    process, address = start_server(folder / "app.py", folder / "log")
+    process, address = start_server(folder / "app.py", folder / "log", "--client.showSidebarNavigation", "true")
     yield address
     process.terminate()
     process.wait(timeout=20)
@@ -225,8 +226,8 @@ def test_fifty_clicks_while_playing_leave_no_offset(browser, address):
     tracks = np.stack([track_samples(browser, address, i) for i in range(5)])
     blocks = browser.execute_async_script(RECORD)
     blocks = [(frame, np.float32(block)) for frame, block in blocks if np.any(block)]
-    lags = (lag_of(tracks, *block) for block in blocks)
-    lag = next(lag for lag in lags if lag is not None)
+    lags = Counter(lag_of(tracks, *block) for block in blocks[::10])
+    lag = max(lags.keys() - {None}, key=lags.get)
     heard = []  # the track of every block, None where it fades or the loop turns
     for frame, block in blocks:
         at = (frame - lag) % (4 * RATE)
@@ -239,11 +240,11 @@ def test_fifty_clicks_while_playing_leave_no_offset(browser, address):
 
 
 def lag_of(tracks, frame, block):
-    """At which context frame all tracks started, by the first track that holds `block`; else None."""
+    """At which context frame all tracks of 4 s started, by the first track that holds `block`; else None."""
     for track in tracks:
         at = int(np.correlate(track, block).argmax())
         if np.array_equal(track[at : at + 128], block):
-            return frame - at
+            return (frame - at) % (4 * RATE)  # they are looped
     return None
 
 

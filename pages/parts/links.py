@@ -76,27 +76,20 @@ def put(values: dict[str, str | None]) -> None:
         st.query_params.update(changed)
 
 
-def keep_player(state: dict[str, str]) -> None:
-    """Let the URL say `state` of the player on the next page too: another page about the same sound.
-
-    On this page the player itself has put it there, and more since, if the server was slow: it stays untouched.
-    """
+def put_player(state: dict[str, str]) -> None:
+    """Let the URL say `state` of the player, on this page and the next: another page about the same sound."""
     st.session_state.linked_player = {name: state.get(name) for name in PLAYER}
+    put(st.session_state.linked_player)
 
 
 def player_state(sound: list[str | None]) -> dict[str, str | None]:
-    """What the URL is to be made to say of the player: what it said last, and nothing once there is another `sound`.
-
-    Where it says something already, the player has put it there, and knows better.
-    """
+    """What the URL is to say of the player: what it said last, and nothing once there is another `sound`."""
     if "linked_sound" not in st.session_state:
         st.session_state.linked_sound = sound
         st.session_state.linked_player = {name: st.query_params.get(name) for name in PLAYER}
     if st.session_state.linked_sound != sound:
         st.session_state.linked_sound = sound
         st.session_state.linked_player = dict.fromkeys(PLAYER)
-    elif any(name in st.query_params for name in PLAYER):
-        return {}
     return st.session_state.linked_player
 
 

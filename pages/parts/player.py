@@ -139,7 +139,7 @@ def player(
     if not state or state["set"] != identity:
         return start
     if link:
-        links.keep_player(state["link"])
+        links.put_player(state["link"])
     region = state["region"]
     return PlayerState(
         state["time"],

@@ -131,7 +131,10 @@ def _ask(
     st.markdown(question.text)
     st.caption(question.hint)
     answer = draw_answers(question, f"{key}_{number}", heard)
+    refused = f"listening_refused_{listener.token}_{key}_{number}"
     if answer is not None and time.monotonic() - shown < QUICKEST:
+        st.session_state[refused] = True  # said until it is answered: the next run may come at once
+        answer = None
+    if answer is None and st.session_state.get(refused):
         st.warning("That came too soon after the question to be meant, and was not stored. Please answer again.")
-        return None
     return answer
