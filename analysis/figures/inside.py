@@ -245,7 +245,7 @@ def frame(
     figure.update_yaxes(title_text="of max |w|")
     figure.update_yaxes(title_text="0 to 1", rangemode="tozero", row=2)
     return style(figure, 60 + 130 * len(names)).update_layout(
-        showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 1, "xanchor": "right"}
+        showlegend=True, legend={"orientation": "h", "y": 1.1, "x": 0, "xanchor": "left"}
     )
 
 
