@@ -4,6 +4,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.state.session_state_proxy import get_session_state
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 
@@ -28,6 +29,19 @@ def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
     url = runtime.get_instance().media_file_mgr.add(content, mime, coordinates, file_name=name)
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}{url}" if base else url
+
+
+def note_address(values: dict[str, str | None]) -> None:
+    """Let this run take `values` (None: absent) for what the browser's address says, and send the browser nothing.
+
+    For what a component has put into the address itself: sent back late, it would undo what the user did since then.
+    """
+    with get_session_state().query_params() as parameters:
+        for name, value in values.items():
+            if value:
+                parameters.set_with_no_forward_msg(name, value)
+            else:
+                parameters.discard_param_no_forward_msg(name)
 
 
 def session_id() -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from . import internals
+
 PLAYER = ("region", "track", "t")
 
 
@@ -54,6 +56,8 @@ def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) 
         name: value if value != str(defaults.get(name)) or name in st.query_params else None
         for name, value in complete.items()
     }
+    if (last := st.session_state.get("link_last")) and last["page"] == page and others.get("t"):
+        internals.note_address({name: others[name] for name in PLAYER})
     st.session_state.link_complete = {**complete, "upload": others.get("upload")}
     put(address | others)
     now = {name: st.query_params.get(name) for name in (*names, "upload")}
@@ -79,7 +83,7 @@ def put(values: dict[str, str | None]) -> None:
 def put_player(state: dict[str, str]) -> None:
     """Let the URL say `state` of the player, on this page and the next: another page about the same sound."""
     st.session_state.linked_player = {name: state.get(name) for name in PLAYER}
-    put(st.session_state.linked_player)
+    internals.note_address(st.session_state.linked_player)  # where the player itself has put it
 
 
 def player_state(sound: list[str | None]) -> dict[str, str | None]:
