@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import open_browser, start_server
-from page_tools import wait_until_settled
+from page_tools import wait_for, wait_until_settled
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
@@ -374,13 +374,6 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
 
     with open_browser(tmp_path / "profile") as browser:
 
-        def until(condition, what: str):
-            end = time.monotonic() + 90
-            while not (value := condition()):
-                assert time.monotonic() < end, what
-                time.sleep(0.05)
-            return value
-
         def shown(text: str) -> bool:
             return text in browser.find_element(By.TAG_NAME, "body").text
 
@@ -400,10 +393,10 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
                 "if (row && !row.classList.contains('tp-active')) row.querySelector('.tp-name').click();"
                 "if (row && !root.classList.contains('tp-playing')) root.querySelector('[data-do=play]').click();"
             )
-            until(lambda: browser.execute_script(play) or enabled(label), f"{label} stays closed")
+            wait_for(lambda: browser.execute_script(play) or enabled(label), f"{label} stays closed")
 
         def rate(number: int, value: int) -> None:
-            until(lambda: shown(f"Question {number} of 6"), f"question {number} does not come")
+            wait_for(lambda: shown(f"Question {number} of 6"), f"question {number} does not come")
             wait_until_settled(browser)  # till then the buttons are those of the question before
             hear_until("Excellent")
             time.sleep(listening_trial.QUICKEST)  # the rule that is tested elsewhere
@@ -412,7 +405,7 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
         server, address = start_server(tmp_path / "app.py", tmp_path / "log")
         try:
             browser.get(f"{address}?test={session.id}&listener={listener.token}")
-            until(lambda: shown("set your volume"), "the level check does not come")
+            wait_for(lambda: shown("set your volume"), "the level check does not come")
             assert not enabled("The level is right")
             hear_until("The level is right")
             browser.execute_script(
@@ -420,27 +413,27 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
             )
             rate(1, 4)
             rate(2, 2)
-            until(lambda: shown("Question 3 of 6"), "question 3 does not come")
+            wait_for(lambda: shown("Question 3 of 6"), "question 3 does not come")
             wait_until_settled(browser)
             hear_until("Excellent")
         finally:
             server.kill()
             server.wait()
-        until(lambda: shown("Connection lost"), "nothing says that the server is gone")
+        wait_for(lambda: shown("Connection lost"), "nothing says that the server is gone")
         assert [a.value for a in store.answers(session)] == [4, 2]
         server, address = start_server(tmp_path / "app.py", tmp_path / "log", port=int(address.split(":")[-1]))
         try:
-            until(lambda: not shown("Connection lost"), "the page does not find the server again")
+            wait_for(lambda: not shown("Connection lost"), "the page does not find the server again")
             rate(3, 1)  # in the page that was open all the time
             # Stored, or visibly refused: to a server that has just come back it may come at once with the question, or
             # while the buttons are closed again because this server has not heard yet what was played.
             refused = lambda: shown("That came too soon") or not enabled("Excellent")  # noqa: E731
             stored = lambda: len(store.answers(session)) == 3  # noqa: E731
-            until(lambda: stored() or refused(), "the first answer after the return is lost")
+            wait_for(lambda: stored() or refused(), "the first answer after the return is lost")
             if not stored():
                 rate(3, 1)
-                until(stored, "an answer after a refused one is lost")
-            until(lambda: shown("Question 4 of 6"), "question 4 does not come")
+                wait_for(stored, "an answer after a refused one is lost")
+            wait_for(lambda: shown("Question 4 of 6"), "question 4 does not come")
         finally:
             server.terminate()
             server.wait()

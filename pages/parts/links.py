@@ -56,6 +56,7 @@ def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) 
         name: value if value != str(defaults.get(name)) or name in st.query_params else None
         for name, value in complete.items()
     }
+    # On the same page the player has put its part there itself; Streamlit's browser side does not tell a run of it.
     if (last := st.session_state.get("link_last")) and last["page"] == page and others.get("t"):
         internals.note_address({name: others[name] for name in PLAYER})
     st.session_state.link_complete = {**complete, "upload": others.get("upload")}
@@ -81,7 +82,7 @@ def put(values: dict[str, str | None]) -> None:
 
 
 def put_player(state: dict[str, str]) -> None:
-    """Let the URL say `state` of the player, on this page and the next: another page about the same sound."""
+    """Keep `state` of the player, as it stands in the URL, for the next page too: another one about the same sound."""
     st.session_state.linked_player = {name: state.get(name) for name in PLAYER}
     internals.note_address(st.session_state.linked_player)  # where the player itself has put it
 
