@@ -1,12 +1,14 @@
 """How often two speakers change places over a long pause, with the voices' signatures and without them.
 
-    python -m benchmarks.speaker_order PACK.json [PACK.json ...] [--files 52] [--pauses 5 12 30 60] [--model NAME]
+    python -m benchmarks.speaker_order SPEECH [SPEECH ...] [--files 60] [--pauses 0 5 12 30 60] [--model NAME]
 
+SPEECH is a pack of single speakers' utterances, or a set of mixtures whose sources are taken apart (Libri2Mix's test).
 Each file is three times the same two people, who speak at once for 8 s, with two pauses between; every stretch is of
 other sentences. After the separation each stretch is compared with the clean voices: a swap is a pause over which the
-order changes. A stretch of which it cannot be said (both orders within 1 dB) does not count. 'Before' takes each chunk
-in the order that agrees with the overlap and the context alone; 'whole' is the network on the whole file at once.
-Chosen on the validation speakers; figures to report are of other ones.
+order changes; those without a pause (0 s) are the network's own. A stretch of which it cannot be said (both orders
+within 1 dB) does not count. 'Before' takes each chunk in the order that agrees with the overlap and the context alone;
+'whole' is the network on the whole file at once. The weights of what is weighed were fitted to training speakers;
+figures to report are of other ones.
 """
 
 import argparse
@@ -19,7 +21,8 @@ import numpy as np
 
 from analysis.scores.metrics import si_snr
 from tasnet import Separator, available
-from tasnet.data.corpora import open_utterances
+from tasnet.data.corpora import UtteranceSet, holds_mixtures, open_mixtures, open_utterances
+from tasnet.data.utterances import INT16
 from tasnet.inference import CHUNK, OVERLAP
 from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
 
@@ -62,15 +65,15 @@ class Count:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("packs", nargs="+", type=Path, metavar="PACK", help="utterances of single speakers")
-    parser.add_argument("--files", type=int, default=52, help="in all, spread over the pauses")
-    parser.add_argument("--pauses", type=float, nargs="+", default=[5, 12, 30, 60], metavar="S")
+    parser.add_argument("speech", nargs="+", type=Path, help="a pack of utterances, or one set of mixtures")
+    parser.add_argument("--files", type=int, default=60, help="in all, spread over the pauses")
+    parser.add_argument("--pauses", type=float, nargs="+", default=[0, 5, 12, 30, 60], metavar="S")
     parser.add_argument("--seed", type=int, default=0, help="other people, other sentences")
     parser.add_argument("--model", default=next(iter(available()), None))
     arguments = parser.parse_args(argv)
     separator = Separator(arguments.model, "cpu")
     rate, random = separator.config.sample_rate, np.random.default_rng(arguments.seed)
-    speech = open_utterances(arguments.packs, rate)
+    speech = open_speech(arguments.speech, rate)
     counts: dict[tuple[float, str], Count] = {}
     for number in range(arguments.files):
         pause = arguments.pauses[number % len(arguments.pauses)]
@@ -87,7 +90,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
 
 
-def conversation(speech, random: np.random.Generator) -> list[np.ndarray]:
+def open_speech(paths: Sequence[Path], rate: int) -> UtteranceSet:
+    """Utterances by their speakers; of mixtures, their sources."""
+    if not holds_mixtures(paths[0]):
+        return open_utterances(paths, rate)
+    said = []
+    for mixture in open_mixtures(paths[0], rate=rate):
+        said += zip(mixture.speakers, (mixture.sources * INT16).astype(np.int16), strict=True)
+    speakers, pcm = zip(*said, strict=True)
+    lengths = np.array([len(samples) for samples in pcm])
+    return UtteranceSet(paths[0].name, rate, np.concatenate(pcm), lengths, speakers, {})
+
+
+def conversation(speech: UtteranceSet, random: np.random.Generator) -> list[np.ndarray]:
     """STRETCHES of two different speakers, (2, T) each, of other sentences each."""
     rate, wanted = speech.rate, round(STRETCH * speech.rate)
     totals = {name: 0 for name in speech.speakers}

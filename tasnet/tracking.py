@@ -21,11 +21,11 @@ from .voices import ENOUGH, WINDOW, Signature, distances, loudness_of_speech, si
 
 ACTIVE = 1e-4  # of the power of the loud frames (-40 dB): what is weaker is a pause
 FRAME = 0.02  # s
-# What speaks for an order, chosen on the validation speakers: agreement (-1 to 1) in the overlap and in the context,
-# distance of the voices, and the share of earlier seams at which the network kept its order.
-OVERLAP_WEIGHT, CONTEXT_WEIGHT, VOICE_WEIGHT, HABIT_WEIGHT = 4.0, 1.0, 0.1, 0.5
+# What speaks for an order, as log odds: agreement (-1 to 1) in the overlap and in the context, distance of the voices
+# (fitted to training speakers), and the share of earlier seams at which the network kept its order.
+OVERLAP_WEIGHT, CONTEXT_WEIGHT, VOICE_WEIGHT, HABIT_WEIGHT = 12.0, 4.0, 0.05, 1.5
 PAUSE = 2.0  # s: longer than the receptive field, so that the network has forgotten who spoke
-SURE = 0.5  # of the best order's lead over the next, below which there is doubt
+SURE = 3.0  # of the best order's lead over the next, below which there is doubt: odds of 20 to 1
 
 
 @dataclass(frozen=True)

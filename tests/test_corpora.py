@@ -236,7 +236,7 @@ def test_genders_are_read_from_the_lists_of_librispeech_and_of_librimix(tmp_path
     table = tmp_path / "Libri2Mix/metadata/libri2mix_test-clean_info.csv"
     table.parent.mkdir()
     columns = "mixture_ID,speaker_1_ID,speaker_1_sex,speaker_2_ID,speaker_2_sex"
-    table.write_text(f"{columns}\n1-1-0_22-1-0,1,F,22,M\n333-1-0_1-2-0,333,M,1,F\ntorn,4\n")
+    table.write_text(f"{columns}\n1-1-0_22-1-0,1.0,F,22.0,M\n333-1-0_1-2-0,333,M,1,F\ntorn,4\n")
     assert speaker_genders(folder) == {"1": "F", "22": "M", "333": "M"}
     (folder / "SPEAKERS.TXT").write_text(
         "; comment\n14   | F | train-clean-360 | 25.03 | Kristin\n16 | M | x | 1 | y\n"

@@ -15,6 +15,7 @@ from analysis.corpus.report import mean
 from analysis.corpus.results import ResultsError, read_results, shareable
 from analysis.figures.training import validation_curves
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+from tasnet.data.rows import read_genders
 
 MODELS = checkpoint.bundled()
 AGAIN = "weights have changed: python -m analysis.corpus.shipped ../shared/data/libri2mix_test_subset"
@@ -90,6 +91,17 @@ def test_what_is_passed_on_holds_all_but_the_paths(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(ResultsError, match="not a file of results"):
         shareable(path)
+
+
+def test_what_is_passed_on_tells_the_sexes_of_known_speakers(tmp_path):
+    original = shipped.FOLDER / f"{next(iter(MODELS))}.csv"
+    path = tmp_path / "own.csv"
+    path.write_text(re.sub(r";(\d+),[FM]{2},", r";\1,,", original.read_text()))
+    assert {row.genders for row in read_results(path).rows} == {""}
+    genders = read_genders(shipped.SPEAKERS)
+    assert shareable(path, genders) == original.read_bytes()
+    path.write_bytes(shareable(path, {**genders, "1089": ""}))
+    assert {row.genders for row in read_results(path).rows if "1089" in row.speakers} == {""}
 
 
 def test_the_command_measures_what_is_not_of_the_present_weights(tmp_path, monkeypatch, capsys):

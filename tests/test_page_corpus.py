@@ -79,7 +79,7 @@ def test_the_page_opens_with_what_comes_along_with_the_sidebars_model():
     found = mean(results, "Conv-TasNet", "si_snri")
     assert f"{found.mean:.2f}\n{found.low:.2f} to {found.high:.2f}\nnaive" in systems and "WSJ0-2mix" in systems
     assert model in published and "train-360" in published
-    assert "How it was trained" in said and len(app.get("plotly_chart")) == 4
+    assert "How it was trained" in said and len(app.get("plotly_chart")) == 5
     next(one for one in app.button if one.key.startswith("The 10 worst")).click().run()
     assert not app.exception and "on another computer" in app.info[0].value
     app.selectbox(key="model").set_value(others[0]).run()

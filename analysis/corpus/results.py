@@ -14,7 +14,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -259,10 +259,10 @@ def read_header(path: str | Path) -> Header | None:
         return None
 
 
-def shareable(path: str | Path) -> bytes:
+def shareable(path: str | Path, genders: Mapping[str, str] | None = None) -> bytes:
     """The content of a results file as it can be passed on: it does not say where set and weights lie.
 
-    Raises ResultsError.
+    genders: of the speakers, for rows that do not tell them. Raises ResultsError.
     """
     try:
         head, _, rows = Path(path).read_bytes().partition(b"\n")
@@ -271,7 +271,18 @@ def shareable(path: str | Path) -> bytes:
         header = None
     if header is None:
         raise ResultsError(_foreign(str(path)))
+    if genders:
+        lines = csv.reader(io.StringIO(rows.decode()))
+        rows = "".join(_csv_line(_with_genders(cells, genders)) for cells in lines).encode()
     return _header_line(_without_paths(header)).encode() + rows
+
+
+def _with_genders(cells: list[str], genders: Mapping[str, str]) -> list[str]:
+    """The cells of a line, its genders filled in where it does not tell them and all its speakers' are known."""
+    speakers, told = FACTS.index("speakers"), FACTS.index("genders")
+    letters = [genders.get(one, "") for one in cells[speakers].split(";")]
+    filled = cells[told] or "".join(letters) * all(letters)
+    return [*cells[:told], filled, *cells[told + 1 :]]
 
 
 def weights_hash(path: Path) -> str:

@@ -4,7 +4,8 @@
 
 scores every model under assets/weights (or those named) as `python -m analysis.corpus` does, and writes NAME.csv: its
 results without any path. What was measured with the present weights is left as it is; for other weights the old file
-stays until the new one is whole, and the same command goes on after a stop.
+stays until the new one is whole, and the same command goes on after a stop. The speakers' sexes are those of
+speakers.txt there, where no list of them lies beside the set.
 
 NAME.training.json holds how the model did on the validation speakers while it was trained. It is written by hand from
 what the training said: `weights` as in the results, `validation` (of what), `begun` (from which weights), `source`
@@ -23,11 +24,13 @@ from pathlib import Path
 
 from tasnet import checkpoint
 from tasnet.atomic import replacing
+from tasnet.data.rows import read_genders
 
 from .evaluation import FOLDER as RUNS
 from .results import Results, ResultsError, read_header, read_results, shareable, weights_hash
 
 FOLDER = Path(__file__).parents[2] / "assets" / "results"
+SPEAKERS = FOLDER / "speakers.txt"  # of LibriSpeech test-clean, in the layout of LibriSpeech's SPEAKERS.TXT
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return code
         FOLDER.mkdir(exist_ok=True)
         with replacing(path) as file:
-            file.write_bytes(shareable(unfinished))
+            file.write_bytes(shareable(unfinished, read_genders(SPEAKERS)))
     return 0
 
 

@@ -232,14 +232,14 @@ def speaker_genders(folder: Path) -> dict[str, str]:
 def read_genders(path: Path) -> dict[str, str]:
     """{speaker: "F" or "M"} in LibriSpeech's SPEAKERS.TXT, or in the table of the speakers of LibriMix's mixtures.
 
-    The table (libri2mix_test-clean_info.csv) has columns speaker_1_ID, speaker_1_sex, ... A file of another kind has
-    none. Raises OSError.
+    The table (libri2mix_test-clean_info.csv) has columns speaker_1_ID, speaker_1_sex, ..., its numbers written as
+    1089.0. A file of another kind has none. Raises OSError.
     """
     text = path.read_text(errors="replace")
     if path.suffix.lower() != ".csv":
         return {match[1]: match[2] for match in re.finditer(r"^(\d+)\s*\|\s*([FM])\b", text, re.MULTILINE)}
     return {
-        line[f"{name}_ID"]: line[f"{name}_sex"]
+        line[f"{name}_ID"].removesuffix(".0"): line[f"{name}_sex"]
         for line in csv.DictReader(text.splitlines())
         for name in (column.removesuffix("_sex") for column in line if str(column).endswith("_sex"))
         if line.get(f"{name}_ID") and line[f"{name}_sex"] in ("F", "M")

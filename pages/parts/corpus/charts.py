@@ -1,4 +1,4 @@
-"""Charts of a test set: how scores spread, Conv-TasNet against each mask, by input SNR and by gender."""
+"""Charts of a test set: how scores spread, Conv-TasNet against each mask, by input SNR and by sex."""
 
 import numpy as np
 import streamlit as st
@@ -78,12 +78,12 @@ def show_groups(results: Results, measure: str) -> None:
         _show_groups(by_input_snr(results, measure), title, "SI-SNR of the voice in the mixture (dB)", "corpus_snr")
     with right:
         if genders:
-            st.markdown("##### By gender")
-            st.caption("Whether the mixture's speakers are of the same gender.")
-            _show_groups(genders, title, "Speakers' gender", "corpus_gender")
+            st.markdown("##### By sex")
+            st.caption("Whether the mixture's speakers are of the same sex.")
+            _show_groups(genders, title, "Speakers' sex", "corpus_gender")
         else:
             st.caption(
-                "By gender: unknown for these speakers. With LibriSpeech's SPEAKERS.TXT or LibriMix's *_info.csv "
+                "By sex: unknown for these speakers. With LibriSpeech's SPEAKERS.TXT or LibriMix's *_info.csv "
                 "beside or above the mixtures, an evaluation notes it."
             )
 
