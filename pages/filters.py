@@ -5,7 +5,7 @@ import streamlit as st
 import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis
-from pages.parts import frame, workspace
+from pages.parts import frame, models, workspace
 from pages.parts.filters.bank import Bank, bank, choose_order, show_coverage, show_pairs, show_phases, sort
 from pages.parts.filters.one import show_filter
 from pages.parts.pictures import choose_format, picture, save_arrays, save_table
@@ -22,17 +22,25 @@ def load_other(name: str) -> tasnet.ConvTasNet:
 def choose_banks() -> tuple[str, list[Bank]]:
     """The sort order and the models to show: the sidebar's and, where wanted, a second one."""
     chosen = workspace.separator()
-    others = [UNTRAINED, *(name for name in tasnet.available() if name != chosen.name)]
+    titles = models.plain_titles([chosen.name, *(name for name in tasnet.available() if name != chosen.name)])
+    others = {UNTRAINED: UNTRAINED} | {name: title for name, title in titles.items() if name != chosen.name}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = choose_order()
         against = st.selectbox(
-            "Compare with", others, index=None, placeholder="nothing", key="against", bind="query-params", width=320
+            "Compare with",
+            others,
+            format_func=others.get,
+            index=None,
+            placeholder="nothing",
+            key="against",
+            bind="query-params",
+            width=320,
         )
         choose_format()
-    banks = [bank(chosen.name, "model", chosen.model)]
+    banks = [bank(titles[chosen.name], "model", chosen.model)]
     if against:
         other = basis.untrained(chosen.config) if against == UNTRAINED else load_other(against)
-        banks.append(bank(against, "other", other))
+        banks.append(bank(others[against], "other", other))
     return by, banks
 
 

@@ -13,7 +13,7 @@ from analysis.network import speed
 from analysis.network.live import LiveRun
 from analysis.paper import TABLE_VIII
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, workspace
+from pages.parts import frame, models, workspace
 from pages.parts.live_player import live_player
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
@@ -35,9 +35,16 @@ def offer_causal_models() -> None:
         "Only a causal Conv-TasNet is heard live here: this model needs what comes later, or is another network.",
         icon=":material/info:",
     )
-    for name, path in tasnet.available().items():
-        if is_causal(str(path), path.stat().st_mtime_ns):
-            st.button(f"Use {name}", on_click=st.session_state.update, kwargs={"model": name}, key=f"use_{name}")
+    causal = [name for name, path in tasnet.available().items() if is_causal(str(path), path.stat().st_mtime_ns)]
+    for name, title in models.scored_titles(causal).items():
+        st.button(
+            f"Use {title}",
+            icon=":material/bolt:",
+            type="primary" if name == causal[0] else "secondary",
+            on_click=st.session_state.update,
+            kwargs={"model": name},
+            key=f"use_{name}",
+        )
 
 
 def live_mixture(sound: Mixture, rate: int) -> np.ndarray:
@@ -121,7 +128,7 @@ def show_speed() -> None:
         st.plotly_chart(figures.speed_chart(times), key="speed_figure")
         table = speed_table(times)
         numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in table.columns[3:]}
-        st.dataframe(table, hide_index=True, column_config=numbers)
+        st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
 
 
 frame.begin("Real time", "Can voices be separated while people are still speaking? (Table VIII)")

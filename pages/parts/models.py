@@ -53,9 +53,17 @@ def label(name: str) -> ModelLabel:
 
 def scored_titles(names: list[str]) -> dict[str, str]:
     """{name: title with score}, each title once: models that would read the same carry their file's name too."""
-    known = {name: label(name).scored for name in names}
+    return _each_once({name: label(name).scored for name in names})
+
+
+def plain_titles(names: list[str]) -> dict[str, str]:
+    """{name: title}, each title once, which new weights of the same kind do not change: for links and legends."""
+    return _each_once({name: label(name).title for name in names})
+
+
+def _each_once(known: dict[str, str]) -> dict[str, str]:
     count = Counter(known.values())
-    return {name: scored if count[scored] == 1 else f"{scored} · {name}" for name, scored in known.items()}
+    return {name: title if count[title] == 1 else f"{title} · {name}" for name, title in known.items()}
 
 
 def source(model: PublishedModel) -> str:
