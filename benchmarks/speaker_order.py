@@ -35,12 +35,9 @@ CLEAR = 1.0  # dB by which the one order must be better than the other
 class WithoutVoices(Stitcher):
     """The rule before there were signatures."""
 
-    def _find_order(self, chunk: Chunk, separated: np.ndarray, fresh: list) -> list[int]:
+    def _in_order(self, chunk: Chunk, separated: np.ndarray) -> np.ndarray:
         known = Chunk(chunk.start, self.done, chunk.context).cut(self.sources)
-        return best_order(separated[:, : known.shape[1]], known)
-
-    def _stretches(self, separated: np.ndarray) -> list[slice]:
-        return [slice(0, separated.shape[1])]
+        return separated[best_order(separated[:, : known.shape[1]], known)]
 
 
 @dataclass

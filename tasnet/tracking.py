@@ -21,10 +21,12 @@ from .voices import ENOUGH, WINDOW, Signature, distances, loudness_of_speech, si
 
 ACTIVE = 1e-4  # of the power of the loud frames (-40 dB): what is weaker is a pause
 FRAME = 0.02  # s
-# What speaks for an order, as log odds: agreement (-1 to 1) in the overlap and in the context, distance of the voices
-# (fitted to training speakers), and the share of earlier seams at which the network kept its order.
-OVERLAP_WEIGHT, CONTEXT_WEIGHT, VOICE_WEIGHT, HABIT_WEIGHT = 12.0, 4.0, 0.05, 1.5
 PAUSE = 2.0  # s: longer than the receptive field, so that the network has forgotten who spoke
+LINK = 0.1  # s of speech in an overlap, by which a chunk goes on with what is there
+# What speaks for an order after a pause, as log odds for each voice: agreement (-1 to 1) with the sound before it,
+# distance of the voices (fitted to training speakers), and that the network keeps its order.
+CONTEXT_WEIGHT, VOICE_WEIGHT, HABIT_WEIGHT = 2.0, 0.2, 0.5
+SETTLED = 500  # frames of each voice (8 s), after which the order of a stretch stays
 SURE = 3.0  # of the best order's lead over the next, below which there is doubt: odds of 20 to 1
 
 
@@ -88,9 +90,25 @@ def _runs(frames: np.ndarray, frame: int) -> tuple[tuple[int, int], ...]:
     return tuple((int(run[0]) * frame, (int(run[-1]) + 1) * frame) for run in runs if len(run))
 
 
+@dataclass
+class Stretch:
+    """Speech without a long pause in it; how it goes on with what was before is open until enough of it is heard."""
+
+    start: int  # sample
+    voices: list[Signature]  # of its rows
+    prior: np.ndarray  # (C, C): what apart from the voices speaks for row j in output i
+    settled: bool = False
+
+
+def _silent_stretch(start: int, prior: np.ndarray) -> Stretch:
+    return Stretch(start, [Signature() for _ in prior], prior)
+
+
 class Stitcher:
     """Puts separated chunks together as one signal (C, T), `sources`.
 
+    Chunks are linked by the speech in their overlap. After a long pause a stretch of speech begins, whose order is
+    taken from the voices as they gather: until it is settled, what has been written of it may still change places.
     doubts: where, in samples, the order of the voices could not be told for sure.
     """
 
@@ -99,17 +117,15 @@ class Stitcher:
     ) -> None:
         """sources: (C, T), where the signal is to be put; rate in Hz; fixed_order: the network's outputs have an order
         of their own, as those of speech and noise."""
-        speakers = len(sources)
         self.sources = sources
         self.done = 0
         self.causal = causal
         self.fixed_order = fixed_order
         self.rate = rate
         self.doubts: list[int] = []
-        self._voices: list[Signature] = []  # of each output so far
+        self._voices: list[Signature] = []  # of each output, in the stretches that are settled
+        self._stretch = _silent_stretch(0, np.zeros((sources.shape[0], sources.shape[0])))
         self._loud = 0.0  # of the chunks so far
-        self._order = list(range(speakers))  # of the last chunk's rows
-        self._kept = self._seams = 0  # how often the network itself kept its order, of so many seams
 
     def add(self, chunk: Chunk, separated: np.ndarray) -> None:
         """Append the separated chunk (C, context and chunk), in the order that fits best."""
@@ -123,6 +139,8 @@ class Stitcher:
             self.sources[..., chunk.start : self.done] = overlap + fade * (new[:, :shared] - overlap)
         self.sources[..., self.done : chunk.stop] = new[:, max(0, shared) :]
         self.done = chunk.stop
+        if not self.fixed_order and self.done == self.sources.shape[-1]:
+            self._settle()
 
     def _in_order(self, chunk: Chunk, separated: np.ndarray) -> np.ndarray:
         """The rows of the separated chunk as they go on with what is there, after every pause in it too."""
@@ -130,66 +148,80 @@ class Stitcher:
         place = max(self.done, chunk.start)
         fresh = separated.shape[1] - (chunk.stop - place)  # from here on it is new
         first, *later = self._stretches(separated[:, fresh:])
-        heard = signatures(separated[:, fresh:][:, first], self.rate, self._loud)
-        order = self._find_order(chunk, separated, heard) if self.done else list(range(len(separated)))
-        separated = separated[order]
-        self._learn([heard[i] for i in order])
+        known = Chunk(chunk.start, self.done, chunk.context).cut(self.sources) if self.done else separated[:, :0]
+        separated = separated[best_order(separated[:, : known.shape[1]], known)]
+        if self.done and not self._goes_on(separated[:, max(0, fresh - place + chunk.start) :], place - chunk.start):
+            self._begin(place, CONTEXT_WEIGHT * _agreement(known, separated[:, : known.shape[1]]))
+        separated = self._hear(separated, slice(fresh, fresh + first.stop))
         for stretch in later:  # the network itself may order them anew after a pause
-            self._order_stretch(separated[:, fresh:][:, stretch], place + stretch.start)
+            self._begin(place + stretch.start, HABIT_WEIGHT * np.eye(len(separated)))
+            rest = separated[:, fresh + stretch.start :]
+            rest[:] = self._hear(rest, slice(0, stretch.stop - stretch.start))
         return separated
+
+    def _goes_on(self, chunk: np.ndarray, shared: int) -> bool:
+        """Whether speech in the overlap, the first `shared` samples of the chunk (C, T), goes on without a pause."""
+        active, seam = self._active(chunk), shared / (FRAME * self.rate)
+        before, after = active[active < seam], active[active >= seam]
+        return len(before) >= LINK / FRAME and (not len(after) or after[0] - before[-1] <= PAUSE / FRAME)
 
     def _stretches(self, separated: np.ndarray) -> list[slice]:
         """Where people speak in `separated` (C, T): parts that meet in the middle of pauses longer than PAUSE."""
+        active = self._active(separated)
+        pauses = np.flatnonzero(np.diff(active) > PAUSE / FRAME)
+        cuts = [int((active[k] + active[k + 1]) / 2 * FRAME * self.rate) for k in pauses]
+        return [slice(a, b) for a, b in itertools.pairwise([0, *cuts, separated.shape[1]])]
+
+    def _active(self, separated: np.ndarray) -> np.ndarray:
+        """The numbers of the frames of `separated` (C, T) in which someone speaks."""
         window = round(FRAME * self.rate)
         frames = separated[:, : separated.shape[1] // window * window].reshape(len(separated), -1, window)
         power = np.einsum("ckw,ckw->k", frames, frames) * WINDOW / FRAME  # as loud is measured
-        active = np.flatnonzero(power > ACTIVE_SPEECH * self._loud)
-        pauses = np.flatnonzero(np.diff(active) > PAUSE / FRAME)
-        cuts = [int(active[k] + active[k + 1]) // 2 * window for k in pauses]
-        return [slice(a, b) for a, b in itertools.pairwise([0, *cuts, separated.shape[1]])]
+        return np.flatnonzero(power > ACTIVE_SPEECH * self._loud)
 
-    def _order_stretch(self, stretch: np.ndarray, place: int) -> None:
-        """Puts the rows of a stretch (C, T) after a pause, which begins at sample `place`, in order by their voices."""
-        fresh = signatures(stretch, self.rate, self._loud)
-        apart = distances(self._voices, fresh)
-        if apart is not None:
-            score = HABIT_WEIGHT * np.eye(len(stretch)) - VOICE_WEIGHT * apart
-            order = [int(i) for i in linear_sum_assignment(score, maximize=True)[1]]
-            if _lead(score, order) < SURE:
-                self.doubts.append(place)
-            stretch[:], fresh = stretch[order], [fresh[i] for i in order]
-        self._learn(fresh)
+    def _begin(self, start: int, prior: np.ndarray) -> None:
+        self._settle()
+        self._stretch = _silent_stretch(start, prior)
 
-    def _learn(self, heard: list[Signature]) -> None:
-        for known, one in zip(self._voices, heard, strict=False):
-            known.add(one)
-        self._voices = self._voices or heard
+    def _hear(self, separated: np.ndarray, new: slice) -> np.ndarray:
+        """Gather the voices of `new` in the stretch; the rows of `separated` (C, T) in the order that they speak for.
 
-    def _find_order(self, chunk: Chunk, separated: np.ndarray, fresh: list[Signature]) -> list[int]:
-        """The order of the rows of `separated` (C, context and chunk) that has the most speaking for it.
-
-        Where sound goes on through the overlap, it decides. In a pause the sound before it, which the chunk has as its
-        context, is one witness, the voices are another, and what the network did at earlier seams is a third.
+        What is written of the stretch already follows them.
         """
-        known = Chunk(chunk.start, self.done, chunk.context).cut(self.sources)
-        again = separated[:, : known.shape[1]]
-        power = np.sqrt(np.vdot(known, known) * np.vdot(again, again))
-        seen = (known @ again.T) / power if power > 0 else np.zeros((len(known), len(known)))
-        speaking = not chunk.context and power > 0
-        score = (OVERLAP_WEIGHT if speaking else CONTEXT_WEIGHT) * seen
-        apart = distances(self._voices, fresh)
-        if apart is not None:
-            score = score - VOICE_WEIGHT * apart
-        score[range(len(score)), self._order] += HABIT_WEIGHT * self._kept / (self._seams + 2)
+        stretch = self._stretch
+        heard = signatures(separated[:, new], self.rate, self._loud)
+        for known, one in zip(self._voices if stretch.settled else stretch.voices, heard, strict=True):
+            known.add(one)
+        if stretch.settled:
+            return separated
+        order = self._order()[0]
+        if order != sorted(order):
+            stretch.voices, stretch.prior = [stretch.voices[i] for i in order], stretch.prior[:, order]
+            separated = separated[order]
+            for begin in range(stretch.start, self.done, BLOCK):
+                part = slice(begin, min(begin + BLOCK, self.done))
+                self.sources[..., part] = self.sources[..., part][order]
+        if min(one.frames for one in stretch.voices) >= SETTLED:
+            self._settle()
+        return separated
+
+    def _order(self) -> tuple[list[int], float]:
+        """The order of the stretch's rows that has the most speaking for it, and its lead over the next best."""
+        score = self._stretch.prior - VOICE_WEIGHT * distances(self._voices, self._stretch.voices)
         order = [int(i) for i in linear_sum_assignment(score, maximize=True)[1]]
-        heard = min(one.frames for one in fresh) >= ENOUGH
-        if heard and not speaking and _lead(score, order) < SURE:
-            self.doubts.append(self.done)
-        if heard:
-            self._seams += 1
-            self._kept += order == self._order
-            self._order = order
-        return order
+        return order, _lead(score, order)
+
+    def _settle(self) -> None:
+        """Let the order of the stretch be, and know its voices from now on."""
+        stretch = self._stretch
+        if not stretch.settled:
+            spoken = max(one.frames for one in stretch.voices) >= ENOUGH
+            if self._voices and spoken and self._order()[1] < SURE:
+                self.doubts.append(stretch.start)
+            self._voices = self._voices or [Signature() for _ in stretch.voices]
+            for known, one in zip(self._voices, stretch.voices, strict=True):
+                known.add(one)
+        stretch.settled = True
 
     def _fade(self, samples: int) -> np.ndarray:
         """Weight of the new chunk over the overlap: linear in its middle half.
@@ -200,6 +232,12 @@ class Stitcher:
         position = np.linspace(0, 1, samples, dtype=np.float32)
         begin = 0.5 if self.causal else 0.25
         return np.clip((position - begin) / 0.5, 0, 1)
+
+
+def _agreement(known: np.ndarray, again: np.ndarray) -> np.ndarray:
+    """(C, C): how much of `known` (C, T), row by row, is found in the rows of `again` (C, T); 1 in all for the same."""
+    power = np.sqrt(np.vdot(known, known) * np.vdot(again, again))
+    return (known @ again.T) / power if power > 0 else np.zeros((len(known), len(again)))
 
 
 def _lead(score: np.ndarray, order: list[int]) -> float:

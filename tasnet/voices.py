@@ -25,6 +25,7 @@ ACTIVE = 1e-3  # of the energy of the loudest frames
 MEAN_DIFFERS = np.array([1.24, 1.11, 0.61, 0.53, 0.42, 0.37, 0.32, 0.27, 0.27, 0.24, 0.24, 0.24])
 SPREAD_DIFFERS = np.array([0.77, 0.52, 0.37, 0.27, 0.22, 0.19, 0.16, 0.14, 0.15, 0.14, 0.14, 0.15])
 PITCH_DIFFERS = 0.12
+SHORT = 150  # frames, of which a signature says half as much as one of many
 ENOUGH = 30  # frames (0.5 s), below which a signature says nothing
 
 
@@ -63,19 +64,27 @@ class Signature:
         return float(PITCH_BINS[np.searchsorted(self.pitches.cumsum(), total / 2)])
 
 
-def distances(known: list[Signature], heard: list[Signature]) -> np.ndarray | None:
-    """(C, C): how far the voice in each known output (row) is from that in each heard one, as a sum of squares; None
-    where one has too few frames to tell."""
-    if min(one.frames for one in (*known, *heard)) < ENOUGH:
-        return None
-    apart = np.zeros((len(known), len(heard)))
-    for i, one in enumerate(known):
-        for j, other in enumerate(heard):
-            apart[i, j] = np.square((one.mean - other.mean) / MEAN_DIFFERS).sum()
-            apart[i, j] += np.square((one.spread - other.spread) / SPREAD_DIFFERS).sum()
-            if one.pitch is not None and other.pitch is not None:
-                apart[i, j] += ((one.pitch - other.pitch) / PITCH_DIFFERS) ** 2
+def distances(known: list[Signature], heard: list[Signature]) -> np.ndarray:
+    """(C, C): how far the voice in each known output (row) is from that in each heard one.
+
+    Sums of squares, the smaller the less of the voice was heard; 0 where that is too little to tell by.
+    """
+    apart = np.zeros((len(heard), len(heard)))
+    if not known or min(one.frames for one in known) < ENOUGH:
+        return apart
+    for j, other in enumerate(heard):
+        if other.frames >= ENOUGH:
+            trust = 1 / (1 + SHORT / other.frames)
+            apart[:, j] = [trust * _distance(one, other) for one in known]
     return apart
+
+
+def _distance(one: Signature, other: Signature) -> float:
+    apart = np.square((one.mean - other.mean) / MEAN_DIFFERS).sum()
+    apart += np.square((one.spread - other.spread) / SPREAD_DIFFERS).sum()
+    if one.pitch is not None and other.pitch is not None:
+        apart += ((one.pitch - other.pitch) / PITCH_DIFFERS) ** 2
+    return float(apart)
 
 
 def loudness_of_speech(sources: np.ndarray, rate: int) -> float:

@@ -10,6 +10,7 @@ import torch
 import tasnet
 from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator, checkpoint
 from tasnet import inference as inference_module
+from tasnet.disk import DiskArray
 from tasnet.facts import TrainingFacts
 from tasnet.level import CausalLevel, level_gains
 from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
@@ -297,6 +298,31 @@ def test_the_voices_tell_the_order_after_a_pause_within_a_chunk():
         stitcher = Stitcher(np.zeros_like(clean), RATE, fixed_order=fixed)
         stitcher.add(Chunk(0, clean.shape[1]), swapped)
         assert np.array_equal(stitcher.sources, expected) and not stitcher.doubts
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_what_is_written_of_a_stretch_follows_what_is_heard_of_it_later(where, tmp_path):
+    """A chunk ends 0.4 s after a pause, in the wrong order, and the next one goes on from there."""
+    talk = [np.stack([voice_like(100, 500, 10, k), voice_like(210, 1500, 10, k + 9)]) for k in (1, 2)]
+    clean = np.concatenate([talk[0], np.zeros((2, 10 * RATE), np.float32), talk[1]], axis=1)
+    sources = np.zeros_like(clean) if where == "memory" else DiskArray(clean.shape, tmp_path)
+    stitcher, middle = Stitcher(sources, RATE), 20 * RATE + 2 * RATE // 5
+    stitcher.add(Chunk(0, middle), np.concatenate([clean[:, : 15 * RATE], clean[::-1, 15 * RATE : middle]], axis=1))
+    assert np.array_equal(sources[..., 20 * RATE : middle], clean[::-1, 20 * RATE : middle])
+    chunk = Chunk(middle - RATE, clean.shape[1])
+    stitcher.add(chunk, chunk.cut(clean))
+    assert np.allclose(sources[..., 0 : clean.shape[1]], clean, atol=1e-6) and not stitcher.doubts
+
+
+@pytest.mark.parametrize("speaker", [0, 1])
+def test_one_voice_alone_is_told_after_a_pause(speaker):
+    clean = np.stack([voice_like(100, 500, 20, 1), voice_like(210, 1500, 20, 2)])
+    clean[:, 8 * RATE : 14 * RATE] = 0
+    clean[1 - speaker, 14 * RATE :] = 0
+    swapped = np.concatenate([clean[:, : 11 * RATE], clean[::-1, 11 * RATE :]], axis=1)
+    stitcher = Stitcher(np.zeros_like(clean), RATE)
+    stitcher.add(Chunk(0, clean.shape[1]), swapped)
+    assert np.array_equal(stitcher.sources, clean) and not stitcher.doubts
 
 
 def test_where_the_voices_cannot_be_told_it_is_said():
