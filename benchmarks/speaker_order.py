@@ -6,9 +6,11 @@ SPEECH is a pack of single speakers' utterances, or a set of mixtures whose sour
 Each file is three times the same two people, who speak at once for 8 s, with two pauses between; every stretch is of
 other sentences. After the separation each stretch is compared with the clean voices: a swap is a pause over which the
 order changes; those without a pause (0 s) are the network's own. A stretch of which it cannot be said (both orders
-within 1 dB) does not count. 'Before' takes each chunk in the order that agrees with the overlap and the context alone;
-'whole' is the network on the whole file at once. The weights of what is weighed were fitted to training speakers;
-figures to report are of other ones.
+within 1 dB) does not count; in one where both orders are within 5 dB the voices are hardly separated, or change places
+in the middle, so pauses between better ones are counted apart.
+
+'Before' takes each chunk in the order that agrees with the overlap and the context alone; 'whole' is the network on the
+whole file at once. The weights of what is weighed were fitted to training speakers; report those of others.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
 STRETCH = 8.0  # s
 STRETCHES = 3
 NOISE = 1e-4  # RMS of what is in the room in the pauses
-CLEAR = 1.0  # dB by which the one order must be better than the other
+CLEAR, SEPARATED = 1.0, 5.0  # dB by which the one order must be better than the other
 
 
 class WithoutVoices(Stitcher):
@@ -46,18 +48,28 @@ class Count:
 
     pauses: int = 0
     swaps: int = 0
+    separated_pauses: int = 0  # between stretches that are well separated
+    separated_swaps: int = 0
     files: int = 0
     swapped_files: int = 0
     noted: int = 0
 
     def add(self, margins: np.ndarray, doubts: int) -> None:
-        clear = [pair for pair in itertools.pairwise(margins) if np.abs(pair).min() > CLEAR]
-        swaps = sum(one * other < 0 for one, other in clear)
-        self.pauses += len(clear)
+        pauses, swaps = _swaps(margins, CLEAR)
+        separated_pauses, separated_swaps = _swaps(margins, SEPARATED)
+        self.pauses += pauses
         self.swaps += swaps
+        self.separated_pauses += separated_pauses
+        self.separated_swaps += separated_swaps
         self.files += 1
         self.swapped_files += swaps > 0
         self.noted += doubts > 0
+
+
+def _swaps(margins: np.ndarray, clear: float) -> tuple[int, int]:
+    """Pauses between stretches whose order is clear by so many dB, and the swaps among them."""
+    pairs = [pair for pair in itertools.pairwise(margins) if np.abs(pair).min() > clear]
+    return len(pairs), sum(one * other < 0 for one, other in pairs)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -82,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\n{separator.name}: pauses over which the speakers changed places, of those that can be told")
     for (pause, way), one in sorted(counts.items()):
         print(
-            f"  {pause:g} s, {way:7} {one.swaps} of {one.pauses} pauses, {one.swapped_files} of {one.files} files; "
+            f"  {pause:g} s, {way:7} {one.swaps} of {one.pauses} pauses, {one.separated_swaps} of the "
+            f"{one.separated_pauses} between well separated stretches; {one.swapped_files} of {one.files} files; "
             f"{one.noted} files with a note"
         )
 
