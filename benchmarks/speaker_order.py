@@ -24,7 +24,7 @@ import numpy as np
 from analysis.scores.metrics import si_snr
 from tasnet import Separator, available
 from tasnet.data.corpora import UtteranceSet, holds_mixtures, open_mixtures, open_utterances
-from tasnet.data.utterances import INT16
+from tasnet.data.utterances import to_pcm
 from tasnet.inference import CHUNK, OVERLAP
 from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
 
@@ -106,7 +106,7 @@ def open_speech(paths: Sequence[Path], rate: int) -> UtteranceSet:
         return open_utterances(paths, rate)
     said = []
     for mixture in open_mixtures(paths[0], rate=rate):
-        said += zip(mixture.speakers, (mixture.sources * INT16).astype(np.int16), strict=True)
+        said += zip(mixture.speakers, to_pcm(mixture.sources), strict=True)
     speakers, pcm = zip(*said, strict=True)
     lengths = np.array([len(samples) for samples in pcm])
     return UtteranceSet(paths[0].name, rate, np.concatenate(pcm), lengths, speakers, {})

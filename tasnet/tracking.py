@@ -95,13 +95,11 @@ class Stretch:
     """Speech without a long pause in it; how it goes on with what was before is open until enough of it is heard."""
 
     start: int  # sample
-    voices: list[Signature]  # of its rows
     prior: np.ndarray  # (C, C): what apart from the voices speaks for row j in output i
     settled: bool = False
 
-
-def _silent_stretch(start: int, prior: np.ndarray) -> Stretch:
-    return Stretch(start, [Signature() for _ in prior], prior)
+    def __post_init__(self) -> None:
+        self.voices = [Signature() for _ in self.prior]  # of its rows
 
 
 class Stitcher:
@@ -124,7 +122,7 @@ class Stitcher:
         self.rate = rate
         self.doubts: list[int] = []
         self._voices: list[Signature] = []  # of each output, in the stretches that are settled
-        self._stretch = _silent_stretch(0, np.zeros((sources.shape[0], sources.shape[0])))
+        self._stretch = Stretch(0, np.zeros((sources.shape[0], sources.shape[0])))
         self._loud = 0.0  # of the chunks so far
 
     def add(self, chunk: Chunk, separated: np.ndarray) -> None:
@@ -181,7 +179,7 @@ class Stitcher:
 
     def _begin(self, start: int, prior: np.ndarray) -> None:
         self._settle()
-        self._stretch = _silent_stretch(start, prior)
+        self._stretch = Stretch(start, prior)
 
     def _hear(self, separated: np.ndarray, new: slice) -> np.ndarray:
         """Gather the voices of `new` in the stretch; the rows of `separated` (C, T) in the order that they speak for.

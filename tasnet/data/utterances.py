@@ -140,7 +140,7 @@ def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str
         if not np.isfinite(samples[:, 0]).all():
             bad[printable(str(file))] = f"The file {printable(str(file))} holds samples that are not numbers."
             return None
-        return _to_rate(_to_pcm(samples[:, 0]), file_rate, rate)
+        return _to_rate(to_pcm(samples[:, 0]), file_rate, rate)
 
     speakers_and_files = speaker_files(folder)
     with ThreadPoolExecutor() as pool:
@@ -148,7 +148,7 @@ def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str
         return [(speaker, x) for (speaker, _), x in zip(speakers_and_files, samples, strict=True) if x is not None]
 
 
-def _to_pcm(samples: np.ndarray) -> np.ndarray:
+def to_pcm(samples: np.ndarray) -> np.ndarray:
     """(T,) float32 in [-1, 1) as int16; what was stored in 16 bits comes out as it was."""
     return np.rint(np.clip(samples * INT16, -INT16, INT16 - 1)).astype(np.int16)
 
