@@ -1,4 +1,4 @@
-"""How often two speakers change places over a long pause, with the voices' signatures and without them.
+"""How often two speakers change places over a long pause, as the network hears the file.
 
     python -m benchmarks.speaker_order SPEECH [SPEECH ...] [--files 60] [--pauses 0 5 12 30 60] [--model NAME]
 
@@ -9,8 +9,9 @@ order changes; those without a pause (0 s) are the network's own. A stretch of w
 within 1 dB) does not count; in one where both orders are within 5 dB the voices are hardly separated, or change places
 in the middle, so pauses between better ones are counted apart.
 
-'Before' takes each chunk in the order that agrees with the overlap and the context alone; 'whole' is the network on the
-whole file at once. The weights of what is weighed were fitted to training speakers; report those of others.
+'Now' is what `separate` gives, which cuts long pauses out; 'chunks' leaves them in and links its chunks by their
+overlap alone; 'whole' is the network on the whole file at once. What is weighed for a note was fitted to training
+speakers: report others.
 """
 
 import argparse
@@ -26,20 +27,12 @@ from tasnet import Separator, available
 from tasnet.data.corpora import UtteranceSet, holds_mixtures, open_mixtures, open_utterances
 from tasnet.data.utterances import to_pcm
 from tasnet.inference import CHUNK, OVERLAP
-from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
+from tasnet.tracking import Stitcher, plan_chunks
 
 STRETCH = 8.0  # s
 STRETCHES = 3
 NOISE = 1e-4  # RMS of what is in the room in the pauses
 CLEAR, SEPARATED = 1.0, 5.0  # dB by which the one order must be better than the other
-
-
-class WithoutVoices(Stitcher):
-    """The rule before there were signatures."""
-
-    def _in_order(self, chunk: Chunk, separated: np.ndarray) -> np.ndarray:
-        known = Chunk(chunk.start, self.done, chunk.context).cut(self.sources)
-        return separated[best_order(separated[:, : known.shape[1]], known)]
 
 
 @dataclass
@@ -53,8 +46,9 @@ class Count:
     files: int = 0
     swapped_files: int = 0
     noted: int = 0
+    si_snr: float = 0.0  # dB, mean over the files, each stretch in its better order
 
-    def add(self, margins: np.ndarray, doubts: int) -> None:
+    def add(self, margins: np.ndarray, quality: float, doubts: int) -> None:
         pauses, swaps = _swaps(margins, CLEAR)
         separated_pauses, separated_swaps = _swaps(margins, SEPARATED)
         self.pauses += pauses
@@ -64,6 +58,7 @@ class Count:
         self.files += 1
         self.swapped_files += swaps > 0
         self.noted += doubts > 0
+        self.si_snr += (quality - self.si_snr) / self.files
 
 
 def _swaps(margins: np.ndarray, clear: float) -> tuple[int, int]:
@@ -89,14 +84,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         stretches = conversation(speech, random)
         mixture, spans = with_pauses(stretches, round(pause * rate), random)
         for way, (sources, doubts) in separated(separator, mixture).items():
-            counts.setdefault((pause, way), Count()).add(margins(sources, stretches, spans), doubts)
+            counts.setdefault((pause, way), Count()).add(*compared(sources, stretches, spans), doubts)
         print(f"\r{number + 1} of {arguments.files}", end="", flush=True)
     print(f"\n{separator.name}: pauses over which the speakers changed places, of those that can be told")
     for (pause, way), one in sorted(counts.items()):
         print(
             f"  {pause:g} s, {way:7} {one.swaps} of {one.pauses} pauses, {one.separated_swaps} of the "
             f"{one.separated_pauses} between well separated stretches; {one.swapped_files} of {one.files} files; "
-            f"{one.noted} files with a note"
+            f"{one.noted} files with a note; SI-SNR {one.si_snr:.2f} dB"
         )
 
 
@@ -140,27 +135,22 @@ def with_pauses(stretches: list[np.ndarray], pause: int, random: np.random.Gener
 
 
 def separated(separator: Separator, mixture: np.ndarray) -> dict[str, tuple[np.ndarray, int]]:
-    """{way: (sources (2, T), number of doubts)}; the network runs once for both ways of stitching."""
+    """{way: (sources (2, T), number of notes)}."""
     rate, shape = separator.config.sample_rate, (separator.config.C, len(mixture))
-    stitchers = {
-        way: kind(np.zeros(shape, np.float32), rate, separator.config.causal)
-        for way, kind in (("before", WithoutVoices), ("now", Stitcher))
-    }
-    for chunk in plan_chunks(mixture, rate, CHUNK, OVERLAP):
-        found = separator._network(chunk.cut(mixture)[None])[0]
-        for stitcher in stitchers.values():
-            stitcher.add(chunk, found)
-    ways = {way: (stitcher.sources, len(stitcher.doubts)) for way, stitcher in stitchers.items()}
-    return ways | {"whole": (separator._network(mixture[None])[0], 0)}
+    now, chunks = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    notes = separator.separate_into(now, mixture, lambda fraction: None)
+    stitcher = Stitcher(chunks, rate, round(OVERLAP * rate), causal=separator.config.causal)
+    for chunk in plan_chunks(len(mixture), round(CHUNK * rate), stitcher.overlap):
+        stitcher.add(chunk, separator._network(mixture[None, chunk])[0])
+    whole = separator._network(mixture[None])[0]
+    return {"now": (now, len(notes)), "chunks": (chunks, 0), "whole": (whole, 0)}
 
 
-def margins(sources: np.ndarray, stretches: list[np.ndarray], spans: list[slice]) -> np.ndarray:
-    """(stretches,): by how many dB SI-SNR the order as given is better than the other one, on the mean."""
-    found = []
-    for stretch, span in zip(stretches, spans, strict=True):
-        scores = si_snr(sources[:, None, span], stretch[None])
-        found.append((np.trace(scores) - np.trace(scores[::-1])) / 2)
-    return np.array(found)
+def compared(sources: np.ndarray, stretches: list[np.ndarray], spans: list[slice]) -> tuple[np.ndarray, float]:
+    """By how many dB SI-SNR the order as given is better than the other one, by stretch; the mean of the better."""
+    scores = [si_snr(sources[:, None, span], stretch[None]) for stretch, span in zip(stretches, spans, strict=True)]
+    orders = np.array([(np.trace(one) / 2, np.trace(one[::-1]) / 2) for one in scores])
+    return orders[:, 0] - orders[:, 1], float(orders.max(1).mean())
 
 
 if __name__ == "__main__":

@@ -19,11 +19,13 @@ from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
-from .tracking import Chunk, Stitcher, plan_chunks
+from .pauses import Joined, fades, pauses_between, speech_spans
+from .tracking import Stitcher, best_order, plan_chunks
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
 OVERLAP = 4.0  # s
+FADE = 0.1  # s, from speech to a pause and back
 DOUBTS_TOLD = 5  # in a note
 BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -129,7 +131,9 @@ class Separator:
         """
         checked = np.stack([audio.check_samples(samples, rate, "the mixture").samples for samples in mixtures])
         at_own_rate = audio.resample(checked, rate, self.config.sample_rate)
-        if at_own_rate.shape[-1] > WHOLE * self.config.sample_rate:
+        own = self.config.sample_rate
+        has_pauses = any(speech_spans(mixture, own) != [slice(0, len(mixture))] for mixture in at_own_rate)
+        if has_pauses or at_own_rate.shape[-1] > WHOLE * own:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
         sources = self._network(at_own_rate)
         for voices, mixture in zip(sources, at_own_rate, strict=True):
@@ -155,15 +159,50 @@ class Separator:
         Beside the two arrays it takes the memory of a few chunks.
         """
         rate, samples = self.config.sample_rate, mixture.shape[-1]
-        long = samples > WHOLE * rate
-        chunks = plan_chunks(mixture, rate, CHUNK, OVERLAP) if long else [Chunk(0, samples)]
-        stitcher = Stitcher(sources, rate, self.config.causal, self.facts.task == SPEECH_FROM_NOISE)
+        spans = speech_spans(mixture, rate)
+        speech, voices = Joined(mixture, spans), Joined(sources, spans)
+        length, overlap = speech.shape[-1], round(OVERLAP * rate)
+        chunks = plan_chunks(length, length if length <= WHOLE * rate else round(CHUNK * rate), overlap)
+        cuts, fixed_order = voices.starts[1:-1], self.facts.task == SPEECH_FROM_NOISE
+        stitcher = Stitcher(voices, rate, overlap, cuts, causal=self.config.causal, fixed_order=fixed_order)
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
-            separated = self._network(np.stack([chunk.cut(mixture) for chunk in batch]))
+            separated = self._network(np.stack([speech[..., chunk] for chunk in batch]))
             for chunk, found in zip(batch, separated, strict=True):
                 stitcher.add(chunk, found)
             progress(stitcher.done / samples)
-        return _doubt_notes([sample / rate for sample in stitcher.doubts])
+        if length < samples:
+            self._separate_pauses(sources, mixture, spans, fixed_order, progress)
+        return _doubt_notes([voices.place(sample) / rate for sample in stitcher.doubts])
+
+    def _separate_pauses(
+        self,
+        sources: np.ndarray | DiskArray,
+        mixture: np.ndarray | DiskArray,
+        spans: list[slice],
+        fixed_order: bool,
+        progress: Callable[[float], None],
+    ) -> None:
+        """What lies between the `spans` of speech, into `sources` (C, T), where the speech is there already.
+
+        Each piece goes through the network behind the beginning of the speech, which gives it level and order.
+        """
+        rate, fade = self.config.sample_rate, round(FADE * self.config.sample_rate)
+        context = slice(0, round(OVERLAP * rate))
+        speech, known = Joined(mixture, spans)[..., context], Joined(sources, spans)[..., context]
+        pauses = pauses_between(spans, mixture.shape[-1], fade)
+        quiet, found = Joined(mixture, pauses), Joined(sources, pauses)
+        places, weights = fades(pauses, mixture.shape[-1], fade)
+        for piece in plan_chunks(quiet.shape[-1], round((CHUNK - OVERLAP) * rate), fade):
+            separated = self._network(np.concatenate([speech, quiet[..., piece]])[None])[0]
+            again, new = np.split(separated, [len(speech)], axis=1)
+            if not fixed_order:
+                new = new[best_order(again, known)]
+            weight = np.interp(np.arange(piece.start, piece.stop), places, weights).astype(np.float32)
+            if piece.start:
+                weight[:fade] *= np.arange(fade) / fade
+            there = found[..., piece]
+            found[..., piece] = there + weight * (new - there)
+            progress(1 - (quiet.shape[-1] - piece.stop) / mixture.shape[-1])
 
     def _network(self, mixtures: np.ndarray) -> np.ndarray:
         """(batch, T) -> (batch, C, T), each at the RMS `level` inside the network, whatever its own."""
@@ -219,9 +258,9 @@ def find_checkpoint(model: str | Path) -> Path:
     raise checkpoint.CheckpointError(f"There is no model named {model}; there are: {', '.join(known) or 'none'}.")
 
 
-def _batches(chunks: Iterator[Chunk], size: int) -> Iterator[list[Chunk]]:
+def _batches(chunks: Iterator[slice], size: int) -> Iterator[list[slice]]:
     """Runs of at most `size` chunks of one length."""
-    for _, equal in itertools.groupby(chunks, _length):
+    for _, equal in itertools.groupby(chunks, lambda chunk: chunk.stop - chunk.start):
         while batch := list(itertools.islice(equal, size)):
             yield batch
 
@@ -232,10 +271,6 @@ def _doubt_notes(seconds: list[float]) -> tuple[str, ...]:
     times = ", ".join(f"{int(second // 60)}:{int(second % 60):02d}" for second in seconds[:DOUBTS_TOLD])
     more = f" and at {len(seconds) - DOUBTS_TOLD} more" if len(seconds) > DOUBTS_TOLD else ""
     return (f"After the pauses at {times}{more} the voices may have changed places: they could not be told for sure.",)
-
-
-def _length(chunk: Chunk) -> int:
-    return chunk.stop - chunk.start + sum(b - a for a, b in chunk.context)
 
 
 def _of_length(samples: np.ndarray, length: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a voice sounds like, in a few numbers that do not forget: by these an output is told after a pause.
+"""What a voice sounds like, in a few numbers that do not forget: whether an output is the same one after a pause.
 
 A signature gathers over everything that an output has held so far: mean and spread of the spectrum's shape (mel
 cepstrum) and the median pitch, over frames in which that output is clearly louder than the others. Two signatures

@@ -13,7 +13,8 @@ from tasnet import inference as inference_module
 from tasnet.disk import DiskArray
 from tasnet.facts import TrainingFacts
 from tasnet.level import CausalLevel, level_gains
-from tasnet.tracking import Chunk, Stitcher, best_order, plan_chunks
+from tasnet.pauses import Joined, pauses_between, speech_spans
+from tasnet.tracking import Stitcher, best_order, plan_chunks
 
 RATE = 8000
 
@@ -215,39 +216,96 @@ def test_order_is_kept_across_a_pause(pause):
         assert np.abs(sources - expected[best_order(expected, sources)]).max() < 1e-6
 
 
-def test_chunks_cover_everything_in_equal_lengths():
-    signal = speech_like(200)
-    chunks = list(plan_chunks(signal, RATE, 20, 4))
-    assert chunks[0].start == 0 and chunks[-1].stop == len(signal)
+@pytest.mark.parametrize("samples", [1, 20 * RATE, 20 * RATE + 1, 36 * RATE, 200 * RATE + 7])
+def test_chunks_cover_everything_in_equal_lengths(samples):
+    chunks = list(plan_chunks(samples, 20 * RATE, 4 * RATE))
+    assert chunks[0].start == 0 and chunks[-1].stop == samples
     for last, chunk in itertools.pairwise(chunks):
         assert chunk.start <= last.stop - 4 * RATE and chunk.start < last.stop < chunk.stop
-    assert {chunk.cut(signal).shape for chunk in chunks} == {(20 * RATE,)}
+    assert {chunk.stop - chunk.start for chunk in chunks} == {min(samples, 20 * RATE)}
+
+
+# Pauses
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_chunks_move_on_whatever_the_pauses(seed):
-    """Sound and silence of random lengths: every sample is covered, overlaps hold, no chunk is too long."""
+@pytest.mark.parametrize("room", [0, 3e-3])
+def test_long_pauses_are_found(seed, room):
+    """Sound and silence of random lengths: what is cut out is silence, longer than a breath; the rest stays."""
     rng = np.random.default_rng(seed)
     parts = [speech_like(seconds, seed) * (i % 2) for i, seconds in enumerate(rng.exponential(15, 12))]
-    signal = np.concatenate(parts)
-    chunks = list(itertools.islice(plan_chunks(signal, RATE, 20, 4), 100))
-    assert chunks[0].start == 0 and chunks[-1].stop == len(signal)
-    for last, chunk in itertools.pairwise(chunks):
-        assert chunk.start <= last.stop - 4 * RATE or chunk.start == 0
-        assert last.stop < chunk.stop and chunk.cut(signal).shape[0] <= 20 * RATE
-        assert all(b <= chunk.start for _, b in chunk.context)
+    clean = np.concatenate(parts)
+    signal = (clean + room * rng.standard_normal(len(clean))).astype(np.float32)
+    spans = speech_spans(signal, RATE)
+    pauses = pauses_between(spans, len(signal), 0)
+    assert sum(span.stop - span.start for span in (*spans, *pauses)) == len(signal)
+    assert all(pause.stop - pause.start >= RATE for pause in pauses)
+    assert sum(np.square(clean[pause]).sum() for pause in pauses) < 1e-4 * np.square(clean).sum()
+    silent = sum(len(part) / RATE for i, part in enumerate(parts) if i % 2 == 0 and len(part) > 2.5 * RATE)
+    assert abs(sum(pause.stop - pause.start for pause in pauses) / RATE - silent) < 1 + 0.6 * len(spans)
 
 
-def test_context_is_the_last_sound_before_a_pause():
-    signal = np.concatenate([speech_like(18), np.zeros(20 * RATE), speech_like(30, 1)]).astype(np.float32)
-    first, second, *_ = plan_chunks(signal, RATE, 20, 4)
-    assert (first.start, first.stop, first.context) == (0, 20 * RATE, ())
-    with_sound = 2 * RATE  # half the overlap, of which the second chunk's own has 2 s
-    assert sum(b - a for a, b in second.context) <= with_sound
-    third = list(plan_chunks(signal, RATE, 20, 4))[2]
-    assert sum(b - a for a, b in third.context) == with_sound and all(b <= 18 * RATE for _, b in third.context)
-    assert third.cut(signal).shape == (20 * RATE,)
-    assert np.abs(third.cut(signal)[:with_sound]).max() > 0.01
+@pytest.mark.parametrize("kind", ["speech", "noise", "tone", "short", "silence", "falling"])
+def test_where_there_is_no_pause_everything_stays(kind):
+    rng, t = np.random.default_rng(0), np.arange(30 * RATE) / RATE
+    signal = {
+        "speech": speech_like(30),
+        "noise": rng.standard_normal(30 * RATE),
+        "tone": np.sin(440 * t),
+        "short": np.ones(5),
+        "silence": np.zeros(30 * RATE),
+        "falling": speech_like(30) * 10 ** (-t / 40),
+    }[kind]
+    assert speech_spans(signal.astype(np.float32), RATE) == [slice(0, len(signal))]
+
+
+def test_a_little_speech_in_a_long_silence_is_found():
+    signal = 1e-4 * np.random.default_rng(0).standard_normal(600 * RATE).astype(np.float32)
+    signal[300 * RATE : 303 * RATE] += speech_like(3)
+    (span,) = speech_spans(signal, RATE)
+    assert 299.5 * RATE < span.start <= 300 * RATE and 302.5 * RATE < span.stop < 303.5 * RATE
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_joined_spans_are_read_and_written_as_one(where, tmp_path):
+    array = np.arange(40, dtype=np.float32).reshape(2, 20)
+    spans = [slice(1, 4), slice(6, 7), slice(10, 20)]
+    store = array.copy()
+    if where == "disk":
+        store = DiskArray(array.shape, tmp_path)
+        store[..., 0:20] = array
+    joined, expected = Joined(store, spans), np.concatenate([array[:, span] for span in spans], axis=1)
+    assert joined.shape == (2, 14) and [joined.place(k) for k in (0, 2, 3, 4, 13)] == [1, 3, 6, 10, 19]
+    for a, b in itertools.combinations_with_replacement(range(15), 2):
+        assert np.array_equal(joined[..., a:b], expected[:, a:b])
+    joined[..., 2:6] = -expected[:, 2:6]
+    array[:, [3, 6, 10, 11]] *= -1
+    assert np.array_equal(store[..., 0:20], array)
+
+
+def test_the_network_does_not_hear_long_pauses():
+    """Speech joined; what lies in the pauses goes through behind speech, and nothing of it is lost."""
+    rng = np.random.default_rng(0)
+    mixture = np.concatenate([speech_like(8), np.zeros(30 * RATE), speech_like(9, 1), np.zeros(5 * RATE)])
+    mixture = (mixture + 1e-4 * rng.standard_normal(len(mixture))).astype(np.float32)
+    halves = Halves()
+    sources = separator_of(halves).separate(mixture, RATE).sources
+    assert np.abs(sources - [np.minimum(mixture, 0), np.maximum(mixture, 0)]).max() < 1e-6
+    speech, *pauses = [shape[1] / RATE for shape in halves.lengths]
+    assert 17 <= speech < 18.1 and len(pauses) == 3 and all(6 < length <= 20 for length in pauses)
+
+
+def test_between_speech_and_pause_there_is_no_step():
+    """A network that gives the voices another level in every piece: the change is spread over a tenth of a second."""
+    mixture = np.full(40 * RATE, 1e-4, np.float32)
+    for begin in (0, 30):
+        mixture[begin * RATE : (begin + 10) * RATE] = 0.1
+    levels, separator = itertools.count(1), separator_of(Halves())
+    separator._network = lambda x: np.stack([-np.ones_like(x), next(levels) * np.ones_like(x)], 1)
+    sources = np.zeros((2, len(mixture)), np.float32)
+    separator.separate_into(sources, mixture, lambda fraction: None)
+    assert set(sources[1]) > {1, 2, 3} and np.abs(np.diff(sources[1])).max() < 2.01 / (0.1 * RATE)
+    assert np.abs(sources[0] + 1).max() < 1e-6
 
 
 def voice_like(pitch: float, formant: float, seconds: float, seed: int) -> np.ndarray:
@@ -268,82 +326,52 @@ def voice_like(pitch: float, formant: float, seconds: float, seed: int) -> np.nd
     return (0.1 * buzz * syllables).astype(np.float32)
 
 
-@pytest.mark.parametrize("pause", [5, 30])
-def test_the_voices_tell_the_order_after_a_pause(pause):
-    """Chunks without a context, in an order of chance: nothing but the voices says which is which."""
-
-    def talk(seed: int) -> np.ndarray:
-        return np.stack([voice_like(100, 500, 12, seed), voice_like(210, 1500, 12, seed + 50)])
-
-    silence, rng = np.zeros((2, pause * RATE), np.float32), np.random.default_rng(0)
-    clean = np.concatenate([talk(1), silence, talk(2), silence, talk(3)], axis=1)
-    for _ in range(4):
-        stitcher, place = Stitcher(np.zeros_like(clean), RATE), 0
-        while place < clean.shape[1]:
-            stop = place + (12 + pause) * RATE  # ends with the pause: the next chunk has no overlap with sound
-            chunk = Chunk(max(0, place - RATE), min(stop, clean.shape[1]))
-            stitcher.add(chunk, chunk.cut(clean)[rng.permutation(2)])
-            place = stop
-        assert np.array_equal(stitcher.sources[best_order(clean, stitcher.sources)], clean) and not stitcher.doubts
+def conversation(*talks: tuple[int, int]) -> tuple[np.ndarray, list[int]]:
+    """Two voices (2, T) of 12 s for each pair of seeds, and where the pauses between were cut out."""
+    parts = [np.stack([voice_like(100, 500, 12, a), voice_like(210, 1500, 12, b)]) for a, b in talks]
+    return np.concatenate(parts, axis=1), [12 * RATE * k for k in range(1, len(talks))]
 
 
-def test_the_voices_tell_the_order_after_a_pause_within_a_chunk():
-    """The network itself may change the order after a pause; outputs with an order of their own stay as they are."""
-    clean = np.concatenate([np.stack([voice_like(100, 500, 8, k), voice_like(210, 1500, 8, k + 9)]) for k in (1, 2)], 1)
-    silence = np.zeros((2, 5 * RATE), np.float32)
-    clean = np.concatenate([clean[:, : 8 * RATE], silence, clean[:, 8 * RATE :]], axis=1)
-    swapped = clean.copy()
-    swapped[:, 10 * RATE :] = clean[::-1, 10 * RATE :]
-    for fixed, expected in ((False, clean), (True, swapped)):
-        stitcher = Stitcher(np.zeros_like(clean), RATE, fixed_order=fixed)
-        stitcher.add(Chunk(0, clean.shape[1]), swapped)
-        assert np.array_equal(stitcher.sources, expected) and not stitcher.doubts
+def stitched(separated: np.ndarray, pauses: list[int], fixed_order: bool = False) -> Stitcher:
+    stitcher = Stitcher(np.zeros_like(separated), RATE, 4 * RATE, pauses, fixed_order=fixed_order)
+    for chunk in plan_chunks(separated.shape[1], 20 * RATE, 4 * RATE):
+        stitcher.add(chunk, separated[:, chunk])
+    return stitcher
 
 
-@pytest.mark.parametrize("where", ["memory", "disk"])
-def test_what_is_written_of_a_stretch_follows_what_is_heard_of_it_later(where, tmp_path):
-    """A chunk ends 0.4 s after a pause, in the wrong order, and the next one goes on from there."""
-    talk = [np.stack([voice_like(100, 500, 10, k), voice_like(210, 1500, 10, k + 9)]) for k in (1, 2)]
-    clean = np.concatenate([talk[0], np.zeros((2, 10 * RATE), np.float32), talk[1]], axis=1)
-    sources = np.zeros_like(clean) if where == "memory" else DiskArray(clean.shape, tmp_path)
-    stitcher, middle = Stitcher(sources, RATE), 20 * RATE + 2 * RATE // 5
-    stitcher.add(Chunk(0, middle), np.concatenate([clean[:, : 15 * RATE], clean[::-1, 15 * RATE : middle]], axis=1))
-    assert np.array_equal(sources[..., 20 * RATE : middle], clean[::-1, 20 * RATE : middle])
-    chunk = Chunk(middle - RATE, clean.shape[1])
-    stitcher.add(chunk, chunk.cut(clean))
-    assert np.allclose(sources[..., 0 : clean.shape[1]], clean, atol=1e-6) and not stitcher.doubts
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_swap_over_a_pause_is_noted(fixed):
+    """Where the voices do not go on after a pause, and only there; not of outputs with an order of their own."""
+    clean, pauses = conversation((1, 51), (2, 52), (3, 53))
+    assert stitched(clean, pauses).doubts == []
+    swapped = np.concatenate([clean[:, : pauses[1]], clean[::-1, pauses[1] :]], axis=1)
+    assert stitched(swapped, pauses, fixed).doubts == ([] if fixed else [pauses[1]])
 
 
 @pytest.mark.parametrize("speaker", [0, 1])
-def test_one_voice_alone_is_told_after_a_pause(speaker):
-    clean = np.stack([voice_like(100, 500, 20, 1), voice_like(210, 1500, 20, 2)])
-    clean[:, 8 * RATE : 14 * RATE] = 0
-    clean[1 - speaker, 14 * RATE :] = 0
-    swapped = np.concatenate([clean[:, : 11 * RATE], clean[::-1, 11 * RATE :]], axis=1)
-    stitcher = Stitcher(np.zeros_like(clean), RATE)
-    stitcher.add(Chunk(0, clean.shape[1]), swapped)
-    assert np.array_equal(stitcher.sources, clean) and not stitcher.doubts
+def test_one_voice_alone_on_the_other_output_is_noted(speaker):
+    clean, pauses = conversation((1, 51), (2, 52))
+    clean[1 - speaker, pauses[0] :] = 0
+    assert stitched(clean, pauses).doubts == []
+    assert stitched(np.concatenate([clean[:, : pauses[0]], clean[::-1, pauses[0] :]], 1), pauses).doubts == pauses
 
 
-def test_where_the_voices_cannot_be_told_it_is_said():
+def test_the_note_says_where_the_voices_may_have_changed_places():
     """Two outputs of one voice: after a pause nobody knows."""
     talk = np.stack([voice_like(120, 500, 25, seed) for seed in (1, 2)])
-    clean = np.concatenate([talk, np.zeros((2, 21 * RATE), np.float32), talk[:, ::-1]], axis=1)
-
-    stitcher = Stitcher(np.zeros_like(clean), RATE)
-    for chunk in (Chunk(0, 46 * RATE), Chunk(45 * RATE, 71 * RATE)):
-        stitcher.add(chunk, chunk.cut(clean))
-    assert stitcher.doubts == [46 * RATE]
-    (note,) = inference_module._doubt_notes([sample / RATE for sample in stitcher.doubts])
-    assert "0:46" in note and "may have changed places" in note
+    mixed = np.concatenate([talk, np.zeros((2, 21 * RATE), np.float32), talk[:, ::-1]], axis=1)
+    mixture, separator = mixed.sum(0), separator_of(Halves())
+    separator._network = lambda x: np.stack([x * (np.arange(x.shape[1]) // 4000 % 2 == k) for k in (0, 1)], 1)
+    (note,) = separator.separate(mixture, RATE).notes
+    assert "0:4" in note and "may have changed places" in note
 
 
 def test_crossfade_has_no_step():
     """Two chunks that differ: the change is spread over the overlap, not a click."""
     for causal in (False, True):
-        stitcher = Stitcher(np.zeros((1, 300), np.float32), 100, causal)
-        stitcher.add(Chunk(0, 200), np.ones((1, 200), np.float32))
-        stitcher.add(Chunk(100, 300), np.full((1, 200), 2, np.float32))
+        stitcher = Stitcher(np.zeros((1, 300), np.float32), 100, 100, causal=causal)
+        stitcher.add(slice(0, 200), np.ones((1, 200), np.float32))
+        stitcher.add(slice(50, 300), np.full((1, 250), 2, np.float32))  # more overlap than is used
         steps = np.diff(stitcher.sources[0])
         assert steps.min() >= 0 and steps.max() < 0.03
         assert stitcher.sources[0, 124] == 1 and stitcher.sources[0, -1] == 2
