@@ -1,9 +1,11 @@
 """How sturdy the separation is: the sample at which the mixture starts (section IV-F), pauses, noise, rooms (V)."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 import tasnet
-from pages.parts import frame, own_model, workspace
+from pages.parts import frame, models, own_model, workspace
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
@@ -16,11 +18,10 @@ MOST_MODELS = 3
 
 def choose_models() -> list[str]:
     """The models to compare: at first the sidebar's, and another that is causal where that is not."""
-    mine, known = workspace.separator(), list(tasnet.available())
-    if own_model.path():
-        known.append(own_model.path())
+    mine, known = workspace.separator(), shown_titles()
     if "start_models" not in st.session_state:
-        linked = [name for name in st.query_params.get_all("start_models") if name in known]
+        asked = st.query_params.get_all("start_models")
+        linked = [name for name, title in known.items() if name in asked or title in asked]
         st.session_state.start_models = linked[:MOST_MODELS] or [
             workspace.selection().model,
             *_counterpart(mine, known),
@@ -28,7 +29,7 @@ def choose_models() -> list[str]:
     return st.multiselect(
         "Models",
         known,
-        format_func=own_model.own_label,
+        format_func=known.get,
         max_selections=MOST_MODELS,
         key="start_models",
         bind="query-params",
@@ -37,7 +38,13 @@ def choose_models() -> list[str]:
     )
 
 
-def _counterpart(mine: tasnet.Separator, known: list[str]) -> list[str]:
+def shown_titles() -> dict[str, str]:
+    """{model: what it is called in the list}, the session's own too."""
+    own = own_model.path()
+    return models.plain_titles(models.names()) | ({own: own_model.own_label(own)} if own else {})
+
+
+def _counterpart(mine: tasnet.Separator, known: Iterable[str]) -> list[str]:
     for name in known:
         try:
             config = workspace.separator(name).config
@@ -48,10 +55,10 @@ def _counterpart(mine: tasnet.Separator, known: list[str]) -> list[str]:
     return []
 
 
-def usable(models: list[str], voices: int | None) -> list[str]:
-    """Those of `models` that load and separate so many `voices`; of the others a sentence says why not."""
+def usable(chosen: list[str], voices: int | None) -> list[str]:
+    """Those of the models that load and separate so many `voices`; of the others a sentence says why not."""
     good = []
-    for name in models:
+    for name in chosen:
         try:
             separator = workspace.separator(name)
         except ValueError as problem:
@@ -60,15 +67,13 @@ def usable(models: list[str], voices: int | None) -> list[str]:
         if voices in (None, separator.config.C):
             good.append(name)
         else:
-            st.warning(
-                f"{plain(own_model.own_label(name))} {voices_in_words(separator.config.C)}, this sound has {voices}."
-            )
+            st.warning(f"{plain(shown_titles()[name])} {voices_in_words(separator.config.C)}, this sound has {voices}.")
     return good
 
 
-def explain_missing(models: list[str]) -> None:
+def explain_missing(chosen: list[str]) -> None:
     """Why the network is not here that the paper's Fig. 4 compares with."""
-    if not any(isinstance(workspace.separator(name).model, tasnet.LSTMTasNet) for name in models):
+    if not any(isinstance(workspace.separator(name).model, tasnet.LSTMTasNet) for name in chosen):
         st.caption(
             ":material/info: The paper's Fig. 4 sets causal Conv-TasNet against LSTM-TasNet, which it finds far more "
             "sensitive to the start. Its trained weights are not published, and none come with this app: 32 M "
@@ -88,23 +93,23 @@ view = st.segmented_control(
     label_visibility="collapsed",
 )
 sound = None if view == SET else workspace.chosen_sound()
-models = choose_models()
+chosen = choose_models()
 if view == SET:
-    if models := usable(models, None):
-        show_set(models)
-        explain_missing(models)
+    if chosen := usable(chosen, None):
+        show_set(chosen)
+        explain_missing(chosen)
 elif sound is not None:
     if sound.references is None:
         st.info(
             "Scores need the clean voices: choose an example, mix voices, or add the clean voices to your upload.",
             icon=":material/info:",
         )
-    elif models := usable(models, len(sound.references)):
+    elif chosen := usable(chosen, len(sound.references)):
         try:
             if limit := VIEWS[view]:
-                show_limit(limit, models, sound)
+                show_limit(limit, chosen, sound)
             else:
-                show_sound(models, sound)
-                explain_missing(models)
+                show_sound(chosen, sound)
+                explain_missing(chosen)
         except ValueError as problem:
             st.error(str(problem), icon=":material/error:")

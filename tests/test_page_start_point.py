@@ -9,12 +9,14 @@ from streamlit.testing.v1 import AppTest
 from analysis import limits
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import sets, shifts
+from pages.parts import models
 from tasnet import available
 
 PAGE = "pages/start_point.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 THREE = next(example.id for example in available_examples() if len(example.voices) == 3)
 MODELS = list(available())
+TITLES = list(models.plain_titles(MODELS).values())
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +39,18 @@ def test_causal_and_non_causal_stand_side_by_side_and_the_missing_lstm_is_explai
     app = start("This sound")
     assert set(app.multiselect(key="start_models").value) == set(MODELS[:2])
     said = texts(app)
-    assert all(f"**{name}**: SDRi" in said for name in MODELS[:2]) and "standard deviation" in said
+    assert all(f"**{title}**: SDRi" in said for title in TITLES[:2]) and "standard deviation" in said
     assert "python -m tasnet.train lstm" in said
     assert len(app.get("plotly_chart")) == 1
     app.segmented_control(key="start_range").set_value("every 101st").run()
     assert not app.exception and not app.error
     app.multiselect(key="start_models").set_value(MODELS[:1]).run()
-    assert not app.exception and f"**{MODELS[1]}**" not in texts(app)
+    assert not app.exception and f"**{TITLES[1]}**" not in texts(app)
+
+
+@pytest.mark.parametrize("names", [MODELS, TITLES])
+def test_a_link_names_models_by_title_or_by_name(names):
+    assert start("Pauses", start_models=names[1]).multiselect(key="start_models").value == [MODELS[1]]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said):
 
 def test_what_cannot_be_scored_is_said():
     app = start("This sound", example=THREE)
-    assert [f"{name} separates 2 voices, this sound has 3." for name in MODELS[:2]] == [w.value for w in app.warning]
+    assert [f"{title} separates 2 voices, this sound has 3." for title in TITLES[:2]] == [w.value for w in app.warning]
     app = open_page(PAGE, sound="upload", start_view="Noise")
     rng = np.random.default_rng(0)
     upload(app, "mixture_file", ("mix.wav", wav_file(0.1 * rng.standard_normal(8000).astype(np.float32))))

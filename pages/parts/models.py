@@ -3,12 +3,15 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import streamlit as st
 
 import tasnet
 from tasnet import checkpoint, titles
 from tasnet.published import CATALOGUE, PublishedModel
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ def scored_titles(names: list[str]) -> dict[str, str]:
 def plain_titles(names: list[str]) -> dict[str, str]:
     """{name: title}, each title once, which new weights of the same kind do not change: for links and legends."""
     return _each_once({name: label(name).title for name in names})
+
+
+def by_title(found: dict[str, Found]) -> dict[str, Found]:
+    """What was found for models, under their plain titles; what is not among the models here keeps its name."""
+    shown = plain_titles(names())
+    return {shown.get(name, name): one for name, one in found.items()}
 
 
 def _each_once(known: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from analysis.limits import LIMITS, NOISES, LimitCurve, explain_limit, measure_l
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 from pages.parts import workspace
+from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
 
@@ -43,6 +44,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
     found = measured_limits(limit, models, sounds, noise)
     if found is None:
         return
+    found = by_title(found)
     said = explain_limit(limit, found)
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(

@@ -9,6 +9,7 @@ from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
 from pages.parts import workspace
+from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
 
@@ -45,6 +46,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     found = workspace.with_progress(key, "Separating from every start", workspace.ALWAYS_CANCELLABLE, compute)
     if found is None:
         return
+    found = by_title(found)
     said = explain_start(found)
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
@@ -138,7 +140,7 @@ def _show_results(models: list[str]) -> None:
         st.session_state.start_set = next(iter(found))
     measured = found[st.selectbox("Set", list(found), key="start_set", width=340)]
     # In the order of the other views, so that a model keeps its colour.
-    chosen = {name: measured[name] for name in (*models, *measured) if name in measured}
+    chosen = by_title({name: measured[name] for name in (*models, *measured) if name in measured})
     said = sets.explain_set_starts(chosen)
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     deviations = {name: results.deviations for name, results in chosen.items()}
