@@ -34,7 +34,7 @@ def test_the_first_page_shows_scores_of_the_separation():
 
 
 def test_a_second_model_stands_beside_the_first_with_scores_of_its_own():
-    first, second = checkpoint.bundled()
+    first, second, *_ = checkpoint.bundled()
     app = start(model=first, second=second)
     headings = [one.value for one in app.markdown if one.value.startswith("##### ")]
     assert len(headings) == 2 and len(set(headings)) == 2

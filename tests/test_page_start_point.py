@@ -10,12 +10,13 @@ from analysis import limits
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import sets, shifts
 from pages.parts import models
-from tasnet import available
+from tasnet import checkpoint
 
 PAGE = "pages/start_point.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 THREE = next(example.id for example in available_examples() if len(example.voices) == 3)
-MODELS = list(available())
+BUNDLED = checkpoint.bundled()
+MODELS = [next(name for name in BUNDLED if checkpoint.describe(BUNDLED[name])[0].causal == causal) for causal in (0, 1)]
 TITLES = list(models.plain_titles(MODELS).values())
 
 
