@@ -5,6 +5,9 @@ from page_tools import wait_for, wait_until_settled
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+import tasnet
+from pages.parts import models
+
 pytestmark = pytest.mark.browser
 
 PLAYER = "const root = document.querySelector('.tasnet-player'), player = root?.player;"
@@ -98,7 +101,8 @@ def test_the_tour_space_and_back(app_address, browser):
     heard, said = zip(*ask(browser, "told"), strict=True)
     assert not ask(browser, "player.transport.playing")
     assert heard == ("Mixture", "Speaker 1 · Conv-TasNet", "Speaker 2 · Conv-TasNet")
-    assert said[0].startswith("1 of 3 · ") and "demonstration model" in ask(browser, "player.data.tour.words")
+    kind = models.label(next(iter(tasnet.available()))).kind
+    assert said[0].startswith("1 of 3 · ") and f"the work of a {kind}." in ask(browser, "player.data.tour.words")
     ask(browser, "player.setRegion(null)")
     # Space plays wherever the page has no other use for it.
     browser.find_element(By.TAG_NAME, "h1").click()
