@@ -288,9 +288,10 @@ def test_the_network_does_not_hear_long_pauses():
     rng = np.random.default_rng(0)
     mixture = np.concatenate([speech_like(8), np.zeros(30 * RATE), speech_like(9, 1), np.zeros(5 * RATE)])
     mixture = (mixture + 1e-4 * rng.standard_normal(len(mixture))).astype(np.float32)
-    halves = Halves()
-    sources = separator_of(halves).separate(mixture, RATE).sources
+    halves, seen = Halves(), []
+    sources = separator_of(halves).separate(mixture, RATE, progress=seen.append).sources
     assert np.abs(sources - [np.minimum(mixture, 0), np.maximum(mixture, 0)]).max() < 1e-6
+    assert seen == sorted(seen) and seen[-1] == 1
     speech, *pauses = [shape[1] / RATE for shape in halves.lengths]
     assert 17 <= speech < 18.1 and len(pauses) == 3 and all(6 < length <= 20 for length in pauses)
 
@@ -434,6 +435,13 @@ def test_causal_chunks(monkeypatch):
     monkeypatch.setattr(inference_module, "WHOLE", 1000)
     whole = separator.separate(mixture, RATE).sources
     assert np.square(chunked - whole).sum() < 0.01 * np.square(whole).sum()
+
+
+def test_a_batch_with_a_pause_is_as_one_by_one(tiny):
+    pause = np.concatenate([speech_like(4), np.zeros(5 * RATE), speech_like(4, 1)]).astype(np.float32)
+    mixtures = np.stack([pause, speech_like(13, 2)])
+    expected = np.stack([tiny.separate(mixture, RATE).sources for mixture in mixtures])
+    assert np.abs(tiny.separate_batch(mixtures, RATE) - expected).max() < 1e-6
 
 
 # One separator, many users
