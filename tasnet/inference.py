@@ -19,7 +19,7 @@ from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
-from .pauses import Joined, fades, pauses_between, speech_spans
+from .pauses import Joined, pauses_between, speech_spans
 from .tracking import Stitcher, best_order, plan_chunks
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
@@ -191,7 +191,7 @@ class Separator:
         speech, known = Joined(mixture, spans)[..., context], Joined(sources, spans)[..., context]
         pauses = pauses_between(spans, mixture.shape[-1], fade)
         quiet, found = Joined(mixture, pauses), Joined(sources, pauses)
-        places, weights = fades(pauses, mixture.shape[-1], fade)
+        places, weights = quiet.fades(fade)
         for piece in plan_chunks(quiet.shape[-1], round((CHUNK - OVERLAP) * rate), fade):
             separated = self._network(np.concatenate([speech, quiet[..., piece]])[None])[0]
             again, new = np.split(separated, [len(speech)], axis=1)

@@ -46,15 +46,6 @@ def pauses_between(spans: Sequence[slice], samples: int, edge: int) -> list[slic
     return [slice(max(0, a - edge), min(b + edge, samples)) for a, b in between if b > a]
 
 
-def fades(pauses: Sequence[slice], samples: int, edge: int) -> tuple[list[int], list[int]]:
-    """Places in the joined `pauses_between`, and the weights there, of what fades in and out at their edges."""
-    starts = Joined(np.zeros(0), pauses).starts
-    places = [place for a, b in itertools.pairwise(starts) for place in (a, a + edge, b - edge, b)]
-    weights = [0, 1, 1, 0] * len(pauses)
-    weights[0], weights[-1] = int(pauses[0].start == 0), int(pauses[-1].stop == samples)  # the recording has no edge
-    return places, weights
-
-
 def _active_frames(signal: np.ndarray | DiskArray, frame: int) -> np.ndarray:
     """Whether each whole frame of `signal` (T,) holds sound."""
     step, end = BLOCK // frame * frame, signal.shape[-1] // frame * frame
@@ -89,6 +80,15 @@ class Joined:
         """Where in the array the sample of the joined one is."""
         number = bisect.bisect_right(self.starts, sample, hi=len(self._spans)) - 1
         return self._spans[number].start + sample - self.starts[number]
+
+    def fades(self, edge: int) -> tuple[list[int], list[int]]:
+        """Places in it, and the weights there, of what fades in and out over `edge` samples at the ends of each span,
+        but not at those of the array."""
+        places = [place for a, b in itertools.pairwise(self.starts) for place in (a, a + edge, b - edge, b)]
+        weights = [0, 1, 1, 0] * len(self._spans)
+        weights[0] = int(self._spans[0].start == 0)
+        weights[-1] = int(self._spans[-1].stop == self._array.shape[-1])
+        return places, weights
 
     def _pieces(self, part: slice) -> Iterator[tuple[slice, slice]]:
         """The pieces that make up `part`: where they are in it, and where in the array."""
