@@ -292,6 +292,58 @@ def test_show_tells_what_is_there(librispeech, tmp_path, capsys):
     assert "1 left out, such as extra" in capsys.readouterr().out
 
 
+def write_pairs(folder: Path, names: list[str]) -> dict[str, list[np.ndarray]]:
+    """A set of two voices of noise, of unequal lengths, with these names: {name: its voices in 16-bit steps}."""
+    voices = {}
+    for k, name in enumerate(names):
+        voices[name] = []
+        for part in ("s1", "s2"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            x = np.random.default_rng([k, part == "s2"]).normal(0, 3000, 4000 + 100 * k).astype(np.int16)
+            soundfile.write(folder / part / f"{name}.flac", x, 8000)
+            voices[name].append(x)
+    return voices
+
+
+def test_a_third_voice_is_that_of_another_speaker_half_the_set_later(tmp_path, capsys):
+    names = ["1-1-0_2-1-0", "3-1-0_6-1-0", "4-1-0_2-1-1", "5-1-0_1-1-1"]
+    voices = write_pairs(tmp_path / "pairs", names)
+    command = ["three", str(tmp_path / "pairs"), "--out", str(tmp_path / "three"), "--workers", "1"]
+    assert main(command) == 0
+    # The first shares a speaker with the third and the fourth: the next after those joins it, and the third.
+    expected = {(0, 1, 0): "3-1-0", (1, 3, 1): "1-1-1", (2, 1, 0): "3-1-0", (3, 1, 1): "6-1-0"}
+    made = open_mixtures(tmp_path / "three")
+    assert [row.name for row in made.rows] == [f"{names[i]}_{third}" for (i, *_), third in expected.items()]
+    for mixture, (i, j, source) in zip(made, expected, strict=True):
+        length = 4000 + 100 * min(i, j)
+        wanted = [*voices[names[i]], voices[names[j]][source]]
+        np.testing.assert_array_equal(32768 * mixture.sources, [x[:length] for x in wanted])
+        np.testing.assert_allclose(mixture.mixture, mixture.sources.sum(0), atol=1e-6)
+        assert len(set(mixture.speakers)) == 3
+    assert main(command) == 0 and "0 made, 4 there already" in capsys.readouterr().out
+
+
+def test_a_third_voice_is_not_one_of_the_two_in_another_loudness(tmp_path, capsys):
+    voices = write_pairs(tmp_path / "pairs", ["a", "b"])  # names that do not tell who speaks
+    soundfile.write(tmp_path / "pairs/s1/b.flac", voices["a"][0].repeat(2)[:4100] // 2, 8000)
+    arguments = [str(tmp_path / "pairs"), "--out", str(tmp_path / "three"), "--workers", "1"]
+    assert main(["three", *arguments]) == 0
+    soundfile.write(tmp_path / "pairs/s1/b.flac", np.append(voices["a"][0], voices["a"][0][:100]) // 2, 8000)
+    arguments[2] = str(tmp_path / "again")
+    assert main(["three", *arguments]) == 1
+    assert "In a_b-s1 the third voice is the recording of another." in capsys.readouterr().out
+
+
+def test_no_third_voice_without_two_or_without_other_speakers(tmp_path, capsys):
+    write_pairs(tmp_path / "pairs", ["1-1-0_2-1-0", "2-1-1_3-1-0"])
+    assert main(["three", str(tmp_path / "pairs"), "--out", str(tmp_path / "three")]) == 2
+    assert "no other speakers than 1-1-0_2-1-0" in capsys.readouterr().err
+    write_pairs(tmp_path / "more", ["1-1-0_2-1-0", "4-1-1_3-1-0"])
+    assert main(["three", str(tmp_path / "more"), "--out", str(tmp_path / "three"), "--workers", "1"]) == 0
+    assert main(["three", str(tmp_path / "three"), "--out", str(tmp_path / "four")]) == 2
+    assert "has not two voices" in capsys.readouterr().err
+
+
 def test_the_delivered_subset_is_libri2mix(shared):
     """Runs where LibriSpeech's test-clean lies beside the project."""
     librispeech = shared / "data/LibriSpeech"

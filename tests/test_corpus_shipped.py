@@ -18,23 +18,24 @@ from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.data.rows import read_genders
 
 MODELS = checkpoint.bundled()
-AGAIN = "weights have changed: python -m analysis.corpus.shipped ../shared/data/libri2mix_test_subset"
+SETS = {2: "libri2mix_test_subset", 3: "libri2mix_test_subset_three"}  # by the number of voices
+AGAIN = "weights have changed: python -m analysis.corpus.shipped DIR"
 
 
-def write_set(folder, count: int) -> str:
+def write_set(folder, count: int, voices: int = 2) -> str:
     """Mixtures of noises that come and go, 0.75 s each."""
     random, t = np.random.default_rng(0), np.arange(6000) / 8000
     for k in range(count):
-        for part in ("s1", "s2"):
+        for part in ("s1", "s2", "s3")[:voices]:
             (folder / part).mkdir(parents=True, exist_ok=True)
             x = 0.1 * random.standard_normal(t.size) * np.sin(2 * np.pi * random.uniform(2, 4) * t) ** 2
             soundfile.write(folder / part / f"m{k}.wav", x, 8000)
     return str(folder)
 
 
-def write_model(path, seed: int) -> None:
+def write_model(path, seed: int, C: int = 2) -> None:
     torch.manual_seed(seed)
-    checkpoint.save(path, ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, P=3, X=2, R=1)))
+    checkpoint.save(path, ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, P=3, X=2, R=1, C=C)))
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -42,11 +43,12 @@ def test_every_model_comes_with_its_scores(model):
     results = shipped.read_shipped(model)
     header = results.header
     assert header.weights == hashlib.sha256(MODELS[model].read_bytes()).hexdigest()[:16], AGAIN
-    assert (header.model, header.set, len(results.good), header.pesq) == (model, "libri2mix_test_subset", 300, True)
-    stated = checkpoint.describe(MODELS[model])[1].scores
+    config, facts = checkpoint.describe(MODELS[model])
+    assert (header.model, header.set, header.speakers) == (model, SETS[config.C], config.C)
+    assert (len(results.good), header.pesq) == (300, True)
     for measure in ("si_snri", "sdri"):
         found = mean(results, "Conv-TasNet", measure).mean
-        assert found == pytest.approx(stated[f"libri2mix_test_subset_{measure}_db"], abs=0.011)
+        assert found == pytest.approx(facts.scores[f"{SETS[config.C]}_{measure}_db"], abs=0.011)
 
 
 def test_no_file_that_comes_along_says_where_it_was_made():
@@ -124,3 +126,18 @@ def test_the_command_measures_what_is_not_of_the_present_weights(tmp_path, monke
     write_model(path, 2)
     assert shipped.read_shipped("tiny").header.model == "tiny (earlier weights)"
     assert shipped.main([folder, "other"]) == 2 and "no model other" in capsys.readouterr().err
+
+
+def test_the_command_measures_the_models_of_as_many_voices_as_the_set_has(tmp_path, monkeypatch, capsys):
+    models = {f"tiny{C}": tmp_path / f"tiny{C}.safetensors" for C in (2, 3)}
+    for C, path in zip((2, 3), models.values(), strict=True):
+        write_model(path, 0, C)
+    monkeypatch.setattr(checkpoint, "bundled", lambda: models)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "results")
+    monkeypatch.setattr(shipped, "RUNS", tmp_path / "runs")
+    three = write_set(tmp_path / "three", 2, 3)
+    assert shipped.main([three, "--workers", "1"]) == 0
+    assert list(shipped.shipped()) == ["tiny3"] and shipped.read_shipped("tiny3").header.speakers == 3
+    assert shipped.main([three, "tiny2", "--workers", "1"]) == 2
+    assert "tiny2 separates 2 voices, but the mixtures of three have 3" in capsys.readouterr().err
+    assert shipped.main([str(tmp_path / "none")]) == 2 and "There is nothing at" in capsys.readouterr().err

@@ -2,10 +2,11 @@
 
     python -m analysis.corpus.shipped ../shared/data/libri2mix_test_subset [MODEL ...]
 
-scores every model under assets/weights (or those named) as `python -m analysis.corpus` does, and writes NAME.csv: its
-results without any path. What was measured with the present weights is left as it is; for other weights the old file
-stays until the new one is whole, and the same command goes on after a stop. The speakers' sexes are those of
-speakers.txt there, where no list of them lies beside the set.
+scores every model under assets/weights (or those named) that gives as many voices as the mixtures have, as
+`python -m analysis.corpus` does, and writes NAME.csv: its results without any path. What was measured with the present
+weights is left as it is; for other weights the old file stays until the new one is whole, and the same command goes on
+after a stop. The speakers' sexes are those of speakers.txt there, where no list of them lies beside the set. Models of
+three voices are scored on what `python -m tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
 
 NAME.training.json holds how the model did on the validation speakers while it was trained. It is written by hand from
 what the training said: `weights` as in the results, `validation` (of what), `begun` (from which weights), `source`
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from tasnet import checkpoint
 from tasnet.atomic import replacing
+from tasnet.data.corpora import CorpusError, open_mixtures
 from tasnet.data.rows import read_genders
 
 from .evaluation import FOLDER as RUNS
@@ -99,13 +101,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", metavar="DIR", help="the mixtures with their clean voices")
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"by default all: {', '.join(models)}")
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(models)}")
     parser.add_argument("--workers", type=int, metavar="K", help="by default one for every core")
     options = parser.parse_args(arguments)
-    for name in options.models or models:
-        if name not in models:
-            print(f"There is no model {name} under assets/weights: {', '.join(models)}.", file=sys.stderr)
-            return 2
+    if unknown := [name for name in options.models if name not in models]:
+        print(f"There is no model {unknown[0]} under assets/weights: {', '.join(models)}.", file=sys.stderr)
+        return 2
+    try:
+        voices = len(open_mixtures(options.folder)[0].sources)
+    except CorpusError as error:
+        print(error, file=sys.stderr)
+        return 2
+    outputs = {name: checkpoint.describe(path)[0].C for name, path in models.items()}
+    for name in options.models or [name for name, count in outputs.items() if count == voices]:
         path, weights = FOLDER / f"{name}.csv", weights_hash(models[name])
         kept = read_header(path)
         if kept and kept.weights == weights:

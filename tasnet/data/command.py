@@ -3,6 +3,7 @@
     python -m tasnet.corpora show DIR
     python -m tasnet.corpora librimix --librispeech DIR --list libri2mix_test-clean.csv --out DIR
     python -m tasnet.corpora wsj0mix --wsj0 DIR --list mix_2_spk_tt.txt --out DIR
+    python -m tasnet.corpora three MIXTURES --out DIR
     python -m tasnet.corpora check --librispeech DIR --list libri2mix_test-clean.csv --made DIR
 
 A build that was stopped goes on when the same command is given again.
@@ -15,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from . import librimix, wsj0mix
+from . import librimix, third_voice, wsj0mix
 from .build import MODES, Report
-from .corpora import holds_mixtures, open_mixtures
+from .corpora import SPLITS, holds_mixtures, open_mixtures
 from .utterances import open_utterances
 
+WORKERS = "processes; one for each core by default"
 SAME = 1.5  # 16-bit steps: see `librimix.check_librimix`
 
 
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     show = _command(commands, "show", show_corpus, "what lies in a folder, and what is wrong with it")
     show.add_argument("path", type=Path)
-    show.add_argument("--split", default="test", choices=("train", "valid", "test"))
+    show.add_argument("--split", default="test", choices=SPLITS)
 
     libri = _command(commands, "librimix", make_librimix, "make Libri2Mix or Libri3Mix")
     _add_librispeech(libri)
@@ -47,6 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wsj0.add_argument("--list", type=Path, nargs="+", required=True, help="MERL's mix_2_spk_tr.txt, ...")
     wsj0.add_argument("--levels", type=Path, nargs="+", default=[], help="active powers as computed by MERL")
     _add_build(wsj0)
+
+    three = _command(commands, "three", make_three, "make mixtures of three voices out of a set of two")
+    three.add_argument("mixtures", type=Path)
+    three.add_argument("--split", default="test", choices=SPLITS)
+    three.add_argument("--out", type=Path, required=True)
+    three.add_argument("--workers", type=int, help=WORKERS)
 
     check = _command(commands, "check", run_check, "compare a finished Libri2Mix with its sources")
     _add_librispeech(check)
@@ -109,6 +117,13 @@ def make_wsj0mix(options: argparse.Namespace) -> int:
     )
 
 
+def make_three(options: argparse.Namespace) -> int:
+    """Adds a third voice to every mixture of a set."""
+    mixtures = open_mixtures(options.mixtures, split=options.split)
+    report = third_voice.build_third_voices(mixtures, options.out, workers=options.workers, on_progress=_count)
+    return _tell_built(report)
+
+
 def run_check(options: argparse.Namespace) -> int:
     """Makes the sources of finished mixtures anew and compares them."""
     made = open_mixtures(options.made)
@@ -137,16 +152,20 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--rate", type=int, default=8000, choices=(8000, 16000))
     parser.add_argument("--mode", default="min", choices=MODES, help="cut to the shortest or fill up")
-    parser.add_argument("--workers", type=int, help="processes; one for each core by default")
+    parser.add_argument("--workers", type=int, help=WORKERS)
 
 
 def _build(options: argparse.Namespace, build: Callable[..., Report]) -> int:
     worst = 0
     for path in options.list:
         report = build(path, rate=options.rate, mode=options.mode, workers=options.workers, on_progress=_count)
-        print(f"\n{report.folder}: {report.made} made, {report.found} there already.")
-        worst = max(worst, _tell_bad(report.bad))
+        worst = max(worst, _tell_built(report))
     return worst
+
+
+def _tell_built(report: Report) -> int:
+    print(f"\n{report.folder}: {report.made} made, {report.found} there already.")
+    return _tell_bad(report.bad)
 
 
 def _count(done: int, total: int) -> None:

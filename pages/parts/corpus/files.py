@@ -95,7 +95,7 @@ def choose_other() -> Results | None:
     listed, _ = _listed(st.session_state.corpus_folder)
     found = {one: name for one, name in (listed | _shipped()).items() if one != st.session_state.corpus_file}
     if st.session_state.setdefault("corpus_other", st.query_params.get("corpus_other", "")) not in [None, *found]:
-        st.session_state.corpus_other = next((one for one in found if chosen_model() and one.startswith(SHIPPED)), None)
+        st.session_state.corpus_other = next(iter(_comparable()), None)
     chosen = st.selectbox(
         "Compared with",
         list(found),
@@ -113,9 +113,7 @@ def choose_other() -> Results | None:
 
 def offer_comparison() -> None:
     """Where the chosen results come along with a model: a button that compares them with another's."""
-    model = chosen_model()
-    others = {one: name for one, name in _shipped().items() if one != f"{SHIPPED}{model}"}
-    if model and others:
+    if others := _comparable():
         other, name = next(iter(others.items()))
         st.button(
             f"Compare with {name}",
@@ -124,6 +122,15 @@ def offer_comparison() -> None:
             on_click=_compare,
             args=(other,),
         )
+
+
+def _comparable() -> dict[str, str]:
+    """The results that come along with other models of as many voices as that of the chosen ones, if any does."""
+    if (model := chosen_model()) is None:
+        return {}
+    voices = models.label(model).voices
+    names = [name for name in shipped.shipped() if name != model and models.label(name).voices == voices]
+    return {one: title for one, title in _shipped().items() if one.removeprefix(SHIPPED) in names}
 
 
 def _compare(other: str) -> None:
