@@ -18,7 +18,7 @@ from analysis.scores.metrics import evaluate
 from tasnet import Separator, available
 from tasnet.atomic import replacing
 
-from .example_list import Example
+from .example_list import EXAMPLES, Example
 from .examples import available_examples, mix_example
 
 SCORES = "si_snri_db"
@@ -82,6 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m analysis.sounds.rank_examples", description=__doc__.splitlines()[0]
     )
     parser.parse_args(arguments)
+    absent = [example.id for example in EXAMPLES if example not in available_examples()]
+    if absent:
+        print(f"Not on this machine, so not measured: {', '.join(absent)} (see `analysis.sounds.fetch_examples`).")
     for name, path in available().items():
         scores = score_examples(Separator(path))
         kept = {"sha256": _digest(path, path.stat().st_mtime_ns), SCORES: scores}
