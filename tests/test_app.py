@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 import tasnet
 from analysis.sounds import examples
 from analysis.sounds.examples import available_examples
-from tasnet import checkpoint
+from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
 BUNDLED = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
@@ -56,6 +56,36 @@ def test_three_speakers_are_not_scored_by_a_model_of_two(page):
     app = start(page, example=THREE)
     assert "The model separates 2 voices and this mixture has 3" in texts(app)
     assert not app.metric
+
+
+@pytest.fixture
+def three_voices(monkeypatch, tmp_path) -> str:
+    """The name of a model of three voices, the last of the list."""
+    path = tmp_path / "three.safetensors"
+    checkpoint.save(path, ConvTasNet(ConvTasNetConfig(N=16, L=40, B=8, H=16, Sc=8, P=3, X=2, R=1, C=3)))
+    models = {**checkpoint.bundled(), "three": path}
+    monkeypatch.setattr(checkpoint, "bundled", lambda: models)
+    monkeypatch.setattr(tasnet, "available", lambda: models)
+    return next(name for name, file in models.items() if checkpoint.describe(file)[0].C == 3)
+
+
+def test_example_and_model_of_as_many_voices_find_each_other(three_voices):
+    app = start(model="three")  # a link is followed, whatever it says
+    first = next(iter(tasnet.available()))
+    assert app.selectbox(key="example").value == BUNDLED and "separates 3 voices" in texts(app)
+    app.selectbox(key="model").set_value(first).run()
+    assert app.selectbox(key="example").value == BUNDLED and app.metric
+    app.selectbox(key="model").set_value("three").run()
+    chosen = next(one for one in available_examples() if one.id == app.selectbox(key="example").value)
+    assert len(chosen.voices) == 3 and app.metric and not app.exception
+    assert first not in app.selectbox(key="second").options
+    app.selectbox(key="example").set_value(BUNDLED).run()
+    assert app.selectbox(key="model").value == "three" and not app.metric
+    app.button(key="fitting_model").click().run()
+    assert app.selectbox(key="model").value == first and app.selectbox(key="example").value == BUNDLED
+    app.selectbox(key="example").set_value(THREE).run()
+    app.button(key="fitting_model").click().run()
+    assert app.selectbox(key="model").value == three_voices and app.selectbox(key="example").value == THREE
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -11,6 +11,7 @@ import streamlit as st
 
 import tasnet
 from analysis.sounds import examples, mixing
+from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
 
 from . import doors, links, models, more_models, own_model, uploads, workspace
@@ -79,6 +80,7 @@ def _kind() -> str:
 def _model() -> str:
     if wanted := st.session_state.pop("model_wanted", None):
         st.session_state.model = wanted
+        _follow_voices()
     names = list(tasnet.available())
     own = [own_model.path()] if own_model.path() else []
     shown = models.scored_titles(names) | {path: own_model.own_label(path) for path in own}
@@ -87,8 +89,10 @@ def _model() -> str:
         links.choices("model", [*names, *own]),
         format_func=shown.get,
         key="model",
+        on_change=_follow_voices,
         persist_state="session",
-        help="Behind each its SI-SNRi on speakers it never heard; published Conv-TasNets reach 13 to 15 dB.",
+        help="Behind each its SI-SNRi on speakers it never heard; published Conv-TasNets reach 13 to 15 dB with two "
+        "voices, 12 to 13 dB with three.",
     )
     with st.container():  # one place, whatever is in it: what is unfolded below stays so
         if own_model.in_use():
@@ -100,7 +104,8 @@ def _model() -> str:
 
 
 def _second(first: str) -> str | None:
-    others = [name for name in tasnet.available() if name != first]
+    voices = models.label(first).voices
+    others = [name for name in tasnet.available() if name != first and models.label(name).voices == voices]
     if not others:
         return None
     shown = models.scored_titles(list(tasnet.available())) | {NO_SECOND: "None"}
@@ -137,9 +142,22 @@ def _snr() -> float:
     )
 
 
+def _examples(model: str) -> list[Example]:
+    """The examples on this machine in the order in which they are offered with `model`."""
+    scores = known_scores(tasnet.available().get(model, Path(model)))
+    return ordered(examples.available_examples(), scores, models.label(model).voices)
+
+
+def _follow_voices() -> None:
+    """Another model was chosen: an example with as many voices as it separates takes the place of one with others."""
+    model, example = st.session_state.model, st.session_state.get("example")
+    fitting = [one.id for one in _examples(model) if len(one.voices) == models.label(model).voices]
+    if example is not None and fitting and example not in fitting:
+        st.session_state.example = fitting[0]
+
+
 def _example(model: str) -> mixing.Mixture:
-    voices = models.label(model).voices
-    known = ordered(examples.available_examples(), known_scores(tasnet.available().get(model, Path(model))), voices)
+    voices, known = models.label(model).voices, _examples(model)
     titles = {
         one.id: one.title + (f" · needs a model of {len(one.voices)} voices" if len(one.voices) != voices else "")
         for one in known
@@ -152,10 +170,30 @@ def _example(model: str) -> mixing.Mixture:
         persist_state="session",
         help="After the first, which is in English, those come first that the chosen model separates best.",
     )
+    _offer_model(voices, next(len(one.voices) for one in known if one.id == chosen))
     snr_db = _snr()
     if not any(example.tier == "librispeech" for example in known):
         _offer_librispeech()
     return workspace.example(chosen, snr_db)
+
+
+def _offer_model(voices: int, wanted: int) -> None:
+    """A way from an example with `wanted` voices to a model for it, where the chosen one separates `voices`."""
+    fitting = [name for name in tasnet.available() if models.label(name).voices == wanted]
+    if wanted != voices and fitting:
+        st.button(
+            f"Take a model of {wanted} voices",
+            icon=":material/swap_horiz:",
+            type="tertiary",
+            help=f"{models.label(fitting[0]).scored}, the best here for so many voices.",
+            key="fitting_model",
+            on_click=_take,
+            args=(fitting[0],),
+        )
+
+
+def _take(model: str) -> None:
+    st.session_state.model = model
 
 
 def _offer_librispeech() -> None:
