@@ -116,4 +116,4 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
             },
         }
     )
-    return style(figure, 90 + 190 * len(names))
+    return style(figure, 120 + 190 * len(names)).update_layout(margin_t=58)  # a line of titles, above it the buttons
