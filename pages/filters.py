@@ -24,7 +24,7 @@ def choose_banks() -> tuple[str, list[Bank]]:
     chosen = workspace.separator()
     titles = models.plain_titles([chosen.name, *(name for name in tasnet.available() if name != chosen.name)])
     others = {UNTRAINED: UNTRAINED} | {name: title for name, title in titles.items() if name != chosen.name}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         by = choose_order()
         against = st.selectbox(
             "Compare with",
@@ -35,6 +35,7 @@ def choose_banks() -> tuple[str, list[Bank]]:
             key="against",
             bind="query-params",
             width=320,
+            help="The filters of another model beside these.",
         )
         choose_format()
     banks = [bank(titles[chosen.name], "model", chosen.model)]

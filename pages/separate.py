@@ -13,6 +13,7 @@ from analysis.sounds.mixing import Mixture
 from pages.parts import frame, listening, models, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import Tour, linked_player
+from pages.parts.score_table import number
 
 
 def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
@@ -64,7 +65,7 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             st.metric(
                 facts.title,
                 "…" if pending else "undefined" if value is None else f"{value:.2f}",
-                None if None in (value, own) else f"{verdict(measure, value)}; mixture {own:.{facts.decimals}f}",
+                None if None in (value, own) else f"{verdict(measure, value)}; mixture {number(own, facts.decimals)}",
                 delta_color="off",
                 delta_arrow="off",
                 border=True,
