@@ -96,6 +96,18 @@ def test_the_models_that_come_along_are_compared_by_one_click():
     assert len(app.get("plotly_chart")) == 1
 
 
+def test_a_model_is_compared_only_with_those_of_as_many_voices():
+    voices = {name: shipped.read_shipped(name).header.speakers for name in shipped.shipped()}
+    alone = [name for name, count in voices.items() if list(voices.values()).count(count) == 1]
+    if not alone:
+        pytest.skip("every model that comes along has another of as many voices")
+    for name, count in voices.items():
+        offered = any(one.key == "corpus_compare" for one in start(model=name).button)
+        assert offered == (list(voices.values()).count(count) > 1)
+    app = start(model=alone[0], corpus_view="Compare")
+    assert app.selectbox(key="corpus_other").value is None and not app.error
+
+
 def test_scores_of_earlier_weights_are_not_shown_as_the_models(tmp_path, monkeypatch):
     for file in shipped.FOLDER.iterdir():
         text = file.read_text().replace(shipped.read_shipped(MODEL).header.weights, "0123456789abcdef")
