@@ -84,8 +84,8 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
         shared_xaxes="all",
         shared_yaxes="all",
         horizontal_spacing=0.03,
-        vertical_spacing=0.22 / len(names),
-        subplot_titles=[f"{name} · {speaker}" for name in names for speaker in speakers],
+        vertical_spacing=0.12 / len(names),
+        column_titles=speakers,
     )
     for row, name in enumerate(names, start=1):
         for column in range(1, min(len(speakers), len(images[name])) + 1):
@@ -94,12 +94,12 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
                     images[name][column - 1],
                     rate,
                     coloraxis="coloraxis",
-                    hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} %<extra></extra>",
+                    hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} %" + f"<extra>{name}</extra>",
                 ),
                 row=row,
                 col=column,
             )
-        figure.update_yaxes(title_text="kHz", row=row, col=1)
+        figure.update_yaxes(title_text=f"<b>{name}</b><br>kHz", row=row, col=1)
     for column in range(1, len(speakers) + 1):
         figure.update_xaxes(title_text="Time (s)", row=len(names), col=column)
     figure.update_layout(
