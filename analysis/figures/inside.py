@@ -244,7 +244,8 @@ def frame(
     figure.update_xaxes(title_text="Filters in order, by where they peak (kHz)", row=len(names))
     figure.update_yaxes(title_text="of max |w|")
     figure.update_yaxes(title_text="0 to 1", rangemode="tozero", row=2)
-    return legend_below(style(figure, 60 + 130 * len(names)))
+    figure = style(figure, 90 + 130 * len(names)).update_layout(margin_t=58)  # a title, and above it the buttons
+    return legend_below(figure)
 
 
 def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:
