@@ -321,6 +321,9 @@ def test_a_third_voice_is_that_of_another_speaker_half_the_set_later(tmp_path, c
         np.testing.assert_allclose(mixture.mixture, mixture.sources.sum(0), atol=1e-6)
         assert len(set(mixture.speakers)) == 3
     assert main(command) == 0 and "0 made, 4 there already" in capsys.readouterr().out
+    (tmp_path / "pairs/s1/7-1-0_8-1-0.flac").touch()
+    assert main(command) == 1
+    assert "0 made, 4 there already" in (said := capsys.readouterr().out) and "1 left out, such as 7-1-0_8-1-0" in said
 
 
 def test_a_third_voice_is_not_one_of_the_two_in_another_loudness(tmp_path, capsys):

@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"There is no model {unknown[0]} under assets/weights: {', '.join(models)}.", file=sys.stderr)
         return 2
     try:
-        voices = len(open_mixtures(options.folder)[0].sources)
+        voices = open_mixtures(options.folder).voices
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 2

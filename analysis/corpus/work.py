@@ -158,7 +158,7 @@ def describe_run(
 ) -> Header:
     """The header of the results of `separator`, loaded from `model`, on `mixtures`. Raises CorpusError."""
     path, names = find_checkpoint(model), "\n".join(row.name for row in mixtures.rows)
-    speakers = _speakers(mixtures)
+    speakers = mixtures.voices
     if speakers != separator.config.C:
         raise CorpusError(
             f"{separator.name} {voices_in_words(separator.config.C)}, "
@@ -181,11 +181,3 @@ def describe_run(
         speakers=speakers,
         pesq=pesq,
     )
-
-
-def _speakers(mixtures: MixtureSet) -> int:
-    """The number of sources in the first mixture that can be read."""
-    first = next(iter(mixtures), None)
-    if first is None:
-        raise CorpusError(f"None of the {len(mixtures)} mixtures of {mixtures.name} can be read.")
-    return len(first.sources)

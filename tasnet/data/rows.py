@@ -152,6 +152,14 @@ class MixtureSet(Sequence[CorpusMixture]):
                 self.bad[row.name] = str(error)
         raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
 
+    @cached_property
+    def voices(self) -> int:
+        """The number of sources of the first mixture that can be read."""
+        first = next(iter(self), None)
+        if first is None:
+            raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
+        return len(first.sources)
+
     @property
     def genders(self) -> dict[str, str]:
         """{speaker: "F" or "M"} where a list of the corpus' speakers lies at or above the set."""
