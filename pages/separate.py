@@ -76,8 +76,8 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
 def explain_voices(comparison: Comparison) -> str:
     """Why there are no scores, and what to choose instead."""
     voices = len(comparison.mixture.references)
-    fitting = [label.scored for name in models.names() if (label := models.label(name)).voices == voices]
-    choose = f"the model {fitting[0]}" if fitting else f"a model of {voices} voices"
+    fitting = models.of_voices(voices)
+    choose = f"the model {models.label(fitting[0]).scored}" if fitting else f"a model of {voices} voices"
     own = len(comparison.network.estimates)
     examples = f"an example with {own} voices, or " if own > 1 else ""  # of one voice there are none
     return f"{explain_sound(comparison)} Choose {examples}{choose}, in the sidebar."

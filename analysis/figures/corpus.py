@@ -15,7 +15,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.corpus.report import Group
 from analysis.scores.systems import NETWORK, SYSTEMS
 
-from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style
+from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style, titles_below_tools
 
 HALF_TRANSPARENT = 0.55
 MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but no vector graphic
@@ -117,9 +117,7 @@ def against_masks(
             figure.update_yaxes(title_text=NETWORK, **place)
     figure.update_xaxes(gridcolor=GRID, zeroline=False)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
-    style(figure, 660)
-    figure.update_layout(margin_t=76)  # two lines of title, and above them the buttons
-    return figure
+    return titles_below_tools(style(figure, 660), lines=2)
 
 
 def against_each_other(

@@ -19,7 +19,7 @@ from analysis.network.receptive_field import ReceptiveField
 from analysis.network.representation import Picture
 
 from .filters import WAVE_SCALE
-from .palette import LEVEL_SCALE, MIXTURE_COLOUR, legend_below, speaker_colour, style
+from .palette import LEVEL_SCALE, MIXTURE_COLOUR, legend_below, speaker_colour, style, titles_below_tools
 
 WAVE_HEIGHT, IMAGE_HEIGHT, GAP = 60, 120, 22
 BASIS_SHARE = 0.075  # of the width, for the basis functions at either side
@@ -244,8 +244,7 @@ def frame(
     figure.update_xaxes(title_text="Filters in order, by where they peak (kHz)", row=len(names))
     figure.update_yaxes(title_text="of max |w|")
     figure.update_yaxes(title_text="0 to 1", rangemode="tozero", row=2)
-    figure = style(figure, 90 + 130 * len(names)).update_layout(margin_t=58)  # a title, and above it the buttons
-    return legend_below(figure)
+    return legend_below(titles_below_tools(style(figure, 90 + 130 * len(names))))
 
 
 def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:

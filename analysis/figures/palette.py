@@ -55,6 +55,11 @@ def style(figure: go.Figure, height: int) -> go.Figure:
     return figure
 
 
+def titles_below_tools(figure: go.Figure, lines: int = 1) -> go.Figure:
+    """A styled figure with room for so many lines of title above its plots, and above them for Plotly's tools."""
+    return figure.update_layout(margin_t=40 + 18 * lines)
+
+
 def legend_below(figure: go.Figure) -> go.Figure:
     """A styled figure with room for a legend below it: above lie Plotly's tools."""
     return figure.update_layout(

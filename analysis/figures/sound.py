@@ -6,7 +6,7 @@ from plotly.subplots import make_subplots
 
 from analysis.scores.ideal_masks import frequencies, stft, times
 
-from .palette import LEVEL_SCALE, MASK_SCALE, style
+from .palette import LEVEL_SCALE, MASK_SCALE, style, titles_below_tools
 
 DYNAMIC_RANGE_DB = 70
 MAX_COLUMNS = 1500
@@ -116,4 +116,4 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
             },
         }
     )
-    return style(figure, 120 + 190 * len(names)).update_layout(margin_t=58)  # a line of titles, above it the buttons
+    return titles_below_tools(style(figure, 120 + 190 * len(names)))

@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m analysis.sounds.rank_examples", description=__doc__.splitlines()[0]
     )
     parser.parse_args(arguments)
-    absent = [example.id for example in EXAMPLES if example not in available_examples()]
+    here = available_examples()
+    absent = [example.id for example in EXAMPLES if example not in here]
     if absent:
         print(f"Not on this machine, so not measured: {', '.join(absent)} (see `analysis.sounds.fetch_examples`).")
     for name, path in available().items():

@@ -30,6 +30,11 @@ def names() -> list[str]:
     return list(tasnet.available())
 
 
+def of_voices(count: int) -> list[str]:
+    """The names of the models here that give so many voices, the best first."""
+    return [name for name in names() if label(name).voices == count]
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _label(path: str, _changed: float) -> ModelLabel:
     config, facts = checkpoint.describe(path)

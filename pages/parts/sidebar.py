@@ -104,8 +104,7 @@ def _model() -> str:
 
 
 def _second(first: str) -> str | None:
-    voices = models.label(first).voices
-    others = [name for name in tasnet.available() if name != first and models.label(name).voices == voices]
+    others = [name for name in models.of_voices(models.label(first).voices) if name != first]
     if not others:
         return None
     shown = models.scored_titles(list(tasnet.available())) | {NO_SECOND: "None"}
@@ -179,7 +178,7 @@ def _example(model: str) -> mixing.Mixture:
 
 def _offer_model(voices: int, wanted: int) -> None:
     """A way from an example with `wanted` voices to a model for it, where the chosen one separates `voices`."""
-    fitting = [name for name in tasnet.available() if models.label(name).voices == wanted]
+    fitting = models.of_voices(wanted)
     if wanted != voices and fitting:
         st.button(
             f"Take a model of {wanted} voices",

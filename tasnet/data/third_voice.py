@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .build import Report, build, fit
-from .rows import BadRow, CorpusError, MixtureSet
+from .rows import BadRow, CorpusError, MixtureSet, Row
 from .utterances import to_pcm
 
 SAME = 0.95  # correlation from which on two voices are one recording at two levels
@@ -19,31 +19,26 @@ SAME = 0.95  # correlation from which on two voices are one recording at two lev
 
 @dataclass(frozen=True)
 class ThirdVoicePlan:
-    """Mixture `first` of the set, joined by source `source` (0, 1) of its mixture `other`."""
+    """Mixture `first`, joined by source `source` (0, 1) of the mixture `other` of the same set."""
 
-    mixtures: MixtureSet
-    first: int
-    other: int
+    first: Row
+    other: Row
     source: int
+    rate: int  # Hz
 
     @property
     def name(self) -> str:
         """The names of the three utterances, as in LibriMix, where the set's own names tell who speaks."""
-        one, other = self.mixtures.rows[self.first], self.mixtures.rows[self.other]
-        third = other.name.split("_")[self.source] if other.speakers else f"{other.name}-s{self.source + 1}"
-        return f"{one.name}_{third}"
-
-    @property
-    def rate(self) -> int:
-        return self.mixtures.rate
+        name = self.other.name
+        third = name.split("_")[self.source] if self.other.speakers else f"{name}-s{self.source + 1}"
+        return f"{self.first.name}_{third}"
 
     @property
     def folders(self) -> tuple[str, ...]:
         return ("s1", "s2", "s3")  # the mixture is their sum, which might not fit into a file of 16 bits
 
     def make(self) -> list[np.ndarray]:
-        third = self.mixtures[self.other].sources[self.source]
-        sources = fit([*self.mixtures[self.first].sources, third], "min")
+        sources = fit([*self.first.read().sources, self.other.read().sources[self.source]], "min")
         if any(abs(_correlation(one, sources[2])) > SAME for one in sources[:2]):
             raise BadRow(f"In {self.name} the third voice is the recording of another.")
         return [to_pcm(one) for one in sources]
@@ -55,16 +50,16 @@ def plan_third_voices(mixtures: MixtureSet) -> list[ThirdVoicePlan]:
     The third voice, in turn the first and the second, is that of the mixture half the set later, or the next after it
     in which nobody of the first speaks; who speaks is taken to be another where the set does not tell.
     """
-    count = len(mixtures)
-    plans = []
-    for first, row in enumerate(mixtures.rows):
-        if len(row.read(0, 1).sources) != 2:
-            raise CorpusError(f"{row.name} has not two voices, to which a third could be added.")
-        later = [(first + count // 2 + step) % count for step in range(count)]
-        other = next((k for k in later if k != first and not {*row.speakers} & {*mixtures.rows[k].speakers}), None)
+    if mixtures.voices != 2:
+        raise CorpusError(f"The set {mixtures.name} has not two voices, to which a third could be added.")
+    rows, plans = mixtures.rows, []
+    for number, first in enumerate(rows):
+        half = number + len(rows) // 2
+        later = (rows[(half + step) % len(rows)] for step in range(len(rows)))
+        other = next((row for row in later if row is not first and not {*first.speakers} & {*row.speakers}), None)
         if other is None:
-            raise CorpusError(f"The set {mixtures.name} has no other speakers than {row.name}.")
-        plans.append(ThirdVoicePlan(mixtures, first, other, first % 2))
+            raise CorpusError(f"The set {mixtures.name} has no other speakers than {first.name}.")
+        plans.append(ThirdVoicePlan(first, other, number % 2, mixtures.rate))
     return plans
 
 
@@ -75,8 +70,11 @@ def build_third_voices(
     workers: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
-    """Makes the mixtures of `plan_third_voices` below `out`. Raises CorpusError."""
-    return build(plan_third_voices(mixtures), out, workers, on_progress)
+    """Makes the mixtures of `plan_third_voices` below `out`, of the rows that can be read. Raises CorpusError."""
+    sound = mixtures.checked()
+    report = build(plan_third_voices(sound), out, workers, on_progress)
+    report.bad |= sound.bad
+    return report
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float:

@@ -128,9 +128,8 @@ def _comparable() -> dict[str, str]:
     """The results that come along with other models of as many voices as that of the chosen ones, if any does."""
     if (model := chosen_model()) is None:
         return {}
-    voices = models.label(model).voices
-    names = [name for name in shipped.shipped() if name != model and models.label(name).voices == voices]
-    return {one: title for one, title in _shipped().items() if one.removeprefix(SHIPPED) in names}
+    others = {f"{SHIPPED}{name}" for name in models.of_voices(models.label(model).voices) if name != model}
+    return {one: title for one, title in _shipped().items() if one in others}
 
 
 def _compare(other: str) -> None:
