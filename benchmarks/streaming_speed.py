@@ -22,7 +22,7 @@ import torch
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint, tiled
 from tasnet.streaming import StreamingConvTasNet
 
-SMALL = "convtasnet_small_cln_2spk_8k"
+SMALL, MEDIUM = "convtasnet_small_cln_2spk_8k", "convtasnet_medium_cln_2spk_8k"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,12 +32,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--hour", action="store_true")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
-    small, _ = checkpoint.load(checkpoint.bundled()[SMALL])
+    small, medium = (checkpoint.load(checkpoint.bundled()[name])[0] for name in (SMALL, MEDIUM))
     if arguments.hour:
         watch_memory(small)
         return
     paper = ConvTasNet(ConvTasNetConfig(norm="cLN", causal=True)).eval()
-    for name, model in (("small (as shipped)", small), ("the paper's, 5.1 M", paper)):
+    for name, model in (("small (as shipped)", small), ("medium (as shipped)", medium), ("the paper's, 5.1 M", paper)):
         hop, rate = model.config.hop, model.config.sample_rate
         for frames in (1, max(1, round(0.008 * rate / hop))):
             length = 1000 * frames * hop / rate
