@@ -43,12 +43,11 @@ class Live {
     this.data = data;
     if (data.stopped) this.context?.suspend();
     const last = data.first + data.length;
-    if (last > this.have) {
+    const whole = last > 0 && last >= this.have && data.first === 0; // closes what a busy browser has missed
+    if (last > this.have || whole) {
       const from = Math.max(data.first, this.have);
-      data.signals.forEach((text, i) => {
-        this.signals[i].set(decode(text, data.scale).subarray(from - data.first), from);
-      });
-      this.#play(from, last);
+      data.signals.forEach((text, i) => this.signals[i].set(decode(text, data.scale), data.first));
+      if (this.heard && last > from) this.#play(from, last);
       this.have = last;
       this.peaks = this.signals.map((samples) => new Peaks(samples.subarray(0, last)));
     }
@@ -63,6 +62,7 @@ class Live {
     this.context?.close();
     this.context = this.next = null;
     this.have = this.gaps = 0;
+    this.heard = data.running; // what had ended before is only shown
     [this.times, this.delays, this.peaks] = [[], [], []];
     this.signals = data.names.map(() => new Float32Array(data.total));
     this.chosen = Math.min(this.chosen, data.names.length - 1);

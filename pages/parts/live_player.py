@@ -14,14 +14,14 @@ from .player import ASSETS, bundle
 
 LIVE = ASSETS.parent / "live"
 LIVE_MODULES = ("wav", "media", "waveform", "theme", "../live/live")
-REPEATED = 2.0  # s sent again with what is new, in case the browser has missed it
+REPEATED = 2.0  # s sent again with what is new, in case the browser has missed it; at the end all is sent again
 
 
 def live_player(run: LiveRun, name: str, *, key: str) -> None:
     """Show where `run`, called `name`, stands. Called again and again, it sends the browser what is new."""
     running, finished, samples = run.running, run.finished, run.samples
     sent = st.session_state.setdefault(f"{key}_sent", {}).setdefault(name, 0)
-    first = max(0, sent - round(REPEATED * run.rate))
+    first = max(0, sent - round(REPEATED * run.rate)) if running else 0
     st.session_state[f"{key}_sent"] = {name: samples}
     signals = np.vstack([run.mixture[None, first:samples], run.sources[:, first:samples]])
     scale = max(float(np.abs(signals).max(initial=0.0)), 1e-9) / 32767
