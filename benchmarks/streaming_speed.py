@@ -32,12 +32,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--hour", action="store_true")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
-    small, medium = (checkpoint.load(checkpoint.bundled()[name])[0] for name in (SMALL, MEDIUM))
     if arguments.hour:
-        watch_memory(small)
+        watch_memory(shipped(SMALL))
         return
-    paper = ConvTasNet(ConvTasNetConfig(norm="cLN", causal=True)).eval()
-    for name, model in (("small (as shipped)", small), ("medium (as shipped)", medium), ("the paper's, 5.1 M", paper)):
+    networks = {
+        "small (as shipped)": shipped(SMALL),
+        "medium (as shipped)": shipped(MEDIUM),
+        "the paper's, 5.1 M": ConvTasNet(ConvTasNetConfig(norm="cLN", causal=True)).eval(),
+    }
+    for name, model in networks.items():
         hop, rate = model.config.hop, model.config.sample_rate
         for frames in (1, max(1, round(0.008 * rate / hop))):
             length = 1000 * frames * hop / rate
@@ -48,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
                 "receptive field again": again(model),
             }
             report(measure(contenders, frames * hop, arguments.packets, arguments.rounds), length)
+
+
+def shipped(name: str) -> ConvTasNet:
+    return checkpoint.load(checkpoint.bundled()[name])[0]
 
 
 def again(model: ConvTasNet) -> Callable[[torch.Tensor], torch.Tensor]:

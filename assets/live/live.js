@@ -42,14 +42,13 @@ class Live {
     if (data.run !== this.data?.run) this.#begin(data);
     this.data = data;
     if (data.stopped) this.context?.suspend();
-    const last = data.first + data.length;
-    const whole = last > 0 && last >= this.have && data.first === 0; // closes what a busy browser has missed
-    if (last > this.have || whole) {
-      const from = Math.max(data.first, this.have);
+    if (data.length) {
+      // All that came is taken, also what should be here: a busy browser may have missed it.
       data.signals.forEach((text, i) => this.signals[i].set(decode(text, data.scale), data.first));
+      const [from, last] = [Math.max(data.first, this.have), data.first + data.length];
       if (this.heard && last > from) this.#play(from, last);
-      this.have = last;
-      this.peaks = this.signals.map((samples) => new Peaks(samples.subarray(0, last)));
+      this.have = Math.max(last, this.have);
+      this.peaks = this.signals.map((samples) => new Peaks(samples.subarray(0, this.have)));
     }
     data.milliseconds.forEach((value, i) => (this.times[data.packet + i] = value));
     data.delays.forEach((value, i) => (this.delays[data.packet + i] = value));
