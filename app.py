@@ -23,9 +23,13 @@ USES = {
 }
 # Off until here (.streamlit/config.toml): the first visit to a server would begin with a list of the files in pages/.
 st.set_option("client.showSidebarNavigation", True)
+first = st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", url_path="", default=True)
+# The first page's address has no name, but who knows the others' tries this one.
+named = st.Page("pages/separate.py", title="Separate", url_path="separate", visibility="hidden")
 page = st.navigation(
     [
-        st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", default=True),
+        first,
+        named,
         st.Page("pages/filters.py", title="Filters", icon=":material/waves:"),
         st.Page("pages/inside.py", title="Inside", icon=":material/layers:"),
         st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
@@ -36,6 +40,8 @@ page = st.navigation(
         st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:"),
     ]
 )
+if page == named:
+    st.switch_page(first, query_params=st.query_params.to_dict())
 with st.sidebar:
     sidebar.choose(page.title, USES.get(page.title, {sidebar.SOUND}))
     running = st.container()

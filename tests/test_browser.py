@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import urllib.request
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -106,6 +107,22 @@ def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
         assert "+2.5 dB" in browser.find_element(By.CSS_SELECTOR, '[data-testid="stSidebar"]').text
         offered = set(browser.execute_script("return [...offered]"))
         assert {"/", "/ideal_masks"} < offered and not offered & {"/app", "/separate"}, "files instead of pages"
+        assert not browser.find_elements(By.CSS_SELECTOR, '[role="dialog"]')
+        assert not errors(browser)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_the_first_page_is_found_by_its_name_too(browser, tmp_path):
+    """It has none in the addresses that the app itself makes; on a new server the page would run without the app."""
+    process, address = start_server(ROOT / "app.py", tmp_path / "log")
+    try:
+        browser.get(f"{address}/separate?example={EXAMPLE}&snr=2.5")
+        assert wait_for(browser, "[data-track-name]", 5)
+        assert wait_for(browser, '[data-testid="stSidebar"]')
+        assert urlsplit(browser.current_url).path == "/" and "snr=2.5" in browser.current_url
+        assert "+2.5 dB" in browser.find_element(By.CSS_SELECTOR, '[data-testid="stSidebar"]').text
         assert not browser.find_elements(By.CSS_SELECTOR, '[role="dialog"]')
         assert not errors(browser)
     finally:

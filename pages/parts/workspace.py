@@ -11,7 +11,7 @@ from analysis.scores import comparison
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 
-from . import doors, own_model, results
+from . import doors, internals, own_model, results
 from .text import plain
 
 LONG_SECONDS = 20
@@ -39,6 +39,7 @@ def select(selection: Selection) -> None:
 
 def selection() -> Selection:
     """What the sidebar chose in this run."""
+    internals.start_in_app()  # a page may ask before it draws its top
     return st.session_state.selection
 
 
