@@ -77,7 +77,8 @@ def test_the_page_opens_with_what_comes_along_with_the_sidebars_model():
     assert not app.info and not app.warning and not app.error
     assert results.header.weights in said and "300 of 300 mixtures" in said
     found = mean(results, "Conv-TasNet", "si_snri")
-    assert f"{found.mean:.2f}\n{found.low:.2f} to {found.high:.2f}\nnaive" in systems and "WSJ0-2mix" in systems
+    lines = f"{found.mean:.2f}\n{found.low:.2f} to {found.high:.2f}\n{found.naive_low:.2f} to {found.naive_high:.2f}"
+    assert lines in systems and "Conv-TasNet\n95 %\nnaive" in systems and "WSJ0-2mix" in systems
     assert model in published and "train-360" in published
     assert "How it was trained" in said and len(app.get("plotly_chart")) == 5
     next(one for one in app.button if one.key.startswith("The 10 worst")).click().run()

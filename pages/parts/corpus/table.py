@@ -18,9 +18,12 @@ from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, number, sh
 # A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
 MEANS_CSS = [
     {"selector": "", "props": "border-collapse: separate; border-spacing: 0"},  # lines that stay with their cells
-    {"selector": "td", "props": "white-space: pre; font-size: .75rem; padding-inline: .4rem; vertical-align: top"},
-    {"selector": "td::first-line", "props": "font-size: 1rem"},
-    {"selector": "tbody th", "props": "vertical-align: top"},
+    {
+        "selector": "td, tbody th",
+        "props": "white-space: pre; font-size: .75rem; font-weight: 400; padding-inline: .4rem; vertical-align: top",
+    },
+    {"selector": "td::first-line, tbody th::first-line", "props": "font-size: 1rem"},
+    {"selector": "tbody th::first-line", "props": "font-weight: 600"},
     {
         "selector": "th:first-child",
         "props": "position: sticky; left: 0; background: light-dark(#fff, #12151c)",
@@ -43,7 +46,7 @@ LIST_CSS = [
 
 
 def _cell(found: Estimate | None, measure: str, *, naive: bool) -> str:
-    """A mean, and in lines of their own its interval and the naive one."""
+    """A mean, and in lines of their own, which the row's name names, its interval and the naive one."""
     if found is None:
         return "–"
     n = digits(measure)
@@ -51,7 +54,7 @@ def _cell(found: Estimate | None, measure: str, *, naive: bool) -> str:
     if not math.isnan(found.low):
         lines.append(f"{number(found.low, n)} to {number(found.high, n)}")
         if naive:
-            lines.append(f"naive {number(found.naive_low, n)} to {number(found.naive_high, n)}")
+            lines.append(f"{number(found.naive_low, n)} to {number(found.naive_high, n)}")
     return "\n".join(lines)
 
 
@@ -72,7 +75,9 @@ def _systems(results: Results) -> Styler:
     heads = [("This set", title) for title in shown.values()]
     if printed:
         heads += [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
-    frame = pd.DataFrame(texts, list(found), pd.MultiIndex.from_tuples(heads))
+    lines = {1: "", 2: "\n95 %", 3: "\n95 %\nnaive"}
+    names = [name + lines[max(text.count("\n") + 1 for text in row)] for name, row in zip(found, texts, strict=True)]
+    frame = pd.DataFrame(texts, names, pd.MultiIndex.from_tuples(heads))
     paper_begins = {"selector": f"td.col{len(shown)}, th.col{len(shown)}", "props": f"border-left: {LINE}"}
     return (
         frame.style.set_table_styles([*TABLE_CSS, *MEANS_CSS, paper_begins])
