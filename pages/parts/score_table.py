@@ -86,7 +86,7 @@ def show_table(styled: Styler, label: str) -> None:
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
     st.html(
         f'<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
-        f'<div style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">{table}</div>'
+        f'<div class="scrolls" tabindex="0" role="region" aria-label="{html.escape(label)}">{table}</div>'
     )
 
 
