@@ -75,7 +75,7 @@ def _systems(results: Results) -> Styler:
     heads = [("This set", title) for title in shown.values()]
     if printed:
         heads += [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
-    lines = {1: "", 2: "\n95 %", 3: "\n95 %\nnaive"}
+    lines = {1: "", 2: "\n95 %", 3: "\n95 %\nnaive"}  # below a system's name: what its cells' lines are
     names = [name + lines[max(text.count("\n") + 1 for text in row)] for name, row in zip(found, texts, strict=True)]
     frame = pd.DataFrame(texts, names, pd.MultiIndex.from_tuples(heads))
     paper_begins = {"selector": f"td.col{len(shown)}, th.col{len(shown)}", "props": f"border-left: {LINE}"}
