@@ -23,8 +23,8 @@ USES = {
 }
 # Off until here (.streamlit/config.toml): the first visit to a server would begin with a list of the files in pages/.
 st.set_option("client.showSidebarNavigation", True)
+# The first page's address has no name, but who knows the others' tries the second of these.
 first = st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", url_path="", default=True)
-# The first page's address has no name, but who knows the others' tries this one.
 named = st.Page("pages/separate.py", title="Separate", url_path="separate", visibility="hidden")
 page = st.navigation(
     [

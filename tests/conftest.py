@@ -79,6 +79,17 @@ def start_server(script: Path, log: Path, *options: str, port: int = 0) -> tuple
     raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
 
 
+@contextlib.contextmanager
+def open_server(script: Path, log: Path, *options: str, port: int = 0) -> Iterator[str]:
+    """The address of a server as `start_server` starts it, which ends with the block."""
+    process, address = start_server(script, log, *options, port=port)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
 @pytest.fixture(autouse=True)
 def keep_main_module(monkeypatch):
     """AppTest leaves its script as `__main__`, which processes that a later test starts would run again."""
@@ -107,10 +118,9 @@ def app_address(tmp_path_factory) -> Iterator[str]:
     """The address of the real app, started once for all browser tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TASNET_LENS_ROOT", str(tmp_path_factory.getbasetemp()))  # what the tests have written
-        process, address = start_server(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log")
-    yield address
-    process.terminate()
-    process.wait(timeout=20)
+        with open_server(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log") as address:
+            patch.undo()
+            yield address
 
 
 @contextlib.contextmanager

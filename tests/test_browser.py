@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, start_server
+from conftest import ROOT, open_server
 from page_tools import wait_until_settled
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -88,8 +88,7 @@ new MutationObserver(() => document.querySelectorAll("[data-testid=stSidebarNav]
 def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
     """Also the very first visit to a server must land in the app's frame."""
     browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": REMEMBER_NAVIGATION})
-    process, address = start_server(ROOT / "app.py", tmp_path / "log")
-    try:
+    with open_server(ROOT / "app.py", tmp_path / "log") as address:
         browser.get(f"{address}/ideal_masks?example={EXAMPLE}&snr=2.5")
         wait_for(browser, 'table[aria-label="Scores"]')
         wait_until_settled(browser)  # PESQ comes in last and draws the table anew
@@ -109,25 +108,19 @@ def test_a_link_to_a_page_of_a_new_server_restores_the_view(browser, tmp_path):
         assert {"/", "/ideal_masks"} < offered and not offered & {"/app", "/separate"}, "files instead of pages"
         assert not browser.find_elements(By.CSS_SELECTOR, '[role="dialog"]')
         assert not errors(browser)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_the_first_page_is_found_by_its_name_too(browser, tmp_path):
     """It has none in the addresses that the app itself makes; on a new server the page would run without the app."""
-    process, address = start_server(ROOT / "app.py", tmp_path / "log")
-    try:
+    with open_server(ROOT / "app.py", tmp_path / "log") as address:
         browser.get(f"{address}/separate?example={EXAMPLE}&snr=2.5")
         assert wait_for(browser, "[data-track-name]", 5)
+        wait_until_settled(browser)  # the tracks may come before the whole of the sidebar
         assert wait_for(browser, '[data-testid="stSidebar"]')
         assert urlsplit(browser.current_url).path == "/" and "snr=2.5" in browser.current_url
         assert "+2.5 dB" in browser.find_element(By.CSS_SELECTOR, '[data-testid="stSidebar"]').text
         assert not browser.find_elements(By.CSS_SELECTOR, '[role="dialog"]')
         assert not errors(browser)
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_a_page_is_as_wide_as_a_small_screen(app_address, browser):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import open_browser, start_server
+from conftest import open_browser, open_server, start_server
 from page_tools import wait_for, wait_until_settled
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -421,8 +421,7 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
             server.wait()
         wait_for(lambda: shown("Connection lost"), "nothing says that the server is gone")
         assert [a.value for a in store.answers(session)] == [4, 2]
-        server, address = start_server(tmp_path / "app.py", tmp_path / "log", port=int(address.split(":")[-1]))
-        try:
+        with open_server(tmp_path / "app.py", tmp_path / "log", port=int(address.split(":")[-1])):
             wait_for(lambda: not shown("Connection lost"), "the page does not find the server again")
             rate(3, 1)  # in the page that was open all the time
             # Stored, or visibly refused: to a server that has just come back it may come at once with the question, or
@@ -434,7 +433,4 @@ def test_a_test_is_played_rated_and_survives_a_killed_server(store, session, tmp
                 rate(3, 1)
                 wait_for(stored, "an answer after a refused one is lost")
             wait_for(lambda: shown("Question 4 of 6"), "question 4 does not come")
-        finally:
-            server.terminate()
-            server.wait()
     assert [a.value for a in store.answers(session)] == [4, 2, 1]

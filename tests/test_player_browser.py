@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import soundfile
-from conftest import open_browser, start_server
+from conftest import open_browser, open_server
 from page_tools import wait_for
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -87,10 +87,8 @@ async function render(tracks, rate, seconds, prepare, steps = []) {
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("app")
     (folder / "app.py").write_text(APP)
-    process, address = start_server(folder / "app.py", folder / "log", "--client.showSidebarNavigation", "true")
-    yield address
-    process.terminate()
-    process.wait(timeout=20)
+    with open_server(folder / "app.py", folder / "log", "--client.showSidebarNavigation", "true") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

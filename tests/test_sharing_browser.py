@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from conftest import ROOT, start_server
+from conftest import ROOT, open_server
 from page_tools import wait_for, wait_until_settled
 from selenium.webdriver.common.by import By
 
@@ -148,8 +148,7 @@ def test_a_second_user_has_no_way_to_the_first_ones_files(app_address, browser, 
 
 
 def test_an_upload_goes_when_its_last_tab_is_closed(browser, recording, tmp_path):
-    process, address = start_server(ROOT / "app.py", tmp_path / "log", "--server.disconnectedSessionTTL", "4")
-    try:
+    with open_server(ROOT / "app.py", tmp_path / "log", "--server.disconnectedSessionTTL", "4") as address:
         browser.get(f"{address}/?sound=upload")
         bring(browser, recording)
         link = browser.current_url
@@ -161,19 +160,12 @@ def test_an_upload_goes_when_its_last_tab_is_closed(browser, recording, tmp_path
         time.sleep(10)
         browser.get(link)
         wait_for(lambda: "no longer here" in text(browser))
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 def test_a_file_too_large_gets_a_sentence(browser, tmp_path):
-    process, address = start_server(ROOT / "app.py", tmp_path / "log", "--server.maxUploadSize", "1")
-    try:
+    with open_server(ROOT / "app.py", tmp_path / "log", "--server.maxUploadSize", "1") as address:
         soundfile.write(tmp_path / "long.wav", np.zeros(2 * 2**20), 8000)
         browser.get(f"{address}/?sound=upload")
         inputs = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, '[data-testid="stMain"] input[type="file"]'))
         inputs[0].send_keys(str(tmp_path / "long.wav"))
         wait_for(lambda: "must be 1.0MB or smaller" in text(browser))
-    finally:
-        process.terminate()
-        process.wait(timeout=20)

@@ -83,10 +83,12 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
 
 def show_table(styled: Styler, label: str) -> None:
     """A table that scrolls sideways where the page is narrower; `label` says what it is to those who cannot see it."""
+    # It scrolls from the first: the page's style sheet, which has the shadow, may come after it.
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
     st.html(
         f'<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
-        f'<div class="scrolls" tabindex="0" role="region" aria-label="{html.escape(label)}">{table}</div>'
+        f'<div class="scrolls" style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">'
+        f"{table}</div>"
     )
 
 

@@ -29,6 +29,7 @@ MEANS_CSS = [
         "props": "position: sticky; left: 0; background: light-dark(#fff, #12151c)",
     },
 ]
+INTERVALS = ("95 %", "naive")  # in the order of a cell's lines
 OURS = "font-weight: 600; background: color-mix(in srgb, var(--st-primary-color, #3457d5) 12%, transparent)"
 SCORES = ("SI-SNRi (dB)", "SDRi (dB)", "STOI")
 TEXTS = ("Trained on", "Measured on")
@@ -46,7 +47,7 @@ LIST_CSS = [
 
 
 def _cell(found: Estimate | None, measure: str, *, naive: bool) -> str:
-    """A mean, and in lines of their own, which the row's name names, its interval and the naive one."""
+    """A mean, and in lines of their own its interval and the naive one; `INTERVALS` names them."""
     if found is None:
         return "–"
     n = digits(measure)
@@ -64,9 +65,11 @@ def _systems(results: Results) -> Styler:
     best = {
         measure: max((row[measure].mean for row in found.values() if row[measure]), default=None) for measure in shown
     }
-    texts, styles = [], []
+    names, texts, styles = [], [], []
     for system, row in found.items():
         texts.append([_cell(row[measure], measure, naive=system == NETWORK) for measure in shown])
+        intervals = max(text.count("\n") for text in texts[-1])
+        names.append("\n".join([system, *INTERVALS[:intervals]]))
         styles.append([SHADED if one and one.mean == best[measure] else "" for measure, one in row.items()])
         if printed:
             own = printed.get(system)
@@ -75,8 +78,6 @@ def _systems(results: Results) -> Styler:
     heads = [("This set", title) for title in shown.values()]
     if printed:
         heads += [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
-    lines = {1: "", 2: "\n95 %", 3: "\n95 %\nnaive"}  # below a system's name: what its cells' lines are
-    names = [name + lines[max(text.count("\n") + 1 for text in row)] for name, row in zip(found, texts, strict=True)]
     frame = pd.DataFrame(texts, names, pd.MultiIndex.from_tuples(heads))
     paper_begins = {"selector": f"td.col{len(shown)}, th.col{len(shown)}", "props": f"border-left: {LINE}"}
     return (
