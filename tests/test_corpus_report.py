@@ -91,7 +91,7 @@ def test_nothing_is_claimed_without_a_clear_difference():
     gains = {system: network + random.normal(0, 0.1, (60, 2)) for system in SYSTEMS}
     gains |= {NETWORK: network, "IBM": network - 2, "WFM": network + 3}
     said = report.explain_set(results(gains))
-    assert "more than the ideal masks IBM do" in said
+    assert "more than the ideal mask IBM does" in said
     assert "3.0 dB less than WFM" in said
     assert "no clear difference from IRM" in said
 

@@ -263,7 +263,7 @@ def test_a_click_shows_and_marks_the_filter_and_another_order_keeps_it(browser, 
     assert one["x"] >= maps["x"] + maps["width"], "beside the maps"
     assert maps["y"] < one["y"] < maps["y"] + maps["height"]
 
-    L = 40  # of the model that comes along
+    L = checkpoint.describe(next(iter(checkpoint.bundled().values())))[0].L
     peak, change, length = browser.execute_async_script(LOOPED, L)
     assert peak > 0.01 and change == 0 and length < 2.5 * 8000, "every period is as the last, also over the seam"
 

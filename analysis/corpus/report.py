@@ -109,7 +109,8 @@ def explain_set(results: Results) -> str:
     below = [mask for mask, gap in gaps.items() if gap and gap.high < 0]
     parts = [f"Conv-TasNet improves these mixtures by {network.mean:.1f} dB SI-SNRi on the mean"]
     if above:
-        parts.append(f"more than the ideal masks {listed(above)} do")
+        masks, do = ("mask", "does") if len(above) == 1 else ("masks", "do")
+        parts.append(f"more than the ideal {masks} {listed(above)} {do}")
     if below:
         closest = max(below, key=lambda mask: gaps[mask].mean)
         less = f"{-gaps[closest].mean:.1f} dB less than {closest}"

@@ -162,9 +162,14 @@ def plain_norm(g: Graph, f: str, norm: nn.Module) -> str:
     if isinstance(norm, BatchNorm):
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         return g("Add", g("Mul", f, g.weight(scale)), g.weight(norm.bias - norm.running_mean * scale))
-    axes = [2] if isinstance(norm, ChannelLayerNorm) else [1, 2]
-    centred = g("Sub", f, g("ReduceMean", f, axes=axes))
-    return scaled(g, centred, g("ReduceMean", g("Mul", centred, centred), axes=axes), norm)
+
+    def mean(x: str) -> str:
+        of_frames = g("ReduceMean", x, axes=[2])
+        # Eqs. 10 and 11 frame by frame, as in `GlobalLayerNorm`: one long float32 sum over both loses two digits.
+        return of_frames if isinstance(norm, ChannelLayerNorm) else g("ReduceMean", of_frames, axes=[1])
+
+    centred = g("Sub", f, mean(f))
+    return scaled(g, centred, mean(g("Mul", centred, centred)), norm)
 
 
 def scaled(g: Graph, centred: str, variance: str, norm: nn.Module) -> str:
