@@ -15,8 +15,8 @@ from .config import Config, config_from_dict
 from .facts import TrainingFacts
 from .model import TasNet
 from .networks import make_network
+from .places import WEIGHTS
 
-WEIGHTS = Path(__file__).parents[1] / "assets" / "weights"
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters
 

@@ -14,6 +14,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from tasnet.command_line import program
+
 from . import audio, checkpoint
 from .inference import Separator, available
 from .recordings import separate_recording
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tasnet.separate",
+        prog=program("tasnet.separate"),
         description="Separate recordings of several people who speak at the same time. "
         "Each MIX gives DIR/<name>_s1.wav, DIR/<name>_s2.wav, one file a speaker.",
     )

@@ -55,16 +55,18 @@ def voices() -> list[np.ndarray]:
 
 def start_server(script: Path, log: Path, *options: str, port: int = 0) -> tuple[subprocess.Popen, str]:
     """Start Streamlit on `script` at `port`, 0 for a free one, and wait until it answers: the process, its address."""
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    return start_command(command, log, *options, port=port, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def start_command(command: list, log: Path, *options: str, port: int = 0, **where) -> tuple[subprocess.Popen, str]:
+    """The same with a `command` that starts Streamlit; `where`: cwd and env as in `subprocess.Popen`."""
     with socket.socket() as free:
         if not port:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options],
-        cwd=ROOT,
-        stdout=log.open("w"),
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [*command, "--server.port", str(port), *options], stdout=log.open("w"), stderr=subprocess.STDOUT, **where
     )
     address = f"http://localhost:{port}"
     for _ in range(240):

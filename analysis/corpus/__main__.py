@@ -38,6 +38,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tasnet.command_line import program
+
 from .engine import BACKENDS
 from .evaluation import FOLDER, score_set
 from .summary import as_text
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m analysis.corpus",
+        prog=program("analysis.corpus"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

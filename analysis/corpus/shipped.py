@@ -25,6 +25,7 @@ from pathlib import Path
 
 from tasnet import checkpoint
 from tasnet.atomic import replacing
+from tasnet.command_line import program
 from tasnet.data.corpora import CorpusError, open_mixtures
 from tasnet.data.rows import read_genders
 
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     models = checkpoint.bundled()
     parser = argparse.ArgumentParser(
-        prog="python -m analysis.corpus.shipped",
+        prog=program("analysis.corpus.shipped"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.scores.systems import CLEAN, LEAKAGE, MEASURES, MIXTURE, NETWORK
+from tasnet.command_line import program
 from tasnet.data.rows import read_genders
 
 from .failures import FailureShare, SpeakerScore, failure_shares, leakages, speaker_scores, with_genders
@@ -36,7 +37,7 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # heads and rows
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where a file cannot be used."""
     parser = argparse.ArgumentParser(
-        prog="python -m analysis.corpus.summary",
+        prog=program("analysis.corpus.summary"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -22,6 +22,7 @@ from analysis.network.representation import Representation, pooled_picture, repr
 from analysis.sounds import examples
 from tasnet import checkpoint
 from tasnet.audio import resample
+from tasnet.command_line import program
 
 from .inside import owner_colours
 from .palette import speaker_colour
@@ -194,7 +195,7 @@ def busiest(references: np.ndarray, rate: int, seconds: float) -> float:
 def main() -> None:
     """Command line."""
     models, sounds = list(checkpoint.bundled()), [example.id for example in examples.available_examples()]
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog=program("analysis.figures.paper"), description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=models[0], help="bundled weights or a .safetensors file")
     parser.add_argument("--example", choices=sounds, default=sounds[0])
     parser.add_argument("--start", type=float, help="seconds; by default where all speak")

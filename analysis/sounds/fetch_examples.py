@@ -4,6 +4,7 @@ Best effort, without root: where there is no Debian package client or no network
 examples remain. apt checks the signatures of what it downloads.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from tasnet.command_line import program
 
 from .example_list import PACKAGES, cache_folder, package_files
 
@@ -129,6 +132,10 @@ def fetch_all(packages: list[str]) -> None:
 
 
 def main() -> None:
+    """Fetch what is missing; what cannot be had is said, and is no error."""
+    argparse.ArgumentParser(
+        prog=program("analysis.sounds.fetch_examples"), description=__doc__.splitlines()[0]
+    ).parse_args()
     missing = [package for package in PACKAGES if not is_here(package)]
     for package in PACKAGES:
         if package not in missing:

@@ -17,6 +17,7 @@ from pathlib import Path
 from analysis.scores.metrics import evaluate
 from tasnet import Separator, available
 from tasnet.atomic import replacing
+from tasnet.command_line import program
 
 from .example_list import EXAMPLES, Example
 from .examples import available_examples, mix_example
@@ -78,9 +79,7 @@ def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.sounds.rank_examples", description=__doc__.splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog=program("analysis.sounds.rank_examples"), description=__doc__.splitlines()[0])
     parser.parse_args(arguments)
     here = available_examples()
     absent = [example.id for example in EXAMPLES if example not in here]

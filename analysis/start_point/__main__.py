@@ -15,6 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tasnet import Separator
+from tasnet.command_line import program
 
 from .sets import FOLDER, explain_set_starts, vary_set
 
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m analysis.start_point",
+        prog=program("analysis.start_point"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

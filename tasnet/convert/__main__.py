@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasnet.checkpoint import CheckpointError, save
+from tasnet.command_line import program
 from tasnet.facts import TrainingFacts
 
 from .files import imported, read_tensors
@@ -26,7 +27,7 @@ from .settings import read_settings
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m tasnet.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=program("tasnet.convert"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("weights", nargs="+", type=Path, help="safetensors or PyTorch files")
     parser.add_argument("--config", type=Path, help="JSON or YAML with the hyper-parameters, in the program's words")

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tasnet.command_line import program
+
 from . import librimix, third_voice, wsj0mix
 from .build import MODES, Report
 from .corpora import SPLITS, holds_mixtures, open_mixtures
@@ -28,7 +30,7 @@ SAME = 1.5  # 16-bit steps: see `librimix.check_librimix`
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m tasnet.corpora",
+        prog=program("tasnet.corpora"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -29,6 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tasnet.atomic import replacing
+from tasnet.command_line import program
 from tasnet.inference import Separator
 from tasnet.model import ConvTasNet
 
@@ -36,7 +37,7 @@ from tasnet.model import ConvTasNet
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where the model or a package is missing, or a step cannot be had."""
     parser = argparse.ArgumentParser(
-        prog="python -m tasnet.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=program("tasnet.export"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", help="a name or a file")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.onnx")

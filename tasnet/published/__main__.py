@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from tasnet.checkpoint import load
+from tasnet.command_line import program
 from tasnet.published import CATALOGUE, get, installed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where a model cannot be had, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
-        prog="python -m tasnet.published", description="Trained Conv-TasNets that others have published."
+        prog=program("tasnet.published"), description="Trained Conv-TasNets that others have published."
     )
     parser.add_argument("name", nargs="*", help="models to get, by their names in the list")
     parser.add_argument("--list", action="store_true", help="print the models that there are")

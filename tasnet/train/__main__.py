@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from tasnet.command_line import program
 from tasnet.train.machine import find_machine, leave_group
 from tasnet.train.recipe import load_recipe, recipes
 from tasnet.train.trainer import Trainer, TrainingProgress
@@ -93,7 +94,7 @@ class Bar:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tasnet.train",
+        prog=program("tasnet.train"),
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
