@@ -1,0 +1,114 @@
+"""docs/RESULTS.md, written from the files that hold what was measured, so that new weights touch no prose.
+
+    python -m analysis.corpus.results_page
+
+The scores are those in assets/results, which `python -m analysis.corpus.shipped` writes. Everything else is in
+docs/measured/NAME.json: `order` on the page, `title`, `about` (what was measured), `command` (which repeats it),
+`machine` (on which it ran), `columns` and `rows`, as the command printed them.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from analysis.scores import ideal_masks
+from analysis.scores.systems import MEASURES, NETWORK
+from tasnet import checkpoint
+from tasnet.atomic import replacing
+
+from .failures import failure_shares
+from .report import digits, mean
+from .results import Results
+from .shipped import read_shipped, shipped
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCORES = ("si_snri", "sdri", "pesq", "raw_pesq", "stoi")
+HEAD = """# What was measured
+
+Every figure stands beside the command that repeats it; those that need `../shared` need the speech beside the project.
+This page is written by `python -m analysis.corpus.results_page` from the files that hold the results.
+"""
+
+
+def main() -> int:
+    """Writes the page; exit code 0."""
+    with replacing(DOCS / "RESULTS.md") as file:
+        file.write_text(page(), encoding="utf-8")
+    return 0
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    found = {name: read_shipped(name) for name in shipped()}
+    parts = [HEAD]
+    for voices in sorted({results.header.speakers for results in found.values()}):
+        of_voices = {name: results for name, results in found.items() if results.header.speakers == voices}
+        parts += [_models(voices, of_voices), _masks(voices, next(iter(of_voices.values())))]
+    measured = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((DOCS / "measured").glob("*.json"))]
+    parts += [_section(one) for one in sorted(measured, key=lambda one: one["order"])]
+    return "\n".join(parts)
+
+
+def _models(voices: int, found: dict[str, Results]) -> str:
+    """The bundled models of so many voices on the standard set."""
+    first = next(iter(found.values())).header
+    rows = []
+    for name, results in found.items():
+        config, _ = checkpoint.describe(checkpoint.bundled()[name])
+        failures = failure_shares(results)[0]
+        rows.append(
+            [
+                f"`{name}`",
+                "causal" if config.causal else "non-causal",
+                f"{results.header.parameters / 1e6:.2f} M",
+                *(_with_interval(results, NETWORK, measure) for measure in SCORES),
+                f"{failures.mixtures.mean:.1%}",
+            ]
+        )
+    heads = ["model", "", "parameters", *map(_head, SCORES), "below 0 dB"]
+    return "\n".join(
+        [
+            f"## The models that come along, {voices} voices",
+            "",
+            f"{first.mixtures} mixtures of {first.set}, in {first.precision}; in brackets the 95 % interval over "
+            "speakers. Written by `python -m analysis.corpus.shipped DIR`; the page Corpus opens with them, and `assets/weights` "
+            "has a card for each.",
+            "",
+            _table(heads, rows),
+            "",
+        ]
+    )
+
+
+def _masks(voices: int, results: Results) -> str:
+    """The ideal masks on the same mixtures, as the first model's run has them."""
+    rows = [[system, *(_with_interval(results, system, measure) for measure in SCORES)] for system in ideal_masks.MASKS]
+    return "\n".join(
+        [f"## Ideal masks on the same mixtures, {voices} voices", "", _table(["mask", *map(_head, SCORES)], rows), ""]
+    )
+
+
+def _section(one: dict) -> str:
+    """A benchmark's table with what is to be said of it."""
+    where = f"`{one['command']}`, on {one['machine']}."
+    return "\n".join([f"## {one['title']}", "", one["about"], "", where, "", _table(one["columns"], one["rows"]), ""])
+
+
+def _head(measure: str) -> str:
+    return MEASURES[measure].title
+
+
+def _with_interval(results: Results, system: str, measure: str) -> str:
+    found = mean(results, system, measure)
+    if found is None:
+        return "–"
+    places = digits(measure)
+    return f"{found.mean:.{places}f} ({found.low:.{places}f} to {found.high:.{places}f})"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in [heads, ["---"] * len(heads), *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
