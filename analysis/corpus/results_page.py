@@ -71,8 +71,8 @@ def _models(voices: int, found: dict[str, Results]) -> str:
             f"## The models that come along, {voices} voices",
             "",
             f"{first.mixtures} mixtures of {first.set}, in {first.precision}; in brackets the 95 % interval over "
-            "speakers. Written by `python -m analysis.corpus.shipped DIR`; the page Corpus opens with them, and `assets/weights` "
-            "has a card for each.",
+            "speakers. Written by `python -m analysis.corpus.shipped DIR`; the page Corpus opens with them, and "
+            "`assets/weights` has a card for each.",
             "",
             _table(heads, rows),
             "",
