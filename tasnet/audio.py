@@ -20,12 +20,12 @@ import soundfile
 import soxr
 
 from .atomic import replacing
+from .config import HIGHEST_RATE, LOWEST_RATE
 from .disk import DiskArray
 from .sound_files import BLOCK, AudioError, Guarded, NotForSoundfile, Stream, ffmpeg_stream, printable, soundfile_stream
 
 Source = str | os.PathLike | bytes | BinaryIO
 
-LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz
 COMMON_RATE = 48_000  # Hz: what is sampled faster is not given more room
 LONGEST = 4 * 3600 * COMMON_RATE  # samples: four hours at 48 kHz, 2.8 GB as float32
 SILENCE = 1e-7  # of full scale (-140 dB): below the last bit of a 24-bit file

@@ -3,13 +3,12 @@
 from dataclasses import asdict, dataclass, fields
 from typing import ClassVar
 
-from .audio import HIGHEST_RATE, LOWEST_RATE
-
 NORMS = ("gLN", "cLN", "BN", "chLN")
 ENCODERS = ("linear", "relu", "pinv")
 MASKS = ("sigmoid", "softmax", "relu")
 LSTM_TASNET = "LSTM-TasNet"
 PADDINGS = ("zeros", "reflect")
+LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz, of any sound
 EDGES = ("fill", "cut", "pad")
 # Far beyond any network that anybody has trained; a file that asks for more would only fill the memory.
 LARGEST = {"N": 8192, "L": 8192, "B": 4096, "H": 8192, "Sc": 4096, "P": 255, "X": 16, "R": 64, "C": 16, "layers": 32}

@@ -68,3 +68,18 @@ def test_importing_a_package_loads_no_user_interface(package):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_the_configuration_imports_nothing_of_ours():
+    path = ROOT / "tasnet" / "config.py"
+    relative = [
+        node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not relative and not {name for name in imports(path) if name.startswith("tasnet")}
+
+
+def test_importing_the_network_loads_no_client_and_no_compiler():
+    wanted = ("requests", "pooch", "triton", "torch.utils.cpp_extension")
+    code = f"import tasnet, sys; print([m for m in {wanted} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

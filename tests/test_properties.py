@@ -23,7 +23,7 @@ from analysis.corpus.results import FACTS, LARGEST_SCORE, ResultsError, read_res
 from pages.parts import links, text
 from pages.parts.corpus import folders
 from tasnet import audio, checkpoint
-from tasnet.config import ConvTasNetConfig
+from tasnet.config import HIGHEST_RATE, LOWEST_RATE, ConvTasNetConfig
 from tasnet.convert.files import convert
 from tasnet.facts import TrainingFacts
 from tasnet.train.recipe import Recipe
@@ -88,7 +88,7 @@ def test_a_damaged_sound_is_read_or_refused(data):
         return
     assert sound.samples.dtype == np.float32 and sound.samples.ndim == 1
     assert np.isfinite(sound.samples).all() and 0 < len(sound.samples) <= 60 * 48_000
-    assert audio.LOWEST_RATE <= sound.rate <= audio.HIGHEST_RATE
+    assert LOWEST_RATE <= sound.rate <= HIGHEST_RATE
 
 
 @search

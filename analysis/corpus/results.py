@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from tasnet.atomic import replacing
-from tasnet.audio import HIGHEST_RATE
+from tasnet.config import HIGHEST_RATE
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
 # What no set of mixtures reaches; a file that says more is not one of ours.

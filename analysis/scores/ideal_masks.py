@@ -11,7 +11,7 @@ import numpy as np
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
-from tasnet.audio import HIGHEST_RATE, LOWEST_RATE
+from tasnet.config import HIGHEST_RATE, LOWEST_RATE
 
 # The first three are the paper's. PSM, the phase-sensitive mask (Erdogan et al. 2015, the paper's
 # [37]), is not in the paper: it also sees the phase between speaker and mixture.

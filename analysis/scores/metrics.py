@@ -22,7 +22,8 @@ from pesq import PesqError
 from pesq import pesq as p862
 from scipy import fft, linalg, optimize
 
-from tasnet.audio import HIGHEST_RATE, LOWEST_RATE, resample
+from tasnet.audio import resample
+from tasnet.config import HIGHEST_RATE, LOWEST_RATE
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
+import platformdirs
 
 BUNDLED = Path(__file__).parents[2] / "assets" / "examples"
 
@@ -74,12 +74,12 @@ class Example:
 def cache_folder() -> Path:
     """$TASNET_LENS_CACHE, else the user's cache folder (~/.cache/tasnet-lens/examples on Linux)."""
     chosen = os.environ.get("TASNET_LENS_CACHE")
-    return Path(chosen) if chosen else Path(pooch.os_cache("tasnet-lens")) / "examples"
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("tasnet-lens")) / "examples"
 
 
 def librosa_folder() -> Path:
     """Where `librosa.ex` keeps what it has downloaded."""
-    return Path(os.environ.get("LIBROSA_DATA_DIR", pooch.os_cache("librosa")))
+    return Path(os.environ.get("LIBROSA_DATA_DIR", platformdirs.user_cache_dir("librosa")))
 
 
 def _asterisk(language: str, prompt: str, text: str = "") -> Voice:

@@ -18,8 +18,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import pooch
-import requests  # which pooch downloads with
+import platformdirs
 
 from tasnet.atomic import replacing
 from tasnet.checkpoint import CheckpointError, save
@@ -39,7 +38,9 @@ class PublishedError(CheckpointError):
 
 def folder() -> Path:
     """Where the models are kept on this machine; TASNET_MODELS names another place than the user's cache."""
-    return Path(os.environ.get("TASNET_MODELS") or Path(pooch.os_cache(CACHE)) / "published")
+    if chosen := os.environ.get("TASNET_MODELS"):
+        return Path(chosen)
+    return Path(platformdirs.user_cache_dir(CACHE)) / "published"
 
 
 def installed() -> dict[str, Path]:
@@ -103,6 +104,8 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
     address = f"{mirror.rstrip('/')}/{model.name}" if mirror else model.address
     received = _Received(model, progress)
     try:
+        import pooch  # with requests, which only a download needs
+
         pooch.HTTPDownloader(timeout=SECONDS, chunk_size=1 << 16)(address, received, None)
     except PublishedError:
         raise
@@ -119,10 +122,12 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
 
 def _why_not(model: PublishedModel, error: Exception, received: int) -> str:
     """In a sentence why a download failed after so many bytes."""
+    from requests.exceptions import ChunkedEncodingError
+
     answer = getattr(error, "response", None)  # of requests' HTTPError
     if answer is not None:
         return f"{_host(model)} does not give {model.name} out now (answer {answer.status_code}): please try it later."
-    if received or isinstance(error, requests.exceptions.ChunkedEncodingError):  # which comes before its first piece
+    if received or isinstance(error, ChunkedEncodingError):  # which comes before its first piece
         done = f"{received / 1e6:.1f} of {model.size / 1e6:.1f} MB"
         return f"The download of {model.name} from {_host(model)} broke off after {done}: please try again."
     return f"{model.name} could not be downloaded from {_host(model)}: please check the internet connection."
