@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
-from tasnet import ConvTasNet, Separator, available, tiled
+from tasnet import ConvTasNet, Separator, available
+from tasnet.kernels import tiled
 from tasnet.data.corpora import CorpusMixture, open_mixtures
 from tasnet.export.__main__ import write_onnx
 

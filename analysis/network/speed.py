@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasnet import threads, tiled
+from tasnet import threads
+from tasnet.kernels import tiled
 from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
 from tasnet.lstm import LSTMTasNet
 from tasnet.model import ConvTasNet
