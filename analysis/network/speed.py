@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from tasnet import threads
-from tasnet.kernels import tiled
 from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.kernels import tiled
 from tasnet.lstm import LSTMTasNet
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
