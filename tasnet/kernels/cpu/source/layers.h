@@ -5,6 +5,7 @@
 #pragma once
 #include <algorithm>
 
+#include "network.h"
 #include "norms.h"
 #include "vectors.h"
 
