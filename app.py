@@ -42,6 +42,7 @@ page = st.navigation(
 )
 if page == named:
     st.switch_page(first, query_params=st.query_params.to_dict())
+workspace.build_kernel()
 with st.sidebar:
     sidebar.choose(page.title, USES.get(page.title, {sidebar.SOUND}))
     running = st.container()

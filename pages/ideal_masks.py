@@ -32,7 +32,8 @@ def show_systems(sound) -> None:
     images = {row.name: row.masks for row in comparison.rows}
     st.plotly_chart(figures.masks(images, sound.rate, listening.speaker_names(len(sound.references))), key="masks")
     st.markdown("##### Download")
-    downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
+    signals = {track.name: track.samples for track in tracks}
+    downloads(signals, sound.rate, key="ideal_masks", about=workspace.about_separation(found))
     workspace.describe_sound()
     workspace.add_pesq(sound, found)
 

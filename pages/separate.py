@@ -109,7 +109,8 @@ def show_separation(sound: Mixture) -> None:
         if unfolded.open:
             st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
     with st.expander("Download the signals", icon=":material/download:"):
-        downloads(signals, sound.rate, key="separation")
+        about = [workspace.about_separation(workspace.separation(sound, name), name) for name, *_ in found]
+        downloads(signals, sound.rate, key="separation", about="\n".join(about))
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:
             workspace.add_pesq(sound, workspace.separation(sound, name), name, ideal=False)

@@ -17,7 +17,7 @@ import torch
 from . import audio, checkpoint, published, threads
 from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
-from .kernels import tiled
+from .kernels.on_cpu import OnCPU
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import Joined, pauses_between, speech_spans
@@ -65,8 +65,8 @@ class Separator:
     a checkpoint, or a network, of which a copy is kept. device: "auto" (the fastest there is), "cpu", "cuda",
     "cuda:1", "mps".
     precision: "auto", "float32", "bfloat16", "float16"; auto is half precision on CUDA and exact
-    elsewhere. bfloat16 is for CPUs too, if they have instructions for it (AVX512-BF16, AMX): it
-    takes two thirds of the time and changes the SI-SNR of a voice by less than 0.01 dB.
+    elsewhere. bfloat16 is for CPUs too, if they have instructions for it: with a matrix unit (AMX)
+    it is the fastest (`kernels.on_cpu.fastest_precision`).
     Raises CheckpointError or DeviceError.
     """
 
@@ -83,6 +83,8 @@ class Separator:
             raise DeviceError("On a CPU LSTM-TasNet computes in float32; choose the precision auto or float32.")
         self.model = network.eval().requires_grad_(False).to(self.device)
         self.config = self.model.config
+        on_cpu = self.device.type == "cpu" and isinstance(network, ConvTasNet)
+        self.on_cpu = OnCPU(self.model, self.precision) if on_cpu else None
         # RMS of what the network hears.
         self.level = 10 ** (self.facts.level_dbfs / 20) if self.config.hears_level else 1.0
         self._turn = threading.Lock()  # one batch at a time: memory does not grow with the users
@@ -228,9 +230,9 @@ class Separator:
         return sources * scale[..., None]
 
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.on_cpu:
+            return self.on_cpu(x)
         if self.device.type == "cpu":
-            if isinstance(self.model, ConvTasNet):
-                return tiled.forward(self.model, x, DTYPES[self.precision])
             with threads.one_inside():  # an LSTM's threads would wait for each other at every frame
                 return self.model(x)
         if self.precision == "float32":

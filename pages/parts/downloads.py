@@ -17,20 +17,24 @@ def file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower() + ".wav"
 
 
-def _archive(signals: dict[str, np.ndarray], rate: int) -> bytes:
+def _archive(signals: dict[str, np.ndarray], rate: int, about: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("about.txt", about)
         for name, samples in signals.items():
             archive.writestr(file_name(name), wav(samples, rate, SUBTYPE))
     return file.getvalue()
 
 
-def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str) -> None:
-    """A button for each of `signals` (name -> samples (T,)) and one for all. Files are made on the click."""
+def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str, about: str) -> None:
+    """A button for each of `signals` (name -> samples (T,)) and one for all, with a file that says `about` them.
+
+    Files are made on the click.
+    """
     with st.container(horizontal=True):
         st.download_button(
             "All (zip)",
-            lambda: _archive(signals, rate),
+            lambda: _archive(signals, rate, about),
             file_name=f"{key}.zip",
             mime="application/zip",
             icon=":material/folder_zip:",

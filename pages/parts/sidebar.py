@@ -13,13 +13,14 @@ import tasnet
 from analysis.sounds import examples, mixing
 from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
+from tasnet.kernels.on_cpu import TILED, precisions_worth
 
 from . import doors, links, models, more_models, own_model, uploads, workspace
 from .text import plain
 
 SOUND, SECOND = "sound", "second model"  # what a page may use beside the model
 KINDS = {"example": "Example", "upload": "File", "mix": "Mix", "record": "Mic"}
-LINKED = ("sound", "example", "snr", "model", "second", "device")
+LINKED = ("sound", "example", "snr", "model", "second", "device", "precision")
 LEVELS_DB = [step / 2 for step in range(-10, 11)]
 NO_SECOND = "none"
 
@@ -34,6 +35,7 @@ def choose(page: str, uses: Collection[str]) -> None:
     asks_for_sound = SOUND in uses
     place = st.container()
     model, device = _model(), _device()
+    precision = _precision(device)
     second = _second(model) if SECOND in uses else None
     if asks_for_sound:
         with place:
@@ -45,7 +47,9 @@ def choose(page: str, uses: Collection[str]) -> None:
             except ValueError as error:
                 problem = str(error)
             example = st.session_state.example if kind == "example" else None
-    workspace.select(workspace.Selection(model, device, sound, example, problem or None, kind, second, warning))
+    workspace.select(
+        workspace.Selection(model, device, precision, sound, example, problem or None, kind, second, warning)
+    )
     _link(page, asks_for_sound)
 
 
@@ -124,6 +128,23 @@ def _device() -> str:
     if len(devices) == 1:
         return devices[0]
     return st.selectbox("Device", links.choices("device", devices), key="device", persist_state="session")
+
+
+def _precision(device: str) -> str:
+    """The precision, where another than float32 is worth its rounding on this device."""
+    kinds = precisions_worth(device)
+    if len(kinds) == 1:
+        return workspace.AUTOMATIC
+    names = {workspace.AUTOMATIC: "Automatic"} | {kind: kind for kind in kinds}
+    return st.selectbox(
+        "Precision",
+        links.choices("precision", list(names)),
+        format_func=names.get,
+        key="precision",
+        persist_state="session",
+        help="Of the factors in the network's products. Automatic: float32 wherever a score is shown on a processor, "
+        "else the fastest.",
+    )
 
 
 def _level(kind: str) -> float:
@@ -215,13 +236,14 @@ def _offer_librispeech() -> None:
 def show_running() -> None:
     """What is running: device, precision, speed and size of the chosen model."""
     separator = workspace.separator()
-    speed = workspace.last_speed()
+    speed, way = workspace.last_speed(), separator.on_cpu and separator.on_cpu.way
     facts = {
-        "Device": f"{separator.device} · {separator.precision}",
+        "Device": " · ".join(filter(None, (str(separator.device), separator.precision, way))),
         "Parameters": f"{separator.model.num_parameters() / 1e6:.2f} M",
         "Real-time factor": f"{speed:.3f}" if speed is not None else "–",
     }
     st.caption(
         "  \n".join(f"{name}: **{value}**" for name, value in facts.items()),
-        help="Real-time factor: seconds of computing for a second of sound. Below 1 is faster than real time.",
+        help="Real-time factor: seconds of computing for a second of sound. Below 1 is faster than real time."
+        + (f" Computed by PyTorch: {separator.on_cpu.why_not_compiled()}" if way == TILED else ""),
     )

@@ -10,12 +10,14 @@ import tasnet
 from analysis.scores import comparison
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
+from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
 
 from . import doors, internals, own_model, results
 from .text import plain
 
 LONG_SECONDS = 20
 ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
+AUTOMATIC = "auto"  # precision: float32 where a score is shown, else what is fastest here
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,19 @@ class Selection:
 
     model: str
     device: str
+    precision: str = AUTOMATIC  # of the network's products
     sound: Mixture | None = None
     example: str | None = None  # the id of the example that `sound` is, if it is one
     problem: str | None = None  # why there is no sound, for the user
     kind: str | None = None  # of sound, see `sidebar.KINDS`; None where the page asks for none
     second: str | None = None  # a model to compare with
     warning: str = ""  # why the sound is not all that it could be
+
+
+@st.cache_resource(show_spinner=False)
+def build_kernel() -> None:
+    """Once a server: the compiled network is built meanwhile, where it can be and is not there yet."""
+    build_meanwhile()
 
 
 def select(selection: Selection) -> None:
@@ -64,23 +73,34 @@ def example(name: str, snr_db: float) -> Mixture:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
-def _load(model: str, device: str) -> tasnet.Separator:
-    return tasnet.Separator(model, device=device)
+def _load(model: str, device: str, precision: str) -> tasnet.Separator:
+    return tasnet.Separator(model, device, precision)
 
 
 @st.cache_resource(max_entries=2, scope="session", show_spinner="Loading the model ...")
-def _load_own(model: str, device: str) -> tasnet.Separator:
-    return tasnet.Separator(model, device=device)
+def _load_own(model: str, device: str, precision: str) -> tasnet.Separator:
+    return tasnet.Separator(model, device, precision)
 
 
-def separator(model: str | None = None) -> tasnet.Separator:
+def separator(model: str | None = None, *, scored: bool = True) -> tasnet.Separator:
     """The chosen model, or the one of this name, on the chosen device; one copy serves all sessions.
 
-    A checkpoint that the user brought is loaded for this session alone.
+    scored: whether what it separates is scored, for which the exact precision is taken unless another is chosen. A
+    checkpoint that the user brought is loaded for this session alone.
     """
     chosen = selection()
     name = model or chosen.model
-    return (_load_own if name == own_model.path() else _load)(name, chosen.device)
+    load = _load_own if name == own_model.path() else _load
+    found = load(name, chosen.device, chosen.precision)
+    if chosen.precision == AUTOMATIC and found.on_cpu and not scored and fastest_precision() != found.precision:
+        return load(name, chosen.device, fastest_precision())
+    return found
+
+
+def about_separation(found: tasnet.Separation, name: str | None = None) -> str:
+    """What made a separation, for a file beside its sounds."""
+    model = separator(name)
+    return f"Model: {model.name}\nDevice and precision: {found.device}, {found.precision}\n"
 
 
 def last_speed() -> float | None:
@@ -128,8 +148,8 @@ def with_progress(
 
 def separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
     """The separation of the sound by the chosen model, or the one named; None when the user cancelled it."""
-    model = separator(name)
-    key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device))
+    model = separator(name, scored=chosen.references is not None)
+    key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device), model.precision)
     found = with_progress(
         key,
         "Separating",
@@ -151,7 +171,7 @@ def compared(
     """
     model = separator(name)
     hashes = results.fingerprint(chosen.mixture, chosen.references)
-    key = ("comparison", hashes, model.name, str(model.device), ideal)
+    key = ("comparison", hashes, model.name, str(model.device), model.precision, ideal)
     if not pesq and (complete := results.find_result((*key, True))) is not None:
         return complete
     return with_progress(
@@ -166,7 +186,7 @@ def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None,
     """Call at the page's end: measure what `compared` without PESQ left out, then show the page with it."""
     model = separator(name)
     hashes = results.fingerprint(chosen.mixture, chosen.references)
-    known = ("comparison", hashes, model.name, str(model.device), ideal, True)
+    known = ("comparison", hashes, model.name, str(model.device), model.precision, ideal, True)
     if results.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
         st.rerun()
 
