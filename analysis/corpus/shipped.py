@@ -29,7 +29,7 @@ from tasnet.data.corpora import CorpusError, open_mixtures
 from tasnet.data.rows import read_genders
 
 from .evaluation import FOLDER as RUNS
-from .results import Results, ResultsError, read_header, read_results, shareable, weights_hash
+from .results import Results, ResultsError, read_header, read_results, shareable
 
 FOLDER = Path(__file__).parents[2] / "assets" / "results"
 SPEAKERS = FOLDER / "speakers.txt"  # of LibriSpeech test-clean, in the layout of LibriSpeech's SPEAKERS.TXT
@@ -78,7 +78,7 @@ def read_shipped(model: str) -> Results:
 def is_current(model: str, weights: str) -> bool:
     """Whether `weights` names those of the model `model` that are here."""
     path = checkpoint.bundled().get(model)
-    return path is not None and weights_hash(path) == weights
+    return path is not None and checkpoint.weights_hash(path) == weights
 
 
 def read_training(model: str) -> Training | None:
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     outputs = {name: checkpoint.describe(path)[0].C for name, path in models.items()}
     for name in options.models or [name for name, count in outputs.items() if count == voices]:
-        path, weights = FOLDER / f"{name}.csv", weights_hash(models[name])
+        path, weights = FOLDER / f"{name}.csv", checkpoint.weights_hash(models[name])
         kept = read_header(path)
         if kept and kept.weights == weights:
             print(f"{name}: measured with these weights ({weights}).")
