@@ -119,14 +119,21 @@ def _weights_hash(path: Path, _mtime_ns: int, _size: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def load(path: str | Path) -> tuple[TasNet, TrainingFacts]:
+def load(path: str | Path, config: Config | None = None) -> tuple[TasNet, TrainingFacts]:
     """The network in a file written by `save`, in float32, for evaluation, on the CPU; and the facts of its training.
 
-    Raises CheckpointError where the file is missing, damaged, or not of this network.
+    config: what else is known of the network, which a file of tensors alone needs. Raises CheckpointError where the
+    file is missing, damaged, or not of this network.
     """
     path = Path(path)
     tensors, header = _read(path)
-    config, facts = _parse(header, path.name)
+    if header is None and config is not None:
+        facts = TrainingFacts()
+    else:
+        stated, facts = _parse(header, path.name)
+        if config not in (None, stated):
+            raise CheckpointError(f"{path.name} describes another network than the configuration beside it.")
+        config = stated
     with torch.device("meta"):
         model = make_network(config)
     check_tensors(tensors, model, path.name)

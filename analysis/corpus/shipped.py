@@ -5,8 +5,9 @@
 scores every model under assets/weights (or those named) that gives as many voices as the mixtures have, as
 `python -m analysis.corpus` does, and writes NAME.csv: its results without any path. What was measured with the present
 weights is left as it is; for other weights the old file stays until the new one is whole, and the same command goes on
-after a stop. The speakers' sexes are those of speakers.txt there, where no list of them lies beside the set. Models of
-three voices are scored on what `python -m tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
+after a stop; `python -m analysis.corpus.cards` then puts the scores into the cards. The speakers' sexes are those of
+speakers.txt there, where no list of them lies beside the set. Models of three voices are scored on what
+`python -m tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
 
 NAME.training.json holds how the model did on the validation speakers while it was trained. It is written by hand from
 what the training said: `weights` as in the results, `validation` (of what), `begun` (from which weights), `source`
