@@ -1,5 +1,10 @@
-"""Weights on disk: safetensors, with the configuration and the training facts in a JSON header."""
+"""Weights on disk: safetensors, with the configuration and the training facts in a JSON header.
 
+Weights are stored in 16 bits and computed with in 32. `python -m benchmarks.weight_precision` measures what that costs;
+the cards of the models that come along state it.
+"""
+
+import hashlib
 import json
 import math
 from functools import lru_cache
@@ -19,6 +24,8 @@ from .places import WEIGHTS
 
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+STORED = "float16"  # 11 significant bits; bfloat16 has 8, for a range that weights do not need
 
 
 class CheckpointError(ValueError):
@@ -61,26 +68,72 @@ def describe(path: str | Path) -> tuple[Config, TrainingFacts]:
     return _parse(header, path.name)
 
 
-def save(path: str | Path, model: TasNet, facts: TrainingFacts | None = None) -> None:
+def save(path: str | Path, model: TasNet, facts: TrainingFacts | None = None, *, dtype: str = STORED) -> None:
     """Writes the weights of `model`, its configuration and the facts of its training to `path`.
 
-    The file appears whole or, where something fails, not at all. Raises OSError.
+    dtype: of DTYPES, in which the weights are stored, see `rounded`; float32 is exact. The file appears whole or, where
+    something fails, not at all. Raises OSError.
     """
     info = (facts or TrainingFacts()).to_dict()
     header = json.dumps({"config": model.config.to_dict(), "info": info}, ensure_ascii=False)
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors = {name: rounded(value.detach().cpu(), dtype).contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as unfinished:
         unfinished.write_bytes(safetensors.torch.save(tensors, {HEADER: header}))
 
 
-def load(path: str | Path) -> tuple[TasNet, TrainingFacts]:
+def rounded(values: Tensor, dtype: str = STORED) -> Tensor:
+    """`values` in `dtype`, of DTYPES, or in float32 where it lacks the range for them; integers as they are.
+
+    Rounding to n significant bits moves a number by 2^-n of itself at most. A tensor that loses more holds numbers
+    beyond the largest of `dtype`, which would become infinite, or too many below its smallest normal one.
+    """
+    wanted = DTYPES[dtype]
+    if not values.is_floating_point() or values.dtype == wanted:
+        return values
+    exact, short = values.double(), values.to(wanted)
+    bound = torch.finfo(wanted).eps / 2 * exact.norm()
+    return short if (short.double() - exact).norm() <= bound else values.float()
+
+
+def weights_hash(path: str | Path) -> str:
+    """The name of the weights in a file, 16 hexadecimal digits: equal where the network computes the same.
+
+    The beginning of the SHA-256 of all that its output depends on, the weights as `rounded` has them: a file in 16 bits
+    and the one in 32 from which it was made have one name. Raises CheckpointError and OSError.
+    """
+    path = Path(path)
+    state = path.stat()
+    return _weights_hash(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache
+def _weights_hash(path: Path, _mtime_ns: int, _size: int) -> str:
+    tensors, header = _read(path)
+    config, facts = _parse(header, path.name)
+    known = {"config": config.to_dict(), "task": facts.task, "level_dbfs": facts.level_dbfs}
+    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
+    for name in sorted(tensors):
+        values = rounded(tensors[name]).contiguous()
+        digest.update(f"{name} {_describe(values)}".encode())
+        digest.update(values.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+def load(path: str | Path, config: Config | None = None) -> tuple[TasNet, TrainingFacts]:
     """The network in a file written by `save`, in float32, for evaluation, on the CPU; and the facts of its training.
 
-    Raises CheckpointError where the file is missing, damaged, or not of this network.
+    config: what else is known of the network, which a file of tensors alone needs. Raises CheckpointError where the
+    file is missing, damaged, or not of this network.
     """
     path = Path(path)
     tensors, header = _read(path)
-    config, facts = _parse(header, path.name)
+    if header is None and config is not None:
+        facts = TrainingFacts()
+    else:
+        stated, facts = _parse(header, path.name)
+        if config not in (None, stated):
+            raise CheckpointError(f"{path.name} describes another network than the configuration beside it.")
+        config = stated
     with torch.device("meta"):
         model = make_network(config)
     check_tensors(tensors, model, path.name)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from . import audio, checkpoint, published, threads
+from .checkpoint import DTYPES
 from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
 from .kernels.on_cpu import OnCPU
@@ -29,7 +30,6 @@ OVERLAP = 4.0  # s
 FADE = 0.1  # s, from speech to a pause and back
 DOUBTS_TOLD = 5  # in a note
 BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class SeparationError(ValueError):

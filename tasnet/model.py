@@ -5,11 +5,14 @@ is one matrix product.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
 
 from torch import Tensor, nn
 
 from .coders import Decoder, Encoder, PinvEncoder
 from .config import Config, ConvTasNetConfig
+from .facts import TrainingFacts
 from .tcn import Block, SeparationModule
 
 
@@ -58,6 +61,36 @@ class TasNet(nn.Module):
     def num_parameters(self) -> int:
         """The paper's 'model size': every trained value."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, revision: str | None = None) -> Self:
+        """The network called `name`, in float32, for evaluation, on the CPU; see `pretrained.read_pretrained`.
+
+        name: of a model that is here, a file, a folder that `save_pretrained` wrote, or a repository of the Hugging
+        Face Hub. Raises ValueError where there is none, or one of another class.
+        """
+        from .pretrained import read_pretrained  # it knows every network, this one too
+
+        network, _ = read_pretrained(name, revision)
+        if not isinstance(network, cls):
+            raise ValueError(f"{name} is of the class {type(network).__name__}, not {cls.__name__}.")
+        return network
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        facts: TrainingFacts | None = None,
+        *,
+        card: str | None = None,
+        dtype: str = "float16",
+    ) -> None:
+        """Writes config.json, model.safetensors and README.md to `folder`; see `pretrained.write_pretrained`.
+
+        facts: of the training. card: README.md, else made of the facts where there is none. Raises OSError.
+        """
+        from .pretrained import write_pretrained
+
+        write_pretrained(folder, self, facts, card, dtype)
 
 
 class ConvTasNet(TasNet):

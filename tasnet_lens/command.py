@@ -16,6 +16,7 @@ COMMANDS = {
     "convert": ("read weights of another program", "tasnet.convert.__main__"),
     "export": ("write a model as ONNX", "tasnet.export.__main__"),
     "published": ("fetch a model that others have published", "tasnet.published.__main__"),
+    "pretrained": ("write a model as a folder for the Hugging Face Hub", "tasnet.pretrained"),
     "corpora": ("make and check sets of mixtures", "tasnet.corpora"),
     "corpus": ("score a model and the ideal masks over a test set", "analysis.corpus.__main__"),
     "summary": ("intervals, failures and comparisons of such results", "analysis.corpus.summary"),

@@ -31,6 +31,9 @@ def test_the_first_page_shows_scores_of_the_separation():
     assert all(np.isfinite(float(metric.value)) for metric in app.metric)
     assert "Synthetic voices" in texts(app)
     assert "Real-time factor" in texts(app)
+    app.button(key="model_card").click().run()
+    (card,) = [one.value for one in app.markdown if one.value.startswith("# ")]
+    assert card.startswith(f"# {app.selectbox(key='model').value}\n") and "license:" not in card
 
 
 def test_a_second_model_stands_beside_the_first_with_scores_of_its_own():

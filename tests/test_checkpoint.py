@@ -2,7 +2,9 @@
 
 import json
 import os
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -10,7 +12,7 @@ import torch
 from tasnet import checkpoint
 from tasnet.checkpoint import CheckpointError, bundled, load, save
 from tasnet.config import ConvTasNetConfig
-from tasnet.facts import TrainingFacts
+from tasnet.facts import SPEECH_FROM_NOISE, TrainingFacts
 from tasnet.model import ConvTasNet
 
 TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
@@ -28,7 +30,7 @@ def model():
 def test_what_is_saved_is_loaded(tmp_path, options):
     model = ConvTasNet(ConvTasNetConfig(**TINY, **options)).eval()
     info = TrainingFacts(name="tiny", steps=3, scores={"valid": 1.5}, credits="Ærlig", more={"odd": [1, None]})
-    save(tmp_path / "a.safetensors", model, info)
+    save(tmp_path / "a.safetensors", model, info, dtype="float32")
     again, facts = load(tmp_path / "a.safetensors")
     x = torch.randn(1, 50)
     with torch.no_grad():
@@ -39,10 +41,74 @@ def test_what_is_saved_is_loaded(tmp_path, options):
     assert all(parameter.requires_grad for parameter in again.parameters())
 
 
-def test_half_precision_files_load_as_float32(tmp_path, model):
-    save(tmp_path / "half.safetensors", model.half())
-    again, _ = load(tmp_path / "half.safetensors")
+@pytest.mark.parametrize(("dtype", "bits"), [("float16", 11), ("bfloat16", 8)])
+def test_16_bits_are_stored_and_load_as_float32(tmp_path, model, dtype, bits):
+    save(tmp_path / "exact.safetensors", model, dtype="float32")
+    save(path := tmp_path / "half.safetensors", model, dtype=dtype)
+    assert {value.dtype for value in safetensors.torch.load_file(path).values()} == {getattr(torch, dtype)}
+    again, _ = load(path)
     assert {parameter.dtype for parameter in again.parameters()} == {torch.float32}
+    for found, exact in zip(again.state_dict().values(), model.state_dict().values(), strict=True):
+        assert ((found - exact).abs() <= 2.0**-bits * exact.abs()).all()
+        if dtype == "float16":  # as another library rounds
+            assert np.array_equal(found.numpy(), exact.numpy().astype(np.float16))
+
+
+def test_by_default_weights_are_stored_in_float16_also_those_in_half_precision(tmp_path, model):
+    save(tmp_path / "a.safetensors", model)
+    save(tmp_path / "b.safetensors", model.half())
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert {value.dtype for value in safetensors.torch.load_file(tmp_path / "a.safetensors").values()} == {
+        torch.float16
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "stored"),
+    [
+        ([70000.0, 1.0], torch.float32),  # beyond the largest, 65504
+        ([65504.0, 1.0], torch.float16),
+        ([1.0, 1e-9], torch.float16),  # the small one counts for nothing
+        ([1.0e-7, 3.0e-7], torch.float32),  # below the smallest normal one, 6e-5: few bits would be left
+        ([0.0, 0.0], torch.float16),
+        ([1e-9, 0.0], torch.float32),  # would be zero
+        ([float("nan"), 1.0], torch.float32),
+        ([float("inf"), 1.0], torch.float32),
+    ],
+)
+def test_what_float16_has_no_room_for_stays_in_float32(values, stored):
+    exact = torch.tensor(values)
+    found = checkpoint.rounded(exact)
+    assert found.dtype == stored
+    if stored == torch.float32:
+        assert torch.equal(found.nan_to_num(-1), exact.nan_to_num(-1))
+    assert (found.isinf() == exact.isinf()).all()
+    assert checkpoint.rounded(torch.tensor([1 << 40])).dtype == torch.int64
+
+
+def test_a_file_may_hold_both(tmp_path, model):
+    with torch.no_grad():
+        model.decoder.V.mul_(1e6)
+    save(tmp_path / "a.safetensors", model)
+    stored = safetensors.torch.load_file(tmp_path / "a.safetensors")
+    assert {name for name, value in stored.items() if value.dtype == torch.float32} == {"decoder.V"}
+    assert torch.equal(load(tmp_path / "a.safetensors")[0].V, model.V)
+
+
+def test_the_name_of_weights_tells_whether_they_compute_the_same(tmp_path, model):
+    def name(network=model, dtype="float16", **facts):
+        save(tmp_path / "a.safetensors", network, TrainingFacts(**facts), dtype=dtype)
+        return checkpoint.weights_hash(tmp_path / "a.safetensors")
+
+    first = name()
+    assert len(first) == 16 and first == name(dtype="float32") == name(name="called otherwise", steps=3)
+    assert first not in {name(dtype="bfloat16"), name(level_dbfs=-20.0), name(task=SPEECH_FROM_NOISE)}
+    other = ConvTasNet(replace(model.config, mask="relu"))
+    other.load_state_dict(model.state_dict())
+    assert name(other) != first
+    with torch.no_grad():
+        model.separator.bottleneck.bias[1] += 0.01
+    assert name() != first
 
 
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, model, monkeypatch):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from tasnet.checkpoint import CheckpointError, bundled, load
@@ -88,6 +89,11 @@ def test_command_line_converts_research_weights(files):
     model, info = load(files("out.safetensors"))
     assert_output(model, *stored("research_cln")[2:])
     assert info.name == "tiny" and len(info.source_sha256) == 2
+    stored_as = safetensors.torch.load_file(files("out.safetensors"))
+    assert {value.dtype for value in stored_as.values()} == {torch.float32}  # exact
+    assert convert.main([files("in_0.pt"), files("in_1.pt"), *options, "--dtype", "float16"]) == 0
+    halved = safetensors.torch.load_file(files("out.safetensors"))
+    assert all(torch.equal(value, stored_as[name].half()) for name, value in halved.items())
 
 
 def test_command_line_converts_asteroid_checkpoints(files):

@@ -8,7 +8,6 @@ empty cell is an undefined score. A mixture that could not be used has its reaso
 
 import csv
 import dataclasses
-import hashlib
 import io
 import json
 import math
@@ -55,7 +54,7 @@ class Header:
     """Which model was measured on which set of mixtures."""
 
     model: str
-    weights: str  # the beginning of the file's SHA-256
+    weights: str  # their name by `checkpoint.weights_hash`
     file: str  # where the weights were, as an absolute path
     parameters: int
     training_data: str
@@ -283,12 +282,6 @@ def _with_genders(cells: list[str], genders: Mapping[str, str]) -> list[str]:
     letters = [genders.get(one, "") for one in cells[speakers].split(";")]
     filled = cells[told] or "".join(letters) * all(letters)
     return [*cells[:told], filled, *cells[told + 1 :]]
-
-
-def weights_hash(path: Path) -> str:
-    """The name of a file of weights in `Header.weights`: the beginning of its SHA-256."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _without_paths(header: Header) -> Header:

@@ -5,8 +5,9 @@
 scores every model under assets/weights (or those named) that gives as many voices as the mixtures have, as
 `python -m analysis.corpus` does, and writes NAME.csv: its results without any path. What was measured with the present
 weights is left as it is; for other weights the old file stays until the new one is whole, and the same command goes on
-after a stop. The speakers' sexes are those of speakers.txt there, where no list of them lies beside the set. Models of
-three voices are scored on what `python -m tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
+after a stop; `python -m analysis.corpus.cards` then puts the scores into the cards. The speakers' sexes are those of
+speakers.txt there, where no list of them lies beside the set. Models of three voices are scored on what
+`python -m tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
 
 NAME.training.json holds how the model did on the validation speakers while it was trained. It is written by hand from
 what the training said: `weights` as in the results, `validation` (of what), `begun` (from which weights), `source`
@@ -30,7 +31,7 @@ from tasnet.data.corpora import CorpusError, open_mixtures
 from tasnet.data.rows import read_genders
 
 from .evaluation import FOLDER as RUNS
-from .results import Results, ResultsError, read_header, read_results, shareable, weights_hash
+from .results import Results, ResultsError, read_header, read_results, shareable
 
 FOLDER = Path(__file__).parents[2] / "assets" / "results"
 SPEAKERS = FOLDER / "speakers.txt"  # of LibriSpeech test-clean, in the layout of LibriSpeech's SPEAKERS.TXT
@@ -79,7 +80,7 @@ def read_shipped(model: str) -> Results:
 def is_current(model: str, weights: str) -> bool:
     """Whether `weights` names those of the model `model` that are here."""
     path = checkpoint.bundled().get(model)
-    return path is not None and weights_hash(path) == weights
+    return path is not None and checkpoint.weights_hash(path) == weights
 
 
 def read_training(model: str) -> Training | None:
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     outputs = {name: checkpoint.describe(path)[0].C for name, path in models.items()}
     for name in options.models or [name for name, count in outputs.items() if count == voices]:
-        path, weights = FOLDER / f"{name}.csv", weights_hash(models[name])
+        path, weights = FOLDER / f"{name}.csv", checkpoint.weights_hash(models[name])
         kept = read_header(path)
         if kept and kept.weights == weights:
             print(f"{name}: measured with these weights ({weights}).")

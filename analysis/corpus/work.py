@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tasnet import Separator
+from tasnet import Separator, checkpoint
 from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
 from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find_checkpoint
 from tasnet.titles import voices_in_words
 
 from .engine import Run
-from .results import Header, ResultsFile, ScoredMixture, weights_hash
+from .results import Header, ResultsFile, ScoredMixture
 from .scores import Task
 
 
@@ -166,7 +166,7 @@ def describe_run(
         )
     return Header(
         model=separator.name,
-        weights=weights_hash(path),
+        weights=checkpoint.weights_hash(path),
         file=str(path.resolve()),
         parameters=separator.model.num_parameters(),
         training_data=separator.facts.training_data,

@@ -3,19 +3,18 @@
     python -m analysis.sounds.rank_examples
 
 measures every model under assets/weights on every example on this machine with as many voices as the model has, mixed
-at 0 dB, and writes NAME.examples.json: the SHA-256 of the weights and the mean SI-SNRi (dB) of each example. The app
-orders its list by it. Run it again when weights or examples change; figures of other weights are ignored.
+at 0 dB, and writes NAME.examples.json: the name of the weights (`checkpoint.weights_hash`) and the mean SI-SNRi (dB) of
+each example. The app orders its list by it. Run it again when weights or examples change; figures of other weights are
+ignored.
 """
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from analysis.scores.metrics import evaluate
-from tasnet import Separator, available
+from tasnet import Separator, available, checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import program
 
@@ -49,17 +48,11 @@ def known_scores(weights: Path) -> dict[str, float]:
     """{example id: SI-SNRi in dB} as measured for these weights; empty where nothing was, or for other weights."""
     try:
         kept = json.loads(ranking_file(weights).read_text())
-        if kept["sha256"] != _digest(weights, weights.stat().st_mtime_ns):
+        if kept["weights"] != checkpoint.weights_hash(weights):
             return {}
         return {str(name): float(value) for name, value in kept[SCORES].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-@lru_cache(maxsize=32)
-def _digest(path: Path, _mtime_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) -> list[Example]:
@@ -87,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"Not on this machine, so not measured: {', '.join(absent)} (see `analysis.sounds.fetch_examples`).")
     for name, path in available().items():
         scores = score_examples(Separator(path))
-        kept = {"sha256": _digest(path, path.stat().st_mtime_ns), SCORES: scores}
+        kept = {"weights": checkpoint.weights_hash(path), SCORES: scores}
         with replacing(ranking_file(path)) as unfinished:
             unfinished.write_text(json.dumps(kept, indent=1) + "\n")
         print(name, *(f"{value:6.2f} dB  {example}" for example, value in scores.items()), sep="\n  ")

@@ -9,6 +9,7 @@ import streamlit as st
 
 import tasnet
 from tasnet import checkpoint, titles
+from tasnet.cards import card_body
 from tasnet.published import CATALOGUE, PublishedModel
 
 Found = TypeVar("Found")
@@ -94,4 +95,4 @@ def show_card(name: str) -> None:
     if path is None or not (card := path.with_suffix(".md")).is_file():
         return
     if st.button("Model card", icon=":material/description:", type="tertiary", key="model_card"):
-        st.dialog(label(name).scored, width="large")(lambda: st.markdown(card.read_text()))()
+        st.dialog(label(name).scored, width="large")(lambda: st.markdown(card_body(card.read_text(encoding="utf-8"))))()

@@ -92,5 +92,5 @@ def _convert(files: Sequence[tuple[str, bytes]]) -> tuple[str, str]:
     task = SPEECH_FROM_NOISE if speech or found.model.config.C == 1 else SPEAKERS
     noise = " Its last output is the noise." if found.predicts_noise else ""
     facts = TrainingFacts(name=stem, task=task, description=f"From {found.program}.{noise}", source_sha256=(digest,))
-    checkpoint.save(target, found.model, facts)
+    checkpoint.save(target, found.model, facts, dtype="float32")
     return str(target), f"Recognised: {found.program}. {found.assumed}{noise}"

@@ -1,11 +1,12 @@
 """Convert weights of other programs to the project's own files.
 
-    python -m tasnet.convert IN... [--config JSON] [--info JSON] -o OUT.safetensors
+    python -m tasnet.convert IN... [--config JSON] [--info JSON] [--dtype float16] -o OUT.safetensors
 
 IN is a checkpoint of asteroid, torchaudio, espnet, speechbrain (its encoder, masknet and decoder files together),
 kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py).
 The program is recognised by the names of the tensors. What they do not tell, such as the masks' activation and the
 sample rate, is taken from --config, the program's own JSON or YAML, else as the program has it; the last lines say so.
+The weights are stored as they were, in float32, unless --dtype asks for half the space.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tasnet.checkpoint import CheckpointError, save
+from tasnet.checkpoint import DTYPES, CheckpointError, save
 from tasnet.command_line import program
 from tasnet.facts import TrainingFacts
 
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("weights", nargs="+", type=Path, help="safetensors or PyTorch files")
     parser.add_argument("--config", type=Path, help="JSON or YAML with the hyper-parameters, in the program's words")
     parser.add_argument("--info", type=Path, help="JSON: name, training data, steps, scores, licence, credits")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="in which the weights are stored")
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
     try:
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = read_settings(options.config.read_text(), options.config.name) if options.config else None
         found = imported(read_tensors(options.weights), config)
         sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
-        save(options.output, found.model, replace(facts, source_sha256=sources))
+        save(options.output, found.model, replace(facts, source_sha256=sources), dtype=options.dtype)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

@@ -73,7 +73,7 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
         raise PublishedError(f"What {_host(model)} sent for {name} is another network than the catalogue says.")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save(file, found.model, _facts(model, digest))
+        save(file, found.model, _facts(model, digest), dtype="float32")
         _hashes({name: digest, f"{name} converted": _sha256(file)})
     except OSError as error:
         raise PublishedError(f"{file.parent} cannot be written to: {error.strerror or error}.") from None
