@@ -12,7 +12,9 @@ from .mixing import Mixing
 
 SCHEDULES = ("plateau", "cosine")
 LARGEST = 1e12  # of any number
-PRECISIONS = ("auto", "float32", "bfloat16")
+AUTO = "auto"
+ENGINES = (AUTO, "autograd", "cpu", "gpu")
+PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
 class RecipeError(ValueError):
