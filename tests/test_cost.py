@@ -15,7 +15,8 @@ from analysis.network.designs import printed_designs
 from tasnet import ConvTasNet, ConvTasNetConfig, tiled
 from tasnet.tcn import DepthwiseConv
 from tasnet.train.__main__ import main
-from tasnet.train.recipe import RecipeError, load_recipe, training_command
+from tasnet.train.recipe import RecipeError
+from tasnet.train.recipes import load_recipe, training_command
 
 ODD = {
     "small": ConvTasNetConfig(N=24, L=10, B=6, H=14, Sc=5, P=3, X=3, R=2),

@@ -6,7 +6,8 @@ import pytest
 
 from analysis import paper
 from tasnet.train.__main__ import main
-from tasnet.train.recipe import Recipe, RecipeError, load_recipe, recipes
+from tasnet.train.recipe import Recipe, RecipeError
+from tasnet.train.recipes import load_recipe, recipes
 
 
 def test_the_default_is_the_paper():
@@ -54,8 +55,15 @@ def test_settings_from_toml_and_json(tmp_path):
         ({"model": {"Q": 4}}, r"model\.Q"),
         ({"batch": 0}, "batch"),
         ({"batch": "many"}, "batch"),
-        ({"schedule": "linear"}, "plateau, cosine"),
+        ({"schedule": "stairs"}, "plateau, cosine, linear"),
         ({"ema": 1.0}, "ema"),
+        ({"optimiser": "sgd"}, "adam, muon"),
+        ({"engine": "abacus"}, "auto, autograd"),
+        ({"legs": [1]}, "legs"),
+        ({"legs": [{"hour": 1}]}, "hour"),
+        ({"legs": [{"model": {"N": 3}}]}, "leg cannot change"),
+        ({"begin_from": "nothing"}, "neither a file nor one of the bundled"),
+        ({"begin_from": "x" * 5000}, "neither a file nor one of the bundled"),
         ({"noise": ["n"], "model": {"C": 3}}, "two outputs"),
     ],
 )
