@@ -266,7 +266,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_state(speech, tmp_
     run = Trainer(recipe(speech), tmp_path)
     with torch.no_grad():
         run.model.decoder.V.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="More than 20 gradients .* lower learning rate"):
+    with pytest.raises(TrainingError, match=r"More than 20 gradients .* lower learning rate"):
         run.run()
     assert run.counters.skipped == 21
     assert (tmp_path / "last.pt").read_bytes() == before

@@ -125,12 +125,12 @@ class Optimiser:
     def _joined(self, state: dict) -> dict:
         """Adam's state of all parameters one by one, as that of their one vector."""
         joined = {"exp_avg": self.flat.like(), "exp_avg_sq": self.flat.like()}
-        names = list(self.flat.offsets)
+        names, steps = list(self.flat.offsets), {}
         for index, own in state["state"].items():
             for moment, vector in joined.items():
                 self.flat.views(vector)[names[index]].copy_(own[moment])
-            joined["step"] = own["step"]
-        return {**self.adam.state_dict(), "state": {0: joined} if state["state"] else {}}
+            steps["step"] = torch.as_tensor(own["step"]).clone()
+        return {**self.adam.state_dict(), "state": {0: joined | steps} if steps else {}}
 
 
 class _Group:
