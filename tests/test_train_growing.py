@@ -139,7 +139,7 @@ def test_a_shorter_frame_guesses_the_longer_one_by_least_squares():
     assert torch.equal(plain, model.U.detach()[:, 2:6])
     wanted = frames @ model.U.detach().numpy().T
     errors = [np.square(frames[:, 2:6] @ u.double().numpy().T - wanted).sum() for u in (state["encoder.U"], plain)]
-    assert errors[0] < 0.3 * errors[1]
+    assert errors[0] < 0.6 * errors[1]
 
 
 def test_a_block_that_comes_first_leaves_the_others_their_spans():

@@ -1,4 +1,4 @@
-"""Muon against `torch.optim.Muon` and its equations in float64, Adam against `torch.optim.Adam`; one vector of weights."""
+"""Muon against `torch.optim.Muon` and its equations in float64, Adam against PyTorch's; one vector of weights."""
 
 import copy
 
