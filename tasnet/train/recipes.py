@@ -73,7 +73,7 @@ def recipes() -> dict[str, Recipe]:
             "schedule": "linear",
             "warmup": 200,
             "epoch_hours": 3.0,
-            "mixing": {"same": 0.8, "temper": 0.5},
+            "mixing": {"loudness": (-27.0, -7.0), "same": 0.8, "temper": 0.5},
         }
     )
     found = {recipe.name: recipe for recipe in (paper, short, small, bundled)}
