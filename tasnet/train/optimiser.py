@@ -19,7 +19,6 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 5
 RMS = 0.2  # of a matrix' update, times the learning rate
 TINY = 1e-12
-SMALLEST_SLOPE = 1e-6  # of a PReLU: the compiled kernel divides by them
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,6 @@ class Optimiser:
         self.adam = torch.optim.Adam(parts, recipe.learning_rate, recipe.betas, fused=True)
         values = self.flat.views(self.flat.values)
         self.coders = [v for name, v in values.items() if recipe.coder_decay and name in ("encoder.U", "decoder.V")]
-        self.slopes = torch.tensor(
-            [at for name, at in self.flat.offsets.items() if ".prelu" in name], device=self.flat.values.device
-        )
 
     @torch.no_grad()
     def step(self, share: float, clip: float) -> float:
@@ -98,9 +94,6 @@ class Optimiser:
             matrix_group.step(self.recipe.matrix_rate * share, self.precision)
         for coder in self.coders:
             coder *= 1 - self.recipe.learning_rate * share * self.recipe.coder_decay
-        if len(self.slopes):
-            slopes = self.flat.values[self.slopes]
-            self.flat.values[self.slopes] = torch.where(slopes.abs() < SMALLEST_SLOPE, SMALLEST_SLOPE, slopes)
         return length
 
     def state_dict(self) -> dict:

@@ -77,20 +77,20 @@ class Trainer:
         The folder belongs to this trainer until its `run` ends or the process does, however it dies.
         Raises RecipeError, CorpusError, CheckpointError (all ValueErrors), and OSError.
         """
-        self.out, self.save_every = Path(out), save_every
+        self.out, self.save_every, self.say = Path(out), save_every, say
         self.machine = machine or find_machine(precision=recipe.precision)
         self.lock = FolderLock(self.out) if self.machine.leads else None
         self._hold()
         try:
-            self._prepare(recipe, say)
+            self._prepare(recipe)
         except BaseException:
             self._let_go()
             raise
 
-    def _prepare(self, recipe: Recipe, say: Callable[[str], None]) -> None:
+    def _prepare(self, recipe: Recipe) -> None:
         device = self.machine.device
         self.recipe = recipe
-        self.train, self.valid = open_data(recipe, device, self.machine.share, say)
+        self.train, self.valid = open_data(recipe, device, self.machine.share, self.say)
         state = self._read_state()
         self.resumed, self.counters, self.skipped, self.warm = state is not None, Counters(), 0, False
         self.model, before = first_network(recipe.changed({"begin_from": ""}) if state else recipe, self.train)
@@ -217,7 +217,10 @@ class Trainer:
 
     def _begin(self, log: Log | None) -> None:
         """The weights that the run begins from are its best so far."""
-        self.counters.best = self._validate() if self.valid else None
+        if self.valid:
+            self.say("Scoring the weights to begin with ...")
+            self.counters.best = self._validate()
+            self.say(f"They have {self.counters.best:.2f} dB SI-SNRi.")
         if log:
             log.write("begin", 0, valid_si_snri=self.counters.best)
             checkpoint.save(self.out / BEST, self.kept, self._training_facts(self.counters.best))

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from tasnet.config import Config
 from tasnet.model import TasNet
 
 from ..machine import Machine
@@ -42,6 +43,12 @@ class Engine(Protocol):
         """To be called after every step of the optimiser, and whenever else the weights have changed."""
 
 
+def why_not(name: str, config: Config, machine: Machine) -> str:
+    """ "" where the engine of that name works here for such a network, else one sentence why it does not."""
+    module = _module(name)
+    return module.why_not(config, machine) if module else "It is not part of this installation."
+
+
 def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> Engine:
     """The engine of that name; for "auto" the fastest that works here. Its note says why it is no faster one.
 
@@ -49,20 +56,17 @@ def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, com
     """
     reasons = {}
     for candidate in FASTEST_FIRST if name == AUTO else (name,):
-        module = _module(candidate)
-        reasons[candidate] = module.why_not(model.config, machine) if module else "it is not part of this installation"
-        if reasons[candidate]:
-            continue
-        engine = (
-            module.make(model, machine, loss, compiled=compiled)
-            if candidate == "autograd"
-            else module.make(model, machine, loss)
-        )
-        others = [f"not {other}: {why.rstrip('.')}" for other, why in reasons.items() if why]
-        engine.note = "; ".join([part for part in (engine.note.rstrip("."), *others) if part])
-        return engine
-    why = reasons[name].rstrip(".")
-    raise RecipeError(f"The engine {name} does not work here: {why}. With --engine auto another one is taken.")
+        reasons[candidate] = why_not(candidate, model.config, machine)
+        if not reasons[candidate]:
+            break
+    else:
+        why = reasons[name].rstrip(".")
+        raise RecipeError(f"The engine {name} does not work here: {why}. With --engine auto another one is taken.")
+    more = {"compiled": compiled} if candidate == "autograd" else {}
+    engine = _module(candidate).make(model, machine, loss, **more)
+    others = [f"not {other}: {why}" for other, why in reasons.items() if why]
+    engine.note = " ".join(sentence.rstrip(".") + "." for sentence in (engine.note, *others) if sentence)
+    return engine
 
 
 def _module(name: str) -> ModuleType | None:
