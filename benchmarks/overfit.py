@@ -17,7 +17,7 @@ import soundfile
 
 from tasnet.data.corpora import open_mixtures
 from tasnet.train.__main__ import Bar
-from tasnet.train.recipe import load_recipe
+from tasnet.train.recipes import load_recipe
 from tasnet.train.trainer import Trainer
 
 MIXTURES = 8

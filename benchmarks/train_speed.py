@@ -18,7 +18,7 @@ import torch
 from tasnet.model import ConvTasNet
 from tasnet.train.losses import separation_loss
 from tasnet.train.machine import compile_blocks, find_machine
-from tasnet.train.recipe import load_recipe
+from tasnet.train.recipes import load_recipe
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pages.parts.designs import controls
 from pages.parts.pictures import drawing, picture
 from pages.parts.text import plain
 from tasnet import ConvTasNetConfig, DeviceError
-from tasnet.train.recipe import training_command
+from tasnet.train.recipes import training_command
 
 BASES = {"paper": "The paper's (100 epochs)", "short": "Short (40 epochs)", "small": "Small data (3 hours an epoch)"}
 

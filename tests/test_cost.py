@@ -16,7 +16,8 @@ from tasnet import ConvTasNet, ConvTasNetConfig
 from tasnet.kernels import tiled
 from tasnet.tcn import DepthwiseConv
 from tasnet.train.__main__ import main
-from tasnet.train.recipe import RecipeError, load_recipe, training_command
+from tasnet.train.recipe import RecipeError
+from tasnet.train.recipes import load_recipe, training_command
 
 ODD = {
     "small": ConvTasNetConfig(N=24, L=10, B=6, H=14, Sc=5, P=3, X=3, R=2),

@@ -12,7 +12,8 @@ from tasnet import DeviceError, LSTMTasNet, LSTMTasNetConfig, Separator, checkpo
 from tasnet.config import ConvTasNetConfig, config_from_dict
 from tasnet.networks import make_network
 from tasnet.train.log import read_log
-from tasnet.train.recipe import RecipeError, load_recipe, recipes
+from tasnet.train.recipe import RecipeError
+from tasnet.train.recipes import load_recipe, recipes
 from tasnet.train.trainer import Trainer
 
 RATE = 8000

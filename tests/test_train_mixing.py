@@ -63,6 +63,49 @@ def test_utterances_are_drawn_in_proportion_to_length_and_corpus():
         Pool(utterance_set(lengths, speakers), weights={"d": 2.0})
 
 
+def corpora_set() -> UtteranceSet:
+    """Corpus a: 5 speakers of very different amounts; b: 3; c: 1 alone."""
+    amounts = {"a:0": 12, "a:1": 1, "a:2": 1, "a:3": 1, "a:4": 1, "b:0": 4, "b:1": 2, "b:2": 2, "c:0": 4}
+    speakers = [name for name, count in amounts.items() for _ in range(count)]
+    return utterance_set([1000] * len(speakers), speakers)
+
+
+@pytest.mark.parametrize("C", [2, 3])
+def test_a_share_of_the_mixtures_is_of_one_corpus(C):
+    mixed = Pool(corpora_set())
+    corpus = np.array([0] * 5 + [1] * 3 + [2])
+    by_chance, half, all_ = (mixed.draw(np.random.default_rng(3), 8000, C, same) for same in (0.0, 0.5, 1.0))
+    alike = []
+    for drawn in (by_chance, half, all_):
+        speakers = mixed.speaker[drawn]
+        assert all(len(set(row)) == C for row in speakers)
+        alike.append(np.array([len(set(row)) == 1 for row in corpus[speakers]]))
+    first = corpus[mixed.speaker[all_[:, 0]]]
+    assert alike[2][first < 2].all() and not alike[2][first == 2].any()  # nobody else speaks in c
+    # With 0.5 half of the mixtures that begin in a or b are forced, the others are so by chance.
+    could = corpus[mixed.speaker[half[:, 0]]] < 2
+    chance = alike[0][corpus[mixed.speaker[by_chance[:, 0]]] < 2].mean()
+    assert alike[1][could].mean() == pytest.approx(0.5 + 0.5 * chance, abs=0.025)
+    # Whom the first voice is drawn from does not change.
+    for drawn in (half, all_):
+        np.testing.assert_allclose(
+            np.bincount(mixed.speaker[drawn[:, 0]], minlength=9) / 8000,
+            np.array([12, 1, 1, 1, 1, 4, 2, 2, 4]) / 28,
+            atol=0.02,
+        )
+
+
+def test_tempering_evens_out_the_speakers_of_a_corpus_and_leaves_corpora_their_shares():
+    amounts = np.array([12, 1, 1, 1, 1, 4, 2, 2, 4])
+    corpus = np.array([0] * 5 + [1] * 3 + [2])
+    for temper in (0.5, 1.0):
+        tempered = Pool(corpora_set(), weights={"b": 2.0}, temper=temper)
+        drawn = tempered.speaker[tempered.draw(np.random.default_rng(0), 40000, 1)[:, 0]]
+        power = amounts ** (1 - temper)
+        share = power / np.bincount(corpus, power)[corpus] * np.array([16, 16, 4])[corpus] / 36  # b counts twice
+        np.testing.assert_allclose(np.bincount(drawn) / 40000, share, atol=0.01)
+
+
 def test_levels_of_two_voices_are_uniform_in_5_db(pool):
     mixture, sources = dynamic([pool, pool], batch=400).batch(0)
     relative = db(sources[:, 0]) - db(sources[:, 1])

@@ -1,12 +1,18 @@
 """Recipes: the paper's defaults, its tables, files of settings, and refusals in one sentence."""
 
+import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
 from analysis import paper
+from tasnet import checkpoint
 from tasnet.train.__main__ import main
-from tasnet.train.recipe import Recipe, RecipeError, load_recipe, recipes
+from tasnet.train.recipe import Recipe, RecipeError
+from tasnet.train.recipes import load_recipe, recipes
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_default_is_the_paper():
@@ -54,14 +60,52 @@ def test_settings_from_toml_and_json(tmp_path):
         ({"model": {"Q": 4}}, r"model\.Q"),
         ({"batch": 0}, "batch"),
         ({"batch": "many"}, "batch"),
-        ({"schedule": "linear"}, "plateau, cosine"),
+        ({"schedule": "stairs"}, "plateau, cosine, linear"),
         ({"ema": 1.0}, "ema"),
+        ({"optimiser": "sgd"}, "adam, muon"),
+        ({"engine": "abacus"}, "auto, autograd"),
+        ({"legs": [1]}, "legs"),
+        ({"legs": [{"hour": 1}]}, "hour"),
+        ({"legs": [{"model": {"N": 3}}]}, "leg cannot change"),
+        ({"begin_from": "nothing"}, "neither a file nor one of the bundled"),
+        ({"begin_from": "x" * 5000}, "neither a file nor one of the bundled"),
         ({"noise": ["n"], "model": {"C": 3}}, "two outputs"),
     ],
 )
 def test_unknown_and_impossible_settings_are_refused(changes, message):
     with pytest.raises(RecipeError, match=message):
         Recipe().changed(changes)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "assets/recipes").glob("*.toml")), ids=lambda file: file.stem)
+def test_every_bundled_model_has_a_recipe_that_goes_on_from_it(file, tmp_path):
+    recipe = load_recipe(file)
+    assert recipe.begin_from == recipe.name == file.stem and file.stem in checkpoint.bundled()
+    assert recipe.model == checkpoint.describe(checkpoint.bundled()[file.stem])[0]
+    assert recipe.legs and recipe.schedule == "linear" and recipe.warmup > 0
+    for number in range(len(recipe.legs)):
+        leg = recipe.leg(number)
+        assert leg.hours or leg.total_seconds
+        assert leg.weights == {"librispeech": 2.0} and leg.mixing.same == 0.8
+    for folder in ("train", "valid"):
+        (tmp_path / folder).mkdir()
+    there = recipe.at(tmp_path)
+    assert (there.train, there.valid) == ((str(tmp_path / "train"),), str(tmp_path / "valid"))
+    with pytest.raises(RecipeError, match="nothing at"):
+        recipe.at(tmp_path / "train")
+
+
+def test_bundled_models_and_recipes_are_the_same():
+    assert {file.stem for file in (ROOT / "assets/recipes").glob("*.toml")} == set(checkpoint.bundled())
+
+
+def test_a_recipe_grows_the_network_that_it_begins_from(tmp_path):
+    file = tmp_path / "three.toml"
+    file.write_text('begin_from = "convtasnet_small_gln_2spk_8k"\n[model]\nC = 3\nX = 8\n')
+    recipe = load_recipe(file)
+    small = checkpoint.describe(checkpoint.bundled()["convtasnet_small_gln_2spk_8k"])[0]
+    assert recipe.model == dataclasses.replace(small, C=3, X=8)
+    assert load_recipe("paper").changed(recipe.to_dict()) == recipe
 
 
 def test_files_that_are_no_recipes_are_refused(tmp_path):

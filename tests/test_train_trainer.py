@@ -16,17 +16,25 @@ import soundfile
 import torch
 
 from tasnet import checkpoint
+from tasnet.config import ConvTasNetConfig
 from tasnet.facts import VALID, TrainingFacts
 from tasnet.train.__main__ import main
+from tasnet.train.engines import FASTEST_FIRST, choose_engine, why_not
+from tasnet.train.legs import finished
 from tasnet.train.log import read_log
 from tasnet.train.machine import find_machine
 from tasnet.train.mixing import Mixing
-from tasnet.train.recipe import RecipeError, load_recipe
+from tasnet.train.recipe import RecipeError
+from tasnet.train.recipes import load_recipe
 from tasnet.train.trainer import Trainer, TrainingError
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
 TINY = {"N": 16, "L": 16, "B": 8, "H": 16, "Sc": 8, "X": 2, "R": 1}
+SIXTEENS = {**TINY, "B": 16, "Sc": 16}  # as every engine can have them
+HERE = [
+    name for name in FASTEST_FIRST if not why_not(name, ConvTasNetConfig(**SIXTEENS), find_machine("cpu", "float32"))
+]
 SETTINGS = {
     "model": TINY,
     "batch": 4,
@@ -37,6 +45,7 @@ SETTINGS = {
     "hold_out": 0.3,
     "compile": False,
     "precision": "float32",
+    "engine": "autograd",
 }
 
 
@@ -90,8 +99,9 @@ def train_saving_always(recipe, out: Path) -> None:
     Trainer(recipe, out, save_every=0).run()
 
 
-def test_a_killed_run_ends_bit_for_bit_like_one_that_was_not(speech, tmp_path):
-    long = recipe(speech, epochs=8, seed=3)
+@pytest.mark.parametrize("engine", HERE)
+def test_a_killed_run_ends_bit_for_bit_like_one_that_was_not(speech, tmp_path, engine):
+    long = recipe(speech, epochs=8, seed=3, engine=engine, model=SIXTEENS, optimiser="muon", coder_decay=0.1)
     assert Trainer(long, tmp_path / "whole").run()
     log = tmp_path / "killed/log.jsonl"
     for kill in range(4):
@@ -115,16 +125,17 @@ def test_a_killed_run_ends_bit_for_bit_like_one_that_was_not(speech, tmp_path):
         assert a["loss"] == pytest.approx(b["loss"], abs=1e-9)
 
 
-@pytest.mark.parametrize("base", ["short", "paper"])
-def test_stopped_anywhere_within_an_epoch_a_run_goes_on_exactly(speech, tmp_path, base):
-    Trainer(recipe(speech, base), tmp_path / "whole").run()
+@pytest.mark.parametrize(("base", "engine"), [("short", engine) for engine in HERE] + [("paper", "autograd")])
+def test_stopped_anywhere_within_an_epoch_a_run_goes_on_exactly(speech, tmp_path, base, engine):
+    same = recipe(speech, base, engine=engine, model=SIXTEENS)
+    Trainer(same, tmp_path / "whole").run()
     starts = 0
-    while not Trainer(recipe(speech, base), tmp_path / "parts").run(max_seconds=0):
+    while not Trainer(same, tmp_path / "parts").run(max_seconds=0):
         starts += 1  # one step each
     assert starts == 24
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     state = [torch.load(tmp_path / run / "last.pt", weights_only=True) for run in ("whole", "parts")]
-    for moments in zip(*(s["optimiser"]["state"].values() for s in state), strict=True):
+    for moments in zip(*(s["optimiser"]["adam"]["state"].values() for s in state), strict=True):
         assert torch.equal(moments[0]["exp_avg_sq"], moments[1]["exp_avg_sq"])
 
 
@@ -249,8 +260,8 @@ def test_the_average_follows_the_weights(speech, tmp_path):
 def test_init_takes_weights_and_their_network(speech, tmp_path):
     Trainer(recipe(speech, epochs=1), tmp_path / "first").run()
     path = tmp_path / "first/last.safetensors"
-    other = recipe(speech, model={**TINY, "N": 99})
-    run = Trainer(other, tmp_path / "second", init=path)
+    other = recipe(speech, model={**TINY, "N": 99}).changed({"begin_from": str(path)})
+    run = Trainer(other, tmp_path / "second")
     assert run.recipe.model.N == 16
     assert torch.equal(run.model.U, checkpoint.load(path)[0].U)
 
@@ -268,8 +279,9 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_state(speech, tmp_
     run = Trainer(recipe(speech), tmp_path)
     with torch.no_grad():
         run.model.decoder.V.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="learning rate"):
-        run.run(max_seconds=0)
+    with pytest.raises(TrainingError, match=r"More than 20 gradients .* lower learning rate"):
+        run.run()
+    assert run.counters.skipped == 21
     assert (tmp_path / "last.pt").read_bytes() == before
 
 
@@ -326,7 +338,7 @@ def test_without_a_compiler_training_goes_on_and_says_so(speech, tmp_path, monke
 
     monkeypatch.setattr(torch, "compile", broken)
     run = Trainer(recipe(speech, compile=True), tmp_path)
-    assert run.note == "Without a compiler, so slower: no C++ compiler"
+    assert run.engine.note == "Not compiled, so slower: no C++ compiler"
     assert not run.run(max_seconds=0) and run.counters.step == 1
 
 
@@ -339,6 +351,131 @@ def test_bfloat16_keeps_weights_norms_and_loss_in_float32(speech, tmp_path):
     assert all(p.dtype == p.grad.dtype == torch.float32 for p in run.model.parameters())
     plain = Trainer(recipe(speech), tmp_path / "plain")
     assert loss.item() == pytest.approx(plain._step().item(), abs=0.5) and loss.item() != 0
+
+
+def test_another_engine_is_taken_and_said_or_refused_by_name(speech, tmp_path, monkeypatch):
+    monkeypatch.setattr("tasnet.train.engines.FASTEST_FIRST", ("abacus", "autograd"))
+    run = Trainer(recipe(speech, engine="auto"), tmp_path)
+    assert run.engine.name == "autograd"
+    assert run.engine.note == "not abacus: It is not part of this installation."
+    with pytest.raises(RecipeError, match="engine abacus does not work here: It is not part"):
+        choose_engine("abacus", run.model, run.machine, run.engine.loss)
+
+
+def test_a_compiled_network_that_cannot_be_loaded_is_left_alone(speech, tmp_path):
+    run = Trainer(recipe(speech), tmp_path)
+    expected = run.engine.loss_and_gradient(*run.train.batch(0))
+
+    def broken(*_):
+        raise OSError("main.so: file too short")
+
+    for block in run.model.blocks():
+        block._compiled_call_impl = broken  # as `compile` leaves it, with a file that a killed compiler has left
+    run.engine.tried = False
+    assert torch.equal(run.engine.loss_and_gradient(*run.train.batch(0)), expected)
+    assert run.engine.note == "Not compiled, so slower: main.so: file too short"
+
+
+def test_legs_follow_each_other_and_keep_nothing_but_weights(speech, tmp_path, capsys):
+    Trainer(recipe(speech, epochs=1), tmp_path / "first").run()
+    start = tmp_path / "first/best.safetensors"
+    settings = {k: v for k, v in SETTINGS.items() if k != "model"} | {"schedule": "linear", "warmup": 2, "ema": 0.9}
+    legs = [{"hours": 8 / 3600, "learning_rate": 0.01}, {"hours": 4 / 3600, "learning_rate": 0.003, "batch": 2}]
+    told = {"begin_from": str(start), "model": {"X": 3}, "train": [str(speech)], "legs": legs, **settings}
+    config = tmp_path / "legs.json"
+    config.write_text(json.dumps(told))
+    out = tmp_path / "run"
+    command = [str(config), "--out", str(out), "--quiet", "--max-seconds", "0"]
+    starts = 0
+    while main(command) == 3:
+        starts += 1
+        assert starts < 40
+    said = capsys.readouterr().out
+    assert "leg 1 of 2" in said and "leg 2 of 2" in said and finished(out / "leg-1") and finished(out / "leg-2")
+    first, second = (read_log(out / f"leg-{number}/log.jsonl") for number in (1, 2))
+    assert first[-1]["step"] == 8 and second[-1]["step"] == 8 and starts >= 14
+    scores = [r["valid_si_snri"] for r in first if r["event"] in ("begin", "epoch")]
+    assert len(scores) == 3 and first[-1]["best_si_snri"] == max(scores)
+    # The second begins with the best weights of the first, whose score it finds again.
+    begun = next(r for r in second if r["event"] == "begin")["valid_si_snri"]
+    assert begun == pytest.approx(max(scores), abs=0.02)  # in other batches, from a file
+    model, facts = checkpoint.load(out / "leg-2/best.safetensors")
+    assert model.config.X == 3 and facts.valid_si_snri >= begun
+    assert not any(str(tmp_path) in json.dumps(r["recipe"]) for r in first + second if "recipe" in r)
+    hours = checkpoint.load(out / "leg-2/last.safetensors")[1].hours_of_mixtures
+    assert hours == pytest.approx((6 + 8 + 4) / 3600)
+    assert main(command) == 0 and "All 2 legs" in capsys.readouterr().out
+
+
+def test_a_leg_takes_its_rate_linearly_to_zero(speech, tmp_path):
+    run = Trainer(recipe(speech, schedule="linear", hours=20 / 3600, warmup=5, epoch_hours=1.0), tmp_path)
+    rates = []
+    while run.share_done < 1:
+        rates.append(run.learning_rate)
+        run._step()
+    steps = np.arange(20)
+    np.testing.assert_allclose(rates, 1e-3 * np.minimum(1, (steps + 1) / 5) * (1 - steps / 20))
+    assert run.learning_rate == 0
+
+
+def test_a_gradient_that_is_not_finite_is_left_out(speech, tmp_path):
+    run, usual = (Trainer(recipe(speech, epochs=1), tmp_path / name) for name in ("odd", "usual"))
+    compute = run.engine.loss_and_gradient
+    calls = iter(range(100))
+
+    def odd(mixture, sources):
+        loss = compute(mixture, sources)
+        if next(calls) in (2, 4):  # the first call warms up
+            run.flat.gradient[3] = float("inf")
+        return loss
+
+    run.engine.loss_and_gradient = odd
+    assert run.run() and usual.run() and run.counters.skipped == 2
+    last = read_log(tmp_path / "odd/log.jsonl")[-2]
+    assert np.isfinite(last["loss"]) and abs(last["loss"] - read_log(tmp_path / "usual/log.jsonl")[-2]["loss"]) < 5
+
+
+def test_the_state_of_an_earlier_version_goes_on(speech, tmp_path):
+    """Before engines, legs and Muon: fewer settings, and Adam's moments parameter by parameter."""
+    once = recipe(speech, epochs=2)
+    Trainer(once, tmp_path / "whole").run()
+    run = Trainer(once, tmp_path / "old")
+    for _ in range(3):
+        run._step()
+    run._save()
+    run._let_go()
+    state = torch.load(tmp_path / "old/last.pt", weights_only=True)
+    whole = state["optimiser"]["adam"]
+    names = dict(run.model.named_parameters())
+    moments = {key: run.flat.views(whole["state"][0][key]) for key in ("exp_avg", "exp_avg_sq")}
+    state["optimiser"] = {
+        "state": {
+            index: {"step": whole["state"][0]["step"], **{key: moments[key][name].clone() for key in moments}}
+            for index, name in enumerate(names)
+        },
+        "param_groups": [{**whole["param_groups"][0], "params": list(range(len(names)))}],
+    }
+    known = json.loads(state["recipe"])
+    new = (
+        "begin_from",
+        "legs",
+        "hours",
+        "optimiser",
+        "matrix_rate",
+        "momentum",
+        "matrix_decay",
+        "coder_decay",
+        "engine",
+    )
+    known = {name: value for name, value in known.items() if name not in new}
+    known["mixing"] = {name: known["mixing"][name] for name in ("level", "loudness", "speed")}
+    state["recipe"] = json.dumps(known)
+    for name in ("skipped", "hours_before"):
+        del state["counters"][name]
+    torch.save(state, tmp_path / "old/last.pt")
+    again = Trainer(once, tmp_path / "old")
+    assert again.resumed and again.counters.step == 3 and again.run()
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "old"))
 
 
 def test_a_device_that_is_not_there_is_refused():

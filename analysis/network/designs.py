@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analysis import paper
 from tasnet import ConvTasNetConfig
-from tasnet.train.recipe import recipes
+from tasnet.train.recipes import recipes
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Recordings of single speakers: a folder for each, or packs of many recordings in a file."""
 
-import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tasnet.audio import resample
 from tasnet.sound_files import printable
 
+from .packs import INT16, packs_at, pcm_at_rate, read_pack
 from .rows import LIBRISPEECH_UTTERANCE, SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture
-
-INT16 = 32768
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class UtteranceSet:
     lengths: np.ndarray  # (utterances,) int64
     speakers: tuple[str, ...]  # of each utterance
     bad: dict[str, str]  # {file: why it was left out}
+    rms: float = 0.0  # of every utterance, where they have been brought to one (`levelled`); 0: as recorded
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -45,6 +43,15 @@ class UtteranceSet:
         """(T,) float32 in [-1, 1)."""
         start = self.starts[index]
         return self.pcm[start : start + self.lengths[index]].astype(np.float32) / INT16
+
+    def levelled(self, rms: float) -> "UtteranceSet":
+        """Every utterance at that RMS, or below it where it would clip; silent ones as they are."""
+        if self.rms == rms:
+            return self
+        pcm = np.empty_like(self.pcm)
+        for start, length in zip(self.starts, self.lengths, strict=True):
+            pcm[start : start + length] = at_rms(self.pcm[start : start + length], rms)
+        return replace(self, pcm=pcm, rms=rms)
 
     def where(self, chosen: np.ndarray) -> "UtteranceSet":
         """The utterances whose entry in `chosen` (utterances,) is true."""
@@ -65,7 +72,7 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
     recordings for each speaker. Files that cannot be read are left out and listed in `bad`.
 
     Speakers of LibriSpeech keep their numbers over all packs and folders; other speakers' names
-    are those of their corpus, which is the part of a pack's name before the first hyphen.
+    are those of their corpus, which `corpus_of_pack` tells from a pack's name.
     Raises CorpusError where nothing is left.
     """
     paths = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
@@ -74,10 +81,10 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
     for path in paths:
         if not path.exists():
             raise CorpusError(f"There is nothing at {path}.")
-        packs = [path] if path.suffix == ".json" else sorted(path.glob("*.json"))
+        packs = packs_at(path)
         if packs:
             with ThreadPoolExecutor() as pool:
-                for utterances in pool.map(lambda pack: _read_pack(pack, rate), packs):
+                for utterances in pool.map(lambda pack: read_pack(pack, rate), packs):
                     found += utterances
         else:
             found += _read_folder(path, rate, bad)
@@ -92,24 +99,6 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         speakers=tuple(speaker for speaker, _ in found),
         bad=bad,
     )
-
-
-def _read_pack(path: Path, rate: int) -> list[tuple[str, np.ndarray]]:
-    """{"rate", "utterances": [[speaker, samples], ...]} beside a sound file of them end to end."""
-    pack = json.loads(path.read_text())
-    sounds = [file for file in path.parent.glob(f"{path.stem}.*") if file.suffix in SUFFIXES]
-    if "utterances" not in pack or not sounds:
-        raise CorpusError(f"{path} is not the list of a pack of utterances with its sound beside.")
-    pcm, pack_rate = soundfile.read(sounds[0], dtype="int16")
-    lengths = [length for _, length in pack["utterances"]]
-    if pack_rate != pack["rate"] or len(pcm) != sum(lengths):
-        raise CorpusError(f"{sounds[0]} is not what {path.name} says: another rate or length.")
-    corpus = path.stem.split("-")[0]
-    ends = np.cumsum(lengths)
-    return [
-        (f"{corpus}:{speaker}", _to_rate(pcm[end - length : end], pack_rate, rate))
-        for (speaker, length), end in zip(pack["utterances"], ends, strict=True)
-    ]
 
 
 def speaker_files(folder: Path) -> list[tuple[str, Path]]:
@@ -140,7 +129,7 @@ def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str
         if not np.isfinite(samples[:, 0]).all():
             bad[printable(str(file))] = f"The file {printable(str(file))} holds samples that are not numbers."
             return None
-        return _to_rate(to_pcm(samples[:, 0]), file_rate, rate)
+        return pcm_at_rate(to_pcm(samples[:, 0]), file_rate, rate)
 
     speakers_and_files = speaker_files(folder)
     with ThreadPoolExecutor() as pool:
@@ -148,16 +137,18 @@ def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str
         return [(speaker, x) for (speaker, _), x in zip(speakers_and_files, samples, strict=True) if x is not None]
 
 
+def at_rms(pcm: np.ndarray, rms: float) -> np.ndarray:
+    """(T,) int16 at that RMS, or below it where it would clip; silence as it is."""
+    samples = pcm.astype(np.float32)
+    now = np.sqrt(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+    if not now:
+        return pcm
+    return np.rint(samples * np.float32(min(rms * INT16 / now, (INT16 - 1) / np.abs(samples).max()))).astype(np.int16)
+
+
 def to_pcm(samples: np.ndarray) -> np.ndarray:
     """(T,) float32 in [-1, 1) as int16; what was stored in 16 bits comes out as it was."""
     return np.rint(np.clip(samples * INT16, -INT16, INT16 - 1)).astype(np.int16)
-
-
-def _to_rate(pcm: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    if from_rate == to_rate:
-        return pcm
-    samples = resample(pcm.astype(np.float32) / INT16, from_rate, to_rate)
-    return np.round(np.clip(samples, -1, 1) * (INT16 - 1)).astype(np.int16)
 
 
 @dataclass(frozen=True)

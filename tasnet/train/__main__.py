@@ -2,10 +2,12 @@
 
     python -m tasnet.train short --train SPEECH --valid MIXTURES --out runs/mine
     python -m tasnet.train settings.toml
+    python -m tasnet.train assets/recipes/convtasnet_small_gln_2spk_8k.toml --data ../shared/data
     python -m tasnet.train --list
 
 CONFIG is a ready recipe or a TOML or JSON file of settings, which may be based on one. The same
-command goes on with a run that was stopped or killed. On several GPUs or machines:
+command goes on with a run that was stopped or killed, and after a leg of it with the next. On
+several GPUs or machines:
 
     torchrun --nproc-per-node 4 -m tasnet.train paper --train ... --valid ... --out ...
 """
@@ -21,8 +23,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tasnet.command_line import program
-from tasnet.train.machine import find_machine, leave_group
-from tasnet.train.recipe import load_recipe, recipes
+from tasnet.train.legs import BEST, Leg, legs_to_go
+from tasnet.train.machine import Machine, find_machine, leave_group
+from tasnet.train.recipe import ENGINES
+from tasnet.train.recipes import load_recipe, recipes
 from tasnet.train.trainer import Trainer, TrainingProgress
 
 
@@ -37,20 +41,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         recipe = load_recipe(options.config).changed(_changes(options))
+        if options.data:
+            recipe = recipe.at(options.data)
         if options.show:
             print(json.dumps(recipe.to_dict(), indent=1))
             return 0
         out = options.out or Path("runs") / recipe.name
         machine = find_machine(options.device, recipe.precision)
-        trainer = Trainer(recipe, out, machine=machine, init=options.init, save_every=options.save_every)
-        if machine.leads:
-            _describe(trainer)
-        seconds = options.max_seconds - (time.monotonic() - began)
-        if machine.leads and not options.quiet:
-            with closing(Bar()) as bar:
-                through = trainer.run(seconds, bar)
-        else:
-            through = trainer.run(seconds)
+        through, legs = True, 0
+        for leg in legs_to_go(recipe, out, machine):
+            through, legs = _train(leg, machine, options, options.max_seconds - (time.monotonic() - began)), legs + 1
+            if not through:
+                break
+        if not legs and machine.leads:
+            print(
+                f"All {len(recipe.legs)} legs in {out} are through: a further one in the recipe would go on from there."
+            )
         leave_group()
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -58,11 +64,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"{error.filename or out} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return 2
-    if machine.leads:
-        best = "" if trainer.counters.best is None else f", best SI-SNRi {trainer.counters.best:.2f} dB"
-        end = "Trained" if through else "Stopped; the same command goes on from here"
-        print(f"{end}: {trainer.counters.step} steps{best}. The weights are in {out}.")
     return 0 if through else 3
+
+
+def _train(leg: Leg, machine: Machine, options: argparse.Namespace, seconds: float) -> bool:
+    """One leg, or what is left of it, in at most so many seconds; whether it is through."""
+    say = print if machine.leads else lambda sentence: None
+    say(f"{leg.recipe.name}{f', {leg.title}' if leg.title else ''}: reading the data ...")
+    began = time.monotonic()
+    trainer = Trainer(leg.recipe, leg.folder, machine=machine, save_every=options.save_every, say=say)
+    if machine.leads:
+        _describe(trainer)
+    if trainer.recipe.compile and trainer.engine.name == "autograd":
+        say("The network is compiled first, which takes from half a minute to some minutes.")
+    trainer.warm_up()
+    say(f"Engine: {trainer.engine.name}. {trainer.engine.note}".rstrip())
+    left = seconds - (time.monotonic() - began)
+    if machine.leads and not options.quiet:
+        with closing(Bar()) as bar:
+            through = trainer.run(left, bar)
+    else:
+        through = trainer.run(left)
+    best = "" if trainer.counters.best is None else f", best SI-SNRi {trainer.counters.best:.2f} dB"
+    end = "Trained" if through else "Stopped; the same command goes on from here"
+    kept = [name for name in (BEST, "last.safetensors", "last.pt") if (trainer.out / name).is_file()]
+    say(f"{end}: {trainer.counters.step} steps{best}. In {trainer.out}: {', '.join(kept)}.")
+    return through
 
 
 class Bar:
@@ -101,13 +128,15 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("config", nargs="?", default="paper", help="a ready recipe (--list) or a file of settings")
     add("--train", nargs="+", help="mixtures, or speakers' utterances to be mixed")
+    add("--data", type=Path, help="the folder below which the recipe's data lie: train, valid")
     add("--noise", nargs="+", help="recordings of noise: separate speech from noise")
     add("--valid", help="mixtures to validate with")
     add("--out", type=Path, help="the run's folder; runs/NAME by default")
-    add("--init", type=Path, help="weights (.safetensors) to begin with")
+    add("--init", help="weights to begin from, a file or a bundled name, and their network")
     add("--max-seconds", type=float, default=float("inf"), help="stop this call after so long (and the step begun)")
     add("--total-seconds", type=float, help="length of the whole run by the clock, not by epochs")
     add("--save-every", type=float, default=300, help="seconds between two saves of the state")
+    add("--engine", choices=ENGINES, help="who computes the gradient: the fastest that works here by default")
     add("--device", default="auto", help="cpu, cuda, cuda:1")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="model.N=256, batch=4, ...")
     add("--list", action="store_true", help="the ready recipes")
@@ -132,7 +161,8 @@ def _changes(options: argparse.Namespace) -> dict:
             changes.setdefault(group, {})[member] = value
         else:
             changes[name] = value
-    given = {name: getattr(options, name) for name in ("train", "noise", "valid", "total_seconds")}
+    given = {name: getattr(options, name) for name in ("train", "noise", "valid", "total_seconds", "engine")}
+    given["begin_from"] = options.init
     return changes | {name: value for name, value in given.items() if value is not None}
 
 
@@ -148,10 +178,8 @@ def _describe(trainer: Trainer) -> None:
         print(f"{data['left out']} files or mixtures cannot be read and were left out.")
     if trainer.resumed:
         print(f"Going on from step {trainer.counters.step}.")
-    if trainer.note:
-        print(trainer.note)
-    elif trainer.recipe.compile:
-        print("The network is compiled first, which takes from half a minute to some minutes.")
+    elif trainer.recipe.begin_from:
+        print(f"Beginning from {trainer.recipe.begin_from}.")
 
 
 def _summary(model: dict) -> str:

@@ -1,17 +1,22 @@
 """From a recipe's folders to batches for training and for validation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tasnet.data.corpora import holds_mixtures, open_mixtures, open_utterances
-from tasnet.data.rows import BadRow, MixtureSet
+from tasnet.data.cache import cached_utterances
+from tasnet.data.corpora import holds_mixtures, open_mixtures
+from tasnet.data.packs import INT16
+from tasnet.data.rows import BadRow, CorpusMixture, MixtureSet
+from tasnet.data.third_voice import ThirdVoicePlan, plan_third_voices
 from tasnet.data.utterances import UtteranceSet
 
-from .mixing import ALONE, Batches, DynamicMixtures, Pool, Share, StaticMixtures
+from .mixing import ALONE, UTTERANCE_RMS, Batches, DynamicMixtures, Pool, Share, StaticMixtures
 from .recipe import Recipe, RecipeError
 
 HELD_OUT_BATCHES = 25  # the validation of a run that holds speakers out, in batches
@@ -52,12 +57,38 @@ class WholeMixtures:
         return {"set": self.mixtures.name, "mixtures": len(self.mixtures)}
 
 
+@dataclass(frozen=True)
+class ThreeVoicesRow:
+    """A mixture of two voices with a third, made when it is read."""
+
+    plan: ThirdVoicePlan
+    speakers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+    @cached_property
+    def header(self) -> tuple[int, int]:
+        (length, rate), (other, _) = self.plan.first.header, self.plan.other.header
+        return min(length, other), rate
+
+    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+        end = None if length is None else start + length
+        sources = np.stack(self.plan.make())[:, start:end].astype(np.float32) / INT16
+        return CorpusMixture(self.name, sources.sum(0), sources, self.plan.rate)
+
+
 def open_data(
-    recipe: Recipe, device: torch.device | str = "cpu", share: Share = ALONE
+    recipe: Recipe,
+    device: torch.device | str = "cpu",
+    share: Share = ALONE,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[Batches, Batches | None]:
     """Training batches (this process' share of each) and validation batches (all of them).
 
-    Raises RecipeError or CorpusError where the data do not fit the recipe.
+    say: gets a sentence where something takes long. Raises RecipeError or CorpusError where the data do not fit the
+    recipe.
     """
     if not recipe.train:
         raise RecipeError("Say with --train where the training data are.")
@@ -68,7 +99,7 @@ def open_data(
     if static and recipe.hold_out:
         raise RecipeError("Only utterances can be held out: name validation mixtures with --valid.")
     train, held_out = (
-        (_static(recipe, paths, device, share), None) if static else _dynamic(recipe, paths, device, share)
+        (_static(recipe, paths, device, share), None) if static else _dynamic(recipe, paths, device, share, say)
     )
     valid = _validation(recipe, device) if recipe.valid else held_out
     if valid is None and recipe.schedule == "plateau":
@@ -109,20 +140,31 @@ def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMi
 
 
 def _validation(recipe: Recipe, device) -> WholeMixtures:
-    return WholeMixtures(_sets(recipe, [Path(recipe.valid)], "valid"), recipe.batch, device)
+    """Where the network has three outputs and the set two voices, a third is added to each mixture."""
+    mixtures = _sets(recipe, [Path(recipe.valid)], "valid")
+    if recipe.model.C == 3 and mixtures.voices == 2:
+        rows = [ThreeVoicesRow(plan) for plan in plan_third_voices(mixtures.checked())]
+        mixtures = MixtureSet(f"{mixtures.name}, a third voice added", rows, mixtures.rate)
+    return WholeMixtures(mixtures, recipe.batch, device)
 
 
-def _dynamic(recipe: Recipe, paths: list[Path], device, share: Share) -> tuple[DynamicMixtures, DynamicMixtures | None]:
+def _dynamic(
+    recipe: Recipe, paths: list[Path], device, share: Share, say: Callable[[str], None]
+) -> tuple[DynamicMixtures, DynamicMixtures | None]:
     """Training and, where speakers are held out, validation."""
+
+    def on_decode() -> None:
+        say("The speech is decoded first, once for all trainings: some seconds for every hour of it.")
+
     if recipe.fixed_order and not recipe.noise:
         raise RecipeError("Say with --noise where recordings of noise are.")
     rate = recipe.model.sample_rate
-    speech = _held_out(open_utterances(paths, rate), recipe)
-    noise = _held_out(open_utterances(recipe.noise, rate), recipe) if recipe.noise else None
+    speech = _held_out(cached_utterances(paths, rate, UTTERANCE_RMS, on_decode), recipe)
+    noise = _held_out(cached_utterances(recipe.noise, rate, UTTERANCE_RMS, on_decode), recipe) if recipe.noise else None
 
     def mixtures(kept: int, **how) -> DynamicMixtures:
         # Corpora are weighted in training only: the held-out speakers may be of one corpus.
-        voices = Pool(speech[kept], device, None if kept else recipe.weights)
+        voices = Pool(speech[kept], device, *([] if kept else [recipe.weights, recipe.mixing.temper]))
         sources = [voices, Pool(noise[kept], device)] if noise else [voices] * recipe.model.C
         return DynamicMixtures(sources, recipe.mixing, batch=recipe.batch, segment=recipe.segment_samples, **how)
 

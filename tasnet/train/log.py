@@ -5,13 +5,16 @@ from pathlib import Path
 
 from tasnet.atomic import replacing
 
+END = "end"  # the event of a run that is through
+
 
 def read_log(path: str | Path) -> list[dict]:
     """The records of a run, oldest first; a last line that is still being written is left out.
 
     Every record has "event" and "step". "train": loss (dB), learning_rate, gradient_norm,
     audio_seconds_per_second, seconds. "epoch": epoch, loss (mean of the epoch), valid_si_snri (dB,
-    or null), best_si_snri, learning_rate, seconds. "start": recipe, data, device, precision.
+    or null), best_si_snri, learning_rate, seconds. "start": recipe, data, device, precision. "begin":
+    valid_si_snri of the weights that a run begins from. "end": best_si_snri, seconds; the run is through.
     """
     path = Path(path)
     if not path.is_file():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor
 
 from tasnet.model import ConvTasNet, TasNet
 
@@ -41,15 +41,11 @@ class Machine:
         mixed = self.precision != torch.float32
         return torch.autocast(self.device.type, self.precision, enabled=mixed)
 
-    def parallel(self, model: TasNet) -> nn.Module:
-        """The model, averaging its gradients over all processes where there are several."""
-        if self.share.world == 1:
-            return model
-        return nn.parallel.DistributedDataParallel(
-            model,
-            device_ids=[self.device] if self.device.type == "cuda" else None,
-            gradient_as_bucket_view=True,
-        )
+    def average(self, gradient: Tensor) -> None:
+        """Replaces a vector by its mean over all processes."""
+        if self.share.world > 1:
+            dist.all_reduce(gradient)
+            gradient /= self.share.world
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """The sums over all processes."""
@@ -108,11 +104,10 @@ def leave_group() -> None:
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies matrices of bfloat16 itself, and so faster."""
+    """Whether the device is faster at products of bfloat16: of processors those with a matrix unit are."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    abilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def compile_blocks(model: TasNet, device: torch.device) -> str:
@@ -122,13 +117,24 @@ def compile_blocks(model: TasNet, device: torch.device) -> str:
     try:
         torch.compile(lambda x: 2 * x + 1)(torch.ones(4, device=device))
     except Exception as error:  # whatever a missing or broken compiler raises
-        reason = str(error).strip().splitlines()
-        return f"Without a compiler, so slower: {reason[0] if reason else type(error).__name__}"
+        return not_compiled(error)
     # One variant for each dilation, and one for the first block, whose skip sum needs no gradient.
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, 2 * model.config.X + 2)
     for block in model.blocks():
         block.compile(dynamic=False)
     return ""
+
+
+def forget_compiled(model: TasNet) -> None:
+    """The blocks as they were before `compile_blocks`."""
+    for block in model.blocks() if isinstance(model, ConvTasNet) else ():
+        block._compiled_call_impl = None
+
+
+def not_compiled(error: Exception) -> str:
+    """The sentence for a compiler that raised `error`."""
+    reason = str(error).strip().splitlines()
+    return f"Not compiled, so slower: {reason[0].rstrip('.') if reason else type(error).__name__}"
 
 
 class StopSignal:

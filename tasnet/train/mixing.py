@@ -57,6 +57,8 @@ class Mixing:
     level: tuple[float, float] = (-5.0, 5.0)  # of the first voice over the second, uniform
     loudness: tuple[float, float] = (-26.0, -26.0)  # RMS of the mixture, full scale, uniform
     speed: float = 0.0  # each voice is played at a speed uniform in 1 +- this
+    same: float = 0.0  # the share of mixtures whose voices are all of one corpus, whatever chance gives
+    temper: float = 0.0  # speakers of a corpus are drawn by their amount of speech to the power of 1 less this
 
     def gains(self, rng: np.random.Generator, batch: int, C: int) -> np.ndarray:
         """(batch, C) in dB. The levels of three voices and more are drawn one by one, from half the
@@ -72,7 +74,8 @@ class Pool:
     """Utterances on the training device, all at the same RMS, and how often each is to be drawn.
 
     An utterance is drawn in proportion to its length (but no more than `longest` seconds of it), so
-    that every second of speech is as likely; `weights` multiplies the share of a whole corpus.
+    that every second of speech is as likely; `weights` multiplies the share of a whole corpus, and
+    `temper` evens out how often the speakers of one corpus are drawn (1: all of them alike).
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Pool:
         utterances: UtteranceSet,
         device: torch.device | str = "cpu",
         weights: dict[str, float] | None = None,
+        temper: float = 0.0,
         longest: float = 16.0,
     ):
         self.name, self.rate, self.hours = utterances.name, utterances.rate, utterances.hours
@@ -91,43 +95,49 @@ class Pool:
         first = np.searchsorted(speaker, np.arange(len(names)))
         last = np.searchsorted(speaker, np.arange(len(names)), side="right") - 1
         self.ends = (self.starts + self.lengths)[last][speaker]
-        corpora = np.array([name.split(":")[0] for name in names])
-        factor = np.array([(weights or {}).get(corpus, 1.0) for corpus in corpora])
+        # The names are sorted, so a corpus' speakers lie side by side too.
+        corpora, corpus = np.unique(np.array([name.split(":")[0] for name in names]), return_inverse=True)
         unknown = set(weights or {}) - set(corpora)
         if unknown:
             raise CorpusError(f"There is no speech of the corpus {min(unknown)} in {self.name}.")
-        weight = np.minimum(self.lengths, longest * self.rate) * factor[speaker]
+        weight = np.minimum(self.lengths, longest * self.rate).astype(float)
+        if temper:
+            evened = weight * np.bincount(speaker, weight)[speaker] ** -temper
+            before, after = (np.bincount(corpus[speaker], x) for x in (weight, evened))
+            weight = evened * (before / after)[corpus][speaker]
+        weight *= np.array([(weights or {}).get(name, 1.0) for name in corpora])[corpus][speaker]
         self.cumulative = np.cumsum(weight)
-        self.mass_end = self.cumulative[last]  # of each speaker's interval of the cumulative weight
-        self.mass_start = self.mass_end - np.add.reduceat(weight, first)
-        self.pcm = torch.from_numpy(_at_equal_rms(utterances)).to(device)
+        # Of each speaker and of each speaker's corpus: the interval of the cumulative weight, and how many people.
+        self.interval = self._intervals(speaker, first, last, weight)
+        in_corpus = corpus[speaker]
+        begins, ends = (np.searchsorted(in_corpus, range(len(corpora)), side=side) for side in ("left", "right"))
+        self.corpus_interval = self._intervals(in_corpus, begins, ends - 1, weight)[:, corpus]
+        self.corpus_speakers = np.bincount(corpus)[corpus]
+        self.pcm = torch.from_numpy(utterances.levelled(UTTERANCE_RMS).pcm).to(device)
 
-    def draw(self, rng: np.random.Generator, batch: int, count: int) -> np.ndarray:
-        """(batch, count) indices of utterances, each row's of different speakers."""
-        total = self.cumulative[-1]
+    def _intervals(self, of: np.ndarray, first: np.ndarray, last: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """(2, groups): from where to where the cumulative weight goes in each group of utterances."""
+        end = self.cumulative[last]
+        return np.stack([end - np.add.reduceat(weight, first), end])
+
+    def draw(self, rng: np.random.Generator, batch: int, count: int, same: float = 0.0) -> np.ndarray:
+        """(batch, count) indices of utterances, each row's of different speakers; `same` as in `Mixing`."""
         chosen = np.empty((batch, count), dtype=np.int64)
+        low, high = np.zeros(batch), np.full(batch, self.cumulative[-1])
         for k in range(count):
             before = np.sort(self.speaker[chosen[:, :k]], axis=1)
-            start, mass = self.mass_start[before], (self.mass_end - self.mass_start)[before]
+            start, end = self.interval[:, before]
             # A point on the cumulative weight from which the speakers already chosen are cut out.
-            point = rng.random(batch) * (total - mass.sum(1))
+            point = low + rng.random(batch) * (high - low - (end - start).sum(1))
             for i in range(k):
-                point += np.where(point >= start[:, i], mass[:, i], 0.0)
+                point += np.where(point >= start[:, i], (end - start)[:, i], 0.0)
             index = np.searchsorted(self.cumulative, point, side="right")
             chosen[:, k] = np.minimum(index, len(self.cumulative) - 1)
+            if k == 0 and same:
+                who = self.speaker[chosen[:, 0]]
+                alike = (rng.random(batch) < same) & (self.corpus_speakers[who] >= count)
+                low, high = np.where(alike, self.corpus_interval[:, who], (low, high))
         return chosen
-
-
-def _at_equal_rms(utterances: UtteranceSet) -> np.ndarray:
-    """(all samples,) int16 with every utterance at UTTERANCE_RMS, or less where it would clip."""
-    pcm = np.empty_like(utterances.pcm)
-    for start, length in zip(utterances.starts, utterances.lengths, strict=True):
-        samples = utterances.pcm[start : start + length].astype(np.float32)
-        rms = np.sqrt(np.mean(np.square(samples, dtype=np.float64)))
-        peak = np.abs(samples).max()
-        gain = min(UTTERANCE_RMS * 32768 / rms, 32767 / peak) if rms else 1.0
-        pcm[start : start + length] = np.rint(samples * np.float32(gain))
-    return pcm
 
 
 class DynamicMixtures:
@@ -171,7 +181,7 @@ class DynamicMixtures:
         utterance = np.empty((self.batch_size, C), dtype=np.int64)
         for pool in dict.fromkeys(self.pools):
             slots = [c for c in range(C) if self.pools[c] is pool]
-            utterance[:, slots] = pool.draw(rng, self.batch_size, len(slots))
+            utterance[:, slots] = pool.draw(rng, self.batch_size, len(slots), self.mixing.same)
         speed = rng.uniform(1 - self.mixing.speed, 1 + self.mixing.speed, utterance.shape)
         where = rng.random(utterance.shape)
         gains = self.mixing.gains(rng, self.batch_size, C)
@@ -192,28 +202,33 @@ def voice(pool: Pool, utterance: np.ndarray, where: np.ndarray, speed: np.ndarra
     need = np.where(speed == 1, T, np.ceil(T * speed) + 3).astype(np.int64)  # with all four taps
     slack = np.maximum(pool.lengths[utterance] - need, 0)
     start = pool.starts[utterance] + (where * (slack + 1)).astype(np.int64)
-    device = pool.pcm.device
-    base, end = (torch.from_numpy(x)[:, None].to(device) for x in (start, pool.ends[utterance]))
-    time = torch.arange(T, device=device)
+    stop = np.minimum(start + need, pool.ends[utterance])
+    heard = torch.zeros(len(start), int(need.max()), device=pool.pcm.device)
+    for row, (first, last) in enumerate(zip(start, stop, strict=True)):
+        heard[row, : last - first] = pool.pcm[first:last]
+    heard /= 32768
     if (speed == 1.0).all():
-        return _taps(pool.pcm, base + time, end)
-    # Other speeds by the cubic that goes through the four samples around each instant.
-    offset = time * torch.from_numpy(speed)[:, None].to(device)
-    floor = offset.floor()
-    x = (offset - floor).float()
-    first = base + floor.long()
-    y0, y1, y2, y3 = (_taps(pool.pcm, first + k, end) for k in range(4))
-    return (
-        y0 * (x * (1 - x) * (x - 2) / 6)
-        + y1 * ((x + 1) * (x - 1) * (x - 2) / 2)
-        + y2 * ((x + 1) * x * (2 - x) / 2)
-        + y3 * ((x + 1) * x * (x - 1) / 6)
-    )
+        return heard
+    speeds = torch.from_numpy(speed)[:, None].to(heard.device)
+    if not heard.is_cpu:
+        return at_speeds(heard, speeds, T)
+    # One by one what is computed stays in the processor's cache.
+    return torch.cat([at_speeds(heard[row : row + 1], speeds[row : row + 1], T) for row in range(len(heard))])
 
 
-def _taps(pcm: Tensor, position: Tensor, end: Tensor) -> Tensor:
-    """Samples at `position` as float32, zeros from `end` on."""
-    return pcm[position.clamp(max=len(pcm) - 1)].float() * (position < end) / 32768
+def at_speeds(x: Tensor, speeds: Tensor, T: int) -> Tensor:
+    """x (b, more) float32, speeds (b, 1) float64 -> (b, T), by the cubic through the four samples around each instant.
+
+    The first instant is that of the second sample where the speed is not 1.
+    """
+    offset = torch.arange(T, device=x.device) * speeds
+    first = offset.long()
+    t = (offset - first).float()
+    y0, y1, y2, y3 = (x[:, k:].gather(1, first) for k in range(4))
+    cubic = (y3 - y0 + 3 * (y1 - y2)) / 6
+    square = (y0 + y2) / 2 - y1
+    linear = y2 - y1 - square - cubic
+    return torch.addcmul(y1, torch.addcmul(linear, torch.addcmul(square, cubic, t), t), t)
 
 
 def at_levels(sources: Tensor, gains: np.ndarray, loudness: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -1,18 +1,20 @@
-"""What a training run is: the network, the data, the schedule. Ready recipes and files of them."""
+"""What a training run is: the network, the data, the schedule."""
 
 import dataclasses
-import json
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasnet.config import Config, ConvTasNetConfig, LSTMTasNetConfig, config_from_dict
+from tasnet import checkpoint
+from tasnet.config import Config, ConvTasNetConfig, config_from_dict
 
 from .mixing import Mixing
 
-SCHEDULES = ("plateau", "cosine")
+SCHEDULES = ("plateau", "cosine", "linear")
+OPTIMISERS = ("adam", "muon")
 LARGEST = 1e12  # of any number
-PRECISIONS = ("auto", "float32", "bfloat16")
+AUTO = "auto"
+ENGINES = (AUTO, "autograd", "cpu", "gpu")
+PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
 class RecipeError(ValueError):
@@ -26,10 +28,16 @@ class Recipe:
     `train` are either mixtures made beforehand (static) or speakers' utterances, which are mixed
     anew for every step (dynamic); which of the two is seen from the data. With `noise` the task is
     to separate speech from noise, whose order is fixed; otherwise speakers are separated by uPIT.
+
+    A run can go by `legs`: each is this recipe with the changes it names, begins from the best weights of the one
+    before, warms up, and takes its rates to zero, so that it ends in weights that can be used, and nothing but weights
+    has to be kept.
     """
 
     name: str = "paper"
     model: Config = field(default_factory=ConvTasNetConfig)
+    begin_from: str = ""  # weights, a bundled name or a file, grown where `model` is another network; "": at random
+    legs: tuple[dict, ...] = ()
     # Data
     train: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
@@ -44,35 +52,74 @@ class Recipe:
     seed: int = 0
     # Optimisation
     epochs: int = 100
+    hours: float = 0.0  # of mixtures: the run's length instead of epochs; 0: by epochs
+    optimiser: str = "adam"  # or "muon": for the 1x1 convolutions, Adam for the rest
     learning_rate: float = 1e-3  # of Adam
     betas: tuple[float, float] = (0.9, 0.999)  # of Adam
-    schedule: str = "plateau"  # halved without improvement, or "cosine" to zero
+    matrix_rate: float = 1e-3  # the learning rate of Muon
+    momentum: float = 0.95  # of Muon
+    matrix_decay: float = 0.0  # weight decay of the matrices that Muon moves
+    coder_decay: float = 0.0  # weight decay of encoder and decoder
+    schedule: str = "plateau"  # halved without improvement; "cosine" or "linear" to zero
     patience: int = 3  # epochs without improvement before the learning rate is halved
     warmup: int = 0  # steps until the learning rate is reached
     clip: float = 5.0  # largest L2 norm of the gradient
     total_seconds: float = 0.0  # the run's length by the clock instead of by epochs; 0: by epochs
     ema: float = 0.0  # decay of the average of the weights that is validated and kept; 0: none
     # Computing
-    precision: str = "auto"  # bfloat16 where the device has it; norms and loss: float32
-    compile: bool = True  # the network's blocks, where a compiler works
+    engine: str = AUTO  # who computes the gradient: the fastest that works here, or one by name
+    precision: str = AUTO  # bfloat16 where the device is faster with it; norms and loss: float32
+    compile: bool = True  # the network's blocks, by the engine autograd, where a compiler works
 
     def __post_init__(self) -> None:
-        for name, choices in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+        for name, choices in (
+            ("schedule", SCHEDULES),
+            ("precision", PRECISIONS),
+            ("optimiser", OPTIMISERS),
+            ("engine", ENGINES),
+        ):
             if getattr(self, name) not in choices:
                 raise RecipeError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
-        for name in ("epoch_hours", "segment", "batch", "epochs", "learning_rate", "patience", "clip"):
+        for name in ("epoch_hours", "segment", "batch", "epochs", "learning_rate", "matrix_rate", "patience", "clip"):
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be greater than 0, not {getattr(self, name)!r}.")
-        for name in ("hold_out", "ema"):
+        for name in ("hold_out", "ema", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 0 and below 1.")
         if self.fixed_order and self.model.C != 2:
             raise RecipeError("Speech from noise needs a network of two outputs (model.C = 2).")
+        for number in range(len(self.legs)):
+            self.leg(number)
 
     @property
     def fixed_order(self) -> bool:
         """Whether the outputs have an order of their own: speech first, noise second."""
         return bool(self.noise) or self.mixture == "mix_single"
+
+    def leg(self, number: int) -> "Recipe":
+        """The recipe of one of the `legs`, from 0 on. Raises RecipeError where its changes are none of a recipe."""
+        changes = self.legs[number]
+        for name in ("legs", "model", "begin_from"):
+            if name in changes:
+                raise RecipeError(f"A leg cannot change the setting {name}.")
+        return dataclasses.replace(self, legs=()).changed(changes)
+
+    def at(self, data: Path) -> "Recipe":
+        """This recipe with its data below the folder `data`; where it names none, its folders train and valid.
+
+        Raises RecipeError where they are not there.
+        """
+        named = [*self.train, *self.noise, *([self.valid] if self.valid else [])]
+        for path in named or ("train",):
+            if not (data / path).exists():
+                raise RecipeError(f"There is nothing at {data / path}.")
+        valid = data / (self.valid or "valid")
+        return dataclasses.replace(
+            self,
+            train=tuple(str(data / path) for path in self.train or ("train",)),
+            noise=tuple(str(data / path) for path in self.noise),
+            valid=str(valid) if valid.exists() else "",
+        )
 
     @property
     def segment_samples(self) -> int:
@@ -88,13 +135,18 @@ class Recipe:
         return dataclasses.asdict(self)
 
     def changed(self, changes: dict) -> "Recipe":
-        """This recipe with other values; `model` and `mixing` take dicts. Raises RecipeError."""
-        known = {f.name: f for f in dataclasses.fields(self)}
+        """This recipe with other values; `model` and `mixing` take dicts. Raises RecipeError.
+
+        With `begin_from` the network is that of these weights, but for what `model` changes in it.
+        """
+        known = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         values = {}
+        if changes.get("begin_from"):
+            known["model"] = values["model"] = _config_of(changes["begin_from"])
         for name, value in changes.items():
             if name not in known:
                 raise RecipeError(f"A recipe has no setting {name!r}.")
-            old = getattr(self, name)
+            old = known[name]
             if name == "model" and isinstance(value, dict):
                 old = _same_network(old, value)
             if dataclasses.is_dataclass(old) and isinstance(value, dict):
@@ -105,6 +157,26 @@ class Recipe:
                 value = dataclasses.replace(old, **value)
             values[name] = _fitting(name, value, old)
         return dataclasses.replace(self, **values)
+
+
+def weights_file(name: str) -> Path:
+    """The file of bundled weights, or the file that `name` is itself."""
+    return checkpoint.bundled().get(name, Path(name))
+
+
+def _config_of(weights: object) -> Config:
+    """The network of weights to begin from. Raises RecipeError."""
+    path = weights_file(_fitting("begin_from", weights, ""))
+    try:
+        found = path.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        found = False
+    if not found:
+        raise RecipeError(
+            f"The training cannot begin from {weights!s:.80}: it is neither a file nor one of the bundled weights "
+            f"{', '.join(checkpoint.bundled())}."
+        )
+    return checkpoint.describe(path)[0]
 
 
 def _same_network(model: Config, changes: dict) -> Config:
@@ -120,7 +192,10 @@ def _same_network(model: Config, changes: dict) -> Config:
 def _fitting(name: str, value: object, old: object) -> object:
     """`value` as what `old`, the present value of a setting, is. Raises RecipeError where it is no such thing."""
     wanted = type(old)
-    if wanted is tuple:
+    if name == "legs":
+        if isinstance(value, list | tuple) and all(isinstance(leg, dict) for leg in value):
+            return tuple(value)
+    elif wanted is tuple:
         given = (value,) if isinstance(value, str) else value
         if isinstance(given, list | tuple):
             kind = "" if not old or isinstance(old[0], str) else 0.0
@@ -135,130 +210,3 @@ def _fitting(name: str, value: object, old: object) -> object:
     elif type(value) is wanted and not (wanted is int and abs(value) > LARGEST):
         return value
     raise RecipeError(f"The setting {name} cannot be {value!r:.80}.")
-
-
-# N, L, B, H, Sc, P, X, R, norm, causal of Table II, row by row.
-TABLE_II = (
-    (128, 40, 128, 256, 128, 3, 7, 2, "gLN", False),
-    (256, 40, 128, 256, 128, 3, 7, 2, "gLN", False),
-    (512, 40, 128, 256, 128, 3, 7, 2, "gLN", False),
-    (512, 40, 128, 256, 256, 3, 7, 2, "gLN", False),
-    (512, 40, 128, 512, 128, 3, 7, 2, "gLN", False),
-    (512, 40, 128, 512, 512, 3, 7, 2, "gLN", False),
-    (512, 40, 256, 256, 256, 3, 7, 2, "gLN", False),
-    (512, 40, 256, 512, 256, 3, 7, 2, "gLN", False),
-    (512, 40, 256, 512, 512, 3, 7, 2, "gLN", False),
-    (512, 40, 128, 512, 128, 3, 6, 4, "gLN", False),
-    (512, 40, 128, 512, 128, 3, 4, 6, "gLN", False),
-    (512, 40, 128, 512, 128, 3, 8, 3, "gLN", False),
-    (512, 32, 128, 512, 128, 3, 8, 3, "gLN", False),
-    (512, 16, 128, 512, 128, 3, 8, 3, "gLN", False),
-    (512, 16, 128, 512, 128, 3, 8, 3, "cLN", True),
-)
-# Encoder and mask of Table III, row by row; the size is that of Table II's second row (1.5M).
-TABLE_III = (
-    ("pinv", "softmax"),
-    ("linear", "softmax"),
-    ("linear", "sigmoid"),
-    ("relu", "softmax"),
-    ("relu", "sigmoid"),
-)
-CAUSAL = {"norm": "cLN", "causal": True}
-
-
-def recipes() -> dict[str, Recipe]:
-    """The ready recipes by name; they lack only the data."""
-    paper = Recipe()
-    # For budgets of minutes to hours: every batch is new, the learning rate goes down to zero, and
-    # the average of the last weights is kept.
-    short = paper.changed(
-        {
-            "name": "short",
-            "batch": 32,
-            "epochs": 40,
-            "schedule": "cosine",
-            "warmup": 500,
-            "betas": (0.9, 0.99),
-            "ema": 0.999,
-            "mixing": {"loudness": (-35.0, -20.0), "speed": 0.07},
-        }
-    )
-    small = short.changed(
-        {
-            "name": "small",
-            "model": {"N": 128, "L": 40, "B": 64, "H": 128, "Sc": 64, "X": 7, "R": 2},
-            "batch": 8,
-            "epoch_hours": 3.0,
-        }
-    )
-    found = {recipe.name: recipe for recipe in (paper, short, small)}
-    for recipe in (paper, short, small):
-        for suffix, model in (
-            ("causal", CAUSAL),
-            ("3speakers", {"C": 3}),
-            ("3speakers-causal", {"C": 3, **CAUSAL}),
-        ):
-            name = f"{recipe.name}-{suffix}"
-            found[name] = recipe.changed({"name": name, "model": model})
-    found["denoise"] = short.changed({"name": "denoise", "mixture": "mix_single", "mixing": {"level": (-5.0, 15.0)}})
-    # LSTM-TasNet: [21] trains its LSTM with the lower learning rate, and both on shorter segments than here.
-    found["lstm"] = dataclasses.replace(paper, name="lstm", model=LSTMTasNetConfig(), learning_rate=3e-4, compile=False)
-    found["blstm"] = dataclasses.replace(paper, name="blstm", model=LSTMTasNetConfig(causal=False), compile=False)
-    symbols = ("N", "L", "B", "H", "Sc", "P", "X", "R", "norm", "causal")
-    for table, models in (
-        ("table2", [dict(zip(symbols, row, strict=True)) for row in TABLE_II]),
-        (
-            "table3",
-            [
-                {"N": 256, "L": 40, "H": 256, "X": 7, "R": 2, "encoder": encoder, "mask": mask}
-                for encoder, mask in TABLE_III
-            ],
-        ),
-    ):
-        for row, model in enumerate(models, 1):
-            name = f"{table}-{row}"
-            found[name] = paper.changed({"name": name, "model": model})
-    return found
-
-
-def training_command(model: ConvTasNetConfig, based_on: str = "paper") -> str:
-    """The command that trains `model` as the recipe `based_on` says; the data's places are to be filled in.
-
-    Where a ready recipe differs from it in the network alone, that one is named. Raises RecipeError.
-    """
-    ready = recipes()
-    if based_on not in ready:
-        raise RecipeError(f"{based_on!r} is not one of {', '.join(ready)}.")
-    wanted = dataclasses.replace(ready[based_on], name="", model=model)
-    for name, recipe in ready.items():
-        if dataclasses.replace(recipe, name="") == wanted:
-            return f"python -m tasnet.train {name} --train TRAIN --valid VALID --out runs/{name}"
-    base, new = dataclasses.asdict(ready[based_on].model), dataclasses.asdict(model)
-    changes = " ".join(
-        f"--set model.{name}={json.dumps(value) if isinstance(value, bool) else value}"
-        for name, value in new.items()
-        if value != base[name]
-    )
-    return f"python -m tasnet.train {based_on} {changes} --train TRAIN --valid VALID --out runs/mine"
-
-
-def load_recipe(config: str | Path) -> Recipe:
-    """A ready recipe by its name, or a TOML or JSON file of settings, which may name the recipe it
-    is `based_on` ("paper" by default). Raises RecipeError."""
-    ready = recipes()
-    if str(config) in ready:
-        return ready[str(config)]
-    path = Path(config)
-    if not path.is_file():
-        raise RecipeError(f"{config} is neither a file nor one of the recipes {', '.join(ready)}.")
-    try:
-        text = path.read_text()
-        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, OSError, RecursionError) as error:
-        raise RecipeError(f"{path} is not a TOML or JSON file of settings: {error!s:.200}.") from None
-    if not isinstance(settings, dict):
-        raise RecipeError(f"{path} is not a TOML or JSON file of settings: it holds a {type(settings).__name__}.")
-    base = settings.pop("based_on", "paper")
-    if not isinstance(base, str) or base not in ready:
-        raise RecipeError(f"{path} is based on {base!r}, which is not one of {', '.join(ready)}.")
-    return ready[base].changed({"name": path.stem, **settings})

@@ -1,16 +1,49 @@
-"""The file with the state of a run, `last.pt`, as it comes from a disk that may hold anything."""
+"""What a run goes on from, `last.pt`: written whole, and read as it comes from a disk that may hold anything."""
 
+import dataclasses
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from .recipe import RecipeError
+from tasnet.atomic import replacing
+
+from .recipe import Recipe, RecipeError
+
+# Settings that may change when a run is resumed.
+FREE = (
+    *("name", "train", "noise", "valid", "epochs", "hours", "total_seconds", "begin_from", "legs"),
+    *("learning_rate", "matrix_rate", "clip", "compile", "precision", "engine"),
+)
+
+
+@dataclass
+class Counters:
+    """Where a run is, beside its weights."""
+
+    step: int = 0
+    seconds: float = 0.0  # spent in steps and validation, over all starts
+    best: float | None = None  # SI-SNRi of the best epoch, dB
+    stale: int = 0  # epochs since then, or since the learning rate was halved
+    halvings: int = 0
+    loss_sum: float = 0.0  # of the epoch so far, dB
+    validated: int = 0  # the step of the last validation
+    skipped: int = 0  # steps whose gradient was not finite
+    hours_before: float = 0.0  # of mixtures, seen by the weights that the run began from
+
+
+def write_state(path: Path, state: dict) -> None:
+    """Raises OSError."""
+    content = io.BytesIO()  # not into the file: torch.save does not tell why a disk takes no more
+    torch.save(state, content)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content.getbuffer())
 
 
 def read_state(path: Path) -> dict:
-    """What `Trainer._save` has written, as plain data. Raises RecipeError for anything else, and OSError."""
+    """What `write_state` has written, as plain data. Raises RecipeError for anything else, and OSError."""
     content = io.BytesIO(path.read_bytes())
     try:
         state = torch.load(content, map_location="cpu", weights_only=True)
@@ -20,6 +53,33 @@ def read_state(path: Path) -> dict:
     if not isinstance(recipe, dict):
         raise RecipeError(not_a_state(path))
     return state
+
+
+def check_same_run(state: dict, recipe: Recipe, out: Path) -> None:
+    """Raises RecipeError unless the state is of a run with this recipe, but for what may change.
+
+    A setting that the state does not know had its default.
+    """
+    old, new = json.loads(state["recipe"]), json.loads(json.dumps(recipe.to_dict()))
+    default = json.loads(json.dumps(Recipe().to_dict()))
+    mixing = old.get("mixing")
+    if isinstance(mixing, dict):
+        old["mixing"] = default["mixing"] | mixing
+    changed = [name for name in new if name not in FREE and new[name] != old.get(name, default[name])]
+    if changed:
+        raise RecipeError(
+            f"{out} holds a run with another {changed[0]}: "
+            "choose another folder with --out, or go on with the same recipe."
+        )
+
+
+def counters_of(values: dict) -> Counters:
+    """The counters of a state, also of one that knows fewer. Raises TypeError where they are none."""
+    counters = Counters(**values)
+    for field in dataclasses.fields(Counters):
+        if not isinstance(getattr(counters, field.name), int | float | None):
+            raise TypeError(f"{field.name} is not a number")
+    return counters
 
 
 def not_a_state(path: Path) -> str:

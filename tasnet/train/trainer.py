@@ -6,55 +6,42 @@ goes on from its last state exactly as it would have gone on, had it not been ki
 """
 
 import dataclasses
-import io
 import json
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasnet import checkpoint
-from tasnet.atomic import replacing
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 from tasnet.networks import make_network
 
 from .batches import open_data, validation_batches
+from .beginning import first_network
+from .clock import Clock
+from .engines import choose_engine
+from .flat import flatten
+from .legs import BEST
 from .lock import FolderLock
-from .log import Log
+from .log import END, Log
 from .losses import best_si_snr, fixed_si_snr, separation_loss, si_snr_of
-from .machine import Machine, StopSignal, compile_blocks, find_machine
+from .machine import Machine, StopSignal, find_machine
+from .optimiser import Optimiser
 from .recipe import Recipe, RecipeError
-from .state import not_a_state, read_state
+from .state import Counters, check_same_run, counters_of, not_a_state, read_state, write_state
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log
-# Settings that may change when a run is resumed.
-FREE = (
-    *("name", "train", "noise", "valid", "epochs", "total_seconds"),
-    *("learning_rate", "clip", "compile", "precision"),
-)
+PLACES = ("train", "noise", "valid", "begin_from", "legs")  # settings that stay in the run's folder
+MOST_SKIPPED = 20  # steps whose gradient is not finite, before a run ends
 
 
 class TrainingError(ValueError):
     """Training that cannot go on, said in one sentence."""
-
-
-@dataclass
-class Counters:
-    """Where a run is, beside its weights."""
-
-    step: int = 0
-    seconds: float = 0.0  # spent in steps and validation, over all starts
-    best: float | None = None  # SI-SNRi of the best epoch, dB
-    stale: int = 0  # epochs since then, or since the learning rate was halved
-    halvings: int = 0
-    loss_sum: float = 0.0  # of the epoch so far, dB
-    validated: int = 0  # the step of the last validation
 
 
 @dataclass(frozen=True)
@@ -82,60 +69,74 @@ class Trainer:
         out: str | Path,
         *,
         machine: Machine | None = None,
-        init: str | Path | None = None,
         save_every: float = 300.0,
+        say: Callable[[str], None] = lambda sentence: None,
     ):
-        """init: weights to begin with; their network replaces the recipe's. save_every: seconds.
+        """save_every: seconds. say: gets a sentence where something takes long.
 
         The folder belongs to this trainer until its `run` ends or the process does, however it dies.
         Raises RecipeError, CorpusError, CheckpointError (all ValueErrors), and OSError.
         """
-        self.out, self.save_every = Path(out), save_every
+        self.out, self.save_every, self.say = Path(out), save_every, say
         self.machine = machine or find_machine(precision=recipe.precision)
         self.lock = FolderLock(self.out) if self.machine.leads else None
         self._hold()
         try:
-            self._prepare(recipe, init)
+            self._prepare(recipe)
         except BaseException:
             self._let_go()
             raise
 
-    def _prepare(self, recipe: Recipe, init: str | Path | None) -> None:
+    def _prepare(self, recipe: Recipe) -> None:
         device = self.machine.device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.model = checkpoint.load(init)[0] if init else make_network(recipe.model)
+        self.recipe = recipe
+        self.train, self.valid = open_data(recipe, device, self.machine.share, self.say)
+        state = self._read_state()
+        self.resumed, self.counters, self.skipped, self.warm = state is not None, Counters(), 0, False
+        self.model, before = first_network(recipe.changed({"begin_from": ""}) if state else recipe, self.train)
+        self.counters.hours_before = before.hours_of_mixtures
         self.model.to(device).train()
-        self.recipe = recipe = dataclasses.replace(recipe, model=self.model.config)
+        self.flat = flatten(self.model)
         # The weights that are validated and kept: those of the model, or their moving average.
         self.kept = make_network(recipe.model).to(device).eval().requires_grad_(False)
         self.kept.load_state_dict(self.model.state_dict())
-        self.optimiser = torch.optim.Adam(
-            self.model.parameters(),
-            recipe.learning_rate,
-            recipe.betas,
-            fused=device.type == "cuda",
-        )
-        self.counters = Counters()
-        self.resumed = self._load()
-        self.train, self.valid = open_data(recipe, device, self.machine.share)
-        self.note = compile_blocks(self.model, device) if recipe.compile else ""
-        self.network: nn.Module = self.machine.parallel(self.model)
+        self.average = flatten(self.kept)
+        self.optimiser = Optimiser(self.model, recipe, self.machine.precision)
+        if state:
+            self._go_on(state)
+        loss = partial(separation_loss, permute=not recipe.fixed_order)
+        self.engine = choose_engine(recipe.engine, self.model, self.machine, loss, compiled=recipe.compile)
+        self.engine.weights_changed()
 
     @property
     def share_done(self) -> float:
         """Of the run, 0 ... 1."""
         if self.recipe.total_seconds:
             return min(1.0, self.counters.seconds / self.recipe.total_seconds)
-        return min(1.0, self.counters.step / (self.recipe.epochs * self.train.steps_per_epoch))
+        steps = self.recipe.epochs * self.train.steps_per_epoch
+        if self.recipe.hours:
+            steps = max(1, round(self.recipe.hours * 3600 / self._seconds_a_step))
+        return min(1.0, self.counters.step / steps)
+
+    @property
+    def _seconds_a_step(self) -> float:
+        """Of mixtures, over all processes."""
+        return self.recipe.batch * self.recipe.segment
+
+    @property
+    def share_of_rate(self) -> float:
+        """What share of the recipe's learning rates the next step has."""
+        share = min(1.0, (self.counters.step + 1) / max(1, self.recipe.warmup))
+        if self.recipe.schedule == "cosine":
+            return share * 0.5 * (1 + math.cos(math.pi * self.share_done))
+        if self.recipe.schedule == "linear":
+            return share * (1 - self.share_done)
+        return share * 0.5**self.counters.halvings
 
     @property
     def learning_rate(self) -> float:
-        """Of the next step."""
-        rate = self.recipe.learning_rate * min(1.0, (self.counters.step + 1) / max(1, self.recipe.warmup))
-        if self.recipe.schedule == "cosine":
-            return rate * 0.5 * (1 + math.cos(math.pi * self.share_done))
-        return rate * 0.5**self.counters.halvings
+        """Of Adam in the next step."""
+        return self.recipe.learning_rate * self.share_of_rate
 
     def run(
         self,
@@ -159,11 +160,14 @@ class Trainer:
             self.lock.release()
 
     def _run(self, max_seconds: float, on_progress: Callable[[TrainingProgress], None]) -> bool:
-        log = None
+        clock, log = Clock(max_seconds), None
         if self.machine.leads:
             log = Log(self.out / "log.jsonl", self.counters.step)
             log.write("resume" if self.resumed else "start", self.counters.step, **self.facts())
-        before, clock = self.counters.seconds, Clock(max_seconds)
+        if self.recipe.begin_from and not self.counters.step:
+            self._begin(log)
+        self.warm_up()
+        before, spent = self.counters.seconds, Clock(math.inf)
         saving, reading, recording = Clock(self.save_every), Clock(READ_EVERY), Clock(RECORD_EVERY)
         losses: list[Tensor] = []
         with StopSignal() as stop:
@@ -171,11 +175,11 @@ class Trainer:
                 losses.append(self._step())
                 ends = self.counters.step % self.train.steps_per_epoch == 0
                 self.counters.seconds, stops, saves, reads = self.machine.agree(
-                    [before + clock.seconds, clock.due or stop.asked, saving.due, reading.due]
+                    [before + spent.seconds, clock.due or stop.asked, saving.due, reading.due]
                 )
                 if reads or saves or ends or stops:
                     loss = self._mean_loss(losses)
-                    rate = len(losses) * self.recipe.batch * self.recipe.segment / reading.seconds
+                    rate = len(losses) * self._seconds_a_step / reading.seconds
                     losses = []
                     reading.restart()
                     if log and (recording.due or ends):
@@ -197,7 +201,29 @@ class Trainer:
             if self.counters.validated < self.counters.step:  # the clock has ended the run within an epoch
                 self._end_epoch(log)
                 self._save()
+        if log:
+            log.write(END, self.counters.step, best_si_snri=self.counters.best, seconds=self.counters.seconds)
         return True
+
+    def warm_up(self) -> None:
+        """Has the engine compile what it compiles: before the clock of the run starts, and before its first step."""
+        if self.warm:
+            return
+        buffers = {name: value.clone() for name, value in self.model.named_buffers()}  # BN counts what it has seen
+        self.engine.loss_and_gradient(*self.train.batch(self.counters.step))
+        for name, value in self.model.named_buffers():
+            value.copy_(buffers[name])
+        self.warm = True
+
+    def _begin(self, log: Log | None) -> None:
+        """The weights that the run begins from are its best so far."""
+        if self.valid:
+            self.say("Scoring the weights to begin with ...")
+            self.counters.best = self._validate()
+            self.say(f"They have {self.counters.best:.2f} dB SI-SNRi.")
+        if log:
+            log.write("begin", 0, valid_si_snri=self.counters.best)
+            checkpoint.save(self.out / BEST, self.kept, self._training_facts(self.counters.best))
 
     @property
     def epoch(self) -> int:
@@ -216,46 +242,49 @@ class Trainer:
             "device": self.machine.name,
             "processes": self.machine.share.world,
             "precision": str(self.machine.precision).removeprefix("torch."),
-            "recipe": {k: v for k, v in settings.items() if k not in ("train", "noise", "valid")},
+            "engine": self.engine.name,
+            "begun from": Path(self.recipe.begin_from).stem,
+            "recipe": {k: v for k, v in settings.items() if k not in PLACES},
         }
 
     def _step(self) -> Tensor:
-        """One step of the optimiser; the loss of this process' share of the batch."""
+        """One step of the optimiser; the loss of this process' share of the batch. Raises TrainingError."""
         mixture, sources = self.train.batch(self.counters.step)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate
-        with self.machine.autocast():
-            estimates = self.network(mixture)
-        loss = separation_loss(estimates, sources, permute=not self.recipe.fixed_order)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.gradient_norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
-        self.optimiser.step()
+        loss = self.engine.loss_and_gradient(mixture, sources)
+        self.machine.average(self.flat.gradient)
+        self.gradient_norm = self.optimiser.step(self.share_of_rate, self.recipe.clip)
         self.counters.step += 1
+        if not math.isfinite(self.gradient_norm):
+            self._skip()
+            return torch.full_like(loss, math.nan)
+        self.engine.weights_changed()
         if self.recipe.ema:
             decay = min(self.recipe.ema, (1 + self.counters.step) / (10 + self.counters.step))
-            average, now = list(self.kept.parameters()), list(self.model.parameters())
-            with torch.no_grad():
-                torch._foreach_lerp_(average, now, 1 - decay)
-        return loss.detach()
+            self.average.values.lerp_(self.flat.values, 1 - decay)
+        return loss
+
+    def _skip(self) -> None:
+        self.counters.skipped += 1
+        self.skipped += 1
+        if self.skipped > MOST_SKIPPED:
+            raise TrainingError(
+                f"More than {MOST_SKIPPED} gradients were not finite, the last at step {self.counters.step}: "
+                "start again from the last state with a lower learning rate."
+            )
 
     def _mean_loss(self, losses: list[Tensor]) -> float:
-        """The mean over these steps and all processes, in dB. Raises TrainingError."""
-        total = torch.stack(losses).cpu().double().sum().item()
-        total = self.machine.sum([total])[0] / self.machine.share.world
-        if not math.isfinite(total):
-            raise TrainingError(
-                f"The loss was no longer a number at step {self.counters.step}: start again from the last "
-                "state with a lower learning rate."
-            )
-        self.counters.loss_sum += total
-        return total / len(losses)
+        """The mean over these steps and all processes, in dB, without those that were skipped."""
+        values = torch.stack(losses).cpu().double()
+        total, count = self.machine.sum([values.nansum().item(), (~values.isnan()).sum().item()])
+        self.counters.loss_sum += total / max(1, count) * len(losses)
+        return total / count if count else math.nan
 
     def _record(self, loss: float, rate: float) -> dict:
         return {
             "loss": loss,
             "learning_rate": self.learning_rate,
-            "gradient_norm": float(self.gradient_norm),
+            "gradient_norm": self.gradient_norm,
+            "skipped": self.counters.skipped,
             "audio_seconds_per_second": rate,
             "seconds": self.counters.seconds,
         }
@@ -292,7 +321,7 @@ class Trainer:
         facts = self._training_facts(score)
         checkpoint.save(self.out / "last.safetensors", self.kept, facts)
         if improved:
-            checkpoint.save(self.out / "best.safetensors", self.kept, facts)
+            checkpoint.save(self.out / BEST, self.kept, facts)
 
     def _training_facts(self, score: float | None) -> TrainingFacts:
         """For the header of weights that scored `score` dB SI-SNRi on the validation set."""
@@ -302,7 +331,7 @@ class Trainer:
             name=known.pop("name"),
             task=known.pop("task"),
             training_data=f"{data['hours']} h of {', '.join(data['corpora'])}, {data['mixing']} mixing",
-            hours_of_mixtures=self.counters.step * self.recipe.batch * self.recipe.segment / 3600,
+            hours_of_mixtures=self.counters.hours_before + self.counters.step * self._seconds_a_step / 3600,
             steps=self.counters.step,
             level_dbfs=self.level_dbfs,
             scores={} if score is None else {VALID: score},
@@ -329,7 +358,7 @@ class Trainer:
         return gain / count
 
     def _save(self) -> None:
-        if not self.machine.leads:
+        if not self.machine.leads or not torch.isfinite(self.flat.values).all():
             return
         state = {
             "recipe": json.dumps(self.recipe.to_dict()),
@@ -338,52 +367,27 @@ class Trainer:
             "kept": self.kept.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        content = io.BytesIO()  # not into the file: torch.save does not tell why a disk takes no more
-        torch.save(state, content)
-        with replacing(self.out / "last.pt") as unfinished:
-            unfinished.write_bytes(content.getbuffer())
+        write_state(self.out / "last.pt", state)
 
-    def _load(self) -> bool:
-        """Goes on from the folder's last state, if it has one. Raises RecipeError."""
+    def _read_state(self) -> dict | None:
+        """The folder's last state, if it has one. Raises RecipeError where it is none of this run."""
         path, state = self.out / "last.pt", None
         if self.machine.leads and path.is_file():
             state = read_state(path)
         state = self.machine.from_leader(state)
-        if state is None:
-            return False
-        old, new = json.loads(state["recipe"]), json.loads(json.dumps(self.recipe.to_dict()))
-        changed = [name for name in new if name not in FREE and new[name] != old.get(name)]
-        if changed:
-            raise RecipeError(
-                f"{self.out} holds a run with another {changed[0]}: "
-                "choose another folder with --out, or go on with the same recipe."
-            )
+        if state is not None:
+            check_same_run(state, self.recipe, self.out)
+        return state
+
+    def _go_on(self, state: dict) -> None:
+        """Goes on from such a state. Raises RecipeError."""
+        path = self.out / "last.pt"
         try:
             checkpoint.check_tensors(state["model"], self.model, str(path))
             checkpoint.check_tensors(state["kept"], self.kept, str(path))
             self.model.load_state_dict(state["model"])
             self.kept.load_state_dict(state["kept"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.counters = Counters(**state["counters"])
+            self.counters = counters_of(state["counters"])
         except (AttributeError, KeyError, TypeError, RuntimeError, ValueError):
             raise RecipeError(not_a_state(path)) from None
-        return True
-
-
-class Clock:
-    """Seconds since it was started, and whether they are `limit` or more."""
-
-    def __init__(self, limit: float):
-        self.limit = limit
-        self.restart()
-
-    def restart(self) -> None:
-        self.started = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return max(1e-9, time.monotonic() - self.started)
-
-    @property
-    def due(self) -> bool:
-        return self.seconds >= self.limit

@@ -1,0 +1,50 @@
+"""The network that a training begins with: drawn at random, or trained weights, grown where they are to be larger."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from tasnet import checkpoint
+from tasnet.facts import TrainingFacts
+from tasnet.model import TasNet
+from tasnet.networks import make_network
+
+from .growing import grow
+from .mixing import Batches
+from .recipe import Recipe, RecipeError, weights_file
+
+SPEECH = 300.0  # seconds of the training's own speech, from which a shorter frame is guessed
+
+
+def first_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFacts]:
+    """The network of `recipe.model` with its first weights, and what is known of their training.
+
+    Raises RecipeError where the weights that the recipe begins from cannot become that network, and CheckpointError.
+    """
+    if not recipe.begin_from:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            return make_network(recipe.model), TrainingFacts()
+    model, facts = checkpoint.load(weights_file(recipe.begin_from))
+    if model.config == recipe.model:
+        return model, facts
+    speech = None
+    if recipe.model.L < model.config.L:
+        speech = torch.cat(list(_voices(train, SPEECH * recipe.model.sample_rate)))
+    try:
+        state, config = grow(model.state_dict(), model.config, recipe.model, speech=speech, seed=recipe.seed)
+    except ValueError as error:
+        raise RecipeError(f"The training cannot begin from {recipe.begin_from}: {error}") from None
+    grown = make_network(config)
+    grown.load_state_dict(state)
+    return grown, facts
+
+
+def _voices(train: Batches, samples: float) -> Iterator[Tensor]:
+    """(T,) on the CPU: first voices of the first batches, as many samples as asked for."""
+    step = 0
+    while samples > 0:
+        voices = train.batch(step)[1][:, 0].flatten().cpu()
+        samples, step = samples - len(voices), step + 1
+        yield voices

@@ -1,0 +1,53 @@
+"""The engine that is always there: PyTorch's own gradients, its blocks compiled where a compiler works."""
+
+from torch import Tensor
+
+from tasnet.config import Config
+from tasnet.model import TasNet
+
+from ..flat import flatten
+from ..machine import Machine, compile_blocks, forget_compiled, not_compiled
+from . import Loss
+
+
+class AutogradEngine:
+    """See `Engine`."""
+
+    name = "autograd"
+
+    def __init__(self, model: TasNet, machine: Machine, loss: Loss, compiled: bool) -> None:
+        self.model, self.machine, self.loss = model, machine, loss
+        self.flat = flatten(model)
+        self.note = compile_blocks(model, machine.device) if compiled else ""
+        self.tried = not compiled  # whether what was compiled has run once, or nothing was
+
+    def loss_and_gradient(self, mixture: Tensor, sources: Tensor) -> Tensor:
+        if not self.tried:
+            self.tried = True
+            try:
+                return self._loss_and_gradient(mixture, sources)
+            except Exception as error:  # whatever a compiler raises, or a file that a killed one has left
+                forget_compiled(self.model)
+                self.note = not_compiled(error)
+        return self._loss_and_gradient(mixture, sources)
+
+    def _loss_and_gradient(self, mixture: Tensor, sources: Tensor) -> Tensor:
+        with self.machine.autocast():
+            estimates = self.model(mixture)
+        loss = self.loss(estimates, sources)
+        self.flat.gradient.zero_()
+        loss.backward()
+        return loss.detach()
+
+    def weights_changed(self) -> None:
+        """Nothing is kept of the weights."""
+
+
+def why_not(config: Config, machine: Machine) -> str:
+    """Nothing stands against it."""
+    return ""
+
+
+def make(model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> AutogradEngine:
+    """See `tasnet.train.engines`."""
+    return AutogradEngine(model, machine, loss, compiled)
