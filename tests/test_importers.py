@@ -9,13 +9,12 @@ import pytest
 import safetensors.torch
 import torch
 
-from tasnet.checkpoint import CheckpointError, bundled, load
+from tasnet.checkpoint import CheckpointError, load
 from tasnet.convert import __main__ as convert
 from tasnet.convert import files as weights
 from tasnet.convert.importers import from_asteroid, from_research, research_config
 
 DATA = Path(__file__).parent / "data"
-DELIVERED = "convtasnet_small_gln_2spk_8k"
 
 
 def stored(name):
@@ -132,18 +131,3 @@ def test_a_pickle_that_could_run_code_is_not_opened(files):
     with pytest.raises(CheckpointError, match="plain tensors"):
         weights.read_tensors([Path(files("trap.pt"))])
     assert not Path(files("sprung")).exists()
-
-
-@pytest.mark.shared
-def test_delivered_weights_give_the_delivered_output(shared):
-    source = shared / "checkpoints" / DELIVERED
-    config = json.loads(source.with_suffix(".json").read_text())
-    model = weights.convert(weights.read_tensors([source.with_suffix(".safetensors")]), config)
-    reference = np.load(f"{source}.reference.npz")
-    with torch.no_grad():
-        estimates = model(torch.from_numpy(reference["x"]))
-    np.testing.assert_allclose(estimates, reference["y"], atol=1e-5)
-
-
-def test_the_delivered_weights_are_shipped():
-    assert DELIVERED in bundled()
