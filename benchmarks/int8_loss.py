@@ -19,9 +19,10 @@ from tqdm import tqdm
 
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
-from tasnet import ConvTasNet, Separator, available, tiled
+from tasnet import ConvTasNet, Separator, available
 from tasnet.data.corpora import CorpusMixture, open_mixtures
 from tasnet.export.__main__ import write_onnx
+from tasnet.kernels import tiled
 
 Network = Callable[[np.ndarray], np.ndarray]  # a mixture (1, T) -> sources (1, C, T)
 

@@ -25,7 +25,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from tasnet import ConvTasNet, ConvTasNetConfig, Separator, tiled
+from tasnet import ConvTasNet, ConvTasNetConfig, Separator
+from tasnet.kernels import tiled
 
 SIZES = {
     "the paper's best": ConvTasNetConfig(),

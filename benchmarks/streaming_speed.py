@@ -19,7 +19,8 @@ import numpy as np
 import psutil
 import torch
 
-from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint, tiled
+from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+from tasnet.kernels import tiled
 from tasnet.streaming import StreamingConvTasNet
 
 SMALL, MEDIUM = "convtasnet_small_cln_2spk_8k", "convtasnet_medium_cln_2spk_8k"

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import audio, checkpoint, published, threads, tiled
+from . import audio, checkpoint, published, threads
 from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
+from .kernels import tiled
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import Joined, pauses_between, speech_spans

@@ -15,7 +15,7 @@ from .norms import CumulativeLayerNorm, at_least_float32
 from .tcn import Block
 
 try:
-    from .fused import FusedFrames
+    from .kernels.fused import FusedFrames
 except ImportError:  # without Numba there is PyTorch
     FusedFrames = None
 
@@ -31,8 +31,8 @@ class StreamingConvTasNet:
     to its end, and nothing else is waited for.
 
     model: a causal network in evaluation; its weights must not change while a stream runs. streams: mixtures side by
-    side, independent of each other. fused: one compiled function (see `fused`), or PyTorch, which serves every device
-    and precision; None chooses the faster that can be had.
+    side, independent of each other. fused: one compiled function (see `kernels.fused`), or PyTorch, which serves every
+    device and precision; None chooses the faster that can be had.
     Raises ValueError for a network that is not causal, and where a device has no float64, which the sums of cLN need.
     """
 

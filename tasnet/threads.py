@@ -1,7 +1,7 @@
 """PyTorch has one number of threads for the whole process; this is its one owner.
 
-What computes on tiles (see `tiled`) shares them out to a team of Python threads and wants PyTorch to use one thread
-inside each. Several may do so at once, and begin and end in any order: the first to begin keeps the process' own
+What computes on tiles (see `kernels.tiled`) shares them out to a team of Python threads and wants PyTorch to use one
+thread inside each. Several may do so at once, and begin and end in any order: the first to begin keeps the process' own
 number, the last to end brings it back.
 """
 

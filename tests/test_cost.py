@@ -12,7 +12,8 @@ from analysis.figures import designs as figures_designs
 from analysis.figures import flowchart
 from analysis.network import cost
 from analysis.network.designs import printed_designs
-from tasnet import ConvTasNet, ConvTasNetConfig, tiled
+from tasnet import ConvTasNet, ConvTasNetConfig
+from tasnet.kernels import tiled
 from tasnet.tcn import DepthwiseConv
 from tasnet.train.__main__ import main
 from tasnet.train.recipe import RecipeError

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tasnet.convert.files import imported
-from tasnet.tiled import forward
+from tasnet.kernels.tiled import forward
 
 SMALL = {"N": 24, "L": 8, "B": 12, "H": 20, "P": 3, "X": 3, "R": 2}
 PUBLISHED = {"N": 512, "L": 16, "B": 128, "H": 512, "P": 3, "X": 8, "R": 3}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from test_model import tiny
 
 from analysis.sounds import examples
-from tasnet import checkpoint, fused, streaming
+from tasnet import checkpoint, streaming
+from tasnet.kernels import fused
 from tasnet.norms import EPS, CumulativeLayerNorm
 from tasnet.streaming import StreamingConvTasNet, StreamingNorm
 

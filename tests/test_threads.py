@@ -6,7 +6,8 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from tasnet import ConvTasNet, ConvTasNetConfig, threads, tiled
+from tasnet import ConvTasNet, ConvTasNetConfig, threads
+from tasnet.kernels import tiled
 
 
 @pytest.fixture(autouse=True)

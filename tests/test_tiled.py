@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tasnet import ConvTasNet, ConvTasNetConfig, tiled
+from tasnet import ConvTasNet, ConvTasNetConfig
+from tasnet.kernels import tiled
 
 SIZE = dict(N=24, L=8, B=12, H=20, Sc=16, X=4, R=2)
 KINDS = [

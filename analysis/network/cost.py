@@ -33,7 +33,7 @@ class Memory:
     """Bytes in float32, without PyTorch's own.
 
     weights:    the parameters.
-    separating: what a second of sound needs on its way through `tasnet.tiled`, the tiles apart.
+    separating: what a second of sound needs on its way through `tasnet.kernels.tiled`, the tiles apart.
     """
 
     weights: int

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from tasnet import threads, tiled
+from tasnet import threads
 from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.kernels import tiled
 from tasnet.lstm import LSTMTasNet
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet

@@ -13,10 +13,10 @@ import torch
 from numba import njit
 from torch import Tensor, nn
 
-from .coders import coder_biases
-from .config import MASKS
-from .model import ConvTasNet
-from .norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
+from ..coders import coder_biases
+from ..config import MASKS
+from ..model import ConvTasNet
+from ..norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
 
 AFFINE, CUMULATIVE, CHANNEL = 0, 1, 2  # a norm whose statistics are known (BN, none), cLN, chLN
 SIGMOID, SOFTMAX = MASKS.index("sigmoid"), MASKS.index("softmax")

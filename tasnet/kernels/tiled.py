@@ -21,10 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from . import threads
-from .model import ConvTasNet
-from .norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
-from .tcn import Block, DepthwiseConv
+from .. import threads
+from ..model import ConvTasNet
+from ..norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
+from ..tcn import Block, DepthwiseConv
 
 TILE = 1 << 18  # values in the widest layer of a tile: 1 MB
 

@@ -1,0 +1,85 @@
+// The statistics of gLN (eqs. 10, 11) and cLN (eqs. 13, 14). They are never applied to features by themselves but where
+// noted: products and taps take the features as they are and mend what they give.
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "products.h"
+
+namespace tasnet {
+
+struct Norm {
+    float mean = 0;
+    float rate = 1;  // 1 / deviation
+};
+
+// Of frame after frame (cLN).
+struct Frames {
+    float* mean = nullptr;
+    float* rate = nullptr;
+
+    Frames from(int t) const { return {mean + t, rate + t}; }
+};
+
+// Sums of values and of their squares.
+struct Moments {
+    double sum = 0;
+    double square = 0;
+
+    void add(double s, double q) {
+        sum += s;
+        square += q;
+    }
+
+    // Of n values. A variance that is not a number stays one: damaged weights must not look sound.
+    Norm norm(double n, float eps) const {
+        const double mean = sum / n;
+        const double variance = square / n - mean * mean;
+        return {(float)mean, (float)(1 / std::sqrt((variance < 0 ? 0 : variance) + eps))};
+    }
+};
+
+static inline void row_moments(const float* p, int channels, float& s, float& q) {
+    Vector sums = {};
+    Vector squares = {};
+    for (int j = 0; j < channels; j += LANES) {
+        const Vector x = load(p + j);
+        sums += x;
+        squares += x * x;
+    }
+    s = sum(sums);
+    q = sum(squares);
+}
+
+// cLN's mean and rate of the M frames t.. of a tile (M, channels). `hand_over(own)` is given the sums of the tile,
+// and gives those of all tiles before.
+template <class HandOver>
+static inline void norms_so_far(
+    const float* p, int M, int channels, int t, float eps, Frames out, HandOver hand_over
+) {
+    float s[TILE];
+    float q[TILE];
+    Moments own;
+    for (int m = 0; m < M; m++) {
+        row_moments(p + (size_t)m * channels, channels, s[m], q[m]);
+        own.add(s[m], q[m]);
+    }
+    Moments so_far = hand_over(own);
+    for (int m = 0; m < M; m++) {
+        so_far.add(s[m], q[m]);
+        const Norm norm = so_far.norm((t + m + 1.0) * channels, eps);
+        out.mean[m] = norm.mean;
+        out.rate[m] = norm.rate;
+    }
+}
+
+// z = (v - m) r, the one place where a norm is applied: each frame of cLN has its own.
+template <class S> static inline void normalise(const float* v, S* z, int M, int channels, Frames frames) {
+    for (int m = 0; m < M; m++, v += channels, z += channels) {
+        const Vector mean = all(frames.mean[m]);
+        const Vector rate = all(frames.rate[m]);
+        for (int j = 0; j < channels; j += LANES) store(z + j, (load(v + j) - mean) * rate);
+    }
+}
+
+}  // namespace tasnet

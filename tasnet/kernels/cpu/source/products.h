@@ -1,0 +1,63 @@
+// Matrix products: of a tile of frames with packed weights, and of two tiles over their frames.
+#pragma once
+#include "vectors.h"
+
+#if defined(__AVX512BF16__) || defined(TASNET_TILES_EMULATED)
+#define TASNET_BFLOAT16  // the kernels are compiled for bfloat16 too
+#endif
+
+namespace tasnet {
+
+constexpr int TILE = 96;  // frames that go through several layers together, while they are in the cache
+constexpr int PANEL = LANES == 16 ? 64 : 16;  // columns that are summed in registers, of 6 rows at once
+
+// Weights (K, N) in panels of PANEL columns, one after the other; in bfloat16 in pairs of rows. They lie in memory that
+// is never shared: a Matrix cannot be copied.
+class Matrix {
+public:
+    Matrix() = default;
+    Matrix(Matrix&& other) noexcept;
+    Matrix(const Matrix&) = delete;
+    ~Matrix();
+
+    // From A (K, N), or, where `transposed`, from A (N, K); its columns (as they lie in memory) times `gains` where
+    // they are given. Columns are filled up with zeros to a multiple of 16.
+    void pack(int K, int N, bool half, const float* A, bool transposed, const float* gains = nullptr);
+
+    const void* panel(int column) const {
+        return (const char*)values + (size_t)K * column * (half ? sizeof(bfloat16) : sizeof(float));
+    }
+
+    int K = 0;
+    int N = 0;
+    bool half = false;  // bfloat16
+
+private:
+    void allocate(int K, int N, bool half);
+    void* values = nullptr;
+    size_t size = 0;
+};
+
+// C (M, N) = A (M, K) B, for M <= TILE. `spare` takes A (M, K) in bfloat16 where it is not. Panels before `column` are
+// left out. Of A rows up to the next multiple of 16 may be read.
+template <class S>
+void multiply(
+    const S* A, long stride, const Matrix& B, float* C, long stride_out, int M, uint32_t* spare, int column = 0
+);
+
+// What a product over frames in bfloat16 needs: (TILE/2, widest) words each.
+struct Spare {
+    uint32_t* a;
+    uint32_t* b;
+    uint32_t* c;
+};
+
+// C (M, N) += A^T B over T <= TILE frames of A (T, M) and B (T, N); M and N multiples of 16. With `half` the factors
+// are rounded to bfloat16.
+template <class S, class Z>
+void multiply_over_frames(
+    const S* A, long stride_a, int M, const Z* B, long stride_b, int N, float* C, long stride_out, int T, bool half,
+    Spare spare
+);
+
+}  // namespace tasnet
