@@ -3,10 +3,10 @@
     python -m benchmarks.train_speed
     python -m benchmarks.train_speed --sizes large --batch 4 --device cuda
 
-Every engine in every precision that works here has a process of its own, all are ready before the first step is measured,
-and they take their steps in turns, so that what else the machine does meets all alike. A step is what the trainer does:
-mixtures are drawn, loss and gradient computed, the optimiser (Muon and Adam) moves the weights, the average follows. The
-ratio is that of the medians, to PyTorch's gradients without a compiler.
+Every engine in every precision that works here has a process of its own, all are ready before the first step is
+measured, and they take their steps in turns, so that what else the machine does meets all alike. A step is what the
+trainer does: mixtures are drawn, loss and gradient computed, the optimiser (Muon and Adam) moves the weights, the
+average follows. The ratio is that of the medians, to PyTorch's gradients without a compiler.
 """
 
 import argparse

@@ -33,7 +33,7 @@ from .machine import Machine, StopSignal, find_machine
 from .optimiser import Optimiser
 from .recipe import Recipe, RecipeError
 from .state import Counters, check_same_run, counters_of, not_a_state, read_state, write_state
-from .validation import improvement
+from .validation import forward_of, improvement
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log
@@ -347,7 +347,8 @@ class Trainer:
 
     def _validate(self) -> float:
         """SI-SNRi in dB of the kept weights."""
-        return improvement(self.kept, self.valid, self.machine, self.recipe.fixed_order)
+        network = forward_of(self.kept, self.engine.name)
+        return improvement(network, self.valid, self.machine, self.recipe.fixed_order)
 
     def _save(self) -> None:
         if not self.machine.leads or not torch.isfinite(self.flat.values).all():
