@@ -17,7 +17,7 @@ PARTS = 8  # gradients that are added up side by side: a number of its own, so t
 
 
 class CpuEngine:
-    """See `Engine`.
+    """See `GradientEngine`.
 
     Every utterance goes forward, and back, in one call on one thread. The i-th of a batch adds its gradient to part i
     modulo PARTS, in order, and the parts are added in order: neither time nor the number of threads changes a bit.
