@@ -1,6 +1,6 @@
 """From a recipe's folders to batches for training and for validation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -187,11 +187,3 @@ def _held_out(utterances: UtteranceSet, recipe: Recipe) -> tuple[UtteranceSet, U
         raise RecipeError(f"{utterances.name} has too few speakers to hold {count} of them out.")
     out = np.isin(who, np.random.default_rng(recipe.seed).choice(names, count, replace=False))
     return utterances.where(~out), utterances.where(out)
-
-
-def validation_batches(valid: Batches, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
-    """(mixture, sources) of the batches that this process scores."""
-    for step in range(share.rank, valid.steps_per_epoch, share.world):
-        mixture, sources = valid.batch(step)
-        if len(mixture):
-            yield mixture, sources

@@ -20,7 +20,7 @@ from tasnet import checkpoint
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 from tasnet.networks import make_network
 
-from .batches import open_data, validation_batches
+from .batches import open_data
 from .beginning import first_network
 from .clock import Clock
 from .engines import choose_engine
@@ -28,11 +28,12 @@ from .flat import flatten
 from .legs import BEST
 from .lock import FolderLock
 from .log import END, Log
-from .losses import best_si_snr, fixed_si_snr, separation_loss, si_snr_of
+from .losses import separation_loss
 from .machine import Machine, StopSignal, find_machine
 from .optimiser import Optimiser
 from .recipe import Recipe, RecipeError
 from .state import Counters, check_same_run, counters_of, not_a_state, read_state, write_state
+from .validation import forward_of, improvement
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log
@@ -344,18 +345,10 @@ class Trainer:
         mixture, _ = self.train.batch(0)
         return round(10 * math.log10(max(1e-12, mixture.double().square().mean().item())), 2)
 
-    @torch.no_grad()
     def _validate(self) -> float:
-        """Mean SI-SNRi in dB of the kept weights, in float32."""
-        score = fixed_si_snr if self.recipe.fixed_order else best_si_snr
-        gain = count = 0.0
-        for mixture, sources in validation_batches(self.valid, self.machine.share):
-            estimates = self.kept(mixture)
-            unprocessed = si_snr_of(mixture[:, None], sources).mean(-1)
-            gain += (score(estimates, sources) - unprocessed).double().sum().item()
-            count += len(mixture)
-        gain, count = self.machine.sum([gain, count])
-        return gain / count
+        """SI-SNRi in dB of the kept weights."""
+        network = forward_of(self.kept, self.engine.name)
+        return improvement(network, self.valid, self.machine, self.recipe.fixed_order)
 
     def _save(self) -> None:
         if not self.machine.leads or not torch.isfinite(self.flat.values).all():

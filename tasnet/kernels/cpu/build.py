@@ -22,8 +22,9 @@ from ...atomic import replacing
 SOURCE = Path(__file__).parent / "source"
 NATIVE = ("-march=native", "-mprefer-vector-width=512")
 # Not -ffast-math, which would hide what is not a number, and have the whole process round small numbers to zero.
-FLAGS = ("-std=c++20", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-w")
+FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-w")
 COMPILERS = ("g++", "c++", "clang++")
+NO_COMPILER = "There is no C++ compiler here (g++ or clang++)."
 SEAL = hashlib.sha256().digest_size  # bytes at the end of a library: the hash of what comes before
 
 _lock = threading.Lock()
@@ -35,7 +36,7 @@ class BuildError(RuntimeError):
     """There is no compiled network; the message is one sentence that says why."""
 
 
-def cache_folder() -> Path:
+def library_folder() -> Path:
     """Where compiled libraries are kept: in the user's cache, ~/.cache/tasnet-lens/kernels on Linux."""
     return Path(platformdirs.user_cache_dir("tasnet-lens")) / "kernels"
 
@@ -67,13 +68,20 @@ def library_path(flags: tuple[str, ...] = NATIVE) -> Path:
     """
     command = compiler()
     if command is None:
-        return max(cache_folder().glob(f"{_key('', flags)}-*.so"), key=_age, default=cache_folder() / "none.so")
-    return cache_folder() / f"{_key('', flags)}-{_key(_version(tuple(command)), ())}.so"
+        return max(library_folder().glob(f"{_key('', flags)}-*.so"), key=_age, default=library_folder() / "none.so")
+    return library_folder() / f"{_key('', flags)}-{_key(_version(tuple(command)), ())}.so"
 
 
 def is_built(flags: tuple[str, ...] = NATIVE) -> bool:
     """Whether the library is there, so that `library` takes no time."""
     return flags in _loaded or _is_whole(library_path(flags))
+
+
+def why_not_built(flags: tuple[str, ...] = NATIVE) -> str:
+    """ "" where the library is there or a compiler is, which has not failed in this process; else one sentence."""
+    if flags in _failed:
+        return _failed[flags]
+    return "" if compiler() or is_built(flags) else NO_COMPILER
 
 
 def library(flags: tuple[str, ...] = NATIVE) -> ctypes.CDLL:
@@ -123,7 +131,7 @@ def _build(flags: tuple[str, ...]) -> Path:
         return path
     command = compiler()
     if command is None:
-        raise BuildError("There is no C++ compiler here (g++ or clang++).")
+        raise BuildError(NO_COMPILER)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:

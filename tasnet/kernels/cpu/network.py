@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,10 +26,11 @@ def why_not(config: Config, precision: str = "float32", *, training: bool = Fals
 
     Nothing is compiled for the answer: where the library is not there yet, `library` may still fail.
     """
-    return _why_not_here(precision) or _why_not_this(config, training)
+    return why_not_here(precision) or _why_not_this(config, training)
 
 
-def _why_not_here(precision: str) -> str:
+def why_not_here(precision: str) -> str:
+    """The same of any network: whether this machine can have it."""
     has = build.processor()
     if not has:
         return "The compiled network is for Linux on x86-64 processors."
@@ -39,11 +40,7 @@ def _why_not_here(precision: str) -> str:
         return f"The compiled network computes in {' or '.join(PRECISIONS)}, not in {precision}."
     if precision == "bfloat16" and "avx512_bf16" not in has:
         return "This processor has no products in bfloat16 (AVX512-BF16 or AMX)."
-    if build.NATIVE in build._failed:
-        return build._failed[build.NATIVE]
-    if build.compiler() is None and not build.is_built():
-        return "There is no C++ compiler here (g++ or clang++)."
-    return ""
+    return build.why_not_built()
 
 
 def _why_not_this(config: Config, training: bool) -> str:
@@ -70,7 +67,7 @@ def _why_not_this(config: Config, training: bool) -> str:
 
 def bfloat16_is_faster() -> bool:
     """Whether bfloat16 is worth its rounding here: on a matrix unit (AMX). Builds the library where it is not there."""
-    if _why_not_here("bfloat16"):
+    if why_not_here("bfloat16"):
         return False
     try:
         return bool(build.library().tasnet_matrix_unit())
@@ -106,7 +103,7 @@ class Network:
         network.pack(*flat_copy(model))
         return network
 
-    def pack(self, values: Tensor, offsets: Mapping[str, int], part: int = 0, parts: int = 1) -> None:
+    def pack(self, values: Tensor, offsets: Sequence[int], part: int = 0, parts: int = 1) -> None:
         """Takes the weights from a flat float32 vector, in which the parameters begin at `offsets`.
 
         offsets: of all parameters, in the order of `named_parameters()`. To be called anew where weights changed, and
@@ -114,7 +111,7 @@ class Network:
         first call.
         """
         _check(values, "the flat vector of weights")
-        places = list(offsets.values())
+        places = list(offsets)
         if self._handle is None or places != self._offsets:
             self._create(places)
         self._values = values
@@ -235,18 +232,17 @@ class _Handle:
         weakref.finalize(self, free, address)
 
 
-def flat_copy(model: ConvTasNet) -> tuple[Tensor, dict[str, int]]:
+def flat_copy(model: ConvTasNet) -> tuple[Tensor, list[int]]:
     """The parameters of a model as one float32 vector, 64-byte aligned, and where each begins."""
-    parameters: Iterable[tuple[str, Tensor]] = list(model.named_parameters())
-    offsets, end = {}, 0
-    for name, parameter in parameters:
-        offsets[name] = end
+    parameters, offsets, end = list(model.parameters()), [], 0
+    for parameter in parameters:
+        offsets.append(end)
         end += -(-parameter.numel() // STEP) * STEP
     room = torch.zeros(end + STEP)
     start = -room.data_ptr() % 64 // 4
     values = room[start : start + end]
-    for name, parameter in parameters:
-        values[offsets[name] : offsets[name] + parameter.numel()] = parameter.detach().float().cpu().flatten()
+    for at, parameter in zip(offsets, parameters, strict=True):
+        values[at : at + parameter.numel()] = parameter.detach().float().cpu().flatten()
     return values, offsets
 
 

@@ -3,7 +3,7 @@
 An engine is a module of this folder, named as it is called, with
 
     why_not(config, machine) -> str      "" where it works here, else one sentence why it does not
-    make(model, machine, loss) -> Engine
+    make(model, machine, loss) -> GradientEngine
 
 It is imported only when it is asked for, or when "auto" looks for the fastest.
 """
@@ -26,7 +26,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]  # estimates (b, C, T), sources (b, C,
 FASTEST_FIRST = ("gpu", "cpu", "autograd")
 
 
-class Engine(Protocol):
+class GradientEngine(Protocol):
     """Computes the loss of a batch and its gradient, with weights that `flatten` has made views into one vector."""
 
     name: str
@@ -49,7 +49,7 @@ def why_not(name: str, config: Config, machine: Machine) -> str:
     return module.why_not(config, machine) if module else "It is not part of this installation."
 
 
-def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> Engine:
+def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> GradientEngine:
     """The engine of that name; for "auto" the fastest that works here. Its note says why it is no faster one.
 
     compiled: whether `autograd` compiles the network. Raises RecipeError where a named engine does not work here.

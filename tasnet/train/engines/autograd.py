@@ -11,7 +11,7 @@ from . import Loss
 
 
 class AutogradEngine:
-    """See `Engine`."""
+    """See `GradientEngine`."""
 
     name = "autograd"
 
