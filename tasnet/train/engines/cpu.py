@@ -78,7 +78,7 @@ class CpuEngine:
 
 
 def why_not(config: Config, machine: Machine) -> str:
-    """"" where the compiled network can be trained here, which is built for the answer; else one sentence."""
+    """ "" where the compiled network can be trained here, which is built for the answer; else one sentence."""
     if machine.device.type != "cpu":
         return "The compiled network is for processors."
     reason = cpu.why_not(config, _precision(machine), training=True)
