@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -26,6 +28,9 @@ FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", 
 COMPILERS = ("g++", "c++", "clang++")
 NO_COMPILER = "There is no C++ compiler here (g++ or clang++)."
 SEAL = hashlib.sha256().digest_size  # bytes at the end of a library: the hash of what comes before
+
+UNFINISHED = ".build-"  # what the folders of builds begin with
+STALE = 3600.0  # s: after that a build is no longer going on
 
 _lock = threading.Lock()
 _failed: dict[tuple[str, ...], str] = {}  # flags -> why there is no library, as far as this process has tried
@@ -108,8 +113,10 @@ def _key(text: str, flags: tuple[str, ...]) -> str:
 
 @cache
 def _version(command: tuple[str, ...]) -> str:
-    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
-    return f"{command} {done.stdout}"
+    try:
+        return f"{command} {subprocess.run([*command, '--version'], capture_output=True, text=True).stdout}"
+    except OSError as error:  # `_run` says it
+        return str(error)
 
 
 def _age(path: Path) -> float:
@@ -134,7 +141,8 @@ def _build(flags: tuple[str, ...]) -> Path:
         raise BuildError(NO_COMPILER)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:
+        _clear_old_builds(path.parent)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as folder:
             built = _compile(command, flags, Path(folder))
             content = built.read_bytes()
             with replacing(path) as unfinished:
@@ -142,6 +150,14 @@ def _build(flags: tuple[str, ...]) -> Path:
     except OSError as error:
         raise BuildError(f"The compiled network cannot be kept in {path.parent}: {error.strerror or error}.") from None
     return path
+
+
+def _clear_old_builds(folder: Path) -> None:
+    """Takes away what builds have left that were killed."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        with contextlib.suppress(OSError):  # another process may do the same
+            if time.time() - _age(left) > STALE:
+                shutil.rmtree(left)
 
 
 def _compile(command: list[str], flags: tuple[str, ...], folder: Path) -> Path:
@@ -157,7 +173,10 @@ def _compile(command: list[str], flags: tuple[str, ...], folder: Path) -> Path:
 
 
 def _run(command: list[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise BuildError(f"{command[0]} cannot be run: {error.strerror}.") from None
     if done.returncode:
         first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[-200:])
         raise BuildError(f"{command[0]} could not build the compiled network: {first.strip()[:300]}")
