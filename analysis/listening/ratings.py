@@ -219,8 +219,8 @@ class Store:
         hidden reference. For the rest see `Session`; without `owner` it gets one of its own.
         """
         needed = set(systems) | ({REFERENCE} if method != ABX else set())
-        utterances = tuple(sorted({stimulus.utterance for stimulus in stimuli}))
         have = {(stimulus.utterance, stimulus.system) for stimulus in stimuli}
+        utterances = tuple(sorted({utterance for utterance, _ in have}))
         if method not in METHODS:
             raise RatingsError(f"A listening test is one of {', '.join(METHODS)}, not {method}.")
         if method == ABX and len(set(systems)) != 2:
@@ -234,8 +234,7 @@ class Store:
         if any((utterance, system) not in have for utterance in utterances for system in needed):
             raise RatingsError("Every utterance must be there in the version of every system.")
         keys = new_key(), new_key()
-        owner = owner or new_key()
-        rest = training, repetitions, headphones, owner
+        rest = training, repetitions, headphones, owner or new_key()
         session = Session(*keys, title, method, seed, tuple(systems), utterances, _now(), *rest)
         with self._transaction() as database:
             database.execute(
