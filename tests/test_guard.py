@@ -1,11 +1,12 @@
 """A raw client of the server: its messages and files touch nothing of other visitors."""
 
+import re
 import time
 import urllib.request
 
 import psutil
 import pytest
-from conftest import ROOT, start_server
+from conftest import ROOT, open_server, start_server
 from page_tools import wait_for
 from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -108,3 +109,19 @@ def test_one_visitor_s_many_uploads_leave_another_s_alone():
     for _ in range(20):
         store.put({"mixture_file": [("b.wav", bytes(20))]}, "eve")
     assert store.get(mine, "ana") is not None and len(store) == 4
+
+
+def test_an_error_s_words_stay_in_the_log(tmp_path):
+    script = tmp_path / "fails.py"
+    script.write_text(
+        "from pages.parts import errors\nerrors.show_numbers_only()\nraise RuntimeError('secret of /srv/data')\n"
+    )
+    with open_server(script, tmp_path / "log") as address:
+        visitor = Visitor(address)
+        got = visitor.run()
+        visitor.close()
+    sent = b"".join(one.SerializeToString() for one in got)
+    number = re.search(rb"as error ([0-9a-f]{8})", sent)[1].decode()
+    assert b"secret" not in sent and b"RuntimeError" not in sent and b"Traceback" not in sent
+    log = (tmp_path / "log").read_text()
+    assert f"error {number}" in log and "secret of /srv/data" in log

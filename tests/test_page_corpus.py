@@ -16,7 +16,7 @@ from analysis.corpus.report import mean
 from analysis.corpus.results import ResultsFile, read_results
 from analysis.corpus.work import Work
 from analysis.sounds.examples import available_examples, mix_example
-from pages.parts.corpus import folders
+from pages.parts import folders
 from tasnet import available as models
 from tasnet.data.corpora import CorpusError
 
@@ -266,7 +266,7 @@ def full_disk(self, rows) -> None:
     ("error", "said"),
     [
         (full_disk, "voices.csv cannot be read or written: No space left on device"),
-        (MemoryError("too much"), "ended by an error (MemoryError: too much)"),
+        (MemoryError("too much"), "finds it in the log as error"),
         (CorpusError("A worker process died."), "A worker process died."),
     ],
 )

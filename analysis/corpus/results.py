@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import replacing
 from tasnet.audio import HIGHEST_RATE
 
@@ -32,6 +33,7 @@ MOST_SPEAKERS = 9
 LONGEST_TEXT = 4096  # characters
 LARGEST_FIGURE = 1e12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
+FORMULA_AFTER_COMMA = re.compile(r"(?<=[,;])[=+\-@]")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to stand in one file, and how a user would call it.
 IDENTITY = {
@@ -184,8 +186,10 @@ class ResultsFile:
 
     def _repaired(self) -> tuple[ScoredMixture, ...]:
         """The rows of the file, after its unfinished last line is cut off."""
-        if not self.path.is_file():
+        if not self.path.exists():
             return ()
+        if not self.path.is_file():
+            raise ResultsError(_foreign(str(self.path)))
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if data.count(b"\n", 0, whole) < 2:  # killed before the columns' names were on the disk
@@ -204,18 +208,18 @@ class ResultsFile:
                     f"{self.path} holds results of another {called} ({old}, not {new}): "
                     "give this evaluation a file of its own."
                 )
-        if data.split(b"\n", 2)[1].decode() + "\n" != _csv_line([*FACTS, *self.columns]):
+        if data.split(b"\n", 2)[1].decode() + "\n" != csv_line([*FACTS, *self.columns]):
             # Begun by a version that took other scores: what it did not take stays empty.
             with replacing(self.path) as unfinished:
                 unfinished.write_text(self._head() + "".join(self._line(row) for row in found.rows), newline="")
         return found.good
 
     def _head(self) -> str:
-        return _header_line(self.header) + _csv_line([*FACTS, *self.columns])
+        return _header_line(self.header) + csv_line([*FACTS, *self.columns])
 
     def _line(self, row: ScoredMixture) -> str:
         facts = [row.index, row.mixture, row.seconds, ";".join(row.speakers), row.genders, row.problem]
-        return _csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
+        return csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
 
 
 def read_results(source: str | Path | bytes, name: str = "") -> Results:
@@ -228,6 +232,8 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     try:
         content = source
         if not isinstance(source, bytes):
+            if not Path(source).is_file():  # a pipe or a device would be waited for, or never end
+                raise ResultsError(_foreign(name))
             with Path(source).open("rb") as file:
                 content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
@@ -252,6 +258,8 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
 
 def read_header(path: str | Path) -> Header | None:
     """The header of a results file; None where the file is something else."""
+    if not Path(path).is_file():
+        return None
     try:
         with Path(path).open(encoding="utf-8") as file:
             return _parsed_header(file.readline(len(FACTS) * LONGEST_TEXT))
@@ -265,16 +273,15 @@ def shareable(path: str | Path, genders: Mapping[str, str] | None = None) -> byt
     genders: of the speakers, for rows that do not tell them. Raises ResultsError.
     """
     try:
-        head, _, rows = Path(path).read_bytes().partition(b"\n")
+        head, _, rows = Path(path).read_bytes().partition(b"\n") if Path(path).is_file() else (b"", b"", b"")
         header = _parsed_header(head.decode())
     except (OSError, UnicodeDecodeError):
         header = None
     if header is None:
         raise ResultsError(_foreign(str(path)))
-    if genders:
-        lines = csv.reader(io.StringIO(rows.decode()))
-        rows = "".join(_csv_line(_with_genders(cells, genders)) for cells in lines).encode()
-    return _header_line(_without_paths(header)).encode() + rows
+    lines = csv.reader(io.StringIO(rows.decode(errors="replace")))
+    told = [csv_line(_with_genders([*map(from_csv_cell, cells)], genders or {})) for cells in lines]
+    return (_header_line(_without_paths(header)) + "".join(told)).encode()
 
 
 def _with_genders(cells: list[str], genders: Mapping[str, str]) -> list[str]:
@@ -296,7 +303,10 @@ def _without_paths(header: Header) -> Header:
 
 
 def _header_line(header: Header) -> str:
-    return f"# {json.dumps(dataclasses.asdict(header), ensure_ascii=False)}\n"
+    line = json.dumps(dataclasses.asdict(header), ensure_ascii=False)
+    # A spreadsheet splits it at its commas: no piece may begin like a formula.
+    safe = FORMULA_AFTER_COMMA.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    return f"# {safe}\n"
 
 
 def _parsed_header(line: str) -> Header | None:
@@ -310,7 +320,7 @@ def _parsed_row(columns: list[str], cells: list[str], header: Header) -> ScoredM
     """None for a damaged line: its mixture counts as not measured."""
     if len(cells) != len(columns):
         return None
-    index, mixture, seconds, speakers, genders, problem = cells[: len(FACTS)]
+    index, mixture, seconds, speakers, genders, problem = map(from_csv_cell, cells[: len(FACTS)])
     try:
         scores = {
             column: float(cell) for column, cell in zip(columns[len(FACTS) :], cells[len(FACTS) :], strict=True) if cell
@@ -330,12 +340,6 @@ def _possible(row: ScoredMixture, header: Header) -> bool:
         and max(map(len, (row.mixture, row.genders, row.problem, *row.speakers))) <= LONGEST_TEXT
         and all(abs(score) <= LARGEST_SCORE or math.isinf(score) for score in row.scores.values())
     )
-
-
-def _csv_line(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def _cell(score: float | None) -> str:

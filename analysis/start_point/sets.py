@@ -72,13 +72,13 @@ def vary_set(
 ) -> SetResults:
     """Vary the start of the mixtures in `folder`, or of `limit` of them; the results go to the file `out`.
 
-    out: by default runs/start_point/<set>_<model>.jsonl. progress: called with the mixtures done and their number; an
-    exception that it raises ends the work, and what was done stays in the file. Raises CorpusError or StartPointError
-    (ValueErrors).
+    out: by default runs/start_point/<set>_<model>.jsonl; in a folder, a file of that name there.
+    progress: called with the mixtures done and their number; an exception that it raises ends the work, and what was
+    done stays in the file. Raises CorpusError or StartPointError (ValueErrors).
     """
     mixtures = open_mixtures(folder, split=split, speakers=separator.config.C)
     header = _header(mixtures.name, [row.name for row in mixtures.rows], separator, tuple(shifts))
-    path = Path(out) if out else FOLDER / f"{header.set}_{header.model}.jsonl"
+    path = results_file(out, header)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = _taken_up(path, header)
     chosen = spread_evenly(len(mixtures), limit)
@@ -97,6 +97,14 @@ def vary_set(
             file.flush()
     progress(len(chosen), len(chosen))
     return read_set(path)
+
+
+def results_file(out: str | Path | None, header: SetHeader) -> Path:
+    """The file that the results go to: `out`, or one in the folder `out`, by default in `FOLDER`."""
+    folder = FOLDER if out is None else Path(out)
+    if out is not None and not folder.is_dir():
+        return folder
+    return folder / f"{header.set}_{header.model}.jsonl".replace("/", "-")
 
 
 def read_set(path: str | Path) -> SetResults:
@@ -152,6 +160,8 @@ def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int
 def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
     """Header and rows of the file, as far as its lines are whole; None where it is something else."""
     lines = []
+    if not path.is_file():
+        return None, []
     try:
         for line in path.read_text().splitlines():
             lines.append(json.loads(line))
@@ -168,9 +178,13 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
     return (header, rows) if whole else (None, [])
 
 
+def _empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
+
+
 def _taken_up(path: Path, header: SetHeader) -> set[str]:
     """The mixtures that the file holds already, after it is mended or begun. Raises StartPointError."""
-    found, rows = _read(path) if path.is_file() and path.stat().st_size else (header, [])
+    found, rows = _read(path) if path.exists() and not _empty(path) else (header, [])
     if found is None:
         raise StartPointError(f"{path} is not a file of results of `python -m analysis.start_point`.")
     for field, called in {"model": "model", "weights": "version of the weights", "names": "set of mixtures"}.items():

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from streamlit import runtime
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+from . import internals
 
 logger = logging.getLogger(__name__)
 # Of the messages of a browser (BackMsg.proto) those that concern its own session alone. Not `clear_cache`, which
@@ -80,10 +81,10 @@ def guard_server(transit: int) -> None:
 
     Nothing is done where there is no server, or where it is guarded already.
     """
-    if not runtime.exists() or getattr(AppSession.handle_backmsg, "guarded", False):
+    if (server := internals.running_server()) is None or getattr(AppSession.handle_backmsg, "guarded", False):
         return
     AppSession.handle_backmsg = _filtered(AppSession.handle_backmsg)
-    files = runtime.get_instance().uploaded_file_mgr
+    files = server.uploaded_file_mgr
     room = TransitRoom(files, transit)
     # The application itself is held by nothing that a page can reach.
     routes = [one for one in gc.get_objects() if isinstance(one, Route) and one.path.endswith(UPLOAD_ROUTE)]
@@ -133,11 +134,10 @@ def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager)
 
 def _known(session: str) -> bool:
     """Whether a tab is connected, or may come back to its session."""
-    manager = runtime.get_instance()._session_mgr
-    return manager.get_session_info(session) is not None
+    return internals.running_server()._session_mgr.get_session_info(session) is not None
 
 
 def remove_file(session: str, file_id: str) -> None:
     """A page has taken this file: Streamlit's own copy goes."""
-    if runtime.exists():
-        runtime.get_instance().uploaded_file_mgr.remove_file(session, file_id)
+    if (server := internals.running_server()) is not None:
+        server.uploaded_file_mgr.remove_file(session, file_id)

@@ -1,7 +1,10 @@
 """Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
 
+from collections.abc import Callable
+
 import streamlit as st
 from streamlit import runtime
+from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.session_state_proxy import get_session_state
@@ -47,6 +50,27 @@ def note_address(values: dict[str, str | None]) -> None:
 def session_id() -> str:
     """The name of the tab's session."""
     return get_script_run_ctx().session_id
+
+
+def running_server() -> Runtime | None:
+    """What runs the pages; None where one runs alone, as in tests, which put something else in its place."""
+    server = runtime.get_instance() if runtime.exists() else None
+    return server if type(server) is Runtime else None
+
+
+def on_error(handle: Callable[[Exception], bool]) -> None:
+    """Let `handle` show what no page has caught, in this run and all later ones; it returns whether it has.
+
+    Not where a page runs without a server: a test is to see the error itself.
+    """
+    if (server := running_server()) is None:
+        return
+    context = get_script_run_ctx()
+    context.on_script_error = handle
+    manager = server._session_mgr
+    manager._on_script_error = handle  # of sessions to come
+    if (info := manager.get_active_session_info(context.session_id)) is not None:
+        info.session._on_script_error = handle  # of this one's callbacks, which run before its pages
 
 
 def is_open(session: str) -> bool:

@@ -8,9 +8,8 @@ import tasnet
 from analysis.corpus import shipped
 from analysis.corpus.results import Results, ResultsError, read_header, read_results, shareable
 from pages.parts import models, workspace
+from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.text import plain
-
-from .folders import FolderError, below_root, find_files, name_below_root
 
 DEFAULT_FOLDER = "runs"
 UPLOADED = "the uploaded file"
@@ -171,7 +170,7 @@ def _offer_download(chosen: str | None) -> None:
     if chosen in (None, UPLOADED):
         return
     try:
-        path = shipped.shipped()[chosen_model()] if chosen_model() else below_root(chosen)
+        path = shipped.shipped()[chosen_model()] if chosen_model() else file_below_root(chosen)
     except (FolderError, KeyError):
         return
     st.download_button(
@@ -205,9 +204,9 @@ def _opened(chosen: str) -> Results | None:
             model = chosen.removeprefix(SHIPPED)
             files = (shipped.shipped()[model], tasnet.available()[model])
             return _read_shipped(model, tuple(file.stat().st_mtime for file in files))
-        path = below_root(chosen)
+        path = file_below_root(chosen)
         return _read(str(path), path.stat().st_mtime)
-    except (ResultsError, OSError) as problem:
+    except (ResultsError, FolderError, OSError) as problem:
         st.error(plain(problem), icon=":material/error:")
         return None
 

@@ -1,6 +1,5 @@
 """Evaluate a folder of mixtures from the page: what, how much, how far, cancel."""
 
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -13,12 +12,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analysis.corpus import evaluation
 from analysis.corpus.work import Progress
-from pages.parts import workspace
+from pages.parts import errors, folders, workspace
 from pages.parts.text import plain
 
-from .folders import below_root, name_below_root, reading_root
-
-logger = logging.getLogger(__name__)
 GOES_ON = "What was scored until then is kept, and the same evaluation goes on from there."
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 
@@ -104,10 +100,11 @@ def _run(job: dict[str, Any]) -> None:
             place.caption(_how_far(progress, first, time.monotonic() - began))
             report(min(1.0, progress.share))
 
-        out = reading_root() / evaluation.FOLDER
-        out.mkdir(parents=True, exist_ok=True)
-        results = evaluation.score_set(**settings | {"folder": below_root(job["folder"])}, out=out, progress=show)
-        return name_below_root(evaluation.results_path(out, results.header))
+        out = folders.folder_for(evaluation.FOLDER)
+        folders.mixtures_below_root(job["folder"], split=job["split"], kind=job["kind"])
+        folder = folders.below_root(job["folder"])
+        results = evaluation.score_set(**settings | {"folder": folder}, out=out, progress=show)
+        return folders.name_below_root(evaluation.results_path(out, results.header))
 
     try:
         path = workspace.with_progress(
@@ -133,12 +130,11 @@ def _end(place: DeltaGenerator | None, said: str) -> None:
 def _said(problem: Exception) -> str:
     """One sentence on what ended an evaluation."""
     if isinstance(problem, ValueError):  # ours are sentences
-        return str(problem)
+        return folders.without_root(problem)
     if isinstance(problem, OSError):
         where = Path(problem.filename).name if problem.filename else "The file of results"
         return f"{where} cannot be read or written: {problem.strerror or problem}. {GOES_ON}"
-    logger.error("an evaluation ended", exc_info=problem)
-    return f"The evaluation ended by an error ({type(problem).__name__}: {problem}). {GOES_ON}"
+    return f"The evaluation ended. {errors.note(problem)} {GOES_ON}"
 
 
 def _how_far(progress: Progress, first: Progress, seconds: float) -> str:

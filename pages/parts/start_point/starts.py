@@ -1,6 +1,7 @@
 """The start of one mixture (Fig. 4A), and of every mixture of a set (Fig. 4B)."""
 
 import time
+from typing import Any
 
 import streamlit as st
 
@@ -8,10 +9,11 @@ from analysis.figures import limits as figures_limits
 from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
-from pages.parts import workspace
+from pages.parts import folders, workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
+from pages.parts.text import plain
 
 
 def show_sound(models: list[str], sound: Mixture) -> None:
@@ -47,7 +49,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     if found is None:
         return
     found = by_title(found)
-    said = explain_start(found)
+    said = explain_start(_as_text(found))
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
     st.caption(
@@ -108,9 +110,12 @@ def _measure(started: float, folder: str, limit: int | None, models: tuple[str, 
     def compute(report) -> str:
         name = ""
         for number, model in enumerate(models):
+            separator = workspace.separator(model)
+            folders.mixtures_below_root(folder, speakers=separator.config.C)
             found = sets.vary_set(
-                folder,
-                workspace.separator(model),
+                folders.below_root(folder),
+                separator,
+                folders.folder_for(sets.FOLDER),
                 limit=limit,
                 progress=lambda done, of, number=number: report((number + done / of) / len(models)),
             )
@@ -124,15 +129,20 @@ def _measure(started: float, folder: str, limit: int | None, models: tuple[str, 
         name = workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute)
     except (ValueError, OSError) as problem:
         st.session_state.start_job = None
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(folders.without_root(problem)), icon=":material/error:")
         return
     if name is not None:
         st.session_state.start_job = None
         st.session_state.start_set = name
 
 
+def _as_text(found: dict[str, Any]) -> dict[str, Any]:
+    """{model: what was found}, the names for Markdown."""
+    return {plain(name): one for name, one in found.items()}
+
+
 def _show_results(models: list[str]) -> None:
-    found = sets.results_by_set(sets.FOLDER)
+    found = sets.results_by_set(folders.below_root(str(sets.FOLDER)))
     if not found:
         st.info("No set has been measured yet.", icon=":material/info:")
         return
@@ -141,7 +151,7 @@ def _show_results(models: list[str]) -> None:
     measured = found[st.selectbox("Set", list(found), key="start_set", width=340)]
     # In the order of the other views, so that a model keeps its colour.
     chosen = by_title({name: measured[name] for name in (*models, *measured) if name in measured})
-    said = sets.explain_set_starts(chosen)
+    said = sets.explain_set_starts(_as_text(chosen))
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     deviations = {name: results.deviations for name, results in chosen.items()}
     picture(
