@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.listening import keys, ratings
+from analysis import keys
+from analysis.listening import ratings
 from analysis.listening.ratings import (
     ABX,
     MOS,

@@ -24,12 +24,14 @@ import numpy as np
 from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import replacing
 from tasnet.audio import HIGHEST_RATE
+from tasnet.locks import Locked, WriterLock
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
 # What no set of mixtures reaches; a file that says more is not one of ours.
 LARGEST_FILE = 1 << 26  # bytes
 MOST_MIXTURES = 200_000
 MOST_SPEAKERS = 9
+MOST_BROUGHT = 10_000  # mixtures, and speakers, of a file that a page shows at once
 LONGEST_TEXT = 4096  # characters
 LARGEST_FIGURE = 1e12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
@@ -147,23 +149,32 @@ class Results:
 class ResultsFile:
     """A results file that is being written; opening one that exists goes on with it.
 
-    `done` are the rows it already holds. What a kill has left half written is cut off. Raises
-    ResultsError where the file is of another model or set, or no results file at all.
+    `done` are the rows it already holds. What a kill has left half written is cut off. Nobody else writes the file
+    until it is closed. Raises ResultsError where somebody does, or the file is of another model or set, or no results
+    file at all.
     """
 
     def __init__(self, path: str | Path, header: Header, columns: Sequence[str]) -> None:
         self.path, self.header, self.columns = Path(path), header, list(columns)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.done = self._repaired()
-        self._file = self.path.open("ab")
-        if self._file.tell() == 0:
-            self._write(self._head())
+        if self.path.exists() and not self.path.is_file():
+            raise ResultsError(_foreign(str(self.path)))
+        self._lock = writer_lock(self.path)
+        try:
+            self.done = self._repaired()
+            self._file = self.path.open("ab")
+            if self._file.tell() == 0:
+                self._write(self._head())
+        except BaseException:
+            self._lock.release()
+            raise
 
     def __enter__(self) -> "ResultsFile":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._lock.release()
 
     def append(self, rows: Iterable[ScoredMixture]) -> None:
         """Add rows; they are on the disk when this returns."""
@@ -177,6 +188,7 @@ class ResultsFile:
         if ordered.encode() != self.path.read_bytes():
             with replacing(self.path) as unfinished:
                 unfinished.write_bytes(ordered.encode())
+        self._lock.release()
         return results
 
     def _write(self, text: str) -> None:
@@ -188,8 +200,6 @@ class ResultsFile:
         """The rows of the file, after its unfinished last line is cut off."""
         if not self.path.exists():
             return ()
-        if not self.path.is_file():
-            raise ResultsError(_foreign(str(self.path)))
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
         if data.count(b"\n", 0, whole) < 2:  # killed before the columns' names were on the disk
@@ -254,6 +264,31 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     if isinstance(source, bytes):
         header = _without_paths(header)
     return Results(header, tuple(rows[index] for index in sorted(rows)))
+
+
+def writer_lock(path: Path) -> WriterLock:
+    """The right to write a file of results. Raises ResultsError where another evaluation has it, and OSError."""
+    try:
+        return WriterLock(path)
+    except Locked:
+        raise ResultsError(
+            f"Another evaluation is writing {path.name}: wait for its end, or give this one a file of its own."
+        ) from None
+
+
+def read_brought(content: bytes, name: str) -> Results:
+    """`read_results` of a file that a visitor brought, which is to be shown at once and so has no endless list.
+
+    Raises ResultsError.
+    """
+    results = read_results(content, name)
+    known = {speaker for row in results.rows for speaker in row.speakers or (row.index,)}
+    if len(results.rows) > MOST_BROUGHT or len(known) > MOST_BROUGHT:
+        raise ResultsError(
+            f"{name} has {len(results.rows)} mixtures of {len(known)} speakers; up to {MOST_BROUGHT} of each can be "
+            "shown here. `python -m analysis.corpus.summary` takes the whole file."
+        )
+    return results
 
 
 def read_header(path: str | Path) -> Header | None:
@@ -337,6 +372,7 @@ def _possible(row: ScoredMixture, header: Header) -> bool:
     return (
         0 <= row.index < header.mixtures
         and 0 <= row.seconds < LARGEST_FIGURE
+        and len(row.speakers) in (0, header.speakers)
         and max(map(len, (row.mixture, row.genders, row.problem, *row.speakers))) <= LONGEST_TEXT
         and all(abs(score) <= LARGEST_SCORE or math.isinf(score) for score in row.scores.values())
     )

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.keys import new_key, rows_with_key
 from analysis.scores.systems import CLEAN
-
-from .keys import new_key, rows_with_key
 
 MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
 ABX = "ABX"  # is X the same as A or as B?

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from analysis.corpus.evaluation import spread_evenly
 from tasnet import Separator
 from tasnet.atomic import replacing
 from tasnet.data.corpora import BadRow, open_mixtures
+from tasnet.locks import Locked, WriterLock
 
 from .shifts import StartPointError, standard_deviation, vary_start
 
@@ -80,10 +82,10 @@ def vary_set(
     header = _header(mixtures.name, [row.name for row in mixtures.rows], separator, tuple(shifts))
     path = results_file(out, header)
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = _taken_up(path, header)
     chosen = spread_evenly(len(mixtures), limit)
-    left = [index for index in chosen if mixtures.rows[index].name not in done]
-    with path.open("a") as file:
+    with _right_to_write(path), _taken_up(path, header) as file:
+        done = {row["mixture"] for row in _read(path)[1]}
+        left = [index for index in chosen if mixtures.rows[index].name not in done]
         for number, index in enumerate(left):
             progress(len(chosen) - len(left) + number, len(chosen))
             row: dict = {"mixture": mixtures.rows[index].name}
@@ -182,8 +184,17 @@ def _empty(path: Path) -> bool:
     return path.is_file() and not path.stat().st_size
 
 
-def _taken_up(path: Path, header: SetHeader) -> set[str]:
-    """The mixtures that the file holds already, after it is mended or begun. Raises StartPointError."""
+def _right_to_write(path: Path) -> WriterLock:
+    try:
+        return WriterLock(path)
+    except Locked:
+        raise StartPointError(
+            f"Another measurement is writing {path.name}: wait for its end, or give this one a file of its own."
+        ) from None
+
+
+def _taken_up(path: Path, header: SetHeader) -> TextIO:
+    """The file of results, open behind what it holds already, after it is mended or begun. Raises StartPointError."""
     found, rows = _read(path) if path.exists() and not _empty(path) else (header, [])
     if found is None:
         raise StartPointError(f"{path} is not a file of results of `python -m analysis.start_point`.")
@@ -194,4 +205,4 @@ def _taken_up(path: Path, header: SetHeader) -> set[str]:
         raise StartPointError(f"{path} holds results of other shifts: give this one a file of its own.")
     with replacing(path) as unfinished:
         unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *rows)))
-    return {row["mixture"] for row in rows}
+    return path.open("a")

@@ -23,6 +23,7 @@ from analysis.sounds.inputs import decode_upload
 from tasnet.audio import Audio
 
 from . import guard, internals, links
+from .budgeted import nursery, read_within_budget
 from .memory import Kept, size_of
 
 # Room for all uploads together, in files of the largest size: with what is made from them; before a page takes them.
@@ -54,13 +55,16 @@ class Upload:
         return size_of(self.files) + size_of(self.decoded) + self.results.size
 
     def audio(self, widget: str) -> list[Audio]:
-        """The sounds that came through `widget`, decoded once. Raises AudioError, and UploadError for too many."""
+        """The sounds that came through `widget`, decoded once. Raises AudioError, BudgetError,
+        and UploadError for too many."""
         files = self.files.get(widget, [])
         if len(files) > MAX_FILES:
             raise UploadError(f"{len(files)} files are too many: at most three voices can be used at once.")
         decoded = self.decoded.get(widget)
         if decoded is None:
-            decoded = self.decoded[widget] = [decode_upload(content, name) for name, content in files]
+            decoded = self.decoded[widget] = [
+                read_within_budget(decode_upload, content, name) for name, content in files
+            ]
         return decoded
 
     def slim(self) -> None:
@@ -169,6 +173,7 @@ def watch_over_server() -> None:
     """Keep what visitors bring within its room, and let nothing outlive them; called before any page."""
     guard.guard_server(MAX_IN_TRANSIT * st.get_option("server.maxUploadSize") * 2**20)
     _store()
+    nursery()
 
 
 def give_memory_back() -> None:

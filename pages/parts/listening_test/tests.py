@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from analysis.listening.keys import new_key
+from analysis.keys import new_key
 from analysis.listening.ratings import Session, Store
 from pages.parts.text import plain
 
