@@ -87,7 +87,7 @@ def guard_server(transit: int) -> None:
     files = server.uploaded_file_mgr
     room = TransitRoom(files, transit)
     # The application itself is held by nothing that a page can reach.
-    routes = [one for one in gc.get_objects() if isinstance(one, Route) and one.path.endswith(UPLOAD_ROUTE)]
+    routes = [one for one in gc.get_objects() if type(one) is Route and one.path.endswith(UPLOAD_ROUTE)]
     if not routes:
         raise RuntimeError("this version of Streamlit takes files at another address: guard it there")
     for route in routes:
