@@ -126,15 +126,10 @@ def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager)
             else:
                 await PlainTextResponse(TOO_MUCH, 413)(scope, receive, send)
         # The tab may have been closed for good while the file came: nobody would remove it.
-        if not _known(session):
+        if not internals.is_known(session):
             files.remove_session_files(session)
 
     return bounded
-
-
-def _known(session: str) -> bool:
-    """Whether a tab is connected, or may come back to its session."""
-    return internals.running_server()._session_mgr.get_session_info(session) is not None
 
 
 def remove_file(session: str, file_id: str) -> None:

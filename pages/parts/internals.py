@@ -78,6 +78,13 @@ def is_open(session: str) -> bool:
     return runtime.exists() and runtime.get_instance().is_active_session(session)
 
 
+def is_known(session: str) -> bool:
+    """Whether a tab of this session is connected or may come back."""
+    if (server := running_server()) is None:
+        return True
+    return server._session_mgr.get_session_info(session) is not None
+
+
 def close_expired_sessions(manager: object = None) -> None:
     """Shut down the sessions that no tab can come back to.
 

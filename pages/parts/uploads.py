@@ -133,6 +133,10 @@ class UploadStore:
                 self._uploads.move_to_end(token)
             return upload
 
+    def holds(self, token: str) -> bool:
+        """Whether the upload of `token` is here."""
+        return token in self._uploads
+
     def release(self, token: str, session: str) -> None:
         """`session` has put another upload in the place of this one: it goes, unless others use it."""
         with self._lock:
@@ -237,6 +241,16 @@ def make_room() -> None:
     """Call after something was kept with an upload."""
     if token():
         _store().make_room()
+
+
+def make_room_for_all() -> None:
+    """`make_room` from a thread that belongs to no page."""
+    _store().make_room()
+
+
+def is_kept(known: str) -> bool:
+    """Whether the upload of this token is still here; asking is no use of it."""
+    return _store().holds(known)
 
 
 def check_link() -> None:
