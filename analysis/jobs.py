@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 WAITING, RUNNING, DONE, FAILED, CANCELLED, LOST = "waiting", "running", "done", "failed", "cancelled", "lost"
 ACTIVE = (WAITING, RUNNING)
 MOST_WAITING = 20  # of one owner
+MOST_ACTIVE = 500  # of all
 MOST_ENDED = 200  # that are remembered
 MOST_STARTS = 3  # a job under which the server died as often is lost
 SAVE_SECONDS = 2.0  # between two notes of the progress on the disk
@@ -115,7 +116,7 @@ class Jobs:
     def submit(self, kind: str, name: str, settings: dict[str, Any], owner: str) -> Job:
         """A new job, of JSON's types. The same one again, while it waits or runs, is not taken twice.
 
-        Raises JobError where its owner has too many waiting.
+        Raises JobError where its owner has too many waiting, or all together have.
         """
         with self._changed:
             mine = [one for one in self.owned(owner) if one.state in ACTIVE]
@@ -124,6 +125,8 @@ class Jobs:
                     return one
             if len(mine) >= MOST_WAITING:
                 raise JobError(f"{MOST_WAITING} of your jobs are waiting already: wait for one, or cancel one.")
+            if sum(one.state in ACTIVE for one in self._jobs.values()) >= MOST_ACTIVE:
+                raise JobError("Too many jobs are waiting here: try again later.")
             job = Job(new_key(), _hashed(owner), kind, name, settings, time.time())
             self._put(job)
             self._changed.notify_all()

@@ -110,6 +110,9 @@ def test_the_same_job_is_not_taken_twice_nor_too_many(server, monkeypatch):
     submit(jobs, "three", "ana")
     with pytest.raises(JobError, match="3 of your jobs are waiting"):
         submit(jobs, "four", "ana")
+    monkeypatch.setattr(module, "MOST_ACTIVE", 4)
+    with pytest.raises(JobError, match="Too many jobs"):
+        submit(jobs, "one", "eve")
 
 
 def test_a_stopped_server_s_jobs_go_on_under_the_next(server):
