@@ -93,7 +93,10 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
             st.rerun()  # one has ended: the page has more to show, and perhaps nothing to wait for
 
     st.markdown("##### Jobs")
-    st.caption("They go on when you leave this page or close it: its address, or a job's link, brings you back.")
+    st.caption(
+        "They go on when you leave this page or close it. Its address brings you back, and lets whoever has it cancel "
+        "them; a job's own link only shows that job."
+    )
     st.fragment(draw, run_every=LOOK_SECONDS if active else None)()
 
 
