@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import sidebar, workspace
+from pages.parts import errors, sidebar, uploads, workspace
 from pages.parts.text import plain
 
 st.set_page_config(
@@ -13,6 +13,8 @@ st.set_page_config(
     layout="wide",
 )
 
+errors.show_numbers_only()
+uploads.watch_over_server()
 # What the sidebar asks for beside the model; where a page is not named, for a sound.
 USES = {
     "Separate": {sidebar.SOUND, sidebar.SECOND},

@@ -9,6 +9,7 @@ from pages.parts import frame, models, workspace
 from pages.parts.filters.bank import Bank, bank, choose_order, show_coverage, show_pairs, show_phases, sort
 from pages.parts.filters.one import show_filter
 from pages.parts.pictures import choose_format, picture, save_arrays, save_table
+from pages.parts.text import plain
 from tasnet import checkpoint
 
 UNTRAINED = "the same network untrained"
@@ -48,7 +49,7 @@ def choose_banks() -> tuple[str, list[Bank]]:
 def show_maps(one: Bank, by: str) -> None:
     """The four maps of one model."""
     order, tree = sort(one.U, one.rate, by)
-    st.markdown(f"##### {one.name}")
+    st.markdown(f"##### {plain(one.name)}")
     picture(
         figures_filters.filter_maps(one.U, one.V, one.rate, order, one.tuning, tree),
         f"Encoder and decoder basis functions of {one.name} and their FFT magnitudes, sorted by {by}",

@@ -27,7 +27,7 @@ if key := st.query_params.get("test"):
 elif key := st.query_params.get("operator"):
     frame.begin("Listening test: results", "What did the listeners say, and how sure can one be?")
     try:
-        listening_results.show_test(store(), store().session(key))
+        listening_results.show_test(store(), store().operated(key))
     except RatingsError as problem:
         missing(problem)
 else:

@@ -14,6 +14,7 @@ from pages.parts import frame, listening, models, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import Tour, linked_player
 from pages.parts.score_table import number
+from pages.parts.text import plain
 
 
 def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
@@ -96,7 +97,7 @@ def show_separation(sound: Mixture) -> None:
     linked_player(tracks, key="separate_player", tour=tour(rows[0]))
     for _, row, comparison in found:
         if len(found) > 1:
-            st.markdown(f"##### {row.name}")
+            st.markdown(f"##### {plain(row.name)}")
         if comparison is None:
             continue
         if row.scores is None:

@@ -62,7 +62,7 @@ def usable(chosen: list[str], voices: int | None) -> list[str]:
         try:
             separator = workspace.separator(name)
         except ValueError as problem:
-            st.error(str(problem), icon=":material/error:")
+            st.error(plain(problem), icon=":material/error:")
             continue
         if voices in (None, separator.config.C):
             good.append(name)
@@ -112,4 +112,4 @@ elif sound is not None:
                 show_sound(chosen, sound)
                 explain_missing(chosen)
         except ValueError as problem:
-            st.error(str(problem), icon=":material/error:")
+            st.error(plain(problem), icon=":material/error:")

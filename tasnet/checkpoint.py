@@ -60,6 +60,7 @@ def _validation_score(path: Path, _mtime_ns: int, _size: int) -> float:
 def describe(path: str | Path) -> tuple[Config, TrainingFacts]:
     """Configuration and training facts in the header of a file, without its tensors. Raises CheckpointError."""
     path = Path(path)
+    _refuse_other_than_files(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(HEADER)
@@ -166,6 +167,7 @@ def check_tensors(tensors: dict[str, Tensor], model: TasNet, name: str) -> None:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
     """Tensors and JSON header of a safetensors file."""
+    _refuse_other_than_files(path)
     try:
         with path.open("rb") as file:
             start = file.read(2)
@@ -186,6 +188,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
         raise CheckpointError(f"{path} is a folder, not a file of weights.") from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _refuse_other_than_files(path: Path) -> None:
+    """A pipe or a device would be waited for, or never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise CheckpointError(f"{path} is a pipe or a device, not a file of weights.")
 
 
 def _parse(header: str | None, name: str) -> tuple[Config, TrainingFacts]:

@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from analysis import paper
 from analysis.corpus import failures, paired, report, summary
@@ -130,6 +133,29 @@ def test_rows_survive_the_file(tmp_path):
     assert found.rows[1] == odd
     assert found.problems == {}
     assert np.isnan(found.values("IBM", "stoi")).tolist() == [[False, True], [True, True]]
+
+
+def test_a_file_of_results_has_one_writer(tmp_path):
+    """Two evaluations of one set would lose rows: the second is told, in one process and from another."""
+    path = tmp_path / "one.csv"
+    names = columns(2, pesq=False)
+    with ResultsFile(path, HEADER, names):
+        with pytest.raises(ResultsError, match=r"Another evaluation is writing one\.csv"):
+            ResultsFile(path, HEADER, names)
+        code = "import sys\nfrom pathlib import Path\nfrom analysis.corpus.results import writer_lock\n"
+        code += "try: writer_lock(Path(sys.argv[1]))\nexcept ValueError as problem: print(problem)"
+        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT)
+        assert "Another evaluation is writing one.csv" in done.stdout, done.stderr
+        with ResultsFile(tmp_path / "other.csv", HEADER, names):
+            pass
+    with ResultsFile(path, HEADER, names) as file:
+        file.finish()
+    with ResultsFile(path, HEADER, names):
+        pass
+    with pytest.raises(ResultsError, match="of another"):
+        ResultsFile(path, dataclasses.replace(HEADER, model="other"), names)
+    with ResultsFile(path, HEADER, names):  # a file that was refused is not locked
+        pass
 
 
 def test_a_damaged_row_counts_as_not_measured(tmp_path):

@@ -273,9 +273,37 @@ def test_taken_nicknames_and_wrong_links_are_explained(store, session):
     other = store.create("Another", MOS, SYSTEMS, sounds(), seed=5)
     token = store.listeners(session)[0].token
     assert "another listening test" in texts(visit(test=other.id, listener=token))
-    # A listener's link does not open the results.
     assert "does not exist" not in texts(visit(operator=session.operator))
     assert not visit(operator=session.operator).exception
+
+
+def test_one_role_s_link_opens_no_other_s_view(store, session):
+    """A listener changes one word of the link: no results, and nothing to delete."""
+    listener = store.join(session, "Ada")
+    for key in (session.id, listener.token, session.owner):
+        app = visit(operator=key)
+        assert "does not exist" in texts(app) and not [one for one in app.button if one.key == "listening_delete"]
+    for key in (session.operator, session.owner, listener.token):
+        assert "does not exist" in texts(visit(test=key))
+    assert store.session(session.id) == session
+
+
+def test_a_made_up_owner_is_nobody(store, monkeypatch):
+    """A link with an owner's key that somebody has thought of does not collect the tests of who opens it."""
+    from pages.parts.listening_test import tests
+
+    class State(dict):
+        __setattr__ = dict.__setitem__
+
+    class Page:
+        query_params, session_state = {"owner": "guessed"}, State()
+
+    monkeypatch.setattr(tests, "st", Page)
+    mine = tests.owner()
+    assert mine != "guessed" and len(mine) >= 22 and tests.owner() == mine
+    known = store.create("Known", MOS, SYSTEMS, sounds(), seed=5)
+    Page.query_params = {"owner": known.owner}
+    assert tests.owner() == known.owner
 
 
 def rate(store: Store, session: Session, nickname: str, scores: dict[str, int]) -> None:
@@ -335,7 +363,7 @@ def test_an_operator_sets_up_a_test_and_deletes_it(store):
     next(b for b in app.button if b.label == "Set up").click().run()
     assert not app.exception
     key = app.query_params["operator"]
-    session = store.session(key if isinstance(key, str) else key[0])
+    session = store.operated(key if isinstance(key, str) else key[0])
     assert session.systems == ("Clean", "IRM", "Conv-TasNet", "Mixture")
     assert (session.training, session.repetitions, session.headphones) == (3, 1, True)
     assert len(session.utterances) == 2

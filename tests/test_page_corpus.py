@@ -1,12 +1,13 @@
 """The page `corpus`: results and uploads, sets that are evaluated there, training curves, bad input, the browser."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from page_tools import open_page, texts
+from page_tools import open_page, texts, wait_for
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from streamlit.testing.v1 import AppTest
@@ -15,8 +16,9 @@ from analysis.corpus import evaluation, shipped
 from analysis.corpus.report import mean
 from analysis.corpus.results import ResultsFile, read_results
 from analysis.corpus.work import Work
+from analysis.jobs import JobError
 from analysis.sounds.examples import available_examples, mix_example
-from pages.parts.corpus import folders
+from pages.parts import folders, jobs
 from tasnet import available as models
 from tasnet.data.corpora import CorpusError
 
@@ -232,6 +234,15 @@ def run_evaluation(folder: str, **settings) -> AppTest:
     for key, value in settings.items():
         app.number_input(key=f"corpus_{key}").set_value(value)
     button(app, "Evaluate").click().run()
+    return ended(app)
+
+
+def ended(app: AppTest) -> AppTest:
+    """The page after its jobs."""
+    assert not app.exception
+    if not app.error:  # it was refused at once
+        wait_for(lambda: not jobs.server_jobs().active, "the jobs' end")
+        app.run()
     assert not app.exception
     return app
 
@@ -240,7 +251,7 @@ def test_a_folder_is_evaluated_and_its_results_are_shown(mixtures, tmp_path, mon
     monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
     app = run_evaluation(str(mixtures), limit=3)
     assert "The results are in" in app.success[0].value
-    button(app, "Show the results").click().run()
+    button(app, "Show and hear the results").click().run()
     assert not app.exception
     assert app.segmented_control(key="corpus_view").value == "Results"
     assert "2 of 5 mixtures" in texts(app)  # of the three one is missing
@@ -256,6 +267,48 @@ def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said, tmp_path, 
     assert said in error.value and "\n" not in error.value
 
 
+def test_a_job_is_found_again_and_its_owner_alone_ends_it(mixtures, tmp_path, monkeypatch):
+    """Started, left, closed; found by the address and by its link; cancelled by its owner and by nobody else."""
+    monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
+    go, do = threading.Event(), Work.do
+
+    def slow(self, *known) -> None:
+        do(self, *known)
+        go.wait(60)
+
+    monkeypatch.setattr(Work, "do", slow)
+    app = start(corpus_view="Evaluate")
+    app.text_input(key="corpus_set").set_value(str(mixtures))
+    app.number_input(key="corpus_workers").set_value(1)
+    app.toggle(key="corpus_pesq").set_value(False)
+    button(app, "Evaluate").click().run()
+    server = jobs.server_jobs()
+    owner = app.query_params["jobs"]
+    (job,) = server.owned(owner)
+    app.switch_page("pages/separate.py").run()  # left; then closed
+    wait_for(lambda: server.find(job.id).words)
+    again = start(corpus_view="Evaluate", jobs=owner)
+    assert button(again, "Cancel") and "mixtures" in again.get("progress")[0].proto.text
+    other = start(corpus_view="Evaluate", job=job.id)
+    assert MODEL in texts(other) and not [one for one in other.button if one.label == "Cancel"]
+    assert owner not in texts(other) and other.query_params.get("jobs") in (None, [])
+    with pytest.raises(JobError):
+        server.cancel(job, "somebody")
+    assert "no such job" in texts(start(corpus_view="Evaluate", job="guessed"))
+    button(again, "Cancel").click().run()
+    assert "it stops after" in texts(again)
+    go.set()
+    assert "Cancelled" in texts(ended(again)) and server.find(job.id).state == "cancelled"
+    (kept,) = (tmp_path / "out").glob("*.csv")
+    assert 0 < len(read_results(kept).rows) < 5  # what was scored stays
+    monkeypatch.setattr(Work, "do", do)
+    again.text_input(key="corpus_set").set_value(str(mixtures))
+    again.number_input(key="corpus_workers").set_value(1)
+    again.toggle(key="corpus_pesq").set_value(False)
+    button(again, "Evaluate").click().run()
+    assert "The results are in" in ended(again).success[0].value and len(read_results(kept).rows) == 5
+
+
 def full_disk(self, rows) -> None:
     rows = list(rows)
     if rows:
@@ -266,12 +319,12 @@ def full_disk(self, rows) -> None:
     ("error", "said"),
     [
         (full_disk, "voices.csv cannot be read or written: No space left on device"),
-        (MemoryError("too much"), "ended by an error (MemoryError: too much)"),
+        (MemoryError("too much"), "finds it in the log as error"),
         (CorpusError("A worker process died."), "A worker process died."),
     ],
 )
 def test_an_error_ends_the_runs_display_and_the_page_goes_on(error, said, mixtures, tmp_path, monkeypatch):
-    """Of bar, time left and Cancel nothing stays; the second try goes through."""
+    """Of bar and Cancel nothing stays; the second try goes through."""
     monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
 
     def fails(*_) -> None:
@@ -286,11 +339,9 @@ def test_an_error_ends_the_runs_display_and_the_page_goes_on(error, said, mixtur
     (shown,) = app.error
     assert said in shown.value.replace("\\", "") and "\n" not in shown.value
     assert not app.get("progress") and not any(one.label == "Cancel" for one in app.button)
-    assert not any("of 3 mixtures" in one.value for one in app.caption)
-    app.run()
-    assert not app.error and not app.exception
     button(app, "Evaluate").click().run()
-    assert not app.exception and "The results are in" in app.success[0].value
+    wait_for(lambda: not jobs.server_jobs().active, "the jobs' end")
+    assert "The results are in" in app.run().success[0].value
 
 
 def test_training_curves_are_those_of_the_diaries(tmp_path):

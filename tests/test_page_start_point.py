@@ -1,15 +1,17 @@
 """The page `start_point`: the start of one sound and of a set, the limits, bad input."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
-from page_tools import open_page, texts, upload, wav_file
+from page_tools import open_page, texts, upload, wait_for, wav_file
 from streamlit.testing.v1 import AppTest
 
 from analysis import limits
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import sets, shifts
-from pages.parts import models
+from pages.parts import folders, jobs, models
 from tasnet import checkpoint
 
 PAGE = "pages/start_point.py"
@@ -23,7 +25,8 @@ TITLES = list(models.plain_titles(MODELS).values())
 @pytest.fixture(autouse=True)
 def few_values(monkeypatch, tmp_path):
     """What takes seconds for all values shows the same with three of them."""
-    monkeypatch.setattr(sets, "FOLDER", tmp_path / "results")
+    monkeypatch.setenv(folders.SETTING, str(tmp_path))
+    monkeypatch.setattr(sets, "FOLDER", Path("results"))
     for name, steps in shifts.RANGES.items():
         monkeypatch.setitem(shifts.RANGES, name, steps[:3])
     for name, limit in limits.LIMITS.items():
@@ -77,12 +80,17 @@ def test_a_set_is_measured_and_drawn(tmp_path):
     assert "No set has been measured yet." in texts(app)
     app.text_input(key="start_folder").set_value(str(tmp_path / "voices"))
     app.button[0].click().run()
+    wait_for(lambda: not jobs.server_jobs().active)
+    app.run()
     assert not app.exception and not app.error
     assert texts(app).count("over 2 mixtures") == 2 and len(app.get("plotly_chart")) == 1
     assert start("A test set").selectbox(key="start_set").value == "voices"
 
 
-@pytest.mark.parametrize(("folder", "said"), [("", "Name the folder"), ("/no/such/folder", "There is nothing at")])
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("", "Name the folder"), ("no/such/folder", "There is nothing at"), ("/no/such", "not lie below")],
+)
 def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said):
     app = start("A test set", start_models=MODELS[0])
     app.text_input(key="start_folder").set_value(folder)

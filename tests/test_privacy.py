@@ -5,12 +5,15 @@ import stat
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from page_tools import open_page, texts, upload, wav_file
 
+from analysis import text
+from analysis.corpus.results import Header
 from analysis.listening.ratings import Store
-from pages.parts.corpus import folders
-from pages.parts.text import plain
+from analysis.text import plain
+from pages.parts import folders
 
 ROOT = Path(__file__).parents[1]
 IMAGE = "![x](http://127.0.0.1:9/spy.png)"
@@ -85,6 +88,95 @@ def test_a_big_folder_is_not_looked_through(root, monkeypatch):
     }
 
 
+def test_a_set_lies_below_the_root_whatever_leads_out_of_it(root):
+    """Links to folders and files, a list with paths of elsewhere, the name of the mixtures' folder."""
+    sound = np.sin(np.arange(4000) / 9)
+
+    def voices(place: Path, parts=("s1", "s2")) -> None:
+        for part in parts:
+            (place / part).mkdir(parents=True)
+            (place / part / "a.wav").write_bytes(wav_file(sound))
+
+    voices(root / "good", ("s1", "s2", "mix_both"))
+    voices(root.parent / "outside")
+    assert len(folders.mixtures_below_root("good", kind="mix_both")) == 1
+    voices(root / "linked", ("s1",))
+    (root / "linked" / "s2").symlink_to(root.parent / "outside" / "s2")
+    voices(root / "file", ("s1",))
+    (root / "file" / "s2").mkdir()
+    (root / "file" / "s2" / "a.wav").symlink_to(root.parent / "outside" / "s2" / "a.wav")
+    paths = ",".join(str(root.parent / "outside" / part / "a.wav") for part in ("s1", "s1", "s2"))
+    (root / "list.csv").write_text(f"mixture_ID,mixture_path,source_1_path,source_2_path\na,{paths}\n")
+    (root / "whole").symlink_to(root.parent / "outside")
+    for name in ("linked", "file", "list.csv", "whole", "../outside", str(root.parent / "outside")):
+        with pytest.raises(folders.FolderError, match="not lie below the folder"):
+            folders.mixtures_below_root(name)
+    for kind in ("..", "../s1", "/etc", "s1/../s2", "../../outside/s1"):
+        with pytest.raises(folders.FolderError, match="not the name of a folder"):
+            folders.mixtures_below_root("good", kind=kind)
+    with pytest.raises(ValueError, match="There is no folder mix_x in good") as problem:
+        folders.mixtures_below_root("good", kind="mix_x")
+    assert str(root) not in str(problem.value)
+    (root / "inside" / "near.csv").symlink_to(root / "inside" / "found.csv")
+    (root / "inside" / "far.csv").symlink_to(root.parent / "outside" / "found.csv")
+    assert {file.name for file in folders.find_files(root / "inside", ".csv")[0]} == {"found.csv", "near.csv"}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_fields_for_sets_tell_nothing_of_elsewhere(root, there):
+    """Whether there is such a folder or not, the sentence is the same; and nothing is written there."""
+    name = str(root.parent / ("outside" if there else "nowhere"))
+    said = []
+    for app, field in (
+        (open_page("pages/start_point.py", start_view="A test set"), "start_folder"),
+        (open_page("pages/corpus.py", corpus_view="Evaluate"), "corpus_set"),
+    ):
+        app.text_input(key=field).set_value(name)
+        next(one for one in app.button if one.label in ("Measure", "Evaluate")).click().run()
+        assert not app.exception
+        said.append(app.error[0].value.replace("\\", "").removeprefix(name))
+    assert said == [said[0]] * 2 and said[0].startswith(" does not lie below the folder")
+    app.text_input(key="corpus_set").set_value("inside")
+    app.text_input(key="corpus_kind").set_value("../../outside")
+    next(one for one in app.button if one.label == "Evaluate").click().run()
+    assert "is not the name of a folder of mixtures" in app.error[0].value.replace("\\", "")
+    assert sorted(one.name for one in (root.parent / "outside").iterdir()) == ["found.csv"]
+
+
+def test_pipes_and_devices_are_no_files(root):
+    """Each would be waited for, or never end: refused at once, everywhere a file is asked for."""
+    from test_bounds import GOOD
+
+    from analysis.corpus.results import ResultsError, ResultsFile, read_header, read_results, shareable
+    from analysis.start_point.sets import StartPointError, read_set
+    from tasnet import CheckpointError, Separator
+    from tasnet.checkpoint import describe
+    from tasnet.data.corpora import CorpusError, open_mixtures
+
+    for suffix in ("csv", "json", "jsonl", "safetensors"):
+        os.mkfifo(root / f"pipe.{suffix}")
+    pipe = root / "pipe.csv"
+    assert read_header(pipe) is None and not folders.find_files(root, "pipe.csv")[0]
+    for place in (pipe, Path("/dev/zero")):
+        for call in (read_results, shareable, lambda one: ResultsFile(one, Header(**GOOD), [])):
+            with pytest.raises(ResultsError):
+                call(place)
+        with pytest.raises(CorpusError, match="pipe or a device"):
+            open_mixtures(place)
+        with pytest.raises(StartPointError):
+            read_set(place)
+        for call in (describe, Separator):
+            with pytest.raises(CheckpointError, match="pipe or a device"):
+                call(place if place != pipe else root / "pipe.safetensors")
+    with pytest.raises(CorpusError, match="pipe or a device"):
+        open_mixtures(root / "pipe.json")
+    for name in ("pipe.csv", "inside"):
+        with pytest.raises(folders.FolderError, match="is not a file"):
+            folders.file_below_root(name)
+    with pytest.raises(folders.FolderError, match="neither a folder nor a file"):
+        folders.mixtures_below_root("pipe.csv")
+
+
 @pytest.mark.parametrize("view, name", [("Results", "corpus_folder"), ("Training", "training_folder")])
 def test_the_page_refuses_another_folder_in_a_sentence(root, view, name):
     app = open_page("pages/corpus.py", corpus_view=view, **{name: "/"})
@@ -141,9 +233,85 @@ def test_an_upload_named_like_an_image_is_text_for_everyone():
         assert one.error and IMAGE not in texts(one) and plain(IMAGE) in texts(one)
 
 
-def test_notes_and_kept_names_are_text():
-    import numpy as np
+HOSTILE = f'{IMAGE}<a href="http://127.0.0.1:9">y</a>'
 
+
+def marked_up(app) -> list[str]:
+    """Whatever on a page is read as Markdown: bodies, labels, helps, titles."""
+    found, parts = [], [app._tree]
+    while parts:
+        part = parts.pop()
+        parts += getattr(part, "children", {}).values()
+        proto = getattr(part, "proto", None)
+        if proto is not None and getattr(part, "type", "") not in ("html", "code"):
+            found += [getattr(proto, name) for name in ("body", "label", "help", "text") if hasattr(proto, name)]
+        if (block := getattr(proto, "expandable", None)) is not None:
+            found.append(block.label)
+    return [one for one in found if isinstance(one, str) and one]
+
+
+@pytest.fixture
+def hostile_results(root) -> None:
+    """Two files of results in which every name is an image, a link and a formula."""
+    from test_bounds import GOOD, table
+
+    for file, gain in (("one", 2), ("other", 1)):
+        names = {name: f"={file}{HOSTILE}" for name in ("model", "training_data")}
+        header = {**GOOD, **names, "set": HOSTILE, "kind": HOSTILE, "precision": HOSTILE, "mixtures": 20}
+        rows = [
+            f'{k},"{k}{HOSTILE.replace(chr(34), chr(34) * 2)}",1,a{HOSTILE[:30]};b,FM,,{k},{gain * k}'
+            for k in range(19)
+        ]
+        (root / f"{file}.csv").write_bytes(table(header, *rows, f"19,{IMAGE},1,,,{IMAGE},,"))
+
+
+@pytest.mark.parametrize("view", ["Results", "Compare"])
+def test_a_foreign_table_s_names_are_text_wherever_they_stand(hostile_results, view):
+    app = open_page(
+        "pages/corpus.py", corpus_view=view, corpus_folder=".", corpus_file="one.csv", corpus_other="other.csv"
+    )
+    assert not app.exception and not app.error
+    said = marked_up(app)
+    assert not [one for one in said if IMAGE in one or "<a href" in one.replace("\\<a", "")]
+    assert any("127.0.0.1" in one for one in said)
+    plots = app.get("plotly_chart")
+    assert plots
+    for plot in plots:
+        assert "<a href" not in plot.proto.spec and "\\u003ca href" not in plot.proto.spec
+
+
+def test_exported_tables_are_no_formulas(tmp_path, hostile_results, root):
+    import csv
+    import io
+
+    from analysis.corpus.results import read_results, shareable
+    from pages.parts import pictures
+
+    cells = ["=1+1", "+1", "-x", "@SUM(A1)", "\tx", "'=x", "plain", "-1.5", "+2e3", "'quoted'"]
+    assert [text.from_csv_cell(text.csv_cell(one)) for one in cells] == cells
+    out = pictures._csv({"=head": np.array(cells[:2]), "numbers": np.array([-1.5, 2])})
+    assert out == "'=head,numbers\n'=1+1,-1.5\n+1,2.0\n"
+    passed_on = shareable(root / "one.csv")
+    for line in csv.reader(io.StringIO(passed_on.decode())):
+        assert not [cell for cell in line if cell[:1] in ("=", "@")]
+    first, again = read_results(root / "one.csv"), read_results(passed_on)
+    assert again.header.model == first.header.model == f"=one{HOSTILE}"
+    assert [row.mixture for row in again.rows] == [row.mixture for row in first.rows]
+
+
+def test_a_header_that_a_spreadsheet_splits_is_no_formula_either(tmp_path):
+    from test_bounds import GOOD, table
+
+    from analysis.corpus.results import read_results, shareable
+
+    path = tmp_path / "a.csv"
+    path.write_bytes(table({**GOOD, "model": "a,=cmd()", "set": "b;@x,-y"}, "0,a,1,,,,1,2"))
+    head = shareable(path).decode().splitlines()[0]
+    assert not [piece for piece in head.replace(";", ",").split(",") if piece[:1] in "=+-@" and piece]
+    assert (read_results(shareable(path)).header.model, read_results(path).header.set) == ("a,=cmd()", "b;@x,-y")
+
+
+def test_notes_and_kept_names_are_text():
     samples = np.stack([np.sin(np.arange(8000) / 9), np.zeros(8000)])
     app = upload(
         open_page("pages/ideal_masks.py", sound="upload"), "mixture_file", (f"{IMAGE}.wav", wav_file(samples.T))

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 import tasnet
 from analysis.corpus.results import FACTS, LARGEST_SCORE, ResultsError, read_results
-from pages.parts import links, text
-from pages.parts.corpus import folders
+from pages.parts import folders, links, text
 from tasnet import audio, checkpoint
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE, ConvTasNetConfig
 from tasnet.convert.files import convert

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis import keys
 from analysis.listening import ratings
 from analysis.listening.ratings import (
     ABX,
@@ -48,11 +49,40 @@ def session(store) -> Session:
 
 def test_a_session_comes_back_as_it_was_made(store, session):
     again = Store(store.path)
-    assert again.session(session.id) == session == again.session(session.operator)
+    assert again.session(session.id) == session == again.operated(session.operator)
     assert session.utterances == (0, 1, 2, 3)
     found = again.stimulus(session, 2, "IRM")
     assert (found.wav, found.label, found.pesq) == (b"2 IRM", "utterance 2", 4.5)
     assert again.pesq(session)[3, "Clean"] == 5.5
+
+
+def test_every_role_has_a_key_of_its_own(store, session):
+    listener = store.join(session, "Ada")
+    keys = {"session": session.id, "operated": session.operator, "owned": session.owner, "listener": listener.token}
+    assert len(set(keys.values())) == 4 and min(map(len, keys.values())) >= 22  # 128 bits
+    for role in keys:
+        for holder, key in keys.items():
+            if holder == role:
+                assert getattr(store, role)(key)
+            elif role == "owned":
+                assert store.owned(key) == []
+            else:
+                with pytest.raises(RatingsError):
+                    getattr(store, role)(key)
+    for odd in ("", "\ud800", "é", "%", session.operator[:-1], session.operator + "\0"):
+        with pytest.raises(RatingsError):
+            store.operated(odd)
+        assert store.owned(odd) == []
+
+
+def test_keys_are_compared_in_constant_time(store, session, monkeypatch):
+    compared = []
+    monkeypatch.setattr(
+        keys.secrets, "compare_digest", lambda known, given: compared.append((known, given)) or known == given
+    )
+    other = store.create("Another", MOS, SYSTEMS, sounds(1), seed=7)
+    assert store.operated(session.operator) == session
+    assert {known.decode() for known, _ in compared} == {session.operator, other.operator}
 
 
 def test_the_file_is_in_wal_mode(store):

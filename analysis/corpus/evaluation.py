@@ -69,8 +69,8 @@ def results_path(out: str | Path | None, header: Header) -> Path:
     folder = FOLDER if out is None else Path(out)
     if out is not None and not folder.is_dir():
         return folder
-    parts = [header.set, header.kind, header.model.replace("/", "-"), "" if header.pesq else "no_pesq"]
-    return folder / f"{'_'.join(part for part in parts if part)}.csv"
+    parts = [header.set, header.kind, header.model, "" if header.pesq else "no_pesq"]
+    return folder / f"{'_'.join(part.replace('/', '-') for part in parts if part)}.csv"
 
 
 def spread_evenly(count: int, limit: int | None) -> list[int]:

@@ -14,11 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 RESAMPLES = 2000
+BLOCK = 100  # of them drawn at a time
+MOST_KEPT = 1 << 27  # bytes of weights that are kept for the next mean
 CONFIDENCE = 0.95
 Z = 1.96  # of CONFIDENCE, for the naive interval
 SEED = 0
@@ -68,7 +71,7 @@ def _interval(values: np.ndarray, speakers: Speakers) -> tuple[float, float]:
     return float(low), float(high)
 
 
-@lru_cache(maxsize=8)
+@cached(LRUCache(MOST_KEPT, getsizeof=lambda weights: 0 if weights is None else weights.nbytes), lock=Lock())
 def _weights(speakers: Speakers) -> np.ndarray | None:
     """(RESAMPLES, M): how often each mixture counts in each resample; None where there are too few speakers."""
     own = [one or (f"mixture {k}",) for k, one in enumerate(speakers)]
@@ -76,11 +79,14 @@ def _weights(speakers: Speakers) -> np.ndarray | None:
     if len(numbers) < MIN_SPEAKERS:
         return None
     count = len(numbers)
-    draws = np.random.default_rng(SEED).multinomial(count, np.full(count, 1 / count), RESAMPLES).astype(np.float32)
-    weights = np.ones((RESAMPLES, len(own)), np.float32)
-    for place in range(max(map(len, own))):
-        held = [k for k, one in enumerate(own) if len(one) > place]
-        weights[:, held] *= draws[:, [numbers[own[k][place]] for k in held]]
+    rng, weights = np.random.default_rng(SEED), np.ones((RESAMPLES, len(own)), np.float32)
+    held = [[k for k, one in enumerate(own) if len(one) > place] for place in range(max(map(len, own)))]
+    whose = [[numbers[own[k][place]] for k in some] for place, some in enumerate(held)]
+    for start in range(0, RESAMPLES, BLOCK):  # of many speakers all draws at once would take gigabytes
+        block = weights[start : start + BLOCK]
+        draws = rng.multinomial(count, np.full(count, 1 / count), len(block)).astype(np.float32)
+        for some, speaker in zip(held, whose, strict=True):
+            block[:, some] *= draws[:, speaker]
     return weights
 
 

@@ -20,17 +20,21 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import replacing
 from tasnet.config import HIGHEST_RATE
+from tasnet.locks import Locked, WriterLock
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
 # What no set of mixtures reaches; a file that says more is not one of ours.
 LARGEST_FILE = 1 << 26  # bytes
 MOST_MIXTURES = 200_000
 MOST_SPEAKERS = 9
+MOST_BROUGHT = 10_000  # mixtures, and speakers, of a file that a page shows at once
 LONGEST_TEXT = 4096  # characters
 LARGEST_FIGURE = 1e12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
+FORMULA_AFTER_COMMA = re.compile(r"(?<=[,;])[=+\-@]")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to stand in one file, and how a user would call it.
 IDENTITY = {
@@ -144,23 +148,32 @@ class Results:
 class ResultsFile:
     """A results file that is being written; opening one that exists goes on with it.
 
-    `done` are the rows it already holds. What a kill has left half written is cut off. Raises
-    ResultsError where the file is of another model or set, or no results file at all.
+    `done` are the rows it already holds. What a kill has left half written is cut off. Nobody else writes the file
+    until it is closed. Raises ResultsError where somebody does, or the file is of another model or set, or no results
+    file at all.
     """
 
     def __init__(self, path: str | Path, header: Header, columns: Sequence[str]) -> None:
         self.path, self.header, self.columns = Path(path), header, list(columns)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.done = self._repaired()
-        self._file = self.path.open("ab")
-        if self._file.tell() == 0:
-            self._write(self._head())
+        if self.path.exists() and not self.path.is_file():
+            raise ResultsError(_foreign(str(self.path)))
+        self._lock = writer_lock(self.path)
+        try:
+            self.done = self._repaired()
+            self._file = self.path.open("ab")
+            if self._file.tell() == 0:
+                self._write(self._head())
+        except BaseException:
+            self._lock.release()
+            raise
 
     def __enter__(self) -> "ResultsFile":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        self._lock.release()
 
     def append(self, rows: Iterable[ScoredMixture]) -> None:
         """Add rows; they are on the disk when this returns."""
@@ -174,6 +187,7 @@ class ResultsFile:
         if ordered.encode() != self.path.read_bytes():
             with replacing(self.path) as unfinished:
                 unfinished.write_bytes(ordered.encode())
+        self._lock.release()
         return results
 
     def _write(self, text: str) -> None:
@@ -183,7 +197,7 @@ class ResultsFile:
 
     def _repaired(self) -> tuple[ScoredMixture, ...]:
         """The rows of the file, after its unfinished last line is cut off."""
-        if not self.path.is_file():
+        if not self.path.exists():
             return ()
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
@@ -203,18 +217,18 @@ class ResultsFile:
                     f"{self.path} holds results of another {called} ({old}, not {new}): "
                     "give this evaluation a file of its own."
                 )
-        if data.split(b"\n", 2)[1].decode() + "\n" != _csv_line([*FACTS, *self.columns]):
+        if data.split(b"\n", 2)[1].decode() + "\n" != csv_line([*FACTS, *self.columns]):
             # Begun by a version that took other scores: what it did not take stays empty.
             with replacing(self.path) as unfinished:
                 unfinished.write_text(self._head() + "".join(self._line(row) for row in found.rows), newline="")
         return found.good
 
     def _head(self) -> str:
-        return _header_line(self.header) + _csv_line([*FACTS, *self.columns])
+        return _header_line(self.header) + csv_line([*FACTS, *self.columns])
 
     def _line(self, row: ScoredMixture) -> str:
         facts = [row.index, row.mixture, row.seconds, ";".join(row.speakers), row.genders, row.problem]
-        return _csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
+        return csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
 
 
 def read_results(source: str | Path | bytes, name: str = "") -> Results:
@@ -227,6 +241,8 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     try:
         content = source
         if not isinstance(source, bytes):
+            if not Path(source).is_file():  # a pipe or a device would be waited for, or never end
+                raise ResultsError(_foreign(name))
             with Path(source).open("rb") as file:
                 content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
@@ -249,8 +265,35 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     return Results(header, tuple(rows[index] for index in sorted(rows)))
 
 
+def writer_lock(path: Path) -> WriterLock:
+    """The right to write a file of results. Raises ResultsError where another evaluation has it, and OSError."""
+    try:
+        return WriterLock(path)
+    except Locked:
+        raise ResultsError(
+            f"Another evaluation is writing {path.name}: wait for its end, or give this one a file of its own."
+        ) from None
+
+
+def read_brought(content: bytes, name: str) -> Results:
+    """`read_results` of a file that a visitor brought, which is to be shown at once and so has no endless list.
+
+    Raises ResultsError.
+    """
+    results = read_results(content, name)
+    known = {speaker for row in results.rows for speaker in row.speakers or (row.index,)}
+    if len(results.rows) > MOST_BROUGHT or len(known) > MOST_BROUGHT:
+        raise ResultsError(
+            f"{name} has {len(results.rows)} mixtures of {len(known)} speakers; up to {MOST_BROUGHT} of each can be "
+            "shown here. `python -m analysis.corpus.summary` takes the whole file."
+        )
+    return results
+
+
 def read_header(path: str | Path) -> Header | None:
     """The header of a results file; None where the file is something else."""
+    if not Path(path).is_file():
+        return None
     try:
         with Path(path).open(encoding="utf-8") as file:
             return _parsed_header(file.readline(len(FACTS) * LONGEST_TEXT))
@@ -264,16 +307,15 @@ def shareable(path: str | Path, genders: Mapping[str, str] | None = None) -> byt
     genders: of the speakers, for rows that do not tell them. Raises ResultsError.
     """
     try:
-        head, _, rows = Path(path).read_bytes().partition(b"\n")
+        head, _, rows = Path(path).read_bytes().partition(b"\n") if Path(path).is_file() else (b"", b"", b"")
         header = _parsed_header(head.decode())
     except (OSError, UnicodeDecodeError):
         header = None
     if header is None:
         raise ResultsError(_foreign(str(path)))
-    if genders:
-        lines = csv.reader(io.StringIO(rows.decode()))
-        rows = "".join(_csv_line(_with_genders(cells, genders)) for cells in lines).encode()
-    return _header_line(_without_paths(header)).encode() + rows
+    lines = csv.reader(io.StringIO(rows.decode(errors="replace")))
+    told = [csv_line(_with_genders([*map(from_csv_cell, cells)], genders or {})) for cells in lines]
+    return (_header_line(_without_paths(header)) + "".join(told)).encode()
 
 
 def _with_genders(cells: list[str], genders: Mapping[str, str]) -> list[str]:
@@ -289,7 +331,10 @@ def _without_paths(header: Header) -> Header:
 
 
 def _header_line(header: Header) -> str:
-    return f"# {json.dumps(dataclasses.asdict(header), ensure_ascii=False)}\n"
+    line = json.dumps(dataclasses.asdict(header), ensure_ascii=False)
+    # A spreadsheet splits it at its commas: no piece may begin like a formula.
+    safe = FORMULA_AFTER_COMMA.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+    return f"# {safe}\n"
 
 
 def _parsed_header(line: str) -> Header | None:
@@ -303,7 +348,7 @@ def _parsed_row(columns: list[str], cells: list[str], header: Header) -> ScoredM
     """None for a damaged line: its mixture counts as not measured."""
     if len(cells) != len(columns):
         return None
-    index, mixture, seconds, speakers, genders, problem = cells[: len(FACTS)]
+    index, mixture, seconds, speakers, genders, problem = map(from_csv_cell, cells[: len(FACTS)])
     try:
         scores = {
             column: float(cell) for column, cell in zip(columns[len(FACTS) :], cells[len(FACTS) :], strict=True) if cell
@@ -320,15 +365,10 @@ def _possible(row: ScoredMixture, header: Header) -> bool:
     return (
         0 <= row.index < header.mixtures
         and 0 <= row.seconds < LARGEST_FIGURE
+        and len(row.speakers) in (0, header.speakers)
         and max(map(len, (row.mixture, row.genders, row.problem, *row.speakers))) <= LONGEST_TEXT
         and all(abs(score) <= LARGEST_SCORE or math.isinf(score) for score in row.scores.values())
     )
-
-
-def _csv_line(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
 
 
 def _cell(score: float | None) -> str:

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _genders(path: Path) -> dict[str, str]:
     try:
-        found = read_genders(path)
+        found = read_genders(path) if path.is_file() or not path.exists() else {}
     except OSError as error:
         raise ResultsError(f"{path} cannot be read: {error.strerror}.") from None
     if not found:

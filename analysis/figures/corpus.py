@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from analysis.corpus.intervals import Estimate
 from analysis.corpus.report import Group
 from analysis.scores.systems import NETWORK, SYSTEMS
+from analysis.text import in_plot
 
 from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style, titles_below_tools
 
@@ -95,7 +96,7 @@ def against_masks(
                 marker={"size": 6, "color": SYSTEM_COLOURS[mask], "opacity": HALF_TRANSPARENT},
                 selected={"marker": {"opacity": 1}},
                 unselected={"marker": {"opacity": HALF_TRANSPARENT}},
-                customdata=[[int(k), names[k]] for k in defined],
+                customdata=[[int(k), in_plot(names[k])] for k in defined],
                 hovertemplate=f"%{{customdata[1]}}<br>{mask} %{{x:.2f}}, {NETWORK} %{{y:.2f}}<extra></extra>",
             ),
             **place,
@@ -140,7 +141,7 @@ def against_each_other(
             marker={"size": 7, "color": SYSTEM_COLOURS[NETWORK], "opacity": HALF_TRANSPARENT},
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": HALF_TRANSPARENT}},
-            customdata=[[int(k), names[k]] for k in defined],
+            customdata=[[int(k), in_plot(names[k])] for k in defined],
             hovertemplate="%{customdata[1]}<br>%{y:.2f} against %{x:.2f}<extra></extra>",
         )
     )
@@ -154,8 +155,8 @@ def against_each_other(
                 hoverinfo="skip",
             )
         )
-    figure.update_xaxes(title_text=f"{models[1]}: {title}", gridcolor=GRID, zeroline=False)
-    figure.update_yaxes(title_text=f"{models[0]}: {title}", gridcolor=GRID, zeroline=False)
+    figure.update_xaxes(title_text=f"{in_plot(models[1])}: {title}", gridcolor=GRID, zeroline=False)
+    figure.update_yaxes(title_text=f"{in_plot(models[0])}: {title}", gridcolor=GRID, zeroline=False)
     return style(figure, 460)
 
 

@@ -1,11 +1,14 @@
 """Plotly figures of the start point (Fig. 4) and of the limits: one colour a model."""
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from analysis.limits import Limit, LimitCurve
 from analysis.start_point.shifts import StartCurve
+from analysis.text import in_plot
 
 from .palette import GRID, MIXTURE_COLOUR, legend_below, style
 from .training import RUN_COLOURS
@@ -16,7 +19,7 @@ LEAST_SPAN_DB = 2.0  # of the y axis: differences too small to be heard are not 
 def start_curves(curves: dict[str, StartCurve]) -> go.Figure:
     """Fig. 4A: SDRi of one mixture over the shift of its start, a line a model."""
     figure = go.Figure()
-    for number, (name, curve) in enumerate(curves.items()):
+    for number, (name, curve) in enumerate(_named(curves)):
         figure.add_trace(
             go.Scatter(
                 x=curve.milliseconds,
@@ -38,7 +41,7 @@ def start_curves(curves: dict[str, StartCurve]) -> go.Figure:
 def start_deviations(deviations: dict[str, np.ndarray]) -> go.Figure:
     """Fig. 4B: box plots of the standard deviation of each mixture's SDRi (mixtures,), one a model."""
     figure = go.Figure()
-    for number, (name, values) in enumerate(deviations.items()):
+    for number, (name, values) in enumerate(_named(deviations)):
         figure.add_trace(
             go.Box(
                 y=values,
@@ -61,7 +64,7 @@ def limit_curves(curves: dict[str, LimitCurve], limit: Limit) -> go.Figure:
     """
     figure = go.Figure()
     ticks = [f"{value:g}" for value in limit.values]
-    for number, (name, curve) in enumerate(curves.items()):
+    for number, (name, curve) in enumerate(_named(curves)):
         colour = _colour(number)
         if len(curve.sdr) > 1:
             edges = np.concatenate([curve.sdr.min(0), curve.sdr.max(0)[::-1]])
@@ -98,6 +101,10 @@ def _line(x: list[str], y: np.ndarray, name: str, colour: str, dash: str = "soli
         marker={"size": 7},
         hovertemplate=f"{name}: %{{y:.2f}} dB<extra></extra>",
     )
+
+
+def _named(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(in_plot(name), one) for name, one in found.items()]
 
 
 def _colour(number: int) -> str:

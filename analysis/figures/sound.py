@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.scores.ideal_masks import frequencies, stft, times
+from analysis.text import in_plot
 
 from .palette import LEVEL_SCALE, MASK_SCALE, style, titles_below_tools
 
@@ -44,7 +45,7 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
         cols=1,
         shared_xaxes=True,
         vertical_spacing=0.22 / len(levels),
-        subplot_titles=list(levels),
+        subplot_titles=[*map(in_plot, levels)],
     )
     for row, (name, level) in enumerate(levels.items(), start=1):
         # Whole decibels in one byte: a tenth of the bytes to the browser, and no eye sees the difference.
@@ -54,7 +55,7 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
                 image,
                 rate,
                 coloraxis="coloraxis",
-                hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} dB<extra>" + name + "</extra>",
+                hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} dB<extra>" + in_plot(name) + "</extra>",
             ),
             row=row,
             col=1,

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.corpus.shipped import Training
+from analysis.text import in_plot
 
 from .palette import GRID, legend_below, style
 
@@ -26,7 +27,7 @@ def training_curves(runs: dict[str, list[dict]], axis: str) -> go.Figure:
         row_heights=[0.42, 0.36, 0.22],
         subplot_titles=["Validation: SI-SNRi", "Training: loss (negative SI-SNR)", "Learning rate"],
     )
-    for number, (name, records) in enumerate(runs.items()):
+    for number, (name, records) in enumerate((in_plot(name), records) for name, records in runs.items()):
         colour = RUN_COLOURS[number % len(RUN_COLOURS)]
         epochs = [record for record in records if record["event"] == "epoch"]
         steps = [record for record in records if record["event"] == "train"]
@@ -66,13 +67,13 @@ def training_curves(runs: dict[str, list[dict]], axis: str) -> go.Figure:
 def validation_curves(runs: Mapping[str, Training]) -> go.Figure:
     """SI-SNRi on the validation set over the hours of mixtures that each run (name -> what is on record) has heard."""
     figure = go.Figure()
-    for number, (name, run) in enumerate(runs.items()):
+    for number, (name, run) in enumerate((in_plot(name), run) for name, run in runs.items()):
         colour = RUN_COLOURS[number % len(RUN_COLOURS)]
         figure.add_trace(
             go.Scatter(
                 x=[point.hours for point in run.points],
                 y=[point.si_snri for point in run.points],
-                customdata=[[point.what] for point in run.points],
+                customdata=[[in_plot(point.what)] for point in run.points],
                 mode="lines+markers",
                 name=name,
                 line={"color": colour, "width": 2},

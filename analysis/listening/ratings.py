@@ -7,7 +7,6 @@ answer is on disk, whatever happens to the process next, and any number of threa
 import contextlib
 import json
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analysis.keys import new_key, rows_with_key
 from analysis.scores.systems import CLEAN
 
 MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS answer (
     systems TEXT NOT NULL, value INTEGER NOT NULL, given TEXT NOT NULL, PRIMARY KEY (listener, trial));
 """
 SESSION = "id, operator, title, method, seed, systems, created, training, repetitions, headphones, owner"
+QUERY = f"SELECT {SESSION} FROM session"
 # Columns that files of earlier versions lack: (table, column, type and default). A MUSHRA answer is a list in `value`.
 ADDED = (
     ("session", "training", "INTEGER NOT NULL DEFAULT 0"),
@@ -67,10 +68,11 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class Session:
-    """A listening test. `id` is what listeners get; `operator` opens results and deletes.
+    """A listening test. Three keys, none of which opens another's view: `id` is for listeners, `operator` for results
+    and deletion, `owner` lists all tests that were set up under it.
 
-    Every listener begins with `training` trials that do not count, and with a check for `headphones`; everything is
-    asked `repetitions` times. `owner` opens the list of all tests that were set up under it.
+    Each listener begins with `training` trials that do not count and a check for `headphones`; everything is asked
+    `repetitions` times.
     """
 
     id: str
@@ -216,8 +218,8 @@ class Store:
         hidden reference. For the rest see `Session`; without `owner` it gets one of its own.
         """
         needed = set(systems) | ({REFERENCE} if method != ABX else set())
-        utterances = tuple(sorted({stimulus.utterance for stimulus in stimuli}))
         have = {(stimulus.utterance, stimulus.system) for stimulus in stimuli}
+        utterances = tuple(sorted({utterance for utterance, _ in have}))
         if method not in METHODS:
             raise RatingsError(f"A listening test is one of {', '.join(METHODS)}, not {method}.")
         if method == ABX and len(set(systems)) != 2:
@@ -230,9 +232,8 @@ class Store:
             raise RatingsError("A listening test needs at least one system and one utterance.")
         if any((utterance, system) not in have for utterance in utterances for system in needed):
             raise RatingsError("Every utterance must be there in the version of every system.")
-        keys = secrets.token_urlsafe(8), secrets.token_urlsafe(16)
-        owner = owner or secrets.token_urlsafe(16)
-        rest = training, repetitions, headphones, owner
+        keys = new_key(), new_key()
+        rest = training, repetitions, headphones, owner or new_key()
         session = Session(*keys, title, method, seed, tuple(systems), utterances, _now(), *rest)
         with self._transaction() as database:
             database.execute(
@@ -246,18 +247,26 @@ class Store:
         return session
 
     def session(self, key: str) -> Session:
-        """The test that listeners know by `key`, or whose operator holds `key`."""
+        """The test that listeners know by `key`."""
+        return self._opened("id", key)
+
+    def operated(self, key: str) -> Session:
+        """The test whose operator holds `key`."""
+        return self._opened("operator", key)
+
+    def _opened(self, role: str, key: str) -> Session:
         with self._connect() as database:
-            row = database.execute(f"SELECT {SESSION} FROM session WHERE ? IN (id, operator)", (key,)).fetchone()
-            if row is None:
-                raise RatingsError("This listening test does not exist, or it was deleted.")
-            return _session(database, row)
+            for row in rows_with_key(database, "session", role, key):
+                return _session(database, database.execute(f"{QUERY} WHERE rowid = ?", (row,)).fetchone())
+        raise RatingsError("This listening test does not exist, or it was deleted.")
 
     def owned(self, owner: str) -> list[Session]:
         """All tests that were set up under `owner`, the newest first."""
         with self._connect() as database:
-            query = f"SELECT {SESSION} FROM session WHERE owner = ? AND owner != '' ORDER BY created DESC, rowid DESC"
-            return [_session(database, row) for row in database.execute(query, (owner,)).fetchall()]
+            found = rows_with_key(database, "session", "owner", owner)
+            query = f"{QUERY} WHERE rowid IN ({','.join('?' * len(found))})"
+            rows = database.execute(f"{query} ORDER BY created DESC, rowid DESC", found)
+            return [_session(database, row) for row in rows.fetchall()]
 
     def delete(self, session: Session) -> None:
         """Remove a test with its sounds, listeners and answers."""
@@ -291,7 +300,7 @@ class Store:
         nickname = nickname.strip()
         if not 0 < len(nickname) <= LONGEST_NICKNAME:
             raise RatingsError(f"Choose a nickname of 1 to {LONGEST_NICKNAME} characters.")
-        token = secrets.token_urlsafe(16)
+        token = new_key()
         with self._transaction() as database:
             if not database.execute("SELECT 1 FROM session WHERE id = ?", (session.id,)).fetchone():
                 raise RatingsError("This listening test does not exist, or it was deleted.")
@@ -312,12 +321,10 @@ class Store:
     def listener(self, token: str) -> Listener:
         """The listener who holds `token`."""
         with self._connect() as database:
-            row = database.execute(
-                "SELECT token, session, number, nickname, headphones FROM listener WHERE token = ?", (token,)
-            ).fetchone()
-        if row is None:
-            raise RatingsError("Nobody takes part under this link, or the test was deleted.")
-        return Listener(*row)
+            for row in rows_with_key(database, "listener", "token", token):
+                query = "SELECT token, session, number, nickname, headphones FROM listener WHERE rowid = ?"
+                return Listener(*database.execute(query, (row,)).fetchone())
+        raise RatingsError("Nobody takes part under this link, or the test was deleted.")
 
     def listeners(self, session: Session) -> list[Listener]:
         """Everyone who joined, in that order."""

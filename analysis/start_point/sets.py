@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from analysis.corpus.evaluation import spread_evenly
 from tasnet import Separator
 from tasnet.atomic import replacing
 from tasnet.data.corpora import BadRow, open_mixtures
+from tasnet.locks import Locked, WriterLock
 
 from .shifts import StartPointError, standard_deviation, vary_start
 
@@ -72,18 +74,18 @@ def vary_set(
 ) -> SetResults:
     """Vary the start of the mixtures in `folder`, or of `limit` of them; the results go to the file `out`.
 
-    out: by default runs/start_point/<set>_<model>.jsonl. progress: called with the mixtures done and their number; an
-    exception that it raises ends the work, and what was done stays in the file. Raises CorpusError or StartPointError
-    (ValueErrors).
+    out: by default runs/start_point/<set>_<model>.jsonl; in a folder, a file of that name there.
+    progress: called with the mixtures done and their number; an exception that it raises ends the work, and what was
+    done stays in the file. Raises CorpusError or StartPointError (ValueErrors).
     """
     mixtures = open_mixtures(folder, split=split, speakers=separator.config.C)
     header = _header(mixtures.name, [row.name for row in mixtures.rows], separator, tuple(shifts))
-    path = Path(out) if out else FOLDER / f"{header.set}_{header.model}.jsonl"
+    path = results_file(out, header)
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = _taken_up(path, header)
     chosen = spread_evenly(len(mixtures), limit)
-    left = [index for index in chosen if mixtures.rows[index].name not in done]
-    with path.open("a") as file:
+    with _right_to_write(path), _taken_up(path, header) as file:
+        done = {row["mixture"] for row in _read(path)[1]}
+        left = [index for index in chosen if mixtures.rows[index].name not in done]
         for number, index in enumerate(left):
             progress(len(chosen) - len(left) + number, len(chosen))
             row: dict = {"mixture": mixtures.rows[index].name}
@@ -97,6 +99,14 @@ def vary_set(
             file.flush()
     progress(len(chosen), len(chosen))
     return read_set(path)
+
+
+def results_file(out: str | Path | None, header: SetHeader) -> Path:
+    """The file that the results go to: `out`, or one in the folder `out`, by default in `FOLDER`."""
+    folder = FOLDER if out is None else Path(out)
+    if out is not None and not folder.is_dir():
+        return folder
+    return folder / f"{header.set}_{header.model}.jsonl".replace("/", "-")
 
 
 def read_set(path: str | Path) -> SetResults:
@@ -152,6 +162,8 @@ def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int
 def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
     """Header and rows of the file, as far as its lines are whole; None where it is something else."""
     lines = []
+    if not path.is_file():
+        return None, []
     try:
         for line in path.read_text().splitlines():
             lines.append(json.loads(line))
@@ -168,9 +180,22 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
     return (header, rows) if whole else (None, [])
 
 
-def _taken_up(path: Path, header: SetHeader) -> set[str]:
-    """The mixtures that the file holds already, after it is mended or begun. Raises StartPointError."""
-    found, rows = _read(path) if path.is_file() and path.stat().st_size else (header, [])
+def _empty(path: Path) -> bool:
+    return path.is_file() and not path.stat().st_size
+
+
+def _right_to_write(path: Path) -> WriterLock:
+    try:
+        return WriterLock(path)
+    except Locked:
+        raise StartPointError(
+            f"Another measurement is writing {path.name}: wait for its end, or give this one a file of its own."
+        ) from None
+
+
+def _taken_up(path: Path, header: SetHeader) -> TextIO:
+    """The file of results, open behind what it holds already, after it is mended or begun. Raises StartPointError."""
+    found, rows = _read(path) if path.exists() and not _empty(path) else (header, [])
     if found is None:
         raise StartPointError(f"{path} is not a file of results of `python -m analysis.start_point`.")
     for field, called in {"model": "model", "weights": "version of the weights", "names": "set of mixtures"}.items():
@@ -180,4 +205,4 @@ def _taken_up(path: Path, header: SetHeader) -> set[str]:
         raise StartPointError(f"{path} holds results of other shifts: give this one a file of its own.")
     with replacing(path) as unfinished:
         unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *rows)))
-    return {row["mixture"] for row in rows}
+    return path.open("a")

@@ -119,6 +119,7 @@ def _take(door: str, key: str) -> None:
     old = uploads.current()
     before = old.files.get(door, []) if old and door in (REFERENCES, VOICES) else []
     uploads.keep_files(door, [*before, *new])
+    uploads.forget_transit(files)  # the door is empty in the next run
     st.session_state.door_uses[door] = st.session_state.door_uses.get(door, 0) + 1
 
 

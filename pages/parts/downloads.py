@@ -9,6 +9,8 @@ import streamlit as st
 
 from tasnet.audio import wav
 
+from .text import plain
+
 SUBTYPE = "FLOAT"  # 32 bits: nothing is clipped and nothing rounded
 
 
@@ -43,7 +45,7 @@ def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str, about: str
         )
         for name, samples in signals.items():
             st.download_button(
-                name,
+                plain(name),
                 lambda samples=samples: wav(samples, rate, SUBTYPE),
                 file_name=file_name(name),
                 mime="audio/wav",

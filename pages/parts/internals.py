@@ -1,7 +1,10 @@
 """Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
 
+from collections.abc import Callable
+
 import streamlit as st
 from streamlit import runtime
+from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.session_state_proxy import get_session_state
@@ -49,9 +52,37 @@ def session_id() -> str:
     return get_script_run_ctx().session_id
 
 
+def running_server() -> Runtime | None:
+    """What runs the pages; None where one runs alone, as in tests, which put something else in its place."""
+    server = runtime.get_instance() if runtime.exists() else None
+    return server if type(server) is Runtime else None
+
+
+def on_error(handle: Callable[[Exception], bool]) -> None:
+    """Let `handle` show what no page has caught, in this run and all later ones; it returns whether it has.
+
+    Not where a page runs without a server: a test is to see the error itself.
+    """
+    if (server := running_server()) is None:
+        return
+    context = get_script_run_ctx()
+    context.on_script_error = handle
+    manager = server._session_mgr
+    manager._on_script_error = handle  # of sessions to come
+    if (info := manager.get_active_session_info(context.session_id)) is not None:
+        info.session._on_script_error = handle  # of this one's callbacks, which run before its pages
+
+
 def is_open(session: str) -> bool:
     """Whether a tab of this session is connected."""
     return runtime.exists() and runtime.get_instance().is_active_session(session)
+
+
+def is_known(session: str) -> bool:
+    """Whether a tab of this session is connected or may come back."""
+    if (server := running_server()) is None:
+        return True
+    return server._session_mgr.get_session_info(session) is not None
 
 
 def close_expired_sessions(manager: object = None) -> None:

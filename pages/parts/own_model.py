@@ -12,6 +12,7 @@ from tasnet import checkpoint
 from tasnet.convert.files import opened
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
+from .budgeted import read_within_budget
 from .text import plain
 
 KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
@@ -69,17 +70,17 @@ def _take() -> None:
     if not files:
         return
     try:
-        st.session_state.own_model, st.session_state.own_note = _convert(files)
+        st.session_state.own_model, st.session_state.own_note = read_within_budget(_convert, files, _folder().name)
         st.session_state.model = path()
     except ValueError as problem:
         st.session_state.own_problem = str(problem)
 
 
-def _convert(files: Sequence[tuple[str, bytes]]) -> tuple[str, str]:
-    """The path of the converted model, and a sentence about it. Raises ValueError."""
+def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]:
+    """The path of the converted model in `folder`, and a sentence about it. Raises ValueError."""
     digest = hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
     stem = re.sub(r"[^\w.-]+", "_", Path(files[0][0]).stem)[:40]
-    target = Path(_folder().name) / f"{stem}-{digest[:8]}.safetensors"
+    target = Path(folder) / f"{stem}-{digest[:8]}.safetensors"
     if len(files) == 1 and files[0][0].endswith(".safetensors"):
         target.write_bytes(files[0][1])
         try:

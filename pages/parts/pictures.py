@@ -1,6 +1,5 @@
 """Charts and the files behind them: every picture as SVG or PNG, its numbers as CSV or NPZ."""
 
-import csv
 import io
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+
+from analysis.text import csv_line
 
 
 def sentences(said: Sequence[str]) -> str:
@@ -76,11 +77,8 @@ def _drawing():
 
 
 def _csv(columns: dict[str, np.ndarray]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True))
-    return file.getvalue()
+    rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
+    return "".join(csv_line(row) for row in (columns, *rows))
 
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:

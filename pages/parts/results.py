@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from . import own_model, uploads
+from . import internals, own_model, uploads
+from .background import Errand
 from .memory import Kept
 
 MAX_BYTES = 2**29  # of what is computed from examples and corpora
@@ -42,6 +43,22 @@ def fingerprint(*arrays: np.ndarray | None) -> str:
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def errand(key: Hashable) -> Errand:
+    """For what is computed after the page was left: its value is kept here under `key`; nobody wants it any more once
+    the upload, or the session whose own model it is of, is gone."""
+    store, session, private = _store(), internals.session_id(), own_model.in_use()
+    upload = None if private else uploads.token()
+
+    def keep(value: Any) -> None:
+        store.put(key, value)
+        uploads.make_room_for_all()
+
+    def wanted() -> bool:
+        return internals.is_known(session) if private else upload is None or uploads.is_kept(upload)
+
+    return Errand((upload, session if private else None, key), keep, wanted)
 
 
 def find_result(key: Hashable) -> Any | None:

@@ -11,6 +11,7 @@ from analysis import paper
 from analysis.figures.palette import speaker_colour
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MEASURES
+from analysis.text import csv_cell
 
 from .listening import speaker_names
 
@@ -122,4 +123,5 @@ def _csv(found: Comparison) -> str:
     frame = scores_frame(found, measures)
     speakers = [*speaker_names(len(found.mixture.references)), "mean"]
     frame.columns = [f"{measure} {speaker}" for measure in measures for speaker in speakers]
+    frame.index = frame.index.map(csv_cell)
     return frame.to_csv(index_label="system")

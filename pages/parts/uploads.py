@@ -13,18 +13,22 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.typing import UploadedFile
 
 from analysis.sounds.inputs import decode_upload
 from tasnet.audio import Audio
 
-from . import internals, links
+from . import guard, internals, links
+from .budgeted import nursery, read_within_budget
 from .memory import Kept, size_of
 
-MAX_LARGEST_FILES = 10  # room for all uploads together with what is made from them, in files of the largest size
+# Room for all uploads together, in files of the largest size: with what is made from them; before a page takes them.
+MAX_LARGEST_FILES = 6
+MAX_IN_TRANSIT = 4
 MAX_RESULTS = 2**30  # bytes kept with an upload
 MAX_FILES = 4  # from one widget: no view uses more than three voices
 
@@ -51,13 +55,16 @@ class Upload:
         return size_of(self.files) + size_of(self.decoded) + self.results.size
 
     def audio(self, widget: str) -> list[Audio]:
-        """The sounds that came through `widget`, decoded once. Raises AudioError, and UploadError for too many."""
+        """The sounds that came through `widget`, decoded once. Raises AudioError, BudgetError,
+        and UploadError for too many."""
         files = self.files.get(widget, [])
         if len(files) > MAX_FILES:
             raise UploadError(f"{len(files)} files are too many: at most three voices can be used at once.")
         decoded = self.decoded.get(widget)
         if decoded is None:
-            decoded = self.decoded[widget] = [decode_upload(content, name) for name, content in files]
+            decoded = self.decoded[widget] = [
+                read_within_budget(decode_upload, content, name) for name, content in files
+            ]
         return decoded
 
     def slim(self) -> None:
@@ -86,17 +93,36 @@ class UploadStore:
         return token
 
     def make_room(self) -> None:
-        """While all take too much: the longest unused lose what was made from them, then they go; the last stays."""
+        """While all take too much: uploads lose what was made from them, then they go; the last one used stays.
+
+        Whoever holds most begins, with what is longest unused: nobody fills the room of others.
+        """
         with self._lock:
             sizes = {token: upload.size for token, upload in self._uploads.items()}
             *others, _ = sizes or [None]
-            for token in others:
-                if sum(sizes.values()) > self.max_size:
-                    self._uploads[token].slim()
-                    sizes[token] = self._uploads[token].size
-            for token in others:
-                if sum(sizes.values()) > self.max_size:
-                    del self._uploads[token], sizes[token]
+            for give_up in (self._slim, self._drop):
+                left = list(others)
+                while left and sum(sizes.values()) > self.max_size:
+                    token = self._heaviest(left, sizes)
+                    left.remove(token)
+                    sizes[token] = give_up(token)
+                others = [token for token in others if token in self._uploads]
+
+    def _heaviest(self, tokens: list[str], sizes: dict[str, int]) -> str:
+        """The longest unused of `tokens` among those whose users hold most."""
+        held: dict[frozenset[str], int] = {}
+        users = {token: frozenset(upload.sessions) for token, upload in self._uploads.items()}
+        for token, who in users.items():
+            held[who] = held.get(who, 0) + sizes[token]
+        return max(tokens, key=lambda token: held[users[token]])
+
+    def _slim(self, token: str) -> int:
+        self._uploads[token].slim()
+        return self._uploads[token].size
+
+    def _drop(self, token: str) -> int:
+        del self._uploads[token]
+        return 0
 
     def get(self, token: str, session: str) -> Upload | None:
         """The upload of `token`, or None; from now on `session` uses it too."""
@@ -106,6 +132,10 @@ class UploadStore:
                 upload.left = None
                 self._uploads.move_to_end(token)
             return upload
+
+    def holds(self, token: str) -> bool:
+        """Whether the upload of `token` is here."""
+        return token in self._uploads
 
     def release(self, token: str, session: str) -> None:
         """`session` has put another upload in the place of this one: it goes, unless others use it."""
@@ -141,6 +171,13 @@ def _store() -> UploadStore:
 
     threading.Thread(target=watch, name="uploads", daemon=True).start()
     return store
+
+
+def watch_over_server() -> None:
+    """Keep what visitors bring within its room, and let nothing outlive them; called before any page."""
+    guard.guard_server(MAX_IN_TRANSIT * st.get_option("server.maxUploadSize") * 2**20)
+    _store()
+    nursery()
 
 
 def give_memory_back() -> None:
@@ -194,10 +231,26 @@ def keep_files(widget: str, files: list[File]) -> None:
         _tokens().pop(_kind(), None)
 
 
+def forget_transit(files: Sequence[UploadedFile]) -> None:
+    """`files` of a widget that will not be shown again are kept here now: Streamlit's own copies go."""
+    for file in files:
+        guard.remove_file(internals.session_id(), file.file_id)
+
+
 def make_room() -> None:
     """Call after something was kept with an upload."""
     if token():
         _store().make_room()
+
+
+def make_room_for_all() -> None:
+    """`make_room` from a thread that belongs to no page."""
+    _store().make_room()
+
+
+def is_kept(known: str) -> bool:
+    """Whether the upload of this token is still here; asking is no use of it."""
+    return _store().holds(known)
 
 
 def check_link() -> None:

@@ -13,9 +13,11 @@ from analysis.sounds.mixing import Mixture
 from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
 
 from . import doors, internals, own_model, results
+from .background import Errand, background
 from .text import plain
 
 LONG_SECONDS = 20
+LOOK_SECONDS = 0.1  # between two looks at what goes on in the background
 ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
 AUTOMATIC = "auto"  # precision: float32 where a score is shown, else what is fastest here
 
@@ -108,18 +110,36 @@ def last_speed() -> float | None:
     return st.session_state.get("speed")
 
 
-def _cancel(key: Any) -> None:
+def _cancel(key: Any, errand: Errand | None) -> None:
     st.session_state.cancelled = key
+    if errand is not None:
+        background().cancel(errand, internals.session_id())
+
+
+def _apart(
+    errand: Errand, compute: Callable[[Callable[[float], None]], Any], show: Callable[[float], None], key: tuple
+) -> Any:
+    """The value of `compute`, which goes on where this page is left; ends the run where it was cancelled."""
+    work = background().begin(errand, internals.session_id(), compute)
+    while not work.over.wait(LOOK_SECONDS):
+        show(work.share)
+    if work.problem is not None:
+        raise work.problem
+    if work.unwanted:
+        st.session_state.cancelled = key
+        st.rerun()
+    return work.value
 
 
 def with_progress(
-    key: tuple, label: str, seconds: float, compute: Callable[[Callable[[float], None]], Any]
+    key: tuple, label: str, seconds: float, compute: Callable[[Callable[[float], None]], Any], *, stays: bool = False
 ) -> Any | None:
     """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
 
     A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
     Streamlit's, and this run finds its own key cancelled. Returns None when cancelled. An error of `compute` comes
-    through, and of the bar nothing is left.
+    through, and of the bar nothing is left. With `stays`, `compute` asks nothing of the page, and where it takes long
+    it goes on when the page is left.
     """
     if (value := results.find_result(key)) is not None:
         return value
@@ -132,12 +152,17 @@ def with_progress(
         asked.empty()
         st.session_state.cancelled = None
     place = st.empty()
+    errand = results.errand(key) if stays and seconds > LONG_SECONDS else None
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text=f"{label} ...")
         if seconds > LONG_SECONDS:
-            st.button("Cancel", on_click=_cancel, args=(key,), key="cancel")
+            st.button("Cancel", on_click=_cancel, args=(key, errand), key="cancel")
+
+    def show(done: float) -> None:
+        bar.progress(done, text=f"{label} ...")
+
     try:
-        value = compute(lambda done: bar.progress(done, text=f"{label} ..."))
+        value = compute(show) if errand is None else _apart(errand, compute, show, key)
     except Exception:  # what Streamlit ends a run with is none
         place.empty()
         raise
@@ -155,6 +180,7 @@ def separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | 
         "Separating",
         len(chosen.mixture) / chosen.rate,
         lambda progress: model.separate(chosen.mixture, chosen.rate, progress=progress),
+        stays=True,
     )
     if found is not None and name is None:
         st.session_state.speed = found.real_time_factor
@@ -179,6 +205,7 @@ def compared(
         "Scoring" if pesq else "Preparing the signals",
         len(chosen.mixture) / chosen.rate,
         lambda progress: comparison.compare_systems(chosen, found.sources, ideal=ideal, pesq=pesq, progress=progress),
+        stays=True,
     )
 
 

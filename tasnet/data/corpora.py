@@ -66,9 +66,11 @@ def open_mixtures(
     path = Path(path)
     if not path.exists():
         raise CorpusError(f"There is nothing at {path}.")
-    if path.suffix == ".csv":
+    if not (path.is_dir() or path.is_file()):
+        raise CorpusError(f"{path} is a pipe or a device, neither a folder nor a list of mixtures (.csv, .json).")
+    if path.is_file() and path.suffix == ".csv":
         return MixtureSet(path.stem, _metadata_rows(path), rate, path.parent)
-    if path.suffix == ".json":
+    if path.is_file() and path.suffix == ".json":
         return MixtureSet(path.stem, _pack_rows(path), rate, path.parent)
     if not path.is_dir():
         raise CorpusError(f"{path} is neither a folder nor a list of mixtures (.csv, .json).")
@@ -76,7 +78,7 @@ def open_mixtures(
     if folders:
         rows = [row for folder in folders for row in _folder_rows(folder, mixture)]
         return MixtureSet(folders[0].name, rows, rate, folders[0])
-    packs = [file for file in sorted(path.glob("*.json")) if file.with_suffix(".flac").is_file()]
+    packs = [file for file in sorted(path.glob("*.json")) if file.is_file() and file.with_suffix(".flac").is_file()]
     if packs:
         rows = [row for file in packs for row in _pack_rows(file)]
         return MixtureSet(path.name, rows, rate, path)

@@ -59,7 +59,7 @@ def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
         figures_corpus.against_masks(network, masks, names, title, chosen),
         f"Conv-TasNet's {title} over that of each ideal mask, a point for each of {len(names)} mixtures.",
         key="corpus_scatter",
-        on_click=lambda point: set_mixture(point["customdata"][1]),
+        on_click=lambda point: set_mixture(names[point["customdata"][0]]),
     )
     save_table(
         "Points (CSV)",

@@ -10,6 +10,7 @@ from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
 from analysis.scores.systems import NETWORK
 from pages.parts.pictures import picture, save_table
+from pages.parts.text import plain
 
 from .files import choose_other, choose_results
 from .listen import choose_among, list_mixtures, listen_to_both, point_hint, set_mixture
@@ -32,9 +33,9 @@ def show_comparison() -> None:
     try:
         both = pair(first, second)
     except ResultsError as problem:
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
         return
-    shown, (one, other) = both.measures, both.names
+    shown, (one, other) = both.measures, map(plain, both.names)
     measure = st.segmented_control(
         "Measure",
         list(shown),
@@ -45,7 +46,7 @@ def show_comparison() -> None:
     )
     for caution in cautions(who_speaks(both.first)):
         st.warning(caution, icon=":material/groups:")
-    st.markdown(explain_pair(both, measure))
+    st.markdown(plain(explain_pair(both, measure)))
     st.dataframe([_row(both, name, title) for name, title in shown.items()], hide_index=True, height="content")
     st.caption(
         f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
@@ -66,14 +67,15 @@ def show_comparison() -> None:
                 lines = {both.mixtures[k]: f"{values[k]:+.{digits(measure)}f}".replace("-", "−") for k in positions}
                 list_mixtures(f"{better} ahead", lines)
     by_name = {both.mixtures[k]: k for k in furthest(both, measure)}
-    chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {one}"))
+    chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {both.names[0]}"))
     with scatter:
         st.caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
         picture(
             against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
-            f"{shown[measure]} of {one} over that of {other}, a point for each of {len(both.mixtures)} mixtures.",
+            f"{shown[measure]} of {both.names[0]} over that of {both.names[1]}, a point for each of "
+            f"{len(both.mixtures)} mixtures.",
             key="corpus_pair",
-            on_click=lambda point: set_mixture(point["customdata"][1]),
+            on_click=lambda point: set_mixture(both.mixtures[point["customdata"][0]]),
         )
     if chosen is not None:
         listen_to_both(both, chosen)

@@ -6,11 +6,12 @@ import streamlit as st
 
 import tasnet
 from analysis.corpus import shipped
-from analysis.corpus.results import Results, ResultsError, read_header, read_results, shareable
+from analysis.corpus.results import Results, ResultsError, read_brought, read_header, read_results, shareable
+from analysis.workers import BudgetError
 from pages.parts import models, workspace
+from pages.parts.budgeted import read_within_budget
+from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.text import plain
-
-from .folders import FolderError, below_root, find_files, name_below_root
 
 DEFAULT_FOLDER = "runs"
 UPLOADED = "the uploaded file"
@@ -28,9 +29,9 @@ def _read_shipped(model: str, changed: tuple[float, ...]) -> Results:
     return shipped.read_shipped(model)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@st.cache_resource(max_entries=1, scope="session", show_spinner="Reading the results ...")
 def _read_upload(content: bytes, name: str) -> Results:
-    return read_results(content, name)
+    return read_within_budget(read_brought, content, name)
 
 
 def _keep() -> None:
@@ -171,7 +172,7 @@ def _offer_download(chosen: str | None) -> None:
     if chosen in (None, UPLOADED):
         return
     try:
-        path = shipped.shipped()[chosen_model()] if chosen_model() else below_root(chosen)
+        path = shipped.shipped()[chosen_model()] if chosen_model() else file_below_root(chosen)
     except (FolderError, KeyError):
         return
     st.download_button(
@@ -205,9 +206,9 @@ def _opened(chosen: str) -> Results | None:
             model = chosen.removeprefix(SHIPPED)
             files = (shipped.shipped()[model], tasnet.available()[model])
             return _read_shipped(model, tuple(file.stat().st_mtime for file in files))
-        path = below_root(chosen)
+        path = file_below_root(chosen)
         return _read(str(path), path.stat().st_mtime)
-    except (ResultsError, OSError) as problem:
+    except (ResultsError, FolderError, BudgetError, OSError) as problem:
         st.error(plain(problem), icon=":material/error:")
         return None
 

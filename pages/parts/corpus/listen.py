@@ -9,14 +9,11 @@ from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
 from analysis.scores.systems import NETWORK
 from analysis.sounds.mixing import Mixture
-from pages.parts import listening, workspace
+from pages.parts import folders, listening, workspace
 from pages.parts import results as store
 from pages.parts.player import player
 from pages.parts.score_table import score_table
 from pages.parts.text import plain
-from tasnet.data.corpora import open_mixtures
-
-from .folders import below_root
 
 COUNT = 10
 LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
@@ -97,7 +94,7 @@ def listen_to_both(both: Pair, position: int) -> None:
         )
         scored = workspace.with_progress(
             key,
-            f"Separating {row.mixture}",
+            f"Separating {plain(row.mixture)}",
             len(sound.mixture) / sound.rate,
             lambda progress, separator=separator: comparison.compare_systems(
                 sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
@@ -147,9 +144,9 @@ def _tell_silent() -> None:
 
 def _read(header: Header, index: int, name: str) -> Mixture:
     """Mixture `index` of the set that was measured. Raises CorpusError where it is no longer there."""
-    mixtures = open_mixtures(below_root(header.folder), split=header.split, mixture=header.kind or None)
+    mixtures = folders.mixtures_below_root(header.folder, split=header.split, kind=header.kind)
     if index >= len(mixtures) or mixtures.rows[index].name != name:
-        raise ValueError(f"{header.folder} holds another set now.")
+        raise ValueError("That folder holds another set now.")
     one = mixtures[index]
     speakers = one.speakers or tuple(str(number) for number in range(1, len(one.sources) + 1))
     return Mixture(one.mixture, one.sources, one.rate, tuple(f"Speaker {name}" for name in speakers), None)
@@ -163,7 +160,7 @@ def _load(model: str, weights: str, device: str) -> tasnet.Separator:
 def _separator(header: Header) -> tasnet.Separator | None:
     """The model that was measured; where it is gone the page says so."""
     try:
-        model = header.model if header.model in tasnet.available() else str(below_root(header.file))
+        model = header.model if header.model in tasnet.available() else str(folders.file_below_root(header.file))
         return _load(model, header.weights, st.session_state.device)
     except ValueError as problem:
         st.warning(f"The model that was measured is not here: {plain(problem)}", icon=":material/volume_off:")

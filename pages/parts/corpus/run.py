@@ -1,30 +1,21 @@
-"""Evaluate a folder of mixtures from the page: what, how much, how far, cancel."""
+"""Evaluate a folder of mixtures from the page: what and how much; the work itself is a job of the server."""
 
-import logging
 import os
-import time
-from collections.abc import Callable
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from analysis.corpus import evaluation
-from analysis.corpus.work import Progress
-from pages.parts import workspace
+from analysis.jobs import Job
+from pages.parts import folders, jobs, workspace
 from pages.parts.text import plain
+from pages.parts.work import EVALUATION
 
-from .folders import below_root, name_below_root, reading_root
-
-logger = logging.getLogger(__name__)
-GOES_ON = "What was scored until then is kept, and the same evaluation goes on from there."
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 
 
 def show_run() -> None:
-    """Choose a set, start; while it runs, the bar; after it, a way to the results."""
+    """Choose a set and start; below it the jobs, and a way to the results of each."""
     separator = workspace.separator()
     st.caption(
         f"Scores **{plain(separator.name)}** and the ideal masks on **{separator.device}**; choose model and device in "
@@ -52,7 +43,7 @@ def show_run() -> None:
             workers = st.number_input(
                 "Workers",
                 1,
-                64,
+                os.cpu_count() or 1,
                 value=os.cpu_count() or 1,
                 key="corpus_workers",
                 width=130,
@@ -72,87 +63,34 @@ def show_run() -> None:
             )
             pesq = st.toggle("PESQ", True, key="corpus_pesq", help="Takes the most time.", persist_state="session")
         started = st.form_submit_button("Evaluate", icon=":material/play_arrow:", type="primary")
-    if started:
-        st.session_state.corpus_job = {
-            "started": time.time(),
-            "folder": folder,
+    if started and not folder.strip():
+        st.error("Name the folder of the mixtures.", icon=":material/error:")
+    elif started:
+        settings = {
+            "folder": folder.strip(),
             "model": st.session_state.model,
-            "device": st.session_state.device,
+            "device": workspace.selection().device,
             "limit": limit,
             "workers": workers,
             "split": split,
             "kind": kind.strip(),
             "pesq": pesq,
         }
-    if job := st.session_state.get("corpus_job"):
-        _run(job)
+        name = f"{separator.name} on {folder.strip()}"
+        check = partial(folders.mixtures_below_root, folder.strip(), split=split, kind=kind.strip())
+        jobs.submit(EVALUATION, name, settings, check)
+    jobs.show_jobs(EVALUATION, {"corpus_view": "Evaluate"}, _offer_results)
 
 
-def _run(job: dict[str, Any]) -> None:
-    if not job["folder"].strip():
-        _end(None, "Name the folder of the mixtures.")
-        return
-    settings = {name: value for name, value in job.items() if name != "started"}
-    place = st.empty()
-
-    def compute(report: Callable[[float], None]) -> str:
-        began, first = time.monotonic(), None
-
-        def show(progress: Progress) -> None:
-            nonlocal first
-            first = progress if first is None else first
-            place.caption(_how_far(progress, first, time.monotonic() - began))
-            report(min(1.0, progress.share))
-
-        out = reading_root() / evaluation.FOLDER
-        out.mkdir(parents=True, exist_ok=True)
-        results = evaluation.score_set(**settings | {"folder": below_root(job["folder"])}, out=out, progress=show)
-        return name_below_root(evaluation.results_path(out, results.header))
-
-    try:
-        path = workspace.with_progress(
-            ("corpus run", *job.values()), "Evaluating", workspace.ALWAYS_CANCELLABLE, compute
-        )
-    except Exception as problem:  # whatever it is, the page can be used again
-        _end(place, _said(problem))
-        return
-    if path is not None:
-        place.empty()
-        st.success(f"The results are in {plain(path)}.", icon=":material/check_circle:")
-        st.button("Show the results", on_click=_show_results, args=(path,), type="primary")
+def _offer_results(job: Job) -> None:
+    """What to do with the results of a finished evaluation."""
+    st.success(f"The results are in {plain(job.result)}.", icon=":material/check_circle:")
+    with st.container(horizontal=True):
+        for view, label in {"Results": "Show and hear the results", "Compare": "Compare with another"}.items():
+            kind = "primary" if view == "Results" else "secondary"
+            if st.button(label, key=f"job_{view}_{job.id}", type=kind, on_click=_show_results, args=(view, job.result)):
+                st.rerun()  # all of the page: the button is in a part that runs by itself
 
 
-def _end(place: DeltaGenerator | None, said: str) -> None:
-    """An evaluation that cannot go on: nothing of it stays on the page but why."""
-    st.session_state.corpus_job = None
-    if place is not None:
-        place.empty()
-    st.error(plain(said), icon=":material/error:")
-
-
-def _said(problem: Exception) -> str:
-    """One sentence on what ended an evaluation."""
-    if isinstance(problem, ValueError):  # ours are sentences
-        return str(problem)
-    if isinstance(problem, OSError):
-        where = Path(problem.filename).name if problem.filename else "The file of results"
-        return f"{where} cannot be read or written: {problem.strerror or problem}. {GOES_ON}"
-    logger.error("an evaluation ended", exc_info=problem)
-    return f"The evaluation ended by an error ({type(problem).__name__}: {problem}). {GOES_ON}"
-
-
-def _how_far(progress: Progress, first: Progress, seconds: float) -> str:
-    """Mixtures done and the time left, by the seconds of sound that are done."""
-    done = progress.seconds - first.seconds
-    left = ""
-    if done > 0:
-        remaining = seconds / done * (progress.of_seconds - progress.seconds)
-        left = f", about {timedelta(seconds=round(remaining))} left"
-    unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
-    return f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}{left}"
-
-
-def _show_results(path: str) -> None:
-    st.session_state.update(
-        corpus_view="Results", corpus_folder=str(Path(path).parent), corpus_file=path, corpus_job=None
-    )
+def _show_results(view: str, path: str) -> None:
+    st.session_state.update(corpus_view=view, corpus_folder=str(Path(path).parent), corpus_file=path)

@@ -7,11 +7,10 @@ import streamlit as st
 from analysis.corpus import shipped
 from analysis.figures.training import AXES, training_curves, validation_curves
 from pages.parts import models
+from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
 from tasnet.train.log import read_log
-
-from .folders import FolderError, below_root, find_files, name_below_root
 
 DIARY = "log.jsonl"
 FORMATS = {"Hours": "%.2f", "Best SI-SNRi (dB)": "%.2f", "Loss (dB)": "%.2f", "Audio seconds a second": "%.0f"}
@@ -47,7 +46,10 @@ def show_validation(names: list[str]) -> None:
         last = run.points[-1]
         earlier = "" if shipped.is_current(name, run.weights) else " These are the points of **earlier weights**."
         only = f" Only the end is on record: **{last.si_snri:.2f} dB** after {last.hours:g} h." * (len(run.points) == 1)
-        st.caption(f"**{title}**, on {run.validation}; begun {run.begun}.{only} Figures from {run.source}.{earlier}")
+        st.caption(
+            f"**{plain(title)}**, on {plain(run.validation)}; begun {plain(run.begun)}.{only} Figures from "
+            f"{plain(run.source)}.{earlier}"
+        )
     points = [(title, point) for title, run in runs.items() for point in run.points]
     save_table(
         "Points (CSV)",
@@ -91,7 +93,7 @@ def show_training() -> None:
             f"There is no run in {plain(folder)} yet: `python -m tasnet.train` writes its diary to runs/NAME/{DIARY}.",
             icon=":material/info:",
         )
-    paths = {found[name]: below_root(name) for name in chosen if name in found}
+    paths = {found[name]: file_below_root(name) for name in chosen if name in found}
     runs = {name: _read(str(path), path.stat().st_mtime) for name, path in paths.items()}
     runs = {name: records for name, records in runs.items() if records}
     if not runs:

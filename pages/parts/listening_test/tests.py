@@ -1,11 +1,11 @@
 """Where the listening tests of this server are, the links into them, and whose they are."""
 
 import os
-import secrets
 from pathlib import Path
 
 import streamlit as st
 
+from analysis.keys import new_key
 from analysis.listening.ratings import Session, Store
 from pages.parts.text import plain
 
@@ -35,10 +35,14 @@ def leave() -> None:
 
 
 def owner() -> str:
-    """The key under which this operator's tests are listed: the address's, this tab's, or a new one."""
-    known = st.query_params.get("owner") or st.session_state.get("listening_owner")
-    st.session_state.listening_owner = known or secrets.token_urlsafe(16)
-    return st.session_state.listening_owner
+    """The key under which this operator's tests are listed: the address's, this tab's, or a new one.
+
+    One in the address that lists no test is nobody's: the link's reader, or its writer, may have made it up.
+    """
+    known = st.query_params.get("owner")
+    if known and store().owned(known):
+        st.session_state.listening_owner = known
+    return st.session_state.setdefault("listening_owner", new_key())
 
 
 def remember(session: Session) -> None:

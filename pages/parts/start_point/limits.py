@@ -11,6 +11,7 @@ from pages.parts import workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
+from pages.parts.text import plain
 
 ABOUT = {
     "pause": "The last speaker is silent for a while in the middle of the sound, and the others go on (they say again "
@@ -45,7 +46,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
     if found is None:
         return
     found = by_title(found)
-    said = explain_limit(limit, found)
+    said = explain_limit(limit, {plain(name): one for name, one in found.items()})
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(
         figures_limits.limit_curves(found, LIMITS[limit]),

@@ -1,17 +1,21 @@
 """The start of one mixture (Fig. 4A), and of every mixture of a set (Fig. 4B)."""
 
-import time
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from analysis.figures import limits as figures_limits
+from analysis.jobs import Job
 from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
-from pages.parts import workspace
+from pages.parts import folders, jobs, workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
+from pages.parts.text import plain
+from pages.parts.work import STARTS
 
 
 def show_sound(models: list[str], sound: Mixture) -> None:
@@ -47,7 +51,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     if found is None:
         return
     found = by_title(found)
-    said = explain_start(found)
+    said = explain_start(_as_text(found))
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
     st.caption(
@@ -92,47 +96,38 @@ def show_set(models: list[str]) -> None:
         "on where it was. Whole sets run better on the command line: "
         "`python -m analysis.start_point DIR --model NAME NAME`."
     )
-    if started:
-        st.session_state.start_job = (time.time(), folder.strip(), limit, tuple(models))
-    if job := st.session_state.get("start_job"):
-        _measure(*job)
+    if started and not folder.strip():
+        st.error("Name the folder of the mixtures.", icon=":material/error:")
+    elif started:
+        device = workspace.selection().device
+        settings = {"folder": folder.strip(), "limit": limit, "models": models, "device": device}
+        name = f"{len(models)} model{'s' * (len(models) > 1)} on {folder.strip()}"
+        jobs.submit(STARTS, name, settings, partial(folders.mixtures_below_root, folder.strip()))
+    jobs.show_jobs(STARTS, {"start_view": "A test set"}, _offer_results)
     _show_results(models)
 
 
-def _measure(started: float, folder: str, limit: int | None, models: tuple[str, ...]) -> None:
-    if not folder:
-        st.session_state.start_job = None
-        st.error("Name the folder of the mixtures.", icon=":material/error:")
-        return
+def _offer_results(job: Job) -> None:
+    """A way to what a finished job has measured."""
+    if st.button("Show the results", key=f"job_{job.id}", type="primary", on_click=_choose_set, args=(job.result,)):
+        st.rerun()  # all of the page: the button is in a part that runs by itself
 
-    def compute(report) -> str:
-        name = ""
-        for number, model in enumerate(models):
-            found = sets.vary_set(
-                folder,
-                workspace.separator(model),
-                limit=limit,
-                progress=lambda done, of, number=number: report((number + done / of) / len(models)),
-            )
-            name = found.header.set
-            if not found.sdri:
-                raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
-        return name
 
-    key = ("start set", started, folder, limit, *models)
-    try:
-        name = workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute)
-    except (ValueError, OSError) as problem:
-        st.session_state.start_job = None
-        st.error(str(problem), icon=":material/error:")
-        return
-    if name is not None:
-        st.session_state.start_job = None
-        st.session_state.start_set = name
+def _choose_set(name: str) -> None:
+    st.session_state.start_set = name
+
+
+def _as_text(found: dict[str, Any]) -> dict[str, Any]:
+    """{model: what was found}, the names for Markdown."""
+    return {plain(name): one for name, one in found.items()}
 
 
 def _show_results(models: list[str]) -> None:
-    found = sets.results_by_set(sets.FOLDER)
+    try:
+        found = sets.results_by_set(folders.below_root(str(sets.FOLDER)))
+    except folders.FolderError as problem:
+        st.error(plain(problem), icon=":material/error:")
+        return
     if not found:
         st.info("No set has been measured yet.", icon=":material/info:")
         return
@@ -141,7 +136,7 @@ def _show_results(models: list[str]) -> None:
     measured = found[st.selectbox("Set", list(found), key="start_set", width=340)]
     # In the order of the other views, so that a model keeps its colour.
     chosen = by_title({name: measured[name] for name in (*models, *measured) if name in measured})
-    said = sets.explain_set_starts(chosen)
+    said = sets.explain_set_starts(_as_text(chosen))
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     deviations = {name: results.deviations for name, results in chosen.items()}
     picture(

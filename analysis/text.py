@@ -1,0 +1,56 @@
+"""Words that are not ours - names of files, models and mixtures, messages about them - where text could do something.
+
+In Markdown they could fetch an image, in a plot set a link, in a spreadsheet be a formula.
+"""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Iterable
+
+COMMAND = re.compile(r"(`python -m [\w. =-]+`)")  # what our own messages show as code
+# What Markdown, its extensions (tables, strikethrough, formulas, links without brackets) and HTML begin with.
+SPECIAL = re.compile(
+    r"[\\`*\[\]<>#|~$&@]"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # within a word it is a letter
+    r"|:(?=//)|(?<=www)\."
+    r"|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d\d\d)[.)]",  # lists and rules, at the beginning of a text
+    re.IGNORECASE,
+)
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet takes for one, or `csv_cell` has marked
+
+
+def plain(words: object) -> str:
+    """`words` so that Markdown shows them as they are: no link, no image that a browser would fetch, no heading."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(str(words).split()))
+    parts = COMMAND.split(shown)
+    return "".join(part if number % 2 else SPECIAL.sub(r"\\\g<0>", part) for number, part in enumerate(parts))
+
+
+def in_plot(words: object) -> str:
+    """`words` so that Plotly, which knows some HTML and its own %{...}, shows them as they are."""
+    return html.escape(str(words), quote=False).replace("%{", "%&#123;")
+
+
+def csv_cell(cell: object) -> object:
+    """`cell` so that no spreadsheet takes a text for a formula: such a one begins with an apostrophe."""
+    if not isinstance(cell, str) or not FORMULA.match(cell):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def from_csv_cell(cell: str) -> str:
+    """The inverse of `csv_cell`."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """A line of a CSV file that can be opened in a spreadsheet."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(map(csv_cell, cells))
+    return line.getvalue()

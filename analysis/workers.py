@@ -1,0 +1,255 @@
+"""Work for visitors in processes of their own, each with a budget of seconds, memory and disk.
+
+A nursery is a process that has loaded what the work needs and does nothing itself; for every call it forks a child,
+which is there in some milliseconds, computes one thing and is gone with all that it took. Who calls watches it, and
+ends it with everything that it has started (ffmpeg) when its budget is spent or its answer no longer wanted.
+
+    nursery = Nursery(["analysis.sounds.inputs"])
+    nursery.call(decode_upload, content, "a.wav", budget=Budget(seconds=8))
+
+Where processes cannot be forked (Windows) the work is done by the caller, without a budget.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from tasnet.parentage import leave_with
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+ROOT = Path(__file__).parents[1]
+LOOK_SECONDS = 0.05  # between two looks at a child
+PATIENCE = 4
+START_SECONDS = 120  # for the nursery to load what the work needs
+CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
+
+
+class BudgetError(ValueError):
+    """The work took more than it may; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a call may take beside the memory of the nursery: seconds, and bytes of memory and of a file on the disk.
+
+    The seconds are those in which it computes: a machine that is busy with others' work is no reason to refuse this.
+    Of waiting it may do `PATIENCE` times as much.
+    """
+
+    seconds: float = 8.0
+    memory: int = 400 << 20
+    disk: int = 1 << 30
+
+
+def unbothered() -> None:
+    """The answer is still wanted."""
+
+
+class Nursery:
+    """Starts a process for every call. `modules`: what the functions that are called need, by name."""
+
+    def __init__(self, modules: Sequence[str] = (), most: int | None = None) -> None:
+        """Returns at once: the nursery loads meanwhile. most: children at a time, by default one for every core."""
+        self._turns = threading.BoundedSemaphore(most or os.cpu_count() or 1)
+        self._lock = threading.Lock()
+        self._modules = list(modules)
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._environment = {**os.environ, "PYTHONPATH": path}
+        self._process: subprocess.Popen | None = None
+        if CAN_FORK:
+            self._start()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        code = "import sys; from analysis.workers import tend; tend(int(sys.argv[1]), sys.argv[2:])"
+        command = [sys.executable, "-c", code, str(theirs.fileno()), *self._modules]
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=self._environment
+        )
+        theirs.close()
+        self._socket = ours
+
+    def close(self) -> None:
+        """End the nursery, and with it what it has started."""
+        if self._process is not None:
+            self._socket.close()
+            self._process.wait()
+            self._process = None
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        budget: Budget = Budget(),
+        wanted: Callable[[], None] = unbothered,
+        progress: Callable[[float], None] | None = None,
+    ) -> Any:
+        """`function(*arguments)`, computed by a child; the function is one of a module's, its arguments can be pickled.
+
+        wanted: called again and again while the child computes; an exception that it raises ends the child and comes
+        through. progress: the function gets a `progress` too, whose values come here. Raises BudgetError, and whatever
+        the function raises.
+        """
+        if not CAN_FORK:
+            return function(*arguments, **({} if progress is None else {"progress": progress}))
+        while not self._turns.acquire(timeout=LOOK_SECONDS):
+            wanted()
+        try:
+            with self._child() as (connection, process):
+                connection.send_bytes(pickle.dumps((function, arguments, budget, progress is not None)))
+                return _answer(connection, process, budget, wanted, progress)
+        finally:
+            self._turns.release()
+
+    @contextlib.contextmanager
+    def _child(self):
+        """A connection to a new child, and its number; it is gone when the block ends, however it ends."""
+        ours, theirs = socket.socketpair()
+        connection = Connection(ours.detach())
+        with self._lock, theirs:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            socket.send_fds(self._socket, [b"?"], [theirs.fileno()])
+        process = None
+        try:
+            if not connection.poll(START_SECONDS):
+                raise BudgetError("The server is too busy for this now: try again in a minute.")
+            process = connection.recv()
+            yield connection, process
+        except EOFError:
+            raise BudgetError("This could not be computed: its process died, most likely for want of memory.") from None
+        finally:
+            connection.close()
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process, signal.SIGKILL)
+
+
+def _answer(
+    connection: Connection,
+    process: int,
+    budget: Budget,
+    wanted: Callable[[], None],
+    progress: Callable[[float], None] | None,
+) -> Any:
+    end, idle = time.monotonic() + PATIENCE * budget.seconds, _memory(process)
+    while True:
+        if connection.poll(LOOK_SECONDS):
+            kind, value = pickle.loads(connection.recv_bytes())
+            if kind == "done":
+                return value
+            if kind == "failed":
+                raise value
+            progress(value)
+        wanted()
+        if time.monotonic() > end or _seconds(process) > budget.seconds:
+            raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
+        if _memory(process) - idle > budget.memory:
+            raise _too_much_memory(budget)
+
+
+def _too_much_memory(budget: Budget) -> BudgetError:
+    return BudgetError(f"This takes more than the {budget.memory >> 20} MB of memory that are given to it here.")
+
+
+def _seconds(process: int) -> float:
+    """For how long a process and what it has started and seen end have computed; 0 where the system does not tell."""
+    try:
+        facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, facts[11:15])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _memory(process: int) -> int:
+    """Bytes that a process has in memory; 0 where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+# In the nursery
+
+
+def tend(number: int, modules: Sequence[str]) -> None:
+    """Fork a child for every connection that comes through the socket `number`, until whoever sends them is gone."""
+    for module in modules:
+        importlib.import_module(module)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave nothing behind
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
+    with socket.socket(fileno=number) as requests:
+        while True:
+            _, files, _, _ = socket.recv_fds(requests, 1, 1)
+            if not files:
+                return
+            if os.fork() == 0:
+                requests.close()
+                _compute(Connection(files[0]))
+            os.close(files[0])
+
+
+def _compute(connection: Connection) -> None:
+    """In a child: one call, and the end."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        parent = os.getppid()
+        os.setsid()
+        connection.send(os.getpid())
+        leave_with(parent)
+        function, arguments, budget, tells = pickle.loads(connection.recv_bytes())
+        named = {"progress": lambda done: connection.send_bytes(pickle.dumps(("told", done)))} if tells else {}
+        _limit(budget)
+        try:
+            answer = pickle.dumps(("done", function(*arguments, **named)), protocol=pickle.HIGHEST_PROTOCOL)
+        except MemoryError:
+            answer = pickle.dumps(("failed", _too_much_memory(budget)))
+        except Exception as problem:
+            answer = _pickled(problem)
+        connection.send_bytes(answer)
+    finally:
+        os._exit(0)
+
+
+def _pickled(problem: Exception) -> bytes:
+    """An exception for the caller; one that cannot be sent as it is goes as what it says."""
+    try:
+        answer = pickle.dumps(("failed", problem))
+        pickle.loads(answer)
+    except Exception:
+        known = ValueError if isinstance(problem, ValueError) else RuntimeError
+        answer = pickle.dumps(("failed", known(str(problem))))
+    return answer
+
+
+def _limit(budget: Budget) -> None:
+    """What the system itself enforces: no allocation beyond the budget, no larger file, no dump of the memory."""
+    if resource is None:
+        return
+    taken = 0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        taken = int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    wanted = {"RLIMIT_DATA": taken + budget.memory, "RLIMIT_FSIZE": budget.disk, "RLIMIT_CORE": 0}
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that grows too large is an OSError
+    for name, limit in wanted.items():
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            resource.setrlimit(getattr(resource, name), (limit, limit))

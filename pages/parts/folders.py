@@ -1,0 +1,140 @@
+"""Which files of the server the pages read and write: those below one root, and no more of them than a page needs.
+
+Every name that comes from a text field, a link, a list or a file goes through here. Symbolic links are followed, and
+must end below the root too.
+"""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from tasnet.data.corpora import CorpusError, MixtureSet, open_mixtures
+from tasnet.data.rows import Clip
+
+SETTING = "TASNET_LENS_ROOT"  # environment variable with the root; the working folder by default
+MOST_ENTRIES = 20_000  # files and folders that are looked at
+DEEPEST = 8  # folders below the one that is named
+DEEPEST_SET = 16  # in a set of mixtures, all of which is looked at
+ELSEWHERE = "has files that do not lie below the folder that this page may read."
+
+
+class FolderError(ValueError):
+    """A folder that the page does not read; the message is one sentence for the user."""
+
+
+def reading_root() -> Path:
+    """The folder below which everything lies that the page reads."""
+    return Path(os.environ.get(SETTING) or ".").resolve()
+
+
+def below_root(name: str) -> Path:
+    """The file or folder `name`, relative names from the root on. Raises FolderError where it lies elsewhere.
+
+    Whether there is such a one elsewhere is not told.
+    """
+    path = reading_root() / name.strip()
+    if not _inside(path):
+        raise FolderError(
+            f"{name} does not lie below the folder that this page may read: the one in which the app was started, "
+            f"or the one in the environment variable {SETTING}."
+        )
+    return path.resolve()
+
+
+def file_below_root(name: str) -> Path:
+    """The regular file `name`. Raises FolderError where it lies elsewhere, or is a folder, pipe or device."""
+    path = below_root(name)
+    if not path.is_file():
+        raise FolderError(f"{name} is not a file.")
+    return path
+
+
+def folder_for(name: str | Path) -> Path:
+    """The folder `name` below the root, made where it is missing. Raises FolderError and OSError."""
+    path = below_root(str(name))
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speakers: int = 2) -> MixtureSet:
+    """The mixtures in the folder `name`, of which no file lies elsewhere, whoever lists or links it.
+
+    kind: the folder of the mixtures within, as a mere name. Raises FolderError and CorpusError, whose messages do not
+    tell where the root is.
+    """
+    path = below_root(name)
+    if kind and (kind in (".", "..") or Path(kind).name != kind):
+        raise FolderError(f"{kind} is not the name of a folder of mixtures, such as mix_both.")
+    if not path.exists():
+        raise FolderError(f"There is nothing at {name}.")
+    if not (path.is_dir() or path.is_file()):
+        raise FolderError(f"{name} is neither a folder nor a file.")
+    if any(entry.is_symlink() and not _inside(entry.path) for entry in _entries(path, DEEPEST_SET)):
+        raise FolderError(f"{name} {ELSEWHERE}")
+    try:
+        mixtures = open_mixtures(path, split=split, mixture=kind or None, speakers=speakers)
+    except ValueError as problem:
+        raise CorpusError(without_root(problem)) from None
+    clips = [clip for row in mixtures.rows for clip in (*getattr(row, "sources", ()), getattr(row, "mixture", None))]
+    listed = {clip.path for clip in clips if isinstance(clip, Clip)}
+    if any(not _inside(one) for one in listed if path.is_file() or not one.is_relative_to(path)):
+        raise FolderError(f"{name} {ELSEWHERE}")
+    return mixtures
+
+
+def without_root(problem: object) -> str:
+    """A message about files below the root as it can be shown: with their names, without where the root is."""
+    return str(problem).replace(f"{reading_root()}{os.sep}", "").replace(str(reading_root()), "the folder")
+
+
+def _inside(path: str | Path) -> bool:
+    try:
+        return Path(path).resolve().is_relative_to(reading_root())
+    except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
+        return False
+
+
+def name_below_root(path: Path) -> str:
+    """The inverse of `below_root`: what stands in links, which need not tell where the root is."""
+    return str(path.relative_to(reading_root()))
+
+
+def find_files(folder: Path, suffix: str) -> tuple[list[Path], bool]:
+    """The files below `folder` whose names end in `suffix`, the newest first, and whether all of it was looked at.
+
+    What is hidden is left out.
+    """
+    entries = list(islice(_entries(folder, DEEPEST), MOST_ENTRIES + 1))
+    found = [entry for entry in entries[:MOST_ENTRIES] if _is_here(entry, suffix)]
+    return [Path(entry.path) for entry in sorted(found, key=_age)], len(entries) <= MOST_ENTRIES
+
+
+def _entries(folder: Path | str, depth: int) -> Iterator[os.DirEntry]:
+    """Everything below a folder, level by level as far as `depth` goes; links to folders are not followed."""
+    folders = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    yield entry
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+    except OSError:
+        return
+    if depth:
+        for path in folders:
+            yield from _entries(path, depth - 1)
+
+
+def _is_here(entry: os.DirEntry, suffix: str) -> bool:
+    """Whether it is a file of this suffix and, if it is a link, of one below the root."""
+    good = entry.name.endswith(suffix) and entry.is_file()
+    return good and (not entry.is_symlink() or _inside(entry.path))
+
+
+def _age(entry: os.DirEntry) -> float:
+    try:
+        return -entry.stat().st_mtime
+    except OSError:
+        return 0.0

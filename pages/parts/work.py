@@ -1,0 +1,51 @@
+"""What jobs do, without any page; their settings may come from an earlier server's file, so names are checked here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.corpus import evaluation
+from analysis.corpus.work import Progress
+from analysis.jobs import Report
+from analysis.start_point import sets
+from tasnet import Separator
+
+from . import folders
+
+EVALUATION, STARTS = "evaluation", "starts"
+
+
+def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
+    """Score a model on a set; the file of results, below the root."""
+    out = folders.folder_for(evaluation.FOLDER)
+    folders.mixtures_below_root(settings["folder"], split=settings["split"], kind=settings["kind"])
+
+    def show(progress: Progress) -> None:
+        unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
+        report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
+
+    known = {**settings, "folder": folders.below_root(settings["folder"])}
+    results = evaluation.score_set(**known, out=out, progress=show)
+    return folders.name_below_root(evaluation.results_path(out, results.header))
+
+
+def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
+    """Start every mixture of a set at different samples, with each of the models; the set's name."""
+    name, models = "", settings["models"]
+    out = folders.folder_for(sets.FOLDER)
+    for number, model in enumerate(models):
+        separator = Separator(model, settings["device"])
+        folders.mixtures_below_root(settings["folder"], speakers=separator.config.C)
+
+        def show(done: int, of: int, number: int = number) -> None:
+            report((number + done / of) / len(models), f"model {number + 1} of {len(models)}, {done} of {of} mixtures")
+
+        found = sets.vary_set(
+            folders.below_root(settings["folder"]), separator, out, limit=settings["limit"], progress=show
+        )
+        name = found.header.set
+        if not found.sdri:
+            raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
+    return name
+
+
+KINDS = {EVALUATION: score_below_root, STARTS: vary_starts}

@@ -1,0 +1,38 @@
+"""One writer of a file at a time, among threads, processes and machines."""
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Locked(OSError):
+    """Another is writing."""
+
+
+class WriterLock:
+    """The right to write a file, which the system takes back when the process dies, however it dies.
+
+    It is a hidden file beside, which stays: who removed it could lock out nobody.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Takes the right at once. Raises Locked where another has it, and OSError."""
+        name = hashlib.blake2b(path.name.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+        self._lock = FileLock(path.with_name(f".{name}.lock"), blocking=False, thread_local=False)
+        with contextlib.suppress(NotImplementedError):  # a file system without locks
+            try:
+                self._lock.acquire()
+            except Timeout:
+                raise Locked(f"{path} is being written by another") from None
+
+    def __enter__(self) -> "WriterLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Gives the right back, if it is held."""
+        self._lock.release(force=True)

@@ -1,0 +1,176 @@
+"""Work in processes of its own: what it gives and raises comes back, and no budget is overspent."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from page_tools import wait_for
+
+from analysis import workers
+from analysis.workers import Budget, BudgetError, Nursery
+
+MB = 1 << 20
+
+
+def children(parent: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True).stdout
+    return [int(one) for one in found.split()]
+
+
+def lives(process: int) -> bool:
+    """Not so one that is gone and only waits to be counted."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+# What children compute
+
+
+def double(values, progress=None):
+    if progress:
+        progress(0.5)
+    return 2 * values
+
+
+def fail(kind, words):
+    raise kind(words)
+
+
+class Odd(ValueError):
+    def __init__(self, one, two):
+        super().__init__(f"{one} {two}")
+
+
+def fail_oddly():
+    raise Odd("cannot be", "pickled back")
+
+
+def sleep(seconds):
+    time.sleep(seconds)
+
+
+def burn():
+    while True:
+        pass
+
+
+def take(megabytes):
+    return len(np.ones(megabytes * MB, np.uint8).tobytes())
+
+
+def take_slowly():
+    kept = []
+    while True:
+        kept.append(bytearray(os.urandom(1024)) * 1024)
+
+
+def fill(path, megabytes):
+    with open(path, "wb") as file:
+        for _ in range(megabytes):
+            file.write(bytes(MB))
+
+
+def start_a_program(path):
+    subprocess.Popen(["sh", "-c", f"echo $$ > {path}; sleep 1000"])
+    time.sleep(1000)
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def nursery(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.path.dirname(__file__))
+        nursery = Nursery(["test_workers"])
+    yield nursery
+    nursery.close()
+
+
+def test_answers_errors_and_progress_come_back(nursery):
+    told = []
+    np.testing.assert_array_equal(nursery.call(double, np.arange(1 << 18)), 2 * np.arange(1 << 18))
+    assert nursery.call(double, 2, progress=told.append) == 4 and told == [0.5]
+    with pytest.raises(KeyError, match="one"):
+        nursery.call(fail, KeyError, "one")
+    with pytest.raises(ValueError, match="cannot be pickled back"):
+        nursery.call(fail_oddly)
+
+
+@pytest.mark.parametrize(
+    ("work", "budget", "said"),
+    [
+        ((burn,), Budget(seconds=0.5), "longer than the 0.5 s"),
+        ((sleep, 1000), Budget(seconds=0.5), "longer than the 0.5 s"),
+        ((take, 300), Budget(memory=100 * MB), "more than the 100 MB of memory"),
+        ((take_slowly,), Budget(memory=100 * MB), "more than the 100 MB of memory"),
+        ((die,), Budget(), "its process died"),
+    ],
+    ids=["burn", "sleep", "take", "take slowly", "die"],
+)
+def test_what_is_too_much_ends_in_a_sentence(nursery, work, budget, said):
+    with pytest.raises(BudgetError, match=said):
+        nursery.call(*work, budget=budget)
+    wait_for(lambda: not children(nursery._process.pid), "the child's end", 5)
+    assert nursery.call(double, 1) == 2
+
+
+def test_a_file_does_not_fill_the_disk(nursery, tmp_path):
+    with pytest.raises(OSError, match="large"):
+        nursery.call(fill, tmp_path / "big", 30, budget=Budget(disk=5 * MB))
+    assert (tmp_path / "big").stat().st_size <= 5 * MB
+
+
+def test_what_is_no_longer_wanted_ends_with_all_that_it_started(nursery, tmp_path):
+    class Closed(Exception):
+        pass
+
+    def wanted():
+        if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text():
+            raise Closed
+
+    with pytest.raises(Closed):
+        nursery.call(start_a_program, tmp_path / "pid", budget=Budget(seconds=30), wanted=wanted)
+    program = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not lives(program), "the end of the child's own program", 5)
+
+
+def test_no_more_at_a_time_than_there_is_room_for():
+    nursery = Nursery([], most=1)
+    began = []
+    first = threading.Thread(target=lambda: nursery.call(time.sleep, 0.5, budget=Budget(seconds=30)))
+    first.start()
+    time.sleep(0.2)
+    nursery.call(os.getpid, budget=Budget(seconds=30), wanted=lambda: began.append(first.is_alive()))
+    assert True in began and not first.is_alive()
+    nursery.close()
+
+
+def test_a_nursery_that_was_killed_is_started_again(nursery):
+    nursery._process.kill()
+    nursery._process.wait()
+    assert nursery.call(double, 1) == 2
+
+
+def test_nothing_outlives_the_server(tmp_path):
+    """kill -9 of the process that has the nursery: nursery and child go too."""
+    code = (
+        "import sys, time\nfrom analysis.workers import *\nn = Nursery([])\nprint(n._process.pid, flush=True)\n"
+        "n.call(time.sleep, 1000, budget=Budget(seconds=1000))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=workers.ROOT, stdout=subprocess.PIPE, text=True)
+    nursery = int(process.stdout.readline())
+    child = wait_for(lambda: children(nursery), "a child", 60)[0]
+    process.kill()
+    process.wait()
+    for one in (nursery, child):
+        wait_for(lambda one=one: not lives(one), "the end of what it has started", 10)
