@@ -34,23 +34,27 @@ class Compiled:
     stack: int
     shared: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.name:34} warps {self.warps}  registers {self.registers:3}  stack {self.stack:5}  "
+            f"shared {self.shared / 1024:5.1f} KB"
+        )
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--arch", type=int, default=90, help="compute capability, 90 for H100 and H200")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(argv)
-    found = compile_ahead(options.arch, options.quick)
-    for kernel in found:
-        print(
-            f"{kernel.name:34} warps {kernel.warps}  registers {kernel.registers:3}  stack {kernel.stack:5}  "
-            f"shared {kernel.shared / 1024:5.1f} KB"
-        )
-    print(f"{len(found)} kernels for sm_{options.arch}")
+    count = compile_ahead(options.arch, options.quick, tell=lambda kernel: print(kernel, flush=True))
+    print(f"{count} kernels for sm_{options.arch}")
 
 
-def compile_ahead(arch: int, quick: bool = False) -> list[Compiled]:
-    """All kernels of training and separation, compiled. Raises what the compiler raises."""
+def compile_ahead(arch: int, quick: bool, tell: Callable[["Compiled"], None]) -> int:
+    """Compiles all kernels of training and separation, and tells of each; their number. Raises what the compiler does.
+
+    It changes what this process computes from now on: for a process of its own.
+    """
     import triton
 
     if triton.knobs.runtime.interpret:
@@ -62,8 +66,8 @@ def compile_ahead(arch: int, quick: bool = False) -> list[Compiled]:
     from .network import forward_with_gradient
     from .separation import FusedForward
 
-    found: dict[str, Compiled] = {}
-    with _compiling_only(arch, found), torch.random.fork_rng(devices=[]):
+    found: set[str] = set()
+    with _compiling_only(arch, found, tell), torch.random.fork_rng(devices=[]):
         for base in (ConvTasNetConfig(),) if quick else (ConvTasNetConfig(), SMALL):
             for kind in KINDS:
                 model = ConvTasNet(ConvTasNetConfig(**{**base.to_dict(), "X": 2, "R": 1, **kind}))
@@ -72,7 +76,7 @@ def compile_ahead(arch: int, quick: bool = False) -> list[Compiled]:
                     forward_with_gradient(model, mixture, dtype).sum().backward()
                 for dtype in (torch.bfloat16,) if quick else (torch.bfloat16, torch.float16, torch.float32):
                     FusedForward(model, dtype)(mixture)
-    return list(found.values())
+    return len(found)
 
 
 class _Target:
@@ -97,8 +101,8 @@ class _Target:
 
 
 @contextlib.contextmanager
-def _compiling_only(arch: int, found: dict[str, Compiled]) -> Iterator[None]:
-    """Every launch only compiles, into a cache of its own; `found` gains what it made."""
+def _compiling_only(arch: int, found: set[str], tell: Callable[[Compiled], None]) -> Iterator[None]:
+    """Every launch only compiles, into a cache of its own; what is new is told, and its hash in `found`."""
     import triton
     from triton.runtime.jit import JITFunction
 
@@ -107,7 +111,8 @@ def _compiling_only(arch: int, found: dict[str, Compiled]) -> Iterator[None]:
     def compile_only(self: JITFunction, *arguments: object, grid: object, warmup: bool, **options: object) -> object:
         kernel = launch(self, *arguments, grid=grid, warmup=True, **options)
         if kernel.hash not in found:
-            found[kernel.hash] = _describe(kernel)
+            found.add(kernel.hash)
+            tell(_describe(kernel))
         return kernel
 
     cache = triton.knobs.cache.dir
