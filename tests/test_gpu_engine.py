@@ -59,7 +59,7 @@ def test_it_reads_the_weights_as_the_optimiser_leaves_them():
     losses = []
     for _ in range(4):
         losses.append(float(engine.loss_and_gradient(sources.sum(1), sources)))
-        flat.values -= 0.02 * flat.gradient / flat.gradient.norm()
+        flat.values.sub_(0.02 * flat.gradient / flat.gradient.norm())
         engine.weights_changed()
     assert losses == sorted(losses, reverse=True) and losses[0] - losses[-1] > 0.01
 
