@@ -26,9 +26,9 @@ def runnable():
 
 
 def engine_of(**kind) -> gpu.GPUEngine:
-    from tasnet.kernels.gpu.check import example
+    from tasnet.kernels.gpu.check import varied
 
-    model = example(ConvTasNetConfig(**{**SIZE, **kind}), DEVICE)
+    model = varied(ConvTasNetConfig(**{**SIZE, **kind}), DEVICE)
     return gpu.make(model, Machine(DEVICE, torch.float32, Share(0, 1)), separation_loss)
 
 

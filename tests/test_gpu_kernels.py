@@ -40,9 +40,9 @@ def relative(found: torch.Tensor, exact: torch.Tensor) -> float:
 )
 def test_outputs_and_gradients_beside_float64(kind, samples, batch):
     """75 frames and fewer, so that taps reach over the edges of programs of 32 frames, and beyond the ends."""
-    from tasnet.kernels.gpu.check import errors, example
+    from tasnet.kernels.gpu.check import errors, varied
 
-    model = example(ConvTasNetConfig(**{**SIZE, **kind}), DEVICE)
+    model = varied(ConvTasNetConfig(**{**SIZE, **kind}), DEVICE)
     found = errors(model, torch.float32, random(batch, samples))
     assert max(found.separated, found.trained) < 1e-5
     assert found.gradient < 1e-5
@@ -51,9 +51,9 @@ def test_outputs_and_gradients_beside_float64(kind, samples, batch):
 
 @pytest.mark.parametrize("kind", [{}, CAUSAL], ids=str)
 def test_bfloat16_is_as_good_as_pytorchs(kind):
-    from tasnet.kernels.gpu.check import errors, example
+    from tasnet.kernels.gpu.check import errors, varied
 
-    found = errors(example(ConvTasNetConfig(**{**SIZE, **kind}), DEVICE), torch.bfloat16, random(1, 150))
+    found = errors(varied(ConvTasNetConfig(**{**SIZE, **kind}), DEVICE), torch.bfloat16, random(1, 150))
     assert 1e-5 < found.separated < found.plain_separated, "the paths between the blocks are kept in float32"
     assert found.trained < 2 * found.plain_separated
     assert found.gradient < 2 * found.plain_gradient
@@ -63,23 +63,23 @@ def test_bfloat16_is_as_good_as_pytorchs(kind):
 @pytest.mark.parametrize("samples", [1, 9, 64])
 def test_short_mixtures(samples):
     """A single frame, and as many as make a program full."""
-    from tasnet.kernels.gpu.check import example
+    from tasnet.kernels.gpu.check import varied
 
-    model = example(ConvTasNetConfig(**{**SIZE, "encoder": "relu", "coder_bias": True, "Sc": 16}), DEVICE)
+    model = varied(ConvTasNetConfig(**{**SIZE, "encoder": "relu", "coder_bias": True, "Sc": 16}), DEVICE)
     mixture = random(1, samples)
     before = mixture.clone()
     with torch.no_grad():
         exact = model.double()(mixture.double())
-    separated = gpu.forward(model.float(), mixture)
+    separated = gpu.prepare(model.float())(mixture)
     assert torch.equal(mixture, before)
     assert separated.shape == exact.shape and separated.dtype == torch.float32
     assert relative(separated, exact) < 1e-5
 
 
 def test_float16_separates():
-    from tasnet.kernels.gpu.check import example
+    from tasnet.kernels.gpu.check import varied
 
-    model = example(ConvTasNetConfig(**{**SIZE, "X": 1}), DEVICE)
+    model = varied(ConvTasNetConfig(**{**SIZE, "X": 1}), DEVICE)
     mixture = random(1, 150)
     separate = gpu.prepare(model, torch.float16)
     with torch.no_grad():
@@ -136,9 +136,9 @@ def test_depthwise_beside_plain_pytorch(per_frame):
 
 def test_between_beside_plain_pytorch():
     from tasnet.kernels.gpu import separation
-    from tasnet.kernels.gpu.check import example
+    from tasnet.kernels.gpu.check import varied
 
-    model = example(ConvTasNetConfig(**SIZE), DEVICE)
+    model = varied(ConvTasNetConfig(**SIZE), DEVICE)
     network = separation.FusedForward(model, torch.float32)
     y = random(1, 40, 16)
     way = separation._Way(network, y.clone())
@@ -163,10 +163,10 @@ def test_between_beside_plain_pytorch():
 
 
 def test_the_same_call_gives_the_same_bits():
-    from tasnet.kernels.gpu.check import example
+    from tasnet.kernels.gpu.check import varied
     from tasnet.kernels.gpu.network import forward_with_gradient
 
-    model, mixture = example(ConvTasNetConfig(**{**SIZE, "X": 1}), DEVICE), random(1, 100)
+    model, mixture = varied(ConvTasNetConfig(**{**SIZE, "X": 1}), DEVICE), random(1, 100)
 
     def gradient() -> list[torch.Tensor]:
         loss = forward_with_gradient(model, mixture, torch.bfloat16).square().sum()

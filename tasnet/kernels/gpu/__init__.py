@@ -26,13 +26,8 @@ def why_not(config: Config, device: torch.device) -> str:
     return unlike(config) or _absent(device)
 
 
-def forward(model: ConvTasNet, mixture: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """mixture (batch, T) -> sources (batch, C, T), both float32: `model(mixture)`, once; see `prepare`."""
-    return prepare(model, dtype)(mixture)
-
-
 def prepare(model: ConvTasNet, dtype: torch.dtype = torch.float32) -> Callable[[Tensor], Tensor]:
-    """`forward` for many mixtures: of a network whose weights stay as they are, and are made ready once.
+    """`model`, for mixtures (batch, T) to sources (batch, C, T), both float32, with the weights that it has now.
 
     dtype: float32, bfloat16 or float16, of the factors of the products and of what lies between the kernels; the
     residual and skip paths, the norms, and sound and masks are float32. A call of a shape that came just before is

@@ -43,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _check(base: ConvTasNetConfig, samples: int, device: torch.device) -> list[str]:
     """Prints the errors; the names of the kinds that are too far off."""
-    from .check import errors, example
+    from .check import errors, varied
 
     bad = []
     mixture = torch.randn(2, samples, generator=torch.Generator().manual_seed(2)).to(device)
     for name, kind in KINDS.items():
-        model = example(ConvTasNetConfig(**{**base.to_dict(), **kind}), device)
+        model = varied(ConvTasNetConfig(**{**base.to_dict(), **kind}), device)
         for dtype in DTYPES:
             found = errors(model, dtype, mixture)
             print(
@@ -65,11 +65,11 @@ def _check(base: ConvTasNetConfig, samples: int, device: torch.device) -> list[s
 
 def _time(device: torch.device) -> None:
     """Prints how long the paper's best size takes, in bfloat16, for mixtures of 4 s."""
-    from .check import example, seconds
+    from .check import seconds, varied
     from .network import forward_with_gradient
 
     for name, kind in KINDS.items():
-        model = example(ConvTasNetConfig(**kind), device)
+        model = varied(ConvTasNetConfig(**kind), device)
         separate = prepare(model, torch.bfloat16)
         for batch in (1, 16):
             mixture = torch.randn(batch, 32000, device=device)

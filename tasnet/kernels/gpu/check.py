@@ -45,7 +45,7 @@ class Errors:
         )
 
 
-def example(config: ConvTasNetConfig, device: torch.device, seed: int = 0) -> ConvTasNet:
+def varied(config: ConvTasNetConfig, device: torch.device, seed: int = 0) -> ConvTasNet:
     """A network with norms and slopes that are not those of a fresh one, slopes of either sign."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

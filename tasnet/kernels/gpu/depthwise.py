@@ -13,14 +13,14 @@ from torch import Tensor
 from .elements import (
     load_pair,
     load_rows,
-    mark,
+    mark_sign,
     part_of_kernels,
-    prelu,
+    sloped,
     store_frame_sums,
     store_rows,
     store_sums,
     tuned,
-    unmark,
+    unmark_sign,
 )
 
 FREE = ["first", "d"]  # arguments that no variant of a kernel is made for
@@ -32,7 +32,7 @@ def load_normed(u, statistics, slope, gamma, beta, b, t, T, columns, H, reached,
     """gamma (PReLU(u) - m) r + beta at the frames t (eqs. 9, 12); zero where they are not `reached`."""
     inside = reached[:, None]
     mean, rate = load_pair(statistics, b, t, T, reached, PER_FRAME)
-    x = prelu(load_rows(u, b, t, T, columns, H, inside), slope)
+    x = sloped(load_rows(u, b, t, T, columns, H, inside), slope)
     return tl.where(inside, (x - mean) * rate * gamma + beta, 0.0)
 
 
@@ -62,7 +62,7 @@ def depthwise_kernel(
 ):
     """u (batch, T, H) -> v = PReLU(D-conv(norm(PReLU(u)))), and v's sum and sum of squares.
 
-    sums: (batch, parts SLICES, 2), or by frame (batch, SLICES, T, 2). MARKED: v is given as the integers of `mark`.
+    sums: (batch, parts SLICES, 2), or by frame (batch, SLICES, T, 2). MARKED: v gets the integers of `mark_sign`.
     """
     b = tl.program_id(0)
     part = tl.program_id(1)
@@ -91,9 +91,9 @@ def depthwise_kernel(
         s += d
         reached = there & (s >= 0) & (s < T)
         o += w2 * load_normed(u, statistics, alpha1, scale, shift, b, s, T, columns, H, reached, PER_FRAME)
-        y = prelu(o, alpha2)
+        y = sloped(o, alpha2)
         if MARKED:
-            store_rows(v, b, t, T, columns, H, mark(y, o < 0, v.dtype.element_ty), there[:, None])
+            store_rows(v, b, t, T, columns, H, mark_sign(y, o < 0, v.dtype.element_ty), there[:, None])
         else:
             store_rows(v, b, t, T, columns, H, y, there[:, None])
         y = tl.where(there[:, None], y, 0.0)
@@ -136,7 +136,7 @@ def load_gradient(gradient, v, coefficients, slope, b, t, T, columns, H, reached
     inside = reached[:, None]
     c0, c1 = load_pair(coefficients, b, t, T, reached, PER_FRAME)
     at = v + b.to(tl.int64) * T * H + t[:, None] * H + columns[None, :]
-    y, negative = unmark(tl.load(at, mask=inside, other=0), v.dtype.element_ty)
+    y, negative = unmark_sign(tl.load(at, mask=inside, other=0), v.dtype.element_ty)
     dv = load_rows(gradient, b, t, T, columns, H, inside) + c0 + c1 * y
     d_o = tl.where(inside, tl.where(negative, slope * dv, dv), 0.0)
     return d_o, tl.where(inside & negative, dv * y, 0.0)
@@ -171,7 +171,7 @@ def depthwise_backward_kernel(
 ):
     """The gradient dz of the norm's output z: dz_s = sum_p w_p do_{s - first - p d}.
 
-    v: as `mark` gives it. by_channel (batch parts, 7, H): the sums over a program's frames for the gradients of the
+    v: as `mark_sign` gives it. by_channel (batch parts, 7, H): sums over a program's frames, for the gradients of the
     three taps, the bias, gamma, beta and the second slope. passed: the gradients of the first norm's mean and rate,
     (batch, parts SLICES, 2), or by frame (batch, SLICES, T, 2).
     """
@@ -198,7 +198,7 @@ def depthwise_backward_kernel(
         there = s < T
         inside = there[:, None]
         mean, rate = load_pair(statistics, b, s, T, there, PER_FRAME)
-        centred = prelu(load_rows(u, b, s, T, columns, H, inside), alpha1) - mean
+        centred = sloped(load_rows(u, b, s, T, columns, H, inside), alpha1) - mean
         normed = tl.where(inside, centred * rate, 0.0)
         z = tl.where(inside, normed * scale + shift, 0.0)
         t = s - first
@@ -279,7 +279,7 @@ def norm_backward_kernel(
         _, rate = load_pair(statistics, b, t, T, there, PER_FRAME)
         c0, c1 = load_pair(coefficients, b, t, T, there, PER_FRAME)
         x = load_rows(u, b, t, T, columns, H, inside)
-        d_y = load_rows(dz, b, t, T, columns, H, inside) * scale * rate + c0 + c1 * prelu(x, alpha)
+        d_y = load_rows(dz, b, t, T, columns, H, inside) * scale * rate + c0 + c1 * sloped(x, alpha)
         d_y = tl.where(inside, d_y, 0.0)
         d_x = tl.where(x >= 0, d_y, alpha * d_y)
         store_rows(du, b, t, T, columns, H, d_x, inside)

@@ -24,7 +24,7 @@ def part_of_kernels(function: Callable) -> Callable:
 
 
 @part_of_kernels
-def prelu(x, slope):
+def sloped(x, slope):
     """Eq. 8."""
     return tl.where(x >= 0, x, slope * x)
 
@@ -74,7 +74,7 @@ def store_sums(pointer, b, part, parts, one, other):
 
 
 @part_of_kernels
-def mark(y, negative, kind: tl.constexpr):
+def mark_sign(y, negative, kind: tl.constexpr):
     """y as an integer of its own bits, the lowest of which says `negative`.
 
     So what follows a PReLU tells on which side of zero its input was, whatever the sign of the slope.
@@ -87,8 +87,8 @@ def mark(y, negative, kind: tl.constexpr):
 
 
 @part_of_kernels
-def unmark(bits, kind: tl.constexpr):
-    """What `mark` made, as a float32 value, and whether it was negative."""
+def unmark_sign(bits, kind: tl.constexpr):
+    """What `mark_sign` made, as a float32 value, and whether it was negative."""
     if kind == tl.int32:
         y = bits.to(tl.float32, bitcast=True)
     else:

@@ -27,7 +27,7 @@ from .elements import (
     load_pair,
     load_rows,
     part_of_kernels,
-    prelu,
+    sloped,
     store_frame_sums,
     store_rows,
     store_sums,
@@ -36,9 +36,9 @@ from .network import norm_and_product
 from .paths import add_paths_reference
 from .statistics import Norm
 
-BETWEEN = 16 if INTERPRETED else 64  # frames of one program of `between_kernel`
+BETWEEN = 16 if INTERPRETED else 64  # frames of one program of `between_kernel`; in float32 half of them
 WIDE = 64  # channels of its products at a time
-TILE = {"BT": 16, "HC": SLICE if INTERPRETED else 64}  # of the depthwise kernel
+CHANNELS = SLICE if INTERPRETED else 64  # of one program of the depthwise kernel
 WIDENED = tl.constexpr(INTERPRETED)
 GRAPHS = 8  # shapes of input for which a CUDA graph is kept
 
@@ -127,7 +127,7 @@ def between_kernel(
             bias = tl.zeros((BT, BH), tl.float32) + tl.load(conv_in_bias + wide)[None, :]
             x = product(narrow, load_matrix(conv_in, columns_y, wide, H), bias)
             store_rows(u, b, t, T, wide, H, x, inside)
-            x = tl.where(inside, prelu(x, alpha), 0.0)
+            x = tl.where(inside, sloped(x, alpha), 0.0)
             total += tl.sum(x, 1)
             power += tl.sum(x * x, 1)
         if PER_FRAME:
@@ -218,7 +218,9 @@ class _Way:
         self.u = torch.empty(self.batch, self.T, H, device=y.device, dtype=network.dtype)
         self.v = torch.empty_like(self.u)
         self.norm = norm = Norm(self.u, self.kind.eps, self.kind.per_frame)
-        self.pieces, self.parts, self.slices = triton.cdiv(self.T, BETWEEN), triton.cdiv(self.T, ROWS), H // TILE["HC"]
+        self.rows = BETWEEN // 2 if network.dtype == torch.float32 and not INTERPRETED else BETWEEN
+        self.pieces, self.parts = triton.cdiv(self.T, self.rows), triton.cdiv(self.T, ROWS)
+        self.slices = H // min(CHANNELS, H)
         self.sums1 = norm.numbers(parts=1 if norm.per_frame else self.pieces)
         self.sums2 = norm.numbers(parts=self.slices if norm.per_frame else self.parts * self.slices)
         self.statistics1, self.statistics2 = norm.numbers(), norm.numbers()
@@ -251,7 +253,8 @@ class _Way:
             ROWS,
             self.kind.per_frame,
             False,
-            **TILE,
+            16,
+            min(CHANNELS, H),
             num_warps=4,
         )
         self.norm.finish(self.sums2, self.statistics2)
@@ -281,7 +284,7 @@ class _Way:
             self.B,
             self.skip_sum.shape[2],
             self.norm.H,
-            BETWEEN,
+            self.rows,
             min(WIDE, self.norm.H),
             self.kind.per_frame,
             first,

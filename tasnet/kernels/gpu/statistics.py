@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .elements import load_rows, prelu, store_frame_sums, store_sums
+from .elements import load_rows, sloped, store_frame_sums, store_sums
 
 ROWS_SUMMED = 32  # frames of one program
 SCANNED = 2048  # frames at a time in a cumulative sum
@@ -35,7 +35,7 @@ def sums_kernel(
     power = tl.zeros((BT, H), tl.float32)
     for start in range(0, ROWS, BT):
         t = part * ROWS + start + tl.arange(0, BT)
-        x = prelu(load_rows(u, b, t, T, columns, H, (t < T)[:, None]), alpha)
+        x = sloped(load_rows(u, b, t, T, columns, H, (t < T)[:, None]), alpha)
         if PER_FRAME:
             store_frame_sums(sums, b, 0, 1, t, T, x, x * x, t < T)
         else:
