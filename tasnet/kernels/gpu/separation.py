@@ -15,6 +15,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 from tasnet.tcn import limit_masks
 
@@ -36,11 +37,15 @@ from .network import norm_and_product
 from .paths import add_paths_reference
 from .statistics import Norm
 
-BETWEEN = 16 if INTERPRETED else 64  # frames of one program of `between_kernel`; in float32 half of them
-WIDE = 64  # channels of its products at a time
+BETWEEN = 16 if INTERPRETED else 64  # frames of one program of `between_kernel` at most
+SUMS = 1 << 15  # bytes of a row of both paths times frames, at most: what it sums up has to stay in registers
+# Channels of its products at a time, and how many loads are under way: the first that fits the shared memory.
+DEPTHS = ((64, 3), (64, 2), (32, 3), (32, 2), (32, 1), (16, 1))
 CHANNELS = SLICE if INTERPRETED else 64  # of one program of the depthwise kernel
 WIDENED = tl.constexpr(INTERPRETED)
-GRAPHS = 8  # shapes of input for which a CUDA graph is kept
+ROOM = 227 * 1024  # bytes of shared memory, where no GPU says: those of an H100
+GRAPHS = 4  # shapes of input for which a CUDA graph is kept
+CAPTURED = 1 << 20  # samples of a batch at most: with more the launches cost nothing, and a graph keeps its memory
 
 
 @part_of_kernels
@@ -166,6 +171,8 @@ class FusedForward:
         self.conv_in = made.conv_in_weight.transpose(1, 2).contiguous()
         self.conv_out = made.conv_out_weight.transpose(1, 2).contiguous()
         self.constant, self.weight_sum = made.constant, made.weight_sum
+        self.rows = _rows(self.config, dtype)
+        self.wide, self.stages = _depth(self.config, self.rows, dtype, self.constant.device)
         self.last: tuple[int, ...] = ()
         self.graphs: OrderedDict[tuple[int, ...], _Graph] = OrderedDict()
         self.turn = threading.Lock()
@@ -177,15 +184,23 @@ class FusedForward:
             return self.run(mixture)
         shape = tuple(mixture.shape)
         with self.turn, torch.cuda.device(mixture.device):
+            again, self.last = shape == self.last, shape
             if shape not in self.graphs:
-                if shape != self.last:
-                    self.last = shape
+                if not again or mixture.numel() > CAPTURED:
                     return self.run(mixture)
-                while len(self.graphs) >= GRAPHS:
-                    self.graphs.popitem(last=False)
-                self.graphs[shape] = _Graph(self.run, mixture)
+                self._capture(mixture)
             self.graphs.move_to_end(shape)
             return self.graphs[shape](mixture)
+
+    def _capture(self, mixture: Tensor) -> None:
+        while len(self.graphs) >= GRAPHS:
+            self.graphs.popitem(last=False)
+        try:
+            graph = _Graph(self.run, mixture)
+        except torch.OutOfMemoryError:
+            self.graphs.clear()  # whose memory is missing
+            graph = _Graph(self.run, mixture)
+        self.graphs[tuple(mixture.shape)] = graph
 
     def run(self, mixture: Tensor) -> Tensor:
         """As a call, every kernel launched by itself."""
@@ -208,6 +223,24 @@ class FusedForward:
         return way.skip_sum
 
 
+def _rows(config: ConvTasNetConfig, dtype: torch.dtype) -> int:
+    """Frames of one program of `between_kernel`: a power of two."""
+    rows = BETWEEN
+    while rows > 16 and rows * (config.B + config.Sc) * dtype.itemsize > SUMS:
+        rows //= 2
+    return rows
+
+
+def _depth(config: ConvTasNetConfig, rows: int, dtype: torch.dtype, device: torch.device) -> tuple[int, int]:
+    """Which of `DEPTHS` `between_kernel` has room for."""
+    room = torch.cuda.get_device_properties(device).shared_memory_per_block_optin if device.type == "cuda" else ROOM
+    for wide, loads in DEPTHS:
+        values = loads * wide * (rows + config.B + config.Sc) + rows * config.B
+        if wide <= config.H and values * dtype.itemsize <= room:
+            return wide, loads
+    return DEPTHS[-1]
+
+
 class _Way:
     """The features of one batch on their way through the blocks: memory that all blocks share, and the launches."""
 
@@ -218,8 +251,7 @@ class _Way:
         self.u = torch.empty(self.batch, self.T, H, device=y.device, dtype=network.dtype)
         self.v = torch.empty_like(self.u)
         self.norm = norm = Norm(self.u, self.kind.eps, self.kind.per_frame)
-        self.rows = BETWEEN // 2 if network.dtype == torch.float32 and not INTERPRETED else BETWEEN
-        self.pieces, self.parts = triton.cdiv(self.T, self.rows), triton.cdiv(self.T, ROWS)
+        self.pieces, self.parts = triton.cdiv(self.T, network.rows), triton.cdiv(self.T, ROWS)
         self.slices = H // min(CHANNELS, H)
         self.sums1 = norm.numbers(parts=1 if norm.per_frame else self.pieces)
         self.sums2 = norm.numbers(parts=self.slices if norm.per_frame else self.parts * self.slices)
@@ -284,12 +316,13 @@ class _Way:
             self.B,
             self.skip_sum.shape[2],
             self.norm.H,
-            self.rows,
-            min(WIDE, self.norm.H),
+            network.rows,
+            network.wide,
             self.kind.per_frame,
             first,
             last,
             num_warps=8,
+            num_stages=network.stages,
         )
 
 
