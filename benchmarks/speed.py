@@ -1,6 +1,7 @@
-"""Time of a separation on this machine's CPU, side by side with asteroid's ConvTasNet of the same size.
+"""Time of a separation on this machine, side by side with asteroid's ConvTasNet of the same size.
 
     python -m benchmarks.speed [--seconds 4 8] [--threads 1 2] [--rounds 7]
+    python -m benchmarks.speed --device cuda [--seconds 4 8] [--rounds 7]    (see `speed_on_gpu`)
 
 The peer is no dependency. To have it in the comparison, install its two packages without theirs:
 
@@ -28,6 +29,8 @@ import torch
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 from tasnet.kernels import tiled
 
+from . import speed_on_gpu
+
 SIZES = {
     "the paper's best": ConvTasNetConfig(),
     "small (as shipped)": ConvTasNetConfig(N=128, L=40, B=64, H=128, Sc=64, P=3, X=7, R=2),
@@ -39,7 +42,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[4.0])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, torch.get_num_threads()])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args(argv)
+    if arguments.device == "cuda":
+        if not torch.cuda.is_available():
+            parser.error("there is no NVIDIA GPU here that PyTorch could use.")
+        print(f"PyTorch {torch.__version__}, {torch.cuda.get_device_name()}")
+        for config in SIZES.values():
+            speed_on_gpu.report_all(config, arguments.seconds, arguments.rounds, asteroid(config))
+        return
     print(f"PyTorch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")
     for name, config in SIZES.items():
         contenders = build(config)

@@ -16,6 +16,9 @@ import pytest
 
 # PyTorch's threads wait for each other asleep: on a machine that is busy they would burn what they wait for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Without an NVIDIA GPU its kernels run in Triton's interpreter, which has to be said before Triton is loaded.
+if not shutil.which("nvidia-smi"):
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

@@ -27,9 +27,12 @@ def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     """(batch, C, T), (batch, C, T) -> (batch,): mean SI-SNR of the best assignment (uPIT)."""
     C = sources.shape[1]
     pairs = si_snr_of(estimates[:, :, None], sources[:, None])  # (batch, estimate, source)
-    assignments = torch.tensor(list(permutations(range(C))), device=pairs.device)  # (C!, C)
-    speakers = torch.arange(C, device=pairs.device)
-    return pairs[:, assignments, speakers].mean(-1).max(-1).values
+    # Without an index that would have to be sent to a GPU: so a CUDA graph can hold it.
+    assigned = [
+        torch.stack([pairs[:, estimate, source] for source, estimate in enumerate(assignment)], -1).mean(-1)
+        for assignment in permutations(range(C))
+    ]
+    return torch.stack(assigned, -1).max(-1).values
 
 
 def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:

@@ -1,0 +1,147 @@
+"""Compiles every kernel for a GPU that need not be there, and says what the compiler makes of it.
+
+    python -m tasnet.kernels.gpu.ahead [--arch 90] [--quick]
+
+Training and separation run once on the CPU with no kernel launched, only compiled, with each choice that the tuner
+has: so the compiler sees each kernel as it would be launched. What they compute then is of no meaning. --quick: one
+size, one type, one choice.
+"""
+
+import argparse
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tasnet.config import ConvTasNetConfig
+from tasnet.model import ConvTasNet
+
+# The paper's best widths, those of the shipped small network, and the ends of what the kernels know.
+WIDTHS = ({}, {"B": 64, "H": 128, "Sc": 64}, {"B": 16, "H": 32, "Sc": 16}, {"B": 256, "H": 1024, "Sc": 256})
+KINDS = ({"norm": "gLN"}, {"norm": "cLN", "causal": True})
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One variant of a kernel; bytes are of one thread's stack (registers that did not fit) and of shared memory."""
+
+    name: str
+    warps: int
+    registers: int
+    stack: int
+    shared: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:34} warps {self.warps}  registers {self.registers:3}  stack {self.stack:5}  "
+            f"shared {self.shared / 1024:5.1f} KB"
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--arch", type=int, default=90, help="compute capability, 90 for H100 and H200")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(argv)
+    count = compile_ahead(options.arch, options.quick, tell=lambda kernel: print(kernel, flush=True))
+    print(f"{count} kernels for sm_{options.arch}")
+
+
+def compile_ahead(arch: int, quick: bool, tell: Callable[["Compiled"], None]) -> int:
+    """Compiles all kernels of training and separation, and tells of each; their number. Raises what the compiler does.
+
+    It changes what this process computes from now on: for a process of its own.
+    """
+    import triton
+
+    if triton.knobs.runtime.interpret:
+        raise RuntimeError("TRITON_INTERPRET is set, and so nothing can be compiled.")
+    from . import elements
+
+    if quick:
+        del elements.TILES[1:]
+    from .network import forward_with_gradient
+    from .separation import FusedForward
+
+    found: set[str] = set()
+    with _compiling_only(arch, found, tell), torch.random.fork_rng(devices=[]):
+        for widths in WIDTHS[:1] if quick else WIDTHS:
+            for kind in KINDS:
+                model = ConvTasNet(ConvTasNetConfig(**widths, **kind, X=2, R=1))
+                mixture = torch.randn(2, 4000)
+                for dtype in (torch.bfloat16,) if quick else (torch.bfloat16, torch.float32):
+                    forward_with_gradient(model, mixture, dtype).sum().backward()
+                for dtype in (torch.bfloat16,) if quick else (torch.bfloat16, torch.float16, torch.float32):
+                    FusedForward(model, dtype)(mixture)
+    return len(found)
+
+
+class _Target:
+    """All that Triton asks of a driver before it launches anything."""
+
+    def __init__(self, arch: int) -> None:
+        from triton.backends.compiler import GPUTarget
+
+        self.target = GPUTarget("cuda", arch, 32)
+
+    def get_current_target(self) -> object:
+        return self.target
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int) -> int:
+        return 0
+
+    def get_benchmarker(self) -> Callable:
+        return lambda call, quantiles: (call(), [1.0] * len(quantiles))[1]
+
+
+@contextlib.contextmanager
+def _compiling_only(arch: int, found: set[str], tell: Callable[[Compiled], None]) -> Iterator[None]:
+    """Every launch only compiles, into a cache of its own; what is new is told, and its hash in `found`."""
+    import triton
+    from triton.runtime.jit import JITFunction
+
+    launch = JITFunction.run
+
+    def compile_only(self: JITFunction, *arguments: object, grid: object, warmup: bool, **options: object) -> object:
+        kernel = launch(self, *arguments, grid=grid, warmup=True, **options)
+        if kernel.hash not in found:
+            found.add(kernel.hash)
+            tell(_describe(kernel))
+        return kernel
+
+    cache = triton.knobs.cache.dir
+    with tempfile.TemporaryDirectory() as folder:
+        triton.knobs.cache.dir = folder
+        JITFunction.run = compile_only
+        triton.runtime.driver.set_active(_Target(arch))
+        try:
+            yield
+        finally:
+            JITFunction.run = launch
+            triton.knobs.cache.dir = cache
+
+
+def _describe(kernel: object) -> Compiled:
+    """What the binary of a compiled kernel says of itself."""
+    import triton
+
+    with tempfile.TemporaryDirectory() as folder:
+        binary = Path(folder) / "kernel.cubin"
+        binary.write_bytes(kernel.asm["cubin"])
+        command = [triton.knobs.nvidia.cuobjdump.path, "--dump-resource-usage", str(binary)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    usage = dict(word.split(":") for word in said.split() if word.startswith(("REG:", "STACK:")))
+    return Compiled(
+        kernel.name, kernel.metadata.num_warps, int(usage["REG"]), int(usage["STACK"]), kernel.metadata.shared
+    )
+
+
+if __name__ == "__main__":
+    main()
