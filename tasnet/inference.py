@@ -19,6 +19,7 @@ from .checkpoint import DTYPES
 from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
 from .kernels.on_cpu import OnCPU
+from .kernels.on_gpu import OnGPU
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import Joined, pauses_between, speech_spans
@@ -85,6 +86,7 @@ class Separator:
         self.config = self.model.config
         on_cpu = self.device.type == "cpu" and isinstance(network, ConvTasNet)
         self.on_cpu = OnCPU(self.model, self.precision) if on_cpu else None
+        self.on_gpu = None if self.device.type == "cpu" else OnGPU(self.model, DTYPES[self.precision])
         # RMS of what the network hears.
         self.level = 10 ** (self.facts.level_dbfs / 20) if self.config.hears_level else 1.0
         self._turn = threading.Lock()  # one batch at a time: memory does not grow with the users
@@ -235,13 +237,7 @@ class Separator:
         if self.device.type == "cpu":
             with threads.one_inside():  # an LSTM's threads would wait for each other at every frame
                 return self.model(x)
-        if self.precision == "float32":
-            return self.model(x)
-        # Only the masks are made in half precision: the sound itself keeps its 24 bits.
-        w = self.model.encode(x)
-        with torch.autocast(self.device.type, DTYPES[self.precision]):
-            m = self.model.masks(w)
-        return self.model.decode(m.float() * w[:, None], x.shape[-1])
+        return self.on_gpu(x)
 
 
 def available() -> dict[str, Path]:
