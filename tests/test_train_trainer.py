@@ -353,7 +353,7 @@ def test_another_engine_is_taken_and_said_or_refused_by_name(speech, tmp_path, m
     monkeypatch.setattr("tasnet.train.engines.FASTEST_FIRST", ("abacus", "autograd"))
     run = Trainer(recipe(speech, engine="auto"), tmp_path)
     assert run.engine.name == "autograd"
-    assert run.engine.note == "not abacus: It is not part of this installation."
+    assert run.engine.note == "not abacus: It is not part of this installation"
     with pytest.raises(RecipeError, match="engine abacus does not work here: It is not part"):
         choose_engine("abacus", run.model, run.machine, run.engine.loss)
 

@@ -26,10 +26,21 @@ def si_snr_of(estimate: Tensor, source: Tensor) -> Tensor:
 def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     """(batch, C, T), (batch, C, T) -> (batch,): mean SI-SNR of the best assignment (uPIT)."""
     C = sources.shape[1]
-    pairs = si_snr_of(estimates[:, :, None], sources[:, None])  # (batch, estimate, source)
-    assignments = torch.tensor(list(permutations(range(C))), device=pairs.device)  # (C!, C)
-    speakers = torch.arange(C, device=pairs.device)
-    return pairs[:, assignments, speakers].mean(-1).max(-1).values
+    assignments = torch.tensor(list(permutations(range(C))), device=sources.device)  # (C!, C): the estimates in order
+    pairs = _pairs(estimates.detach(), sources)
+    best = assignments[pairs[:, assignments, torch.arange(C, device=sources.device)].mean(-1).argmax(-1)]
+    ordered = torch.gather(estimates, 1, best[..., None].expand(-1, -1, estimates.shape[-1]))
+    return fixed_si_snr(ordered, sources)
+
+
+def _pairs(estimates: Tensor, sources: Tensor) -> Tensor:
+    """(batch, estimate, source): `si_snr_of` every pair from inner products alone, exact enough to choose by."""
+    kind = torch.promote_types(estimates.dtype, sources.dtype)
+    estimates, sources = ((x - x.mean(-1, keepdim=True)).to(kind) for x in (estimates, sources))
+    power = sources.square().sum(-1)[:, None]
+    target = (estimates @ sources.mT).square() / (power + EPS)
+    noise = (estimates.square().sum(-1)[..., None] - target).clamp(min=0)
+    return torch.where(power > EPS, 10 * torch.log10((target + EPS) / (noise + EPS)), 0.0)
 
 
 def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
