@@ -31,7 +31,12 @@ broken:
 	-$(INSTALL) --no-deps -c constraints.txt -r tests/others.txt
 	touch $@
 
-run: .venv/.app
+# The network compiled for this processor, where a compiler is; without it the app is slower.
+.venv/.kernel: .venv/.app $(wildcard tasnet/kernels/cpu/*.py tasnet/kernels/cpu/source/*)
+	-$(BIN)/python -m tasnet.kernels.cpu
+	touch $@
+
+run: .venv/.app .venv/.kernel
 	-$(BIN)/python -m analysis.sounds.fetch_examples
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 

@@ -1,6 +1,7 @@
 """The house's rules: who may import whom, and how long a module may be."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,10 @@ SHARED = {"main", "why_not", "make"}
 
 def modules(room: str) -> list[Path]:
     return sorted((ROOT / room).rglob("*.py"))
+
+
+def sources() -> list[Path]:
+    return sorted(path for kind in ("*.h", "*.cpp") for path in (ROOT / "tasnet").rglob(kind))
 
 
 def imports(path: Path) -> set[str]:
@@ -48,8 +53,18 @@ def test_no_page_imports_a_page():
 
 @pytest.mark.parametrize("room", ["tasnet", "analysis", "pages"])
 def test_modules_stay_small(room):
-    long = {str(p.relative_to(ROOT)): n for p in modules(room) if (n := len(p.read_text().splitlines())) > 400}
-    assert not long
+    files = modules(room) + (sources() if room == "tasnet" else [])
+    assert not {str(p.relative_to(ROOT)): n for p in files if (n := len(p.read_text().splitlines())) > 400}
+
+
+def test_c_plus_plus_has_short_lines_of_one_statement():
+    """Those of Python are `ruff`'s to see."""
+    assert sources()
+    for path in sources():
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            assert len(line) <= 120 and line == line.rstrip() and "\t" not in line, f"{path}:{number}"
+            code = line.split("//")[0]
+            assert "for (" in code or not re.search(r";\s*[^\s})]", code), f"{path}:{number} has two statements"
 
 
 def test_no_two_public_things_have_one_name():

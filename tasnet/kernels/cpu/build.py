@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -11,11 +12,14 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
 import pooch
+from filelock import FileLock
 
 from ...atomic import replacing
 
@@ -26,6 +30,9 @@ FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", 
 COMPILERS = ("g++", "c++", "clang++")
 NO_COMPILER = "There is no C++ compiler here (g++ or clang++)."
 SEAL = hashlib.sha256().digest_size  # bytes at the end of a library: the hash of what comes before
+
+UNFINISHED = ".build-"  # what the folders of builds begin with
+STALE = 3600.0  # s: after that a build is no longer going on
 
 _lock = threading.Lock()
 _failed: dict[tuple[str, ...], str] = {}  # flags -> why there is no library, as far as this process has tried
@@ -78,7 +85,7 @@ def is_built(flags: tuple[str, ...] = NATIVE) -> bool:
 
 
 def why_not_built(flags: tuple[str, ...] = NATIVE) -> str:
-    """ "" where the library is there or a compiler is, which has not failed in this process; else one sentence."""
+    """Empty where the library is there, or a compiler that has not failed in this process; else one sentence."""
     if flags in _failed:
         return _failed[flags]
     return "" if compiler() or is_built(flags) else NO_COMPILER
@@ -108,8 +115,10 @@ def _key(text: str, flags: tuple[str, ...]) -> str:
 
 @cache
 def _version(command: tuple[str, ...]) -> str:
-    done = subprocess.run([*command, "--version"], capture_output=True, text=True)
-    return f"{command} {done.stdout}"
+    try:
+        return f"{command} {subprocess.run([*command, '--version'], capture_output=True, text=True).stdout}"
+    except OSError as error:  # `_run` says it
+        return str(error)
 
 
 def _age(path: Path) -> float:
@@ -134,14 +143,36 @@ def _build(flags: tuple[str, ...]) -> Path:
         raise BuildError(NO_COMPILER)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".build-") as folder:
-            built = _compile(command, flags, Path(folder))
-            content = built.read_bytes()
-            with replacing(path) as unfinished:
-                unfinished.write_bytes(content + hashlib.sha256(content).digest())
+        with _turn(path):
+            if not _is_whole(path):  # or another process has built it meanwhile
+                _clear_old_builds(path.parent)
+                with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as folder:
+                    content = _compile(command, flags, Path(folder)).read_bytes()
+                with replacing(path) as unfinished:
+                    unfinished.write_bytes(content + hashlib.sha256(content).digest())
     except OSError as error:
         raise BuildError(f"The compiled network cannot be kept in {path.parent}: {error.strerror or error}.") from None
     return path
+
+
+@contextlib.contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """One process at a time builds; the system ends the turn of one that is killed. Where it cannot lock, all build."""
+    lock = FileLock(path.with_suffix(".lock"))
+    with contextlib.suppress(NotImplementedError):  # a file system without locks
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release(force=True)
+
+
+def _clear_old_builds(folder: Path) -> None:
+    """Takes away what builds have left that were killed."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        with contextlib.suppress(OSError):  # another process may do the same
+            if time.time() - _age(left) > STALE:
+                shutil.rmtree(left)
 
 
 def _compile(command: list[str], flags: tuple[str, ...], folder: Path) -> Path:
@@ -157,7 +188,10 @@ def _compile(command: list[str], flags: tuple[str, ...], folder: Path) -> Path:
 
 
 def _run(command: list[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise BuildError(f"{command[0]} cannot be run: {error.strerror}.") from None
     if done.returncode:
         first = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr.strip()[-200:])
         raise BuildError(f"{command[0]} could not build the compiled network: {first.strip()[:300]}")

@@ -214,7 +214,8 @@ private:
                 convolve<false, S>(net, work, i, t, t + M, own.b, 1, work.norm1[i], own.c, ignored);
             }
             auto back = [&](auto gradient) {
-                auto go = anew ? back_to_taps<true, S, decltype(gradient)> : back_to_taps<false, S, decltype(gradient)>;
+                using Gradient = decltype(gradient);
+                auto go = anew ? back_to_taps<true, S, Gradient> : back_to_taps<false, S, Gradient>;
                 return go(own.a, gradient, d_taps() + e, v, u, negatives, own.b, spare, slope, M, H, offsets);
             };
             if (shape.causal) {
@@ -228,8 +229,8 @@ private:
         return add_taps(i);
     }
 
-    // The gradients of taps, their bias and norm 1, from the sums in `spare`: of what tap p met, D_p = sum d u, and of d
-    // itself, of which those are left out that met no frame.
+    // The gradients of taps, their bias and norm 1, from the sums in `spare`: of what tap p met, D_p = sum d u, and of
+    // d itself, of which those are left out that met no frame.
     GlobalGradient add_taps(int i) {
         const BlockOffsets& at = net.offsets.blocks[i];
         const Norm norm = work.norm1[i];
@@ -290,7 +291,8 @@ private:
             auto back = [&](auto source, auto gradient) {
                 using Source = decltype(source);
                 using Gradient = decltype(gradient);
-                auto go = anew ? back_to_product<true, S, Gradient, Source> : back_to_product<false, S, Gradient, Source>;
+                auto go = back_to_product<false, S, Gradient, Source>;
+                if (anew) go = back_to_product<true, S, Gradient, Source>;
                 float* sums = this->gradient + at.bias_in;
                 return go(source, gradient, d_wide, u, negatives, own.b, sums, slope, M, H, before + e);
             };

@@ -17,7 +17,8 @@ namespace {
 // What all threads of one call share.
 struct Shared {
     Shared(int stages, int tiles, int joint)
-        : stages(stages), moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)}, joints((size_t)tiles * joint) {}
+        : stages(stages), moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)},
+          joints((size_t)tiles * joint) {}
 
     Team team;
     std::vector<Stage> stages;

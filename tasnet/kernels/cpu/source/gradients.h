@@ -5,8 +5,8 @@
 //   dv = r dz - c1 - c2 v                                                                        in one pass.
 // The same holds for norm 1 and the taps behind it.
 //
-// cLN. m and r of a frame are those of all frames so far. With m_t = S_t / n_t and r_t of S and Q, the sums of v and v^2
-// so far, A_t = sum dz and D_t = sum dz z over the channels:
+// cLN. m and r of a frame are those of all frames so far. With m_t = S_t / n_t and r_t of S and Q, the sums of v and
+// v^2 so far, A_t = sum dz and D_t = sum dz z over the channels:
 //   dS_t = (r^2 m D - r A) / n,   dQ_t = -r^2 D / 2n,   dv = r dz + sum_{s>=t} dS_s + 2 v sum_{s>=t} dQ_s
 // The tiles are walked from the last to the first, with what lies after them in two sums. Kept is z, not v.
 #pragma once

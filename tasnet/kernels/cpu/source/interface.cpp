@@ -11,7 +11,7 @@ extern "C" {
 // `numbers` as in `Shape`, `offsets` of the parameters in the order of `named_parameters()`.
 Network* tasnet_network(const int* numbers, float eps, const int64_t* offsets) {
     Shape shape;
-    int* fields[] = {&shape.N,      &shape.L,            &shape.B,    &shape.H,    &shape.Sc,   &shape.X,  &shape.R, &shape.C,
+    int* fields[] = {&shape.N, &shape.L, &shape.B, &shape.H, &shape.Sc, &shape.X, &shape.R, &shape.C,
                      &shape.causal, &shape.relu_encoder, &shape.mask, &shape.half, &shape.edge, &shape.cut};
     for (int* field : fields) *field = *numbers++;
     shape.eps = eps;

@@ -97,7 +97,8 @@ __attribute__((noinline)) static void convolve_stretch(
     total.add_to(moments);
 }
 
-// paths += y r + bias - row_sums r m (see `Normed`), from column `begin` on; x = the first B columns, where it is given.
+// paths += y r + bias - row_sums r m (see `Normed`), from column `begin` on; x = the first B columns, where it is
+// given.
 template <class S>
 __attribute__((noinline)) static void add_paths(
     float* paths, const float* y, const Normed& weights, Norm norm, S* x, int B, int width, int begin, int M
@@ -121,7 +122,9 @@ __attribute__((noinline)) static void add_paths(
 }
 
 // PReLU of columns of `paths` (M, width) from `begin` on: out (M, channels).
-static inline void activate_sum(const float* paths, int width, int begin, float* out, int channels, float slope_, int M) {
+static inline void activate_sum(
+    const float* paths, int width, int begin, float* out, int channels, float slope_, int M
+) {
     const Vector slope = all(slope_);
     for (int m = 0; m < M; m++)
         for (int j = 0; j < channels; j += LANES)

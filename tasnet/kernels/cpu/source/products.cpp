@@ -132,11 +132,23 @@ template <int NV, class T> void panel_product(const T* A, long lda, const T* b, 
     A += m * lda;
     C += m * ldc;
     switch (M - m) {
-        case 1: product<1, NV>(A, lda, b, C, ldc, K); break;
-        case 2: product<2, NV>(A, lda, b, C, ldc, K); break;
-        case 3: product<3, NV>(A, lda, b, C, ldc, K); break;
-        case 4: product<4, NV>(A, lda, b, C, ldc, K); break;
-        case 5: product<5, NV>(A, lda, b, C, ldc, K); break;
+        case 1: return product<1, NV>(A, lda, b, C, ldc, K);
+        case 2: return product<2, NV>(A, lda, b, C, ldc, K);
+        case 3: return product<3, NV>(A, lda, b, C, ldc, K);
+        case 4: return product<4, NV>(A, lda, b, C, ldc, K);
+        case 5: return product<5, NV>(A, lda, b, C, ldc, K);
+    }
+}
+
+template <class T>
+void panel_product(int vectors, const T* A, long lda, const T* b, float* C, long ldc, int M, int K) {
+    switch (vectors) {
+        case 1: return panel_product<1>(A, lda, b, C, ldc, M, K);
+        case 2: return panel_product<2>(A, lda, b, C, ldc, M, K);
+#if defined(TASNET_AVX512)
+        case 3: return panel_product<3>(A, lda, b, C, ldc, M, K);
+        case 4: return panel_product<4>(A, lda, b, C, ldc, M, K);
+#endif
     }
 }
 
@@ -144,15 +156,8 @@ template <int NV, class T> void panel_product(const T* A, long lda, const T* b, 
 template <class T>
 void multiply_in_registers(const T* A, long lda, const Matrix& B, float* C, long ldc, int M, int K, int column) {
     for (int j = column; j < B.N; j += PANEL) {
-        const T* b = (const T*)B.panel(j);
-        switch (std::min(MOST_VECTORS, (B.N - j) / LANES)) {
-            case 1: panel_product<1>(A, lda, b, C + j, ldc, M, K); break;
-            case 2: panel_product<2>(A, lda, b, C + j, ldc, M, K); break;
-#if defined(TASNET_AVX512)
-            case 3: panel_product<3>(A, lda, b, C + j, ldc, M, K); break;
-            case 4: panel_product<4>(A, lda, b, C + j, ldc, M, K); break;
-#endif
-        }
+        const int vectors = std::min(MOST_VECTORS, (B.N - j) / LANES);
+        panel_product(vectors, A, lda, (const T*)B.panel(j), C + j, ldc, M, K);
     }
 }
 
@@ -194,18 +199,23 @@ inline void product_over_frames(const E* A, long lda, const E* B, long ldb, floa
 }
 
 template <class E>
+void product_over_frames(int vectors, const E* A, long lda, const E* B, long ldb, float* C, long ldc, int T) {
+    switch (vectors) {
+        case 1: return product_over_frames<1>(A, lda, B, ldb, C, ldc, T);
+        case 2: return product_over_frames<2>(A, lda, B, ldb, C, ldc, T);
+#if defined(TASNET_AVX512)
+        case 3: return product_over_frames<3>(A, lda, B, ldb, C, ldc, T);
+        case 4: return product_over_frames<4>(A, lda, B, ldb, C, ldc, T);
+#endif
+    }
+}
+
+template <class E>
 void over_frames_in_registers(const E* A, long lda, int M, const E* B, long ldb, int N, float* C, long ldc, int T) {
     for (int j = 0; j < N; j += PANEL)
         for (int m = 0; m < M; m += COLUMNS_OF_A) {
-            float* c = C + m * ldc + j;
-            switch (std::min(MOST_VECTORS, (N - j) / LANES)) {
-                case 1: product_over_frames<1>(A + m, lda, B + j, ldb, c, ldc, T); break;
-                case 2: product_over_frames<2>(A + m, lda, B + j, ldb, c, ldc, T); break;
-#if defined(TASNET_AVX512)
-                case 3: product_over_frames<3>(A + m, lda, B + j, ldb, c, ldc, T); break;
-                case 4: product_over_frames<4>(A + m, lda, B + j, ldb, c, ldc, T); break;
-#endif
-            }
+            const int vectors = std::min(MOST_VECTORS, (N - j) / LANES);
+            product_over_frames(vectors, A + m, lda, B + j, ldb, C + m * ldc + j, ldc, T);
         }
 }
 
