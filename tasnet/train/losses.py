@@ -25,12 +25,14 @@ def si_snr_of(estimate: Tensor, source: Tensor) -> Tensor:
 
 def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     """(batch, C, T), (batch, C, T) -> (batch,): mean SI-SNR of the best assignment (uPIT)."""
-    C = sources.shape[1]
-    assignments = torch.tensor(list(permutations(range(C))), device=sources.device)  # (C!, C): the estimates in order
     pairs = _pairs(estimates.detach(), sources)
-    best = assignments[pairs[:, assignments, torch.arange(C, device=sources.device)].mean(-1).argmax(-1)]
-    ordered = torch.gather(estimates, 1, best[..., None].expand(-1, -1, estimates.shape[-1]))
-    return fixed_si_snr(ordered, sources)
+    assignments = list(permutations(range(sources.shape[1])))  # of estimates to the sources in order
+    means = [torch.stack([pairs[:, e, s] for s, e in enumerate(each)], -1).mean(-1) for each in assignments]
+    best = torch.stack(means, -1).argmax(-1, keepdim=True) == torch.arange(len(means), device=pairs.device)
+    # By sums, not by an index that would have to be sent to a GPU: so a CUDA graph can hold it.
+    order = [sum(best[:, a] * each[s] for a, each in enumerate(assignments)) for s in range(sources.shape[1])]
+    order = torch.stack(order, -1)[..., None].expand(-1, -1, estimates.shape[-1])
+    return fixed_si_snr(estimates.gather(1, order), sources)
 
 
 def _pairs(estimates: Tensor, sources: Tensor) -> Tensor:
