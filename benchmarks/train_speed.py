@@ -33,11 +33,8 @@ from tasnet.train.recipe import Recipe
 from tasnet.train.recipes import load_recipe
 
 SMALL = {"N": 128, "L": 40, "B": 64, "H": 128, "Sc": 64, "X": 7, "R": 2}
-SIZES = {
-    "small": SMALL,
-    "medium": {name: 2 * SMALL[name] for name in ("N", "B", "H", "Sc")} | {"L": 40, "X": 7, "R": 3},
-}
-SIZES["large"] = {}  # the paper's best
+MEDIUM = {"N": 256, "L": 40, "B": 128, "H": 256, "Sc": 128, "X": 7, "R": 3}
+SIZES = {"small": SMALL, "medium": MEDIUM, "large": {}}  # the last is the paper's best
 CAUSAL = {"causal": True, "norm": "cLN"}
 WAYS = (  # engine, precision, compiled; the first is what the others are compared with
     ("autograd", "float32", False),

@@ -112,7 +112,8 @@ def test_a_recipe_trains_and_validates_on_packs(packs, tmp_path):
     write_mixtures(tmp_path / "valid", 6)
     recipe = load_recipe("bundled").changed({"segment": 0.1, "weights": {"librispeech": 2.0}}).at(tmp_path)
     train, valid = open_data(recipe)
-    assert train.facts()["speakers"] == 5 and train.batch(0)[1].shape == (2, 2, 800)
+    assert train.facts()["corpora"] == ["commonvoice-en", "librispeech"] and train.facts()["speakers"] == 5
+    assert train.batch(0)[1].shape == (2, 2, 800)
     assert valid.facts()["mixtures"] == 6 and valid.batch(0)[1].shape == (2, 2, 2000)
     # For three outputs a third voice joins each mixture: that of the mixture half the set later.
     three = open_data(recipe.changed({"model": {"C": 3}}))[1]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pooch
+import platformdirs
 from filelock import FileLock
 
 from .packs import packs_at
@@ -22,7 +22,7 @@ VERSION = 1  # of what is stored, and of how it is made
 
 def speech_cache() -> Path:
     """Below $TASNET_LENS_CACHE, else in the user's cache folder (~/.cache/tasnet-lens/speech on Linux)."""
-    return Path(os.environ.get("TASNET_LENS_CACHE") or pooch.os_cache("tasnet-lens")) / "speech"
+    return Path(os.environ.get("TASNET_LENS_CACHE") or platformdirs.user_cache_dir("tasnet-lens")) / "speech"
 
 
 def cached_utterances(

@@ -78,7 +78,7 @@ def _train(leg: Leg, machine: Machine, options: argparse.Namespace, seconds: flo
     if trainer.recipe.compile and trainer.engine.name == "autograd":
         say("The network is compiled first, which takes from half a minute to some minutes.")
     trainer.warm_up()
-    say(f"Engine: {trainer.engine.name}. {trainer.engine.note}".rstrip())
+    say(f"Engine {trainer.engine.name}{f': {trainer.engine.note}' if trainer.engine.note else ''}.")
     left = seconds - (time.monotonic() - began)
     if machine.leads and not options.quiet:
         with closing(Bar()) as bar:

@@ -25,14 +25,24 @@ def si_snr_of(estimate: Tensor, source: Tensor) -> Tensor:
 
 def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     """(batch, C, T), (batch, C, T) -> (batch,): mean SI-SNR of the best assignment (uPIT)."""
-    C = sources.shape[1]
-    pairs = si_snr_of(estimates[:, :, None], sources[:, None])  # (batch, estimate, source)
-    # Without an index that would have to be sent to a GPU: so a CUDA graph can hold it.
-    assigned = [
-        torch.stack([pairs[:, estimate, source] for source, estimate in enumerate(assignment)], -1).mean(-1)
-        for assignment in permutations(range(C))
-    ]
-    return torch.stack(assigned, -1).max(-1).values
+    pairs = _pairs(estimates.detach(), sources)
+    assignments = list(permutations(range(sources.shape[1])))  # of estimates to the sources in order
+    means = [torch.stack([pairs[:, e, s] for s, e in enumerate(each)], -1).mean(-1) for each in assignments]
+    best = torch.stack(means, -1).argmax(-1, keepdim=True) == torch.arange(len(means), device=pairs.device)
+    # By sums, not by an index that would have to be sent to a GPU: so a CUDA graph can hold it.
+    order = [sum(best[:, a] * each[s] for a, each in enumerate(assignments)) for s in range(sources.shape[1])]
+    order = torch.stack(order, -1)[..., None].expand(-1, -1, estimates.shape[-1])
+    return fixed_si_snr(estimates.gather(1, order), sources)
+
+
+def _pairs(estimates: Tensor, sources: Tensor) -> Tensor:
+    """(batch, estimate, source): `si_snr_of` every pair from inner products alone, exact enough to choose by."""
+    kind = torch.promote_types(estimates.dtype, sources.dtype)
+    estimates, sources = ((x - x.mean(-1, keepdim=True)).to(kind) for x in (estimates, sources))
+    power = sources.square().sum(-1)[:, None]
+    target = (estimates @ sources.mT).square() / (power + EPS)
+    noise = (estimates.square().sum(-1)[..., None] - target).clamp(min=0)
+    return torch.where(power > EPS, 10 * torch.log10((target + EPS) / (noise + EPS)), 0.0)
 
 
 def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:

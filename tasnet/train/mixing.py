@@ -97,6 +97,7 @@ class Pool:
         self.ends = (self.starts + self.lengths)[last][speaker]
         # The names are sorted, so a corpus' speakers lie side by side too.
         corpora, corpus = np.unique(np.array([name.split(":")[0] for name in names]), return_inverse=True)
+        self.corpora = corpora.tolist()
         unknown = set(weights or {}) - set(corpora)
         if unknown:
             raise CorpusError(f"There is no speech of the corpus {min(unknown)} in {self.name}.")
@@ -168,7 +169,7 @@ class DynamicMixtures:
     def facts(self) -> dict:
         distinct = list(dict.fromkeys(self.pools))
         return {
-            "corpora": [pool.name for pool in distinct],
+            "corpora": [name for pool in distinct for name in pool.corpora],
             "hours": round(sum(pool.hours for pool in distinct), 2),
             "speakers": sum(pool.speakers for pool in distinct),
             "left out": sum(pool.left_out for pool in distinct),

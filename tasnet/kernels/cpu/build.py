@@ -13,11 +13,13 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock
 
 from ...atomic import replacing
 
@@ -83,7 +85,7 @@ def is_built(flags: tuple[str, ...] = NATIVE) -> bool:
 
 
 def why_not_built(flags: tuple[str, ...] = NATIVE) -> str:
-    """ "" where the library is there or a compiler is, which has not failed in this process; else one sentence."""
+    """Empty where the library is there, or a compiler that has not failed in this process; else one sentence."""
     if flags in _failed:
         return _failed[flags]
     return "" if compiler() or is_built(flags) else NO_COMPILER
@@ -141,15 +143,28 @@ def _build(flags: tuple[str, ...]) -> Path:
         raise BuildError(NO_COMPILER)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear_old_builds(path.parent)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as folder:
-            built = _compile(command, flags, Path(folder))
-            content = built.read_bytes()
-            with replacing(path) as unfinished:
-                unfinished.write_bytes(content + hashlib.sha256(content).digest())
+        with _turn(path):
+            if not _is_whole(path):  # or another process has built it meanwhile
+                _clear_old_builds(path.parent)
+                with tempfile.TemporaryDirectory(dir=path.parent, prefix=UNFINISHED) as folder:
+                    content = _compile(command, flags, Path(folder)).read_bytes()
+                with replacing(path) as unfinished:
+                    unfinished.write_bytes(content + hashlib.sha256(content).digest())
     except OSError as error:
         raise BuildError(f"The compiled network cannot be kept in {path.parent}: {error.strerror or error}.") from None
     return path
+
+
+@contextlib.contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """One process at a time builds; the system ends the turn of one that is killed. Where it cannot lock, all build."""
+    lock = FileLock(path.with_suffix(".lock"))
+    with contextlib.suppress(NotImplementedError):  # a file system without locks
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release(force=True)
 
 
 def _clear_old_builds(folder: Path) -> None:

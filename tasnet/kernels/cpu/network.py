@@ -22,7 +22,7 @@ _MASKS = ("sigmoid", "softmax", "relu")  # in the order of `Mask` in network.h
 
 
 def why_not(config: Config, precision: str = "float32", *, training: bool = False) -> str:
-    """ "" where the compiled network can compute this one here, else one sentence that says why it cannot.
+    """Empty where the compiled network can compute this one here, else one sentence that says why it cannot.
 
     Nothing is compiled for the answer: where the library is not there yet, `library` may still fail.
     """

@@ -65,7 +65,7 @@ def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, com
     more = {"compiled": compiled} if candidate == "autograd" else {}
     engine = _module(candidate).make(model, machine, loss, **more)
     others = [f"not {other}: {why}" for other, why in reasons.items() if why]
-    engine.note = " ".join(sentence.rstrip(".") + "." for sentence in (engine.note, *others) if sentence)
+    engine.note = "; ".join(part.rstrip(".") for part in (engine.note, *others) if part)
     return engine
 
 

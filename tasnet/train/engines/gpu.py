@@ -16,7 +16,7 @@ BLOCKS = "separator.blocks"
 
 
 class GPUEngine:
-    """See `Engine`. The kernels read the weights, and leave the gradient, where `flatten` has put them.
+    """See `GradientEngine`. The kernels read the weights, and leave the gradient, where `flatten` has put them.
 
     Where there is no GPU every kernel is launched by itself: for tests in Triton's interpreter.
     """
