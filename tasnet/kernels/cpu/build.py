@@ -73,10 +73,12 @@ def library_path(flags: tuple[str, ...] = NATIVE) -> Path:
 
     Without a compiler it is the one that was built last.
     """
-    command = compiler()
+    folder, command = library_folder(), compiler()
+    sources = [path.name + path.read_text() for kind in ("*.h", "*.cpp") for path in sorted(SOURCE.glob(kind))]
+    key = _hash(*FLAGS, *flags, *sorted(processor()), *sources)
     if command is None:
-        return max(library_folder().glob(f"{_key('', flags)}-*.so"), key=_age, default=library_folder() / "none.so")
-    return library_folder() / f"{_key('', flags)}-{_key(_version(tuple(command)), ())}.so"
+        return max(folder.glob(f"{key}-*.so"), key=_age, default=folder / f"{key}.so")
+    return folder / f"{key}-{_hash(_version(tuple(command)))}.so"
 
 
 def is_built(flags: tuple[str, ...] = NATIVE) -> bool:
@@ -105,11 +107,7 @@ def library(flags: tuple[str, ...] = NATIVE) -> ctypes.CDLL:
         return _loaded[flags]
 
 
-def _key(text: str, flags: tuple[str, ...]) -> str:
-    parts = [text, *flags]
-    if not text:
-        parts += [*FLAGS, *sorted(processor())]
-        parts += [path.name + path.read_text() for path in sorted(SOURCE.iterdir())]
+def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

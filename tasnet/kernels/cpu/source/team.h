@@ -11,7 +11,7 @@ namespace tasnet {
 
 static inline void wait_until(const std::atomic<int>& value, int least) {
     for (int i = 0; value.load(std::memory_order_acquire) < least; i++) {
-        if (i < 4000) _mm_pause();
+        if (i < 500) _mm_pause();
         else std::this_thread::yield();  // on a machine busy with other work
     }
 }
