@@ -14,7 +14,7 @@ import tasnet
 from analysis import limits
 from analysis.scores import metrics
 from analysis.start_point import shifts
-from pages.parts import own_model, workspace
+from pages.parts import jobs, own_model, workspace
 from pages.parts.listening_test import tests as listening_tests
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.facts import SPEECH_FROM_NOISE, TrainingFacts
@@ -210,6 +210,8 @@ def test_a_dropped_checkpoint_is_used_on_every_page_and_evaluated(light, monkeyp
     app.number_input(key="corpus_workers").set_value(1)
     next(one for one in app.button if one.label == "Evaluate").click().run()
     assert_sound(app, "evaluate")
+    wait_for(lambda: not jobs.server_jobs().active, "the evaluation")
+    app.run()
     assert any("The results are in" in one.value for one in app.success)
     drop(app)
     app.switch_page("pages/start_point.py").run()

@@ -121,10 +121,12 @@ def read_set(path: str | Path) -> SetResults:
     return SetResults(header, sdri, {row["mixture"]: row["problem"] for row in rows if "problem" in row})
 
 
-def results_by_set(folder: str | Path = FOLDER) -> dict[str, dict[str, SetResults]]:
-    """{set: {model: results}} of the files in `folder`, what was measured at other shifts left out."""
+def results_by_set(
+    folder: str | Path = FOLDER, readable: Callable[[Path], bool] = Path.is_file
+) -> dict[str, dict[str, SetResults]]:
+    """{set: {model: results}} of the `readable` files in `folder`, what was measured at other shifts left out."""
     found: dict[str, dict[str, SetResults]] = {}
-    for path in sorted(Path(folder).glob("*.jsonl")):
+    for path in filter(readable, sorted(Path(folder).glob("*.jsonl"))):
         try:
             results = read_set(path)
         except StartPointError:

@@ -34,7 +34,7 @@ def below_root(name: str) -> Path:
     Whether there is such a one elsewhere is not told.
     """
     path = reading_root() / name.strip()
-    if not _inside(path):
+    if not lies_below_root(path):
         raise FolderError(
             f"{name} does not lie below the folder that this page may read: the one in which the app was started, "
             f"or the one in the environment variable {SETTING}."
@@ -70,7 +70,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
         raise FolderError(f"There is nothing at {name}.")
     if not (path.is_dir() or path.is_file()):
         raise FolderError(f"{name} is neither a folder nor a file.")
-    if any(entry.is_symlink() and not _inside(entry.path) for entry in _entries(path, DEEPEST_SET)):
+    if any(entry.is_symlink() and not lies_below_root(entry.path) for entry in _entries(path, DEEPEST_SET)):
         raise FolderError(f"{name} {ELSEWHERE}")
     try:
         mixtures = open_mixtures(path, split=split, mixture=kind or None, speakers=speakers)
@@ -78,7 +78,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
         raise CorpusError(without_root(problem)) from None
     clips = [clip for row in mixtures.rows for clip in (*getattr(row, "sources", ()), getattr(row, "mixture", None))]
     listed = {clip.path for clip in clips if isinstance(clip, Clip)}
-    if any(not _inside(one) for one in listed if path.is_file() or not one.is_relative_to(path)):
+    if any(not lies_below_root(one) for one in listed if path.is_file() or not one.is_relative_to(path)):
         raise FolderError(f"{name} {ELSEWHERE}")
     return mixtures
 
@@ -88,7 +88,8 @@ def without_root(problem: object) -> str:
     return str(problem).replace(f"{reading_root()}{os.sep}", "").replace(str(reading_root()), "the folder")
 
 
-def _inside(path: str | Path) -> bool:
+def lies_below_root(path: str | Path) -> bool:
+    """Whether a path ends below the root, wherever its links lead."""
     try:
         return Path(path).resolve().is_relative_to(reading_root())
     except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
@@ -130,7 +131,7 @@ def _entries(folder: Path | str, depth: int) -> Iterator[os.DirEntry]:
 def _is_here(entry: os.DirEntry, suffix: str) -> bool:
     """Whether it is a file of this suffix and, if it is a link, of one below the root."""
     good = entry.name.endswith(suffix) and entry.is_file()
-    return good and (not entry.is_symlink() or _inside(entry.path))
+    return good and (not entry.is_symlink() or lies_below_root(entry.path))
 
 
 def _age(entry: os.DirEntry) -> float:

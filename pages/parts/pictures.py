@@ -69,7 +69,8 @@ def drawing(svg: str, *, key: str) -> None:
 def _drawing():
     return st.components.v2.component(
         "tasnet_drawing",
-        html='<div class="tasnet-drawing" style="overflow-x: auto"></div>',
+        html='<div class="tasnet-drawing" style="overflow-x: auto" tabindex="0" role="region" aria-label="Drawing">'
+        "</div>",
         js="export default ({ data, parentElement }) => "
         "{ parentElement.querySelector('.tasnet-drawing').innerHTML = data }",
         isolate_styles=False,

@@ -124,7 +124,7 @@ def _as_text(found: dict[str, Any]) -> dict[str, Any]:
 
 def _show_results(models: list[str]) -> None:
     try:
-        found = sets.results_by_set(folders.below_root(str(sets.FOLDER)))
+        found = sets.results_by_set(folders.below_root(str(sets.FOLDER)), folders.lies_below_root)
     except folders.FolderError as problem:
         st.error(plain(problem), icon=":material/error:")
         return
