@@ -3,11 +3,12 @@
 import streamlit as st
 
 from analysis.figures import sound as figures
-from analysis.scores.comparison import explain_sound
+from analysis.words.ideal_masks import SETTING, explain_sound
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
+from pages.parts.text import bullets
 
 
 def show_systems(sound) -> None:
@@ -21,7 +22,8 @@ def show_systems(sound) -> None:
         return
     tracks = listening.compared_tracks(comparison)
     linked_player(tracks, key="ideal_masks_player")
-    st.markdown(explain_sound(comparison))
+    st.markdown(bullets(explain_sound(comparison, raw=bool(st.session_state.get("raw_pesq")))))
+    st.caption(SETTING)
     score_table(comparison)
     st.markdown("##### The masks")
     st.caption(

@@ -11,9 +11,11 @@ import soundfile
 import torch
 
 from analysis.corpus import shipped
-from analysis.corpus.report import mean
+from analysis.corpus.failures import failure_shares
+from analysis.corpus.report import digits, mean
 from analysis.corpus.results import ResultsError, read_results, shareable
 from analysis.figures.training import validation_curves
+from analysis.scores.systems import MEASURES, NETWORK
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.data.rows import read_genders
 
@@ -49,6 +51,23 @@ def test_every_model_comes_with_its_scores(model):
     for measure in ("si_snri", "sdri"):
         found = mean(results, "Conv-TasNet", measure).mean
         assert found == pytest.approx(facts.scores[f"{SETS[config.C]}_{measure}_db"], abs=0.011)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_cards_and_readme_state_every_measure_as_it_was_measured(model):
+    """Not SI-SNRi alone: by PESQ and STOI the systems stand in another order."""
+    results = shipped.read_shipped(model)
+    figures = [f"{mean(results, NETWORK, name).mean:.{digits(name)}f}" for name in MEASURES]
+    card = MODELS[model].with_suffix(".md").read_text()
+    readme = (shipped.FOLDER.parents[1] / "README.md").read_text()
+    for text, name, form in ((card, "| **this model**", "**{}**"), (readme, f"| `{model}` |", "{}")):
+        (line,) = [line for line in text.splitlines() if line.startswith(name) and line.count("|") > 7]
+        assert [cell.strip() for cell in line.split("|")][-6:-1] == [form.format(one) for one in figures]
+        heads = text[: text.index(line)].rpartition("| SI-SNRi (dB) |")[2]
+        assert heads.startswith("".join(f" {MEASURES[name].title} |" for name in list(MEASURES)[1:]))
+    for one in failure_shares(results):  # with intervals, at none of the mixtures the exact one
+        ends = f"{100 * one.mixtures.low:.1f} to {100 * one.mixtures.high:.1f}"
+        assert f"| {100 * one.mixtures.mean:.1f} % ({ends}) |" in card and one.mixtures.high > 0
 
 
 def test_no_file_that_comes_along_says_where_it_was_made():

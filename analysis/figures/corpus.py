@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 from analysis.corpus.intervals import Estimate
 from analysis.corpus.report import Group
 from analysis.scores.systems import NETWORK, SYSTEMS
+from analysis.words.say import signed
 
 from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style, titles_below_tools
 
@@ -199,4 +200,6 @@ def _heading(network: np.ndarray, mask: str, values: np.ndarray) -> str:
     gain = gain[np.isfinite(gain)]
     if not len(gain):
         return mask
-    return f"{mask} · above on {np.mean(gain > 0):.0%}<br>mean difference {gain.mean():+.2f}".replace("-", "−")
+    level = np.mean(gain == 0)
+    ties = f", level on {level:.0%}" if level else ""
+    return f"{mask} · above on {np.mean(gain > 0):.0%}{ties}<br>mean difference {signed(gain.mean(), 2)}"

@@ -1,7 +1,8 @@
-"""Masks in the learned domain: statistics of the estimated ones, and ideal ones as their bound.
+"""Masks in the learned domain: statistics of the estimated ones, and ideal ones beside them.
 
-The ideal masks are eqs. 16-18 with the encoder's output in the place of the STFT: what they lose
-is the masks' loss; what the clean representations lose on their way back is the basis' loss.
+The ideal masks are eqs. 16-18 with the encoder's output in the place of the STFT. They are fitted cell by cell and no
+bound: where frames overlap and filters are alike, estimated ones can be better. What the clean representations lose on
+their way back is the basis' loss.
 """
 
 from collections.abc import Callable

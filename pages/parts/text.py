@@ -1,6 +1,7 @@
 """Words that are not ours in Streamlit's Markdown: names of files, titles, messages about them."""
 
 import re
+from collections.abc import Sequence
 
 COMMAND = re.compile(r"(`python -m [\w. =-]+`)")  # what our own messages show as code
 # What Markdown, its extensions (tables, strikethrough, formulas, links without brackets) and HTML begin with.
@@ -11,6 +12,11 @@ SPECIAL = re.compile(
     r"|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d\d\d)[.)]",  # lists and rules, at the beginning of a text
     re.IGNORECASE,
 )
+
+
+def bullets(said: Sequence[str]) -> str:
+    """Sentences of ours in Markdown: one as it is, several as a list."""
+    return said[0] if len(said) == 1 else "\n".join(f"- {sentence}" for sentence in said)
 
 
 def plain(words: object) -> str:

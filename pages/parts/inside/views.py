@@ -8,12 +8,15 @@ import streamlit as st
 
 from analysis.figures import inside as figures_inside
 from analysis.network import learned_masks
+from analysis.network.filter_use import filter_use
 from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
+from analysis.words import inside as words
 from pages.parts import results
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
 from pages.parts.player import PlayerState
+from pages.parts.text import bullets
 
 from .view import View, show_bar, view_now
 
@@ -142,6 +145,8 @@ def show_masks(inside: Representation, view: View) -> None:
         "every cell": learned_masks.mask_statistics(inside, False, first, last),
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
+    use = filter_use(inside, first, last)
+    st.markdown(bullets([words.explain_mask_values(*counted.values()), *words.explain_use(use)]))
     st.caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
@@ -163,7 +168,7 @@ def show_masks(inside: Representation, view: View) -> None:
         | {"Entropy (bits)": st.column_config.NumberColumn(format="%.3f")},
     )
     sums = ", ".join(f"{how}: {found.sum_mean:.2f} ± {found.sum_deviation:.2f}" for how, found in counted.items())
-    st.caption(f"Sum of the masks over the speakers ({sums}). Only softmax masks must sum to 1 (section IV-A).")
+    st.caption(f"Sum of the masks over the speakers ({sums}). {words.SUM[inside.model.config.mask == 'softmax']}")
     picture(
         figures_inside.mask_sums(counted),
         "Histogram of the sum of the masks over the speakers",
@@ -190,17 +195,14 @@ def show_oracles(looked: Looked, view: View) -> None:
     if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
         scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
     st.caption(f"{scored}.")
-    st.markdown(
-        "Ideal masks computed on the encoder's output instead of the STFT. What lies between the estimated masks and "
-        "these is lost by the mask estimation, what lies between these and the clean representations by masking "
-        "itself, and what the clean representations miss by encoder and decoder."
-    )
+    st.markdown("Ideal masks computed on the encoder's output instead of the STFT, beside the estimated ones.")
     names = speaker_names(len(inside.references))
     ends = (stretch.start, stretch.stop) if stretch else (0.0, None)
     key = ("oracle_scores", looked.identity, ends)
     if (scores := results.find_result(key)) is None:
         with st.spinner("Scoring ideal masks ..."):
             scores = results.keep_result(key, learned_masks.oracle_scores(inside, *ends))
+    st.markdown(bullets(words.explain_oracles(scores)))
     columns = {
         "SI-SNR (dB)": lambda found: found.mean("si_snr"),
         "SI-SNRi (dB)": lambda found: found.mean("si_snri"),
@@ -228,12 +230,9 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     config = inside.model.config
     rate = config.sample_rate
     st.markdown("##### What each block adds")
-    st.caption(
-        f"Level of the skip output of each of the {len(inside.skips)} 1-D conv blocks, from the first at the top to "
-        f"the last, in {view.words}; the masks are estimated from their sum."
-    )
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
+    st.caption(words.explain_blocks(levels, config, view.words))
     figure = figures_inside.skips(levels, *inside.edge(frames[[0, -1]] + [0, 1]), config.dilations)
     with bar:
         show_bar(inside, state, view, {"skips": figure}, key="inside_walk_bar", turning=True)
@@ -245,13 +244,8 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     save_arrays("Levels (NPZ)", lambda: {"level": levels, "seconds": seconds}, key="skips")
     frame = inside.frame_at(view.moment)
     found = receptive_field(inside.model, inside.mixture, frame)
-    cut = ", which the ends of the mixture cut here" if found.end - found.begin < found.formula else ""
     st.markdown(f"##### What frame {frame} depends on")
-    st.caption(
-        f"Measured by gradient: {(found.end - found.begin) / rate:.3f} s, from {found.begin / rate:.3f} to "
-        f"{found.end / rate:.3f} s. By the formula: {found.formula / rate:.3f} s{cut}. "
-        "Mean and variance of the norms, which look at all of the mixture, are held."
-    )
+    st.caption(words.explain_receptive_field(found, rate, len(inside.mixture)))
     picture(
         figures_inside.receptive_field_map(found, inside.mixture, rate, inside.seconds(frame)),
         "The mixture around the frame, and how strongly the frame's masks depend on each sample",
