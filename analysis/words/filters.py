@@ -10,6 +10,13 @@ from .say import counted, listed, number, same, share_text
 PAPERS_SHARE = 0.6  # section V: more than 60 % are tuned below 1 kHz
 
 
+def explain_scale(decibels: bool, each_row: bool) -> str:
+    """What the colours of the maps mean, and what a click on them does."""
+    top = "the largest value of its own row" if each_row else "the size that 0.5 % of a map's values pass"
+    zero = "0 dB of a spectrum, and 1 of a waveform, is" if decibels else "1 on the colour scale is"
+    return f"A click on a row chooses its filter. {zero} {top}; amplitudes are weights, without a unit."
+
+
 def explain_coverage(name: str, shares: Mapping[str, float], distances: Mapping[str, float], dead: int) -> list[str]:
     """Where the filters of the model `name` are tuned.
 

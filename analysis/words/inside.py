@@ -21,6 +21,24 @@ N_DB = 2  # decimals of the table
 ALIKE, UNLIKE = 0.5, 0.1  # correlations: from here on alike, up to here not
 
 
+def explain_picture(when: str, known: bool, frames: float, extremes: bool) -> str:
+    """What is drawn in Fig. 2 of the stretch `when`, where the clean voices are `known` and a column has `frames`."""
+    whose = "clean speakers' own representations" if known else "masked representations"
+    pooled = ""
+    if frames > 1:
+        masks = "their largest values, so that they look more open than they are" if extremes else "their means"
+        pooled = (
+            f" A column holds {number(frames, 1)} frames on the mean: of w and m w their values of largest magnitude, "
+            f"of masks {masks}."
+        )
+    return (
+        f"Fig. 2 from {when}. A row is a filter: its encoder basis function U at the left, its decoder basis function "
+        "V at the right, with its rank in the order and in kHz where it is tuned. Brightness is the square root of the "
+        "magnitude, relative to the largest in the picture; in a mask it is the value, from 0 to 1. In w the hue says "
+        f"whose it is, by the {whose}, white where they share it. Waveforms: full scale is 1.{pooled}"
+    )
+
+
 def explain_mask_values(found: MaskStatistics, weighted: MaskStatistics) -> str:
     """How binary the masks are: over all cells, and over the power that goes through them."""
     every, power = (_saturated(one) for one in (found, weighted))
@@ -28,7 +46,7 @@ def explain_mask_values(found: MaskStatistics, weighted: MaskStatistics) -> str:
         return "The sound is silent: its masks have no values to count."
     return (
         f"{span(every, 0, ' %')} of a mask's cells are within {NEAR:g} of 0 or 1, and {span(power, 0, ' %')} of the "
-        "power passes through such cells."
+        "representation's power is in such cells."
     )
 
 

@@ -18,7 +18,7 @@ def speaker_names(count: int) -> list[str]:
 
 
 def score_line(row: ScoredSystem, speaker: int) -> str:
-    """Every measure of one speaker, as it stands under a player; PESQ as MOS-LQO."""
+    """Every measure of one speaker, as it stands under a player: in short, PESQ as MOS-LQO."""
 
     def show(measure: str, form: str) -> str:
         value = row.score(measure, speaker)
@@ -27,7 +27,7 @@ def score_line(row: ScoredSystem, speaker: int) -> str:
     if row.scores is None:
         return ""
     improvements = f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB"
-    known = {"pesq": "PESQ (MOS-LQO)", "stoi": "STOI"}
+    known = {"pesq": "PESQ", "stoi": "STOI"}
     rest = [f"{name} {show(key, '.2f')}" for key, name in known.items() if row.score(key, speaker) is not None]
     return " · ".join([improvements, *rest])
 

@@ -37,7 +37,7 @@ def show_failures(results: Results) -> None:
     st.caption(
         f"Of {next(iter(counts.values())).count} mixtures. At no or all of them the interval is Clopper and Pearson's."
     )
-    title = threshold.title.capitalize()
+    title = threshold.title[0].upper() + threshold.title[1:]
     rows = [
         {"Mixtures": one.name, "Count": one.count, "SI-SNRi (dB)": one.gain.mean, **_shares(one, title)}
         for one in failure_shares(results, threshold)

@@ -44,18 +44,19 @@ def choose_order() -> str:
     return st.segmented_control(
         "Sort filters by",
         basis.ORDERS,
-        default="UPGMA",
+        default=basis.UPGMA,
         required=True,
         key="filter_order",
         bind="query-params",
-        help="UPGMA: by likeness, as in the paper. The order is always that of the encoder.",
+        help="UPGMA: by likeness, as in the paper. Either sign: a filter and its negative count as alike, which they "
+        "are where the decoder turns the sign back. The order is always that of the encoder.",
     )
 
 
 @st.cache_data(max_entries=8, show_spinner="Sorting the filters ...")
 def sort(U: np.ndarray, rate: int, by: str) -> tuple[np.ndarray, basis.Tree | None]:
     """The order (N,) of the encoder's filters and, where they are sorted by likeness, their tree."""
-    tree = basis.sorted_tree(U, rate) if by == "UPGMA" else None
+    tree = basis.sorted_tree(U, rate, by == basis.SIGNLESS) if by in (basis.UPGMA, basis.SIGNLESS) else None
     return (tree.order if tree else basis.order(U, rate, by)), tree
 
 

@@ -42,7 +42,14 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     inside, _, order, peaks_hz = looked
     view = view_now(inside, state, "inside_bar")
     bar = st.container()
-    seen, figure = _figure2(looked, view)
+    extremes = st.toggle(
+        "Masks by their extremes",
+        key="inside_extremes",
+        bind="query-params",
+        help="Where a column of the picture holds several frames, it shows a mask's mean over them, or its largest "
+        "value, by which no short opening is lost and the mask looks more open than it is.",
+    )
+    seen, figure = _figure2(looked, view, extremes)
     picture(
         figure,
         "Mixture, encoder representation, the speakers' masks, masked representations and waveforms over time, the "
@@ -52,14 +59,8 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     with bar:
         rows = {"order": order.tolist(), "peaks": [None if np.isnan(hz) else round(hz) for hz in peaks_hz[order]]}
         show_bar(inside, state, view, {"inside_picture": figure}, key="inside_bar", filters=rows, turning=True)
-    st.caption(
-        f"Fig. 2 from {view.words}. A row is a filter: its encoder basis function U at the left, its decoder basis "
-        "function V at the right, and in kHz where it is tuned. Brightness is the square root of the magnitude, "
-        "relative to the largest in the picture; in a mask it is the value, from 0 to 1. In w the hue says whose it "
-        "is, by the "
-        + ("clean speakers' own representations" if inside.references is not None else "masked representations")
-        + ", white where they share it. Waveforms: full scale is 1."
-    )
+    frames = inside.frame_at(view.stop) + 1 - inside.frame_at(view.start)
+    st.caption(words.explain_picture(view.words, inside.references is not None, frames / seen.w.shape[1], extremes))
     save_arrays(
         "What is shown (NPZ)",
         lambda: {"order": order, **{name: getattr(seen, name) for name in ("edges", "w", "power", "masks", "d")}},
@@ -85,14 +86,15 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     )
 
 
-def _figure2(looked: Looked, view: View) -> tuple[Picture, go.Figure]:
+def _figure2(looked: Looked, view: View, extremes: bool) -> tuple[Picture, go.Figure]:
     """What is drawn of `view`, and drawn; the last is kept, since most often only the cursor has moved."""
     inside, identity, order, peaks_hz = looked
-    key = (identity, order.tobytes(), view.start, view.stop)
+    key = (identity, order.tobytes(), view.start, view.stop, extremes)
     if (kept := st.session_state.get("inside_drawn")) and kept[0] == key:
         return kept[1:]
     columns = min(MAX_COLUMNS, max(1, CELLS // len(order)))
-    seen = pooled_picture(inside, order, inside.frame_at(view.start), inside.frame_at(view.stop) + 1, columns)
+    ends = inside.frame_at(view.start), inside.frame_at(view.stop) + 1
+    seen = pooled_picture(inside, order, *ends, columns, extremes)
     U, V = (rows.detach().cpu().numpy()[order] for rows in (inside.model.U, inside.model.V))
     rate = inside.model.config.sample_rate
     figure = figures_inside.inside(seen, inside.mixture, inside.audible(), rate, U, V, peaks_hz[order])
