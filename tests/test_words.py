@@ -11,6 +11,8 @@ from analysis import proportion
 from analysis.corpus import failures, paired
 from analysis.corpus.intervals import share
 from analysis.corpus.results import Header, Results, ScoredMixture
+from analysis.explain import swaps
+from analysis.explain.errors import ErrorParts, Swap
 from analysis.limits import LimitCurve
 from analysis.network.basis_set import CoderPair, PhaseBand
 from analysis.network.filter_use import FilterUse
@@ -21,7 +23,7 @@ from analysis.scores.metrics import Scores
 from analysis.scores.systems import CLEAN as VOICES
 from analysis.scores.systems import LEAKAGE, MEASURES, MIXTURE, NETWORK, SYSTEMS, ScoredSystem
 from analysis.sounds.mixing import Mixture
-from analysis.words import corpus, filters, ideal_masks, inside, say, separate, start_point
+from analysis.words import corpus, explain, filters, ideal_masks, inside, say, separate, start_point
 from tasnet import ConvTasNetConfig
 
 MASKS = [name for name in SYSTEMS if name != NETWORK]
@@ -275,16 +277,25 @@ def test_two_models_by_every_measure(other, said):
 # --- Inside ------------------------------------------------------------------------------------------
 
 
-def oracles(estimated: float | None, **ideal: float) -> dict[str, Scores]:
+def oracles(estimated: float | None, perceptual: float = 1.0, **ideal: float) -> dict[str, Scores]:
+    """The ideal masks have 8 or 9 dB and 2 by PESQ and STOI; the estimated ones `estimated` and `perceptual`."""
+
+    def of(value: float, rest: float) -> Scores:
+        return scores(si_snr=value, si_snri=value, sdri=value, pesq=rest, stoi=rest)
+
     values = dict.fromkeys(ORACLES, 8.0) | {"IRM": 9.0} | ideal
-    found = {name: scores(si_snr=value) for name, value in values.items()} | {CLEAN: scores(si_snr=30.0)}
-    return found if estimated is None else {ESTIMATED: scores(si_snr=estimated)} | found
+    found = {name: of(value, 2.0) for name, value in values.items()} | {CLEAN: of(30.0, 4.0)}
+    return found if estimated is None else {ESTIMATED: of(estimated, perceptual)} | found
 
 
 def test_estimated_masks_above_all_ideal_ones_lose_nothing_to_them():
-    said = " ".join(inside.explain_oracles(oracles(15.2)))
-    assert "15.20 dB) are above all four ideal masks (8.00 to 9.00 dB)" in said and "No ideal mask is a bound" in said
+    said = " ".join(inside.explain_oracles(oracles(15.2, 3.0)))
+    assert "By SI-SNRi the estimated masks (15.20 dB) are above all four ideal masks (8.00 to 9.00 dB)" in said
+    assert "No ideal mask is a bound of the SI-SNR" in said and "depends" not in said
     assert "lost" not in said and "costs 21.00 dB" in said
+    said = inside.explain_oracles(oracles(15.2, 1.0))
+    assert "Which is better depends on the measure: the estimated masks are above" in said[2]
+    assert "By STOI the estimated masks (1.00) are below all four ideal masks (2.00)." in said
 
 
 def test_estimated_masks_below_or_level_are_said_so():
@@ -314,6 +325,14 @@ def test_shut_filters_are_counted(shut, said):
 
 
 @pytest.mark.parametrize(
+    ("lost", "said"), [(2.4, "costs 2.4 dB"), (-0.5, "gains 0.5 dB"), (0.01, "by less than 0.05 dB"), (None, "energy.")]
+)
+def test_what_muting_shut_filters_costs_is_told_as_measured(lost, said):
+    (found,) = inside.explain_use(use(6), lost)
+    assert said in found and ("Muting" in found) == (lost is not None)
+
+
+@pytest.mark.parametrize(
     ("likeness", "said"),
     [((-0.03, -0.1), "not alike here"), ((0.6, 0.9), "alike, as the paper"), ((0.05, 0.4), "somewhat alike")],
 )
@@ -327,7 +346,7 @@ def test_mask_values_are_told_as_counted():
         return MaskStatistics((zero,) * 2, (one,) * 2, (rest,) * 2, (0.1,) * 2, 1.0, 0.0, np.zeros(2), np.zeros(1))
 
     said = inside.explain_mask_values(statistics(0.6, 0.37), statistics(0.2, 0.1))
-    assert said.startswith("97 % of a mask's cells") and "30 % of the power" in said
+    assert said.startswith("97 % of a mask's cells") and "30 % of the representation's power" in said
     assert "silent" in inside.explain_mask_values(statistics(math.nan, math.nan), statistics(0, 0))
 
 
@@ -396,3 +415,62 @@ def test_separation_that_adds_little_is_told_from_where_it_stays_so(gains, said)
     curve = LimitCurve((0, 1, 2), np.array([gains], float), flat, flat, np.zeros((1, 3), bool))
     (found,) = start_point.explain_limit("noise", {"m": curve})
     assert (said in found) if said else "above the unprocessed" not in found
+
+
+# --- Explain -----------------------------------------------------------------------------------------
+
+
+def swapped(own: float, kept: float, turned: float, ideal: float) -> list[str]:
+    of = {name: name for name in swaps.PARTS}
+    scores_ = dict.fromkeys(itertools.product(of, of), 1.0) | {
+        (swaps.NETWORK, swaps.NETWORK): own,
+        (swaps.NETWORK, swaps.MIXTURE): kept,
+        (swaps.MIXTURE, swaps.NETWORK): turned,
+        (swaps.CLEAN, swaps.MIXTURE): ideal,
+        (swaps.CLEAN, swaps.NETWORK): 18.7,
+        (swaps.NETWORK, swaps.CLEAN): own,
+    }
+    return explain.explain_swaps(scores_)
+
+
+@pytest.mark.parametrize(
+    ("figures", "said", "unsaid"),
+    [
+        ((14.6, 12.0, 5.0, 13.3), ("own phase is worth 2.6 dB", "above the clean magnitude"), ("costs",)),
+        ((9.0, 9.5, 9.0, 13.3), ("own phase costs 0.5 dB", "own magnitude makes no", "below the clean"), ("is worth",)),
+        ((9.0, 9.01, 8.0, 9.0), ("own phase makes no difference", "level with the clean"), ("phase is worth",)),
+    ],
+)
+def test_phase_is_credited_with_what_it_is_worth(figures, said, unsaid):
+    found = " ".join(swapped(*figures))
+    assert all(part in found for part in said) and not any(part in found for part in unsaid)
+    assert "The clean phase instead of their own makes no difference" in found
+    assert "undefined" in swapped(math.nan, 1, 1, 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("leak", "noise", "said"),
+    [(0.5, 0.1, "more of the error is the other"), (0.1, 0.5, "is artefacts than"), (0.0, 0.0, "about as")],
+)
+def test_the_larger_part_of_the_error_is_named(leak, noise, said):
+    parts = ErrorParts(np.array([1.0, 0, 0]), np.array([0, leak, 0.0]), np.array([0, 0, noise]))
+    assert said in explain.explain_split([parts])[0]
+
+
+def test_changes_losses_and_swaps_are_told_as_they_are():
+    before = {"SI-SNRi (dB)": 10.0, "STOI": 0.9, "PESQ (MOS-LQO)": None}
+    said = explain.explain_change(before, {"SI-SNRi (dB)": 9.6, "STOI": 0.9, "PESQ (MOS-LQO)": 2.0}, "This")
+    assert said == "This: SI-SNRi −0.4 dB, STOI as it was (0.90)."
+    assert "+1.0 dB" in explain.explain_change({"SDRi (dB)": 1.0}, {"SDRi (dB)": 2.0}, "This")
+    assert "no score" in explain.explain_change({"SDRi (dB)": None}, {}, "This")
+    assert "Most is lost without b: 2.0 dB." in explain.explain_importance(np.array([0.0, 2.0]), "ab")
+    assert "Without 1 part of them" in explain.explain_importance(np.array([-1.0, 2.0]), "ab")
+    assert explain.explain_importance(np.array([-1.0, 0.0]), "ab").startswith("Nothing is lost")
+    assert explain.explain_importance(np.array([np.nan]), "a") == "No loss is defined."
+    assert "Nowhere" in explain.explain_local_swaps([], 2) and "where there are two" in explain.explain_local_swaps(
+        [], 3
+    )
+    assert "from 0.50 to 1.00 s" in explain.explain_local_swaps([Swap(0.5, 1.0)], 2)
+    bands = explain.explain_bands(np.array([[5.0, -1.0], [np.nan, np.nan]]), [0, 250, 500])
+    assert bands == "The SNR is lowest for speaker 1 from 250 to 500 Hz (−1.0 dB)."
+    assert explain.explain_bands(np.full((1, 2), np.nan), [0, 1, 2]) == "No band has an SNR."

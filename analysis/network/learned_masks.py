@@ -171,13 +171,13 @@ def oracle_scores(inside: Representation, start: float = 0, stop: float | None =
 
     Masked and decoded is the whole mixture, scored what lies between `start` and `stop` (s). Needs
     references; the estimated masks are left out where the model separates another number of
-    speakers. PESQ is left out.
+    speakers. PESQ and STOI are None where the stretch is too short for them.
     """
     rate = inside.model.config.sample_rate
     first = min(int(start * rate), len(inside.mixture) - 1)
     last = len(inside.mixture) if stop is None else max(round(stop * rate), first + 1)
     references, mixture = inside.references[:, first:last], inside.mixture[first:last]
-    baseline = mixture_scores(references, mixture, rate, pesq=False)
+    baseline = mixture_scores(references, mixture, rate, stoi=True)
     systems = {kind: oracle_sources(inside, kind) for kind in (*ORACLES, CLEAN)}
     if len(references) == len(inside.sources):
         systems = {ESTIMATED: inside.sources} | systems
@@ -188,7 +188,7 @@ def oracle_scores(inside: Representation, start: float = 0, stop: float | None =
             mixture,
             rate,
             permute=False,
-            pesq=False,
+            stoi=True,
             baseline=baseline,
         )
         for name, estimates in systems.items()

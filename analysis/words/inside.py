@@ -9,9 +9,10 @@ from analysis.network.filter_use import FilterUse
 from analysis.network.learned_masks import CLEAN, ESTIMATED, NEAR, ORACLES, RATIO, MaskStatistics
 from analysis.network.receptive_field import ReceptiveField
 from analysis.scores.metrics import Scores
+from analysis.scores.systems import MEASURES
 from tasnet import ConvTasNetConfig
 
-from .say import counted, listed, number, places, same, share_text, span
+from .say import counted, disagreement, listed, number, one_scale, places, same, share_text, span, with_unit
 
 SUM = {  # whether the masks are softmax
     True: "This model's masks are softmax: they sum to 1 (section IV-A).",
@@ -55,21 +56,28 @@ def _saturated(found: MaskStatistics) -> list[float]:
     return [share for share in shares if not math.isnan(share)]
 
 
-def explain_use(use: FilterUse) -> list[str]:
-    """How many filters no voice gets anything of, and whether masks are like the voices' own representations."""
+def explain_use(use: FilterUse, lost: float | None = None) -> list[str]:
+    """How many filters are all but shut for every voice, and whether masks are like the voices' representations.
+
+    lost: dB of mean SI-SNR that the voices lose when these filters are muted in the output, where that was measured.
+    """
     count, N = int(use.shut.sum()), len(use.energy)
     if np.isnan(use.energy).all():
         return []
-    if count:
-        are, them, such = ("are", "them", "these respond") if count > 1 else ("is", "it", "it responds")
-        said = [
-            f"{counted(count, 'filter')} of {N} {are} all but shut for every voice (mean mask, weighted by power, "
-            f"below {NEAR:g}); in {them} is {share_text(use.shut_energy, 0)} of the representation's energy. "
-            f"What {such} to can inform the masks, but is hardly heard."
-        ]
-    else:
-        said = [f"None of the {N} filters is shut for every voice."]
-    return said + explain_likeness(use.likeness)
+    if not count:
+        return [f"None of the {N} filters is shut for every voice.", *explain_likeness(use.likeness)]
+    are, them = ("are", "them") if count > 1 else ("is", "it")
+    said = (
+        f"{counted(count, 'filter')} of {N} {are} all but shut for every voice (mean mask, weighted by power, below "
+        f"{NEAR:g}); in {them} is {share_text(use.shut_energy, 0)} of the representation's energy."
+    )
+    if lost is not None and math.isfinite(lost):
+        if same(lost, 0.0, 1):
+            said += f" Muting {them} in the output changes the SI-SNR by less than 0.05 dB."
+        else:
+            change = "costs" if lost > 0 else "gains"
+            said += f" Muting {them} in the output {change} {number(abs(lost), 1)} dB SI-SNR."
+    return [said, *explain_likeness(use.likeness)]
 
 
 def explain_likeness(likeness: Sequence[float]) -> list[str]:
@@ -88,7 +96,7 @@ def explain_likeness(likeness: Sequence[float]) -> list[str]:
 
 
 def explain_oracles(scores: Mapping[str, Scores]) -> list[str]:
-    """Where the estimated masks stand among ideal ones on w, and what basis and masks lose; from the mean SI-SNR."""
+    """Where the estimated masks stand among ideal ones on w by each measure, and what basis and masks lose."""
     values = {name: value for name, found in scores.items() if (value := found.mean("si_snr")) is not None}
     ideal = {name: values[name] for name in ORACLES if name in values}
     if not ideal or CLEAN not in values:
@@ -97,28 +105,34 @@ def explain_oracles(scores: Mapping[str, Scores]) -> list[str]:
     best = max(ideal, key=ideal.get)
     loss = values[CLEAN] - ideal[best]
     if same(values[CLEAN], ideal[best], N_DB):
-        said.append(f"The best ideal mask here, {_quoted(best)}, costs nothing of that.")
+        said.append(f"By SI-SNR the best ideal mask here, {_quoted(best)}, costs nothing of that.")
     elif loss > 0:
-        said.append(f"The best ideal mask here, {_quoted(best)}, costs {number(loss, N_DB)} dB of that.")
+        said.append(f"By SI-SNR the best ideal mask here, {_quoted(best)}, costs {number(loss, N_DB)} dB of that.")
     else:
-        said.append(f"The best ideal mask here, {_quoted(best)}, is {number(-loss, N_DB)} dB above that.")
+        said.append(f"By SI-SNR the best ideal mask here, {_quoted(best)}, is {number(-loss, N_DB)} dB above that.")
     if ESTIMATED not in values:
         return said
-    own = values[ESTIMATED]
-    level = [name for name, value in ideal.items() if same(own, value, N_DB)]
-    above = [name for name, value in ideal.items() if name not in level and own > value]
-    below = [name for name in ideal if name not in level + above]
-    groups = {"above": _all(above), "level with": _all(level), "below": _all(below)}
-    shown = {_quoted(name): value for name, value in ideal.items()}
-    said.append(
-        f"The estimated masks ({number(own, N_DB)} dB) are {places(groups, shown, N_DB, ' dB', 'ideal masks')}."
-    )
-    if above:
-        names = listed(_all(above))
-        whose = f"{names} {'is' if len(above) == 1 else 'are'} no bound"
+    ahead, behind, places_ = {}, {}, []
+    for measure in one_scale(list(MEASURES)):
+        facts, n = MEASURES[measure], 2
+        own = scores[ESTIMATED].mean(measure)
+        masks = {name: value for name in ORACLES if (value := scores[name].mean(measure)) is not None}
+        if own is None or not masks:
+            continue
+        level = [name for name, value in masks.items() if same(own, value, n)]
+        ahead[measure] = _all([name for name, value in masks.items() if name not in level and own > value])
+        behind[measure] = _all([name for name, value in masks.items() if name not in level and own < value])
+        groups = {"above": ahead[measure], "level with": _all(level), "below": behind[measure]}
+        shown = {_quoted(name): value for name, value in masks.items()}
+        stand = places(groups, shown, n, facts.unit)
+        places_.append(f"By {facts.name} the estimated masks ({with_unit(facts, own, n)}) are {stand}.")
+    said += [*disagreement(ahead, behind, "the estimated masks", "are"), *places_]
+    if above := ahead.get("si_snri"):
+        whose = f"{listed(above)} {'is' if len(above) == 1 else 'are'} no bound"
         said.append(
-            f"{'No ideal mask is a bound' if len(above) == len(ideal) else whose} of what masks can do here: each is "
-            "fitted cell by cell, but frames and filters are summed, and other values can make a better sum."
+            f"{'No ideal mask is a bound' if len(above) == len(ideal) else whose} of the SI-SNR that masks can have "
+            "here: each is fitted cell by cell, but frames and filters are summed, and other values can make a better "
+            "sum."
         )
     return said
 

@@ -82,7 +82,9 @@ def places(
     return listed(parts)
 
 
-def disagreement(ahead: Mapping[str, Sequence[str]], behind: Mapping[str, Sequence[str]], who: str) -> list[str]:
+def disagreement(
+    ahead: Mapping[str, Sequence[str]], behind: Mapping[str, Sequence[str]], who: str, verb: str = "is"
+) -> list[str]:
     """A sentence for each other that `who` is above by some measures and below by others.
 
     ahead, behind: {measure: the others that `who` is above, below}. Empty where the measures agree.
@@ -94,6 +96,6 @@ def disagreement(ahead: Mapping[str, Sequence[str]], behind: Mapping[str, Sequen
         if worse:
             said.setdefault((listed(better), listed(worse)), []).append(other)
     return [
-        f"Which is better depends on the measure: {who} is above {listed(others)} by {better}, below by {worse}."
+        f"Which is better depends on the measure: {who} {verb} above {listed(others)} by {better}, below by {worse}."
         for (better, worse), others in said.items()
     ]

@@ -12,7 +12,7 @@ FILTERS, BLOCKS, OTHER_MASKS = "Filters", "Blocks", "Masks"
 KINDS = (FILTERS, BLOCKS, OTHER_MASKS)
 OUTPUT, WHOLE = "in the output", "altogether"
 CLUSTERS = 12
-SHUT, BAND, RANKS, CLUSTER, ONE = "Shut for everybody", "Peak in a band", "Ranks", "Cluster", "One filter"
+SHUT, BAND, RANKS, CLUSTER, ONE = "All but shut", "Peak in a band", "Ranks", "Cluster", "One filter"
 
 
 def choose_muted(
@@ -40,7 +40,7 @@ def _choose_filters(
     )
     N = config.N
     if how == SHUT:
-        chosen, said = np.flatnonzero(use.shut), "filters that are shut for everybody"
+        chosen, said = np.flatnonzero(use.shut), "filters that are all but shut for everybody"
     elif how == BAND:
         top = config.sample_rate // 2
         low, high = st.slider("Band (Hz)", 0, top, (0, 500), step=50, key="explain_band", width=260)

@@ -124,7 +124,7 @@ def show_swaps(explained: Explained) -> None:
         )
     rows = [
         ScoredSystem(NETWORK, estimates, None, None),
-        ScoredSystem(f"magnitude {magnitude}, phase {phase}", found.sounds[magnitude, phase], None, None),
+        ScoredSystem(f"|{magnitude}| ∠{phase}", found.sounds[magnitude, phase], None, None),
     ]
     linked_player(listening.tracks_of(sound, rows), key="explain_swaps_player")
 
@@ -196,7 +196,8 @@ def show_filters(explained: Explained) -> None:
     )
     st.caption(
         "Of the energy of each filter, in the order of the page Filters: what one voice's mask alone lets through (0.5 "
-        "and more), what several do at once; the rest is shut for all. Click a bar to open its filter."
+        "and more), what several do at once; what is missing gets through to nobody by half. Click a bar to open its "
+        "filter."
     )
     if (number := st.session_state.get("explain_clicked")) is not None and number < len(use.energy):
         st.page_link(
@@ -208,10 +209,11 @@ def show_filters(explained: Explained) -> None:
     groups = explained.tree.clusters(CLUSTERS)
     lost = kept(explained, "importance", lambda: muting.importance(inside, groups), "Muting branch by branch")
     names = [f"branch {number}" for number in range(1, len(groups) + 1)]
+    labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
     st.markdown("##### Without a branch of the dendrogram")
     st.markdown(words.explain_importance(lost, names))
     picture(
-        figures.losses([str(k) for k in range(1, len(groups) + 1)], lost, "Branch of the dendrogram, from the bottom"),
+        figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)"),
         "SI-SNR lost without each branch of filters in the output",
         key="explain_importance",
     )

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from analysis.explain.muting import importance
 from analysis.figures import inside as figures_inside
 from analysis.network import learned_masks
 from analysis.network.filter_use import filter_use
@@ -148,7 +149,8 @@ def show_masks(inside: Representation, view: View) -> None:
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
     use = filter_use(inside, first, last)
-    st.markdown(bullets([words.explain_mask_values(*counted.values()), *words.explain_use(use)]))
+    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut)])[0])  # of the whole sound
+    st.markdown(bullets([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)]))
     st.caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
@@ -209,6 +211,8 @@ def show_oracles(looked: Looked, view: View) -> None:
         "SI-SNR (dB)": lambda found: found.mean("si_snr"),
         "SI-SNRi (dB)": lambda found: found.mean("si_snri"),
         "SDRi (dB)": lambda found: found.mean("sdri"),
+        "PESQ (MOS-LQO)": lambda found: found.mean("pesq"),
+        "STOI": lambda found: found.mean("stoi"),
     } | {f"SI-SNRi {speaker} (dB)": lambda found, i=i: found.si_snri[i] for i, speaker in enumerate(names)}
     st.dataframe(
         [
