@@ -9,6 +9,7 @@ from analysis.sounds.mixing import Mixture
 from pages.parts import frame, workspace
 from pages.parts.explain.views import Explained, show_blocks, show_errors, show_filters, show_muting, show_swaps
 from pages.parts.filters.bank import sort
+from pages.parts.handout import offer_handout
 from pages.parts.inside.looking import look_inside, prepared
 from pages.parts.pictures import choose_format
 
@@ -55,6 +56,7 @@ def show_views(sound: Mixture) -> None:
     else:
         VIEWS[view](found)
     choose_format()
+    offer_handout()
 
 
 frame.begin("Explain", "Why does this separation sound as it does? Switch parts off and hear it.")

@@ -9,6 +9,7 @@ from analysis.words.filters import explain_scale
 from pages.parts import frame, models, workspace
 from pages.parts.filters.bank import Bank, bank, choose_order, show_coverage, show_pairs, show_phases, sort
 from pages.parts.filters.one import show_filter
+from pages.parts.handout import offer_handout
 from pages.parts.pictures import choose_format, picture, save_arrays, save_table
 from tasnet import checkpoint
 
@@ -109,3 +110,4 @@ with st.container(key="beside_filters"):
 show_coverage(shown)
 show_phases(shown)
 show_pairs(shown)
+offer_handout()

@@ -6,9 +6,10 @@ from analysis.figures import sound as figures
 from analysis.words.ideal_masks import SETTING, explain_sound
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
+from pages.parts.handout import offer_handout, say
+from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
-from pages.parts.text import bullets
 
 
 def show_systems(sound) -> None:
@@ -22,7 +23,7 @@ def show_systems(sound) -> None:
         return
     tracks = listening.compared_tracks(comparison)
     linked_player(tracks, key="ideal_masks_player")
-    st.markdown(bullets(explain_sound(comparison, raw=bool(st.session_state.get("raw_pesq")))))
+    say(explain_sound(comparison, raw=bool(st.session_state.get("raw_pesq"))), key="ideal_masks")
     st.caption(SETTING)
     score_table(comparison)
     st.markdown("##### The masks")
@@ -32,9 +33,16 @@ def show_systems(sound) -> None:
         "go back."
     )
     images = {row.name: row.masks for row in comparison.rows}
-    st.plotly_chart(figures.masks(images, sound.rate, listening.speaker_names(len(sound.references))), key="masks")
+    figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
+    picture(figure, "The masks of each system and speaker, over time and frequency", key="masks")
     st.markdown("##### Download")
-    downloads({track.name: track.samples for track in tracks}, sound.rate, key="ideal_masks")
+    downloads(
+        {track.name: track.samples for track in tracks},
+        sound.rate,
+        key="ideal_masks",
+        scores=listening.descriptions(tracks),
+    )
+    offer_handout()
     workspace.describe_sound()
     workspace.add_pesq(sound, found)
 

@@ -7,6 +7,7 @@ from analysis.network.basis import tuning
 from analysis.sounds.mixing import Mixture
 from pages.parts import frame, listening, workspace
 from pages.parts.filters.bank import choose_order, sort
+from pages.parts.handout import offer_handout
 from pages.parts.inside.looking import look_inside, prepared
 from pages.parts.inside.view import view_of
 from pages.parts.inside.views import Looked, show_masks, show_oracles, show_representation, show_walk
@@ -53,6 +54,8 @@ def show_inside(sound: Mixture) -> None:
     if walk.open:
         with walk:
             show_walk(inside, state)
+    with bottom:
+        offer_handout()
 
 
 frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")

@@ -12,6 +12,7 @@ from analysis.sounds.mixing import Mixture
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import frame, listening, models, workspace
 from pages.parts.downloads import downloads
+from pages.parts.handout import offer_handout
 from pages.parts.player import Tour, linked_player
 
 
@@ -107,7 +108,8 @@ def show_separation(sound: Mixture) -> None:
         if unfolded.open:
             st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
     with st.expander("Download the signals", icon=":material/download:"):
-        downloads(signals, sound.rate, key="separation")
+        downloads(signals, sound.rate, key="separation", scores=listening.descriptions(tracks))
+    offer_handout()
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:
             workspace.add_pesq(sound, workspace.separation(sound, name), name, ideal=False)

@@ -132,13 +132,13 @@ def test_rows_of_the_maps_follow_the_order_and_can_be_clicked():
 def test_maps_in_decibels_and_row_by_row():
     U = np.random.default_rng(0).normal(size=(12, 8)) * np.logspace(0, -3, 12)[:, None]
     U[5] = 0
-    rows = figures_filters.scaled(U, each_row=True)
+    rows = figures_filters.map_values(U, each_row=True)
     np.testing.assert_allclose(np.abs(rows).max(1), np.where(np.arange(12) == 5, 0, 1))
     size = np.abs(U)
-    db = figures_filters.scaled(size, decibels=True)
+    db = figures_filters.map_values(size, decibels=True)
     expected = 20 * np.log10(np.maximum(size / np.percentile(size, 99.5), 1e-3))
     np.testing.assert_allclose(db, expected)
-    assert figures_filters.scaled(size, decibels=True, each_row=True)[5].tolist() == [-60.0] * 8
+    assert figures_filters.map_values(size, decibels=True, each_row=True)[5].tolist() == [-60.0] * 8
     tuned, order = basis.tuning(U, 8000), basis.order(U, 8000)
     figure = figures_filters.filter_maps(U, U, 8000, order, tuned, decibels=True, each_row=True)
     waves, spectra = ([t for t in figure.data if t.type == "heatmap" and t.coloraxis == axis] for axis in AXES)

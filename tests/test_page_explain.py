@@ -57,6 +57,14 @@ def test_every_view_opens(name, voices):
     assert "lost" in texts(app)
 
 
+def test_filters_are_linked_both_ways():
+    app = start(explain_filters="One filter", explain_filter="7")
+    assert "1 filter 7 muted in the output" in texts(app) or "Filter 7 muted in the output" in texts(app)
+    app = open_page("pages/filters.py", model="plain", filter_model="7")
+    (link,) = app.get("page_link")
+    assert "explain_filter=7" in link.proto.query_string and "explain" in link.proto.page
+
+
 def test_a_mixture_without_clean_voices():
     app = start(sound="upload")
     noise = np.random.default_rng(0).normal(size=6000) / 10
@@ -91,7 +99,7 @@ def test_what_is_switched_off_is_scored_as_it_is():
     app.segmented_control(key="explain_where_True").set_value("altogether").run()
     assert not app.exception and not app.error and "muted altogether" in texts(app)
     app.segmented_control(key="explain_kind").set_value("Blocks").run()
-    assert not app.exception and not app.error and "repeat 2 left out" in texts(app)
+    assert not app.exception and not app.error and "Repeat 2 left out" in texts(app)
 
 
 def test_the_swaps_are_on_the_page_as_measured():

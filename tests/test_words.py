@@ -474,3 +474,18 @@ def test_changes_losses_and_swaps_are_told_as_they_are():
     bands = explain.explain_bands(np.array([[5.0, -1.0], [np.nan, np.nan]]), [0, 250, 500])
     assert bands == "The SNR is lowest for speaker 1 from 250 to 500 Hz (−1.0 dB)."
     assert explain.explain_bands(np.full((1, 2), np.nan), [0, 1, 2]) == "No band has an SNR."
+
+
+def test_filters_are_sorted_by_whom_they_serve():
+    exclusive = np.array([[0.0, 0.95, 0.4, 0.1, 0.2], [0.01, 0.0, 0.4, 0.1, 0.1]])
+    shared = np.array([0.0, 0.0, 0.1, 0.7, 0.1])
+    mean = np.array([[0.01, 0.9, 0.5, 0.7, 0.3]] * 2)
+    found = FilterUse(np.full(5, 0.2), mean, shared, exclusive, np.full(2, np.nan))
+    said = explain.explain_filter_kinds(found)
+    assert said == (
+        "Of 5 filters, by the energy they hold, 1 are all but shut for all, 2 give most to one voice at a time, "
+        "1 give most to several at once and 1 give most to nobody by half. 1 of them serve the same voice for 90 % and "
+        "more."
+    )
+    silent = FilterUse(*(np.full(shape, np.nan) for shape in (5, (2, 5), 5, (2, 5), 2)))
+    assert explain.explain_filter_kinds(silent) == "No filter responds to this sound."

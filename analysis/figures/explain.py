@@ -105,7 +105,7 @@ def filter_use_map(use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, chos
             x=marked,
             y=np.full(len(marked), 104),
             mode="markers",
-            name="switched off",
+            name="chosen",
             marker={"symbol": "x", "size": 5, "color": MARKED_COLOUR},
             hoverinfo="skip",
         )

@@ -62,7 +62,7 @@ def filter_maps(
         signed = x is milliseconds
         figure.add_trace(
             go.Heatmap(
-                z=scaled(values, decibels=decibels and not signed, each_row=each_row)[order].astype(np.float32),
+                z=map_values(values, decibels=decibels and not signed, each_row=each_row)[order].astype(np.float32),
                 x=x.astype(np.float32),
                 coloraxis="coloraxis" if signed else "coloraxis2",
                 hoverinfo="skip",
@@ -107,7 +107,7 @@ def full_scale(rows: np.ndarray) -> float:
     return float(np.percentile(size, LOUDEST)) or float(size.max()) or 1.0
 
 
-def scaled(rows: np.ndarray, *, decibels: bool = False, each_row: bool = False) -> np.ndarray:
+def map_values(rows: np.ndarray, *, decibels: bool = False, each_row: bool = False) -> np.ndarray:
     """`rows` (N, F) on the scale of a map: relative to `full_scale`, or each to its largest magnitude; or that in dB.
 
     A row of zeros stays zero, or at `FLOOR_DB`.

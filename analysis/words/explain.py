@@ -7,10 +7,12 @@ import numpy as np
 
 from analysis.explain.errors import ErrorParts, Swap
 from analysis.explain.swaps import CLEAN, MIXTURE, NETWORK
+from analysis.network.filter_use import FilterUse
 
-from .say import counted, listed, number, same, signed
+from .say import counted, listed, number, same, share_text, signed
 
 N_DB = 1
+ALWAYS = 0.9  # of a filter's energy
 
 
 def explain_swaps(scores: Mapping[tuple[str, str], float]) -> list[str]:
@@ -45,6 +47,23 @@ def _owed(gain: float, what: str) -> str:
 
 def _db(value: float) -> str:
     return f"{number(value, N_DB)} dB"
+
+
+def explain_filter_kinds(use: FilterUse) -> str:
+    """How many filters are shut, serve one voice at a time, or several at once, by where most of their energy goes."""
+    alone = use.exclusive.sum(0)
+    counts = {"are all but shut for all": int(use.shut.sum())}
+    open_ = ~use.shut & np.isfinite(alone)
+    half = np.maximum(alone, use.shared) >= 0.5
+    counts["give most to one voice at a time"] = int((open_ & half & (alone >= use.shared)).sum())
+    counts["give most to several at once"] = int((open_ & half & (alone < use.shared)).sum())
+    counts["give most to nobody by half"] = int((open_ & ~half).sum())
+    always = int((open_ & (use.exclusive >= ALWAYS).any(0)).sum())
+    parts = [f"{count} {what}" for what, count in counts.items() if count]
+    if not parts:
+        return "No filter responds to this sound."
+    same_voice = f" {always} of them serve the same voice for {share_text(ALWAYS, 0)} and more." if always else ""
+    return f"Of {len(use.energy)} filters, by the energy they hold, {listed(parts)}.{same_voice}"
 
 
 def explain_split(parts: Sequence[ErrorParts]) -> list[str]:

@@ -32,6 +32,11 @@ def score_line(row: ScoredSystem, speaker: int) -> str:
     return " · ".join([improvements, *rest])
 
 
+def descriptions(tracks: Sequence[Track]) -> dict[str, str]:
+    """{track: what stands under it}: scores, or who speaks."""
+    return {track.name: track.description for track in tracks if track.description}
+
+
 def _clean_name(speaker: int) -> str:
     return f"Speaker {speaker + 1} · clean"
 

@@ -10,6 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from .handout import file_stem, note_picture
+
 
 def sentences(said: Sequence[str]) -> str:
     """What `said` puts in Markdown, for readers of an `alt` text."""
@@ -35,7 +37,7 @@ def picture(
     key: str,
     on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
-    """Show `figure`; its camera button saves it under the name `key`.
+    """Show `figure`; its camera button saves it under `key` with the names of sound and model.
 
     `alt` says what it shows to those who cannot see it. Before the page runs again, `on_click` is called with the
     point that was clicked.
@@ -45,11 +47,12 @@ def picture(
         if points := st.session_state[key].selection.points:
             on_click(points[0])
 
+    note_picture(key, alt, figure)
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {
             "format": st.session_state.get("picture_format", "SVG").lower(),
-            "filename": key,
+            "filename": file_stem(key),
             "scale": 2,
         },
     }
@@ -94,7 +97,7 @@ def save_table(label: str, columns: Callable[[], dict[str, np.ndarray]], *, key:
     st.download_button(
         label,
         lambda: _csv(columns()),
-        file_name=f"{key}.csv",
+        file_name=f"{file_stem(key)}.csv",
         mime="text/csv",
         icon=":material/table:",
         key=f"{key}_csv",
@@ -107,7 +110,7 @@ def save_arrays(label: str, arrays: Callable[[], dict[str, np.ndarray]], *, key:
     st.download_button(
         label,
         lambda: _npz(arrays()),
-        file_name=f"{key}.npz",
+        file_name=f"{file_stem(key)}.npz",
         mime="application/octet-stream",
         icon=":material/deployed_code:",
         key=f"{key}_npz",

@@ -12,6 +12,7 @@ from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.words.say import number, one_scale, same
 
+from .handout import file_stem, shown
 from .listening import speaker_names
 
 MEAN = "Mean"
@@ -95,6 +96,7 @@ def show_table(styled: Styler, label: str) -> None:
     """A table that scrolls sideways where the page is narrower; `label` says what it is to those who cannot see it."""
     # It scrolls from the first: the page's style sheet, which has the shadow, may come after it.
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
+    shown().tables[label] = table
     st.html(
         f'<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
         f'<div class="scrolls" style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">'
@@ -121,7 +123,7 @@ def score_table(found: Comparison) -> None:
     st.download_button(
         "Scores (CSV)",
         lambda: _csv(found),
-        "scores.csv",
+        f"{file_stem('scores')}.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",

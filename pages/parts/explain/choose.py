@@ -54,9 +54,11 @@ def _choose_filters(
     elif how == CLUSTER:
         groups = tree.clusters(CLUSTERS)
         number = st.number_input("Branch of the dendrogram", 1, len(groups), 1, key=f"explain_cluster_{N}", width=190)
-        chosen, said = np.array(groups[number - 1]), f"branch {number} of the dendrogram"
+        chosen, said = np.array(groups[number - 1]), f"filters of branch {number} of the dendrogram"
     else:
-        number = st.number_input("Filter", 0, N - 1, 0, key=f"explain_filter_{N}", width=150)
+        if st.session_state.get("explain_filter", 0) >= N:  # chosen when a larger model was explained
+            st.session_state.explain_filter = 0
+        number = st.number_input("Filter", 0, N - 1, key="explain_filter", bind="query-params", width=150)
         chosen, said = np.array([number]), f"filter {number}"
     free = config.encoder != "pinv"  # a pinv encoder's filters cannot be taken out one by one
     where = st.segmented_control(
@@ -70,7 +72,7 @@ def _choose_filters(
     )
     numbers = tuple(int(number) for number in chosen)
     off = Muted(output=numbers) if where == OUTPUT else Muted(whole=numbers)
-    return off, f"{len(numbers)} {said} muted {where}"
+    return off, f"{said if how == ONE else f'{len(numbers)} {said}'} muted {where}"
 
 
 def _choose_blocks(config: ConvTasNetConfig) -> tuple[Muted, str]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from analysis.explain import errors, muting, swaps
 from analysis.figures import explain as figures
+from analysis.figures import inside as figures_inside
 from analysis.network.basis import Tree
 from analysis.network.filter_use import FilterUse
 from analysis.network.representation import Representation
@@ -15,12 +16,14 @@ from analysis.scores.metrics import MetricsError, evaluate, mixture_scores
 from analysis.scores.systems import MEASURES, NETWORK, ScoredSystem
 from analysis.sounds.mixing import Mixture
 from analysis.words import explain as words
+from analysis.words.inside import explain_blocks, explain_use
 from analysis.words.say import one_scale
 from pages.parts import listening, results, workspace
+from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
 from pages.parts.pictures import picture, save_table
 from pages.parts.player import Track, linked_player, player
-from pages.parts.text import bullets, plain
+from pages.parts.text import plain
 
 from .choose import CLUSTERS, choose_muted
 
@@ -78,7 +81,7 @@ def show_muting(explained: Explained) -> None:
         return
     before = kept(explained, "scores", lambda: _scores(sound, inside.audible()), "Scoring")
     after = kept(explained, f"scores {off!r}", lambda: _scores(sound, found), "Scoring")
-    st.markdown(words.explain_change(before, after, said[0].upper() + said[1:]))
+    say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
     st.dataframe(
         [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))],
         hide_index=True,
@@ -107,7 +110,7 @@ def show_swaps(explained: Explained) -> None:
         lambda: swaps.phase_swaps(estimates, sound.references, sound.mixture, sound.rate),
         "Exchanging phase and magnitude",
     )
-    st.markdown(bullets(words.explain_swaps(found.scores)))
+    say(words.explain_swaps(found.scores), key="swaps")
     picture(
         figures.swaps(found.scores),
         "SI-SNR of the voices with the magnitude of one signal and the phase of another",
@@ -158,7 +161,7 @@ def show_errors(explained: Explained) -> None:
             for name, signal in heard.items()
         ]
     state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True)
-    st.markdown(bullets(words.explain_split(parts)))
+    say(words.explain_split(parts), key="split")
     st.caption(
         "BSS Eval v3: target is what a 512-tap filter makes of the voice itself, interference what such filters make "
         "of the other voices beyond that, artefacts the rest. “Match loudness” in the player raises them to be heard."
@@ -167,7 +170,7 @@ def show_errors(explained: Explained) -> None:
     middles, over_time = errors.snr_over_time(estimates, sound.references, sound.rate)
     found = errors.local_swaps(estimates, sound.references, sound.rate)
     st.markdown("##### Over time")
-    st.markdown(words.explain_local_swaps(found, len(estimates)))
+    say([words.explain_local_swaps(found, len(estimates))], key="local")
     bar = st.container()
     figure = figures.over_time(middles, over_time, found, length / sound.rate)
     with bar:
@@ -175,7 +178,7 @@ def show_errors(explained: Explained) -> None:
         show_bar(explained.inside, state, whole, {"explain_over_time": figure}, key="explain_bar")
     picture(figure, "SNR of each voice over time", key="explain_over_time")
     st.markdown("##### By frequency")
-    st.markdown(words.explain_bands(by_band, edges.tolist()))
+    say([words.explain_bands(by_band, edges.tolist())], key="bands")
     picture(figures.by_band(by_band, edges.tolist()), "SNR of each voice by band", key="explain_by_band")
     st.caption("SNR: power of the voice over that of its error, in the STFT, the estimate at the level of SI-SNR.")
     save_table(
@@ -188,8 +191,12 @@ def show_errors(explained: Explained) -> None:
 def show_filters(explained: Explained) -> None:
     """What is let through of each filter, and what is lost without each branch of the dendrogram."""
     use, inside = explained.use, explained.inside
+    shut = kept(explained, "shut", lambda: muting.importance(inside, [np.flatnonzero(use.shut)]), "Muting shut filters")
+    said = [words.explain_filter_kinds(use), *explain_use(use, float(shut[0]) if explained.known else None)]
+    say(said, key="filters")
+    chosen = st.session_state.get("explain_clicked")
     picture(
-        figures.filter_use_map(use, explained.order, explained.peaks_hz),
+        figures.filter_use_map(use, explained.order, explained.peaks_hz, [] if chosen is None else [chosen]),
         "Share of each filter's energy that each voice alone, several or nobody gets, and the energy it holds",
         key="explain_use",
         on_click=lambda point: st.session_state.update(explain_clicked=int(point["customdata"][0])),
@@ -199,19 +206,19 @@ def show_filters(explained: Explained) -> None:
         "and more), what several do at once; what is missing gets through to nobody by half. Click a bar to open its "
         "filter."
     )
-    if (number := st.session_state.get("explain_clicked")) is not None and number < len(use.energy):
+    if chosen is not None and chosen < len(use.energy):
         st.page_link(
             "pages/filters.py",
-            label=f"Filter {number} on the page Filters",
+            label=f"Filter {chosen} on the page Filters",
             icon=":material/waves:",
-            query_params={"filter_model": str(number), "model": workspace.selection().model},
+            query_params={"filter_model": str(chosen)},
         )
     groups = explained.tree.clusters(CLUSTERS)
     lost = kept(explained, "importance", lambda: muting.importance(inside, groups), "Muting branch by branch")
     names = [f"branch {number}" for number in range(1, len(groups) + 1)]
     labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
     st.markdown("##### Without a branch of the dendrogram")
-    st.markdown(words.explain_importance(lost, names))
+    say([words.explain_importance(lost, names)], key="importance")
     picture(
         figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)"),
         "SI-SNR lost without each branch of filters in the output",
@@ -236,6 +243,20 @@ def show_blocks(explained: Explained) -> None:
     """What is lost without each repeat and each dilation; the network runs once for each."""
     inside, config = explained.inside, explained.inside.model.config
     groups = {f"repeat {r + 1}": muting.blocks_of(config, repeat=r) for r in range(config.R)}
+    levels = inside.skips
+    st.markdown(explain_blocks(levels, config, "all of the sound"))
+    picture(
+        figures_inside.skips(levels, *inside.edge(np.array([0, inside.frames])), config.dilations),
+        "Level of what every block adds over time",
+        key="explain_skips",
+    )
+    st.page_link(
+        "pages/inside.py",
+        label="How far one frame looks: measured and computed, on the page Inside",
+        icon=":material/layers:",
+        query_params={"inside_tab": "Through the separator"},
+    )
+    st.markdown("##### Left out")
     groups |= {f"dilation {d}": muting.blocks_of(config, dilation=d) for d in sorted(set(config.dilations))}
     st.caption(
         f"The network runs {len(groups)} times, each time without one repeat or all blocks of one dilation: such a "
@@ -255,7 +276,7 @@ def show_blocks(explained: Explained) -> None:
     )
     if lost is None:
         return
-    st.markdown(words.explain_importance(lost, list(groups)))
+    say([words.explain_importance(lost, list(groups))], key="blocks")
     picture(
         figures.losses(list(groups), lost, "Left out"),
         "SI-SNR lost without each repeat and dilation",

@@ -9,8 +9,8 @@ import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis, basis_set
 from analysis.words import filters as words
+from pages.parts.handout import say
 from pages.parts.pictures import picture
-from pages.parts.text import bullets
 
 BELOW = {  # what a filter's frequency is taken to be -> the head of its column
     "peak": "Below 1 kHz",
@@ -74,7 +74,7 @@ def show_coverage(banks: list[Bank]) -> None:
             | {f"Distance from {scale}": distance for scale, distance in distances.items()}
             | {"Dead filters": dead}
         )
-    st.markdown(bullets(said))
+    say(said, key="coverage")
     st.caption(
         "The paper finds more than 60 % of the filters tuned below 1 kHz, roughly as the mel scale is; it does not say "
         "what it takes for a filter's frequency. The distances are Kolmogorov-Smirnov: 0 where the peaks are spaced "
@@ -100,7 +100,7 @@ def show_phases(banks: list[Bank]) -> None:
     st.markdown("##### Phases")
     bands = {one.name: basis_set.phase_bands(one.U, one.rate) for one in banks}
     figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
-    st.markdown(bullets([sentence for name, own in bands.items() for sentence in words.explain_phases(name, own)]))
+    say([sentence for name, own in bands.items() for sentence in words.explain_phases(name, own)], key="phases")
     picture(figure, "Phase of every filter at its peak frequency", key="phases")
     st.caption(
         "The paper's circular shift (section IV-G) is one frequency in many phases: a column of points. Coverage is "
@@ -137,7 +137,7 @@ def show_pairs(banks: list[Bank]) -> None:
     """How far encoder and decoder are from inverting each other."""
     st.markdown("##### Encoder and decoder as a pair")
     fits = [(one, basis_set.coder_pair(one.U, one.V)) for one in banks]
-    st.markdown(bullets([words.explain_coders(one.name, fit, one.encoder) for one, fit in fits]))
+    say([words.explain_coders(one.name, fit, one.encoder) for one, fit in fits], key="coders")
     st.caption(
         "Distance from pseudo-inverse: 0 if the "
         "decoder is the encoder's least-squares inverse up to level, 1 if they have nothing in common. Frame distance: "

@@ -14,10 +14,10 @@ from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
 from analysis.words import inside as words
 from pages.parts import results
+from pages.parts.handout import say
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
 from pages.parts.player import PlayerState
-from pages.parts.text import bullets
 
 from .view import View, show_bar, view_now
 
@@ -150,7 +150,7 @@ def show_masks(inside: Representation, view: View) -> None:
     }
     use = filter_use(inside, first, last)
     lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut)])[0])  # of the whole sound
-    st.markdown(bullets([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)]))
+    say([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)], key="masks")
     st.caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
@@ -206,7 +206,7 @@ def show_oracles(looked: Looked, view: View) -> None:
     if (scores := results.find_result(key)) is None:
         with st.spinner("Scoring ideal masks ..."):
             scores = results.keep_result(key, learned_masks.oracle_scores(inside, *ends))
-    st.markdown(bullets(words.explain_oracles(scores)))
+    say(words.explain_oracles(scores), key="oracles")
     columns = {
         "SI-SNR (dB)": lambda found: found.mean("si_snr"),
         "SI-SNRi (dB)": lambda found: found.mean("si_snri"),
