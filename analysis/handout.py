@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import soundfile
 
-WIDTH = 680  # pixels of a figure: what A4 and Letter hold beside their margins
+WIDTH = 640  # pixels of a figure: what A4 and Letter hold beside their margins
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2130; background: #fff; max-width: 720px; margin: 2rem auto; }
@@ -26,9 +26,11 @@ th, td { padding: .25rem .5rem; border-bottom: 1px solid #d5d9e2; text-align: ri
 .sound span { flex: 1; } audio { width: 320px; height: 34px; }
 @page { margin: 16mm; }
 @media print {
-  body { margin: 0; max-width: none; font-size: 10.5pt; }
+  body { margin: 0; padding: 0; max-width: none; font-size: 10.5pt; }
   audio { display: none; } figure, table, .sound, li { break-inside: avoid; } h2 { break-after: avoid; }
   a { color: inherit; text-decoration: none; } .scrolls { overflow: visible; }
+  .scrolls table { width: 100%; }
+  .scrolls th, .scrolls td { font-size: 6.5pt !important; padding: 1pt 2pt !important; white-space: normal !important; }
 }
 """
 

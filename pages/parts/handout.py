@@ -13,7 +13,7 @@ from analysis.sounds.examples import available_examples
 from tasnet import checkpoint
 from tasnet.published import CATALOGUE
 
-from . import links
+from . import links, workspace
 from .text import bullets
 
 KEY = "handout"
@@ -40,9 +40,15 @@ def note_picture(key: str, about: str, figure: go.Figure) -> None:
     shown().pictures[key] = (about, figure)
 
 
+def _chosen() -> workspace.Selection | None:
+    """What the sidebar chose, on a page that has one."""
+    chosen = st.session_state.get("selection")
+    return chosen if isinstance(chosen, workspace.Selection) else None
+
+
 def file_stem(key: str) -> str:
     """A file's name that says what it is, of which sound, by which model."""
-    chosen = st.session_state.get("selection")
+    chosen = _chosen()
     sound = chosen and (chosen.example or (chosen.sound is not None and (chosen.kind or "sound").lower()))
     parts = [key, *([sound] if sound else []), *([chosen.model.rpartition("/")[2]] if chosen else [])]
     return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part.removesuffix(".safetensors")).strip("_") for part in parts)
@@ -50,7 +56,7 @@ def file_stem(key: str) -> str:
 
 def facts() -> dict[str, str]:
     """Of the model and the sound on this page."""
-    chosen = st.session_state.get("selection")
+    chosen = _chosen()
     if chosen is None:
         return {}
     found = {"Model": chosen.model.rpartition("/")[2]}
@@ -63,7 +69,7 @@ def facts() -> dict[str, str]:
 
 def credits() -> list[str]:
     """Of the sound on this page and of the weights, their licences among them, as far as they are known."""
-    chosen = st.session_state.get("selection")
+    chosen = _chosen()
     if chosen is None:
         return []
     of_sound = [one.credits for one in available_examples() if one.id == chosen.example]
