@@ -34,6 +34,7 @@ page = st.navigation(
         named,
         st.Page("pages/filters.py", title="Filters", icon=":material/waves:"),
         st.Page("pages/inside.py", title="Inside", icon=":material/layers:"),
+        st.Page("pages/explain.py", title="Explain", icon=":material/psychology_alt:"),
         st.Page("pages/ideal_masks.py", title="Ideal masks", icon=":material/grid_on:"),
         st.Page("pages/corpus.py", title="Corpus", icon=":material/leaderboard:"),
         st.Page("pages/start_point.py", title="Start point", icon=":material/start:"),

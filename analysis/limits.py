@@ -186,31 +186,3 @@ def _order(separator: Separator, sources: np.ndarray, references: np.ndarray) ->
 
 def _sdr(estimates: np.ndarray, references: np.ndarray) -> float:
     return float(sdr(estimates, references).mean())
-
-
-def explain_limit(limit: str, curves: dict[str, LimitCurve]) -> list[str]:
-    """What the curves of models (name -> curve) of a key of `LIMITS` show, a sentence each."""
-    unit = LIMITS[limit].unit
-    parts = []
-    for name, curve in curves.items():
-        first, last = curve.sdr[:, 0].mean(), curve.sdr[:, -1].mean()
-        if np.isnan([first, last]).any():
-            parts.append(f"**{name}**: the SDR is undefined, as a voice is silent.")
-            continue
-        easy, hard = (f"{value:g} {unit}" for value in (curve.values[0], curve.values[-1]))
-        text = f"**{name}**: SDR {first:.1f} dB at {easy}, {last:.1f} dB at {hard}"
-        if limit == "pause":
-            count = int(curve.swapped.sum())
-            text += f"; voices swapped after {count} of {curve.swapped.size} pauses"
-        else:
-            worse = [value for value, gain in zip(curve.values, _gains(curve), strict=True) if gain < 1]
-            if worse:
-                text += f"; less than 1 dB above the unprocessed mixture from {worse[0]:g} {unit} on"
-        parts.append(f"{text}.")
-    return parts
-
-
-def _gains(curve: LimitCurve) -> np.ndarray:
-    """(values,) dB that separation adds, from the first value after which it stays so low on."""
-    gains = (curve.sdr - curve.unprocessed).mean(0)
-    return np.maximum.accumulate(gains[::-1])[::-1]

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from analysis.corpus.report import explain_set
 from analysis.corpus.results import Results
+from analysis.words.corpus import explain_set
 from pages.parts import frame
 from pages.parts.corpus import charts as corpus_charts
 from pages.parts.corpus import listen as corpus_listen
@@ -13,6 +13,7 @@ from pages.parts.corpus.failures import show_failures
 from pages.parts.corpus.files import choose_results, chosen_model, offer_comparison
 from pages.parts.corpus.run import show_run
 from pages.parts.corpus.training import show_training, show_validation
+from pages.parts.handout import offer_handout, say
 from pages.parts.text import plain
 
 VIEWS = ("Results", "Compare", "Evaluate", "Training")
@@ -42,7 +43,7 @@ def show_results() -> None:
     if not results.good:
         st.info("No mixture has been scored yet.", icon=":material/info:")
         return
-    st.markdown(explain_set(results))
+    say(explain_set(results), key="corpus_set")
     offer_comparison()
     corpus_table.systems_table(results)
     st.markdown("##### Beside published systems")
@@ -65,6 +66,7 @@ def show_results() -> None:
         corpus_charts.show_scatter(results, measure, chosen)
     if chosen is not None:
         corpus_listen.listen(results, chosen)
+    offer_handout()
 
 
 frame.begin("Corpus", "How good is the network over a whole test set, beside ideal masks and published systems?")

@@ -5,9 +5,11 @@ import streamlit as st
 import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis
+from analysis.words.filters import explain_scale
 from pages.parts import frame, models, workspace
 from pages.parts.filters.bank import Bank, bank, choose_order, show_coverage, show_pairs, show_phases, sort
 from pages.parts.filters.one import show_filter
+from pages.parts.handout import offer_handout
 from pages.parts.pictures import choose_format, picture, save_arrays, save_table
 from pages.parts.text import plain
 from tasnet import checkpoint
@@ -46,12 +48,27 @@ def choose_banks() -> tuple[str, list[Bank]]:
     return by, banks
 
 
-def show_maps(one: Bank, by: str) -> None:
+def choose_scale() -> dict[str, bool]:
+    """How the maps are scaled, as `filter_maps` takes it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        spectra = st.segmented_control(
+            "Spectra", ["Linear", "dB"], default="Linear", required=True, key="filter_spectra", bind="query-params"
+        )
+        each_row = st.toggle(
+            "Each row by itself",
+            key="filter_rows",
+            bind="query-params",
+            help="Each filter relative to its own largest value: weak filters show as strong ones do.",
+        )
+    return {"decibels": spectra == "dB", "each_row": each_row}
+
+
+def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
     """The four maps of one model."""
     order, tree = sort(one.U, one.rate, by)
     st.markdown(f"##### {plain(one.name)}")
     picture(
-        figures_filters.filter_maps(one.U, one.V, one.rate, order, one.tuning, tree),
+        figures_filters.filter_maps(one.U, one.V, one.rate, order, one.tuning, tree, **scale),
         f"Encoder and decoder basis functions of {one.name} and their FFT magnitudes, sorted by {by}",
         key=f"filters_{one.key}",
     )
@@ -78,10 +95,8 @@ def show_maps(one: Bank, by: str) -> None:
 
 frame.begin("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
 order_by, shown = choose_banks()
-st.caption(
-    "A click on a row chooses its filter. 1 on the colour scale of a map is the size that 0.5 % of its values pass; "
-    "amplitudes are weights, without a unit."
-)
+scaling = choose_scale()
+st.caption(explain_scale(**scaling))
 with st.container(key="beside_filters"):
     if len(shown) == 1:  # the filter beside the maps where there is room
         places = st.columns([2, 1], gap="medium")
@@ -90,9 +105,10 @@ with st.container(key="beside_filters"):
         parts = ((one, place, place) for one, place in zip(shown, st.columns(2), strict=True))
     for one, left, right in parts:
         with left:
-            show_maps(one, order_by)
+            show_maps(one, order_by, scaling)
         with right:
             show_filter(one, sort(one.U, one.rate, order_by)[0])
 show_coverage(shown)
 show_phases(shown)
 show_pairs(shown)
+offer_handout()

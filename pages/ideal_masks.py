@@ -3,9 +3,11 @@
 import streamlit as st
 
 from analysis.figures import sound as figures
-from analysis.scores.comparison import explain_sound
+from analysis.words.ideal_masks import SETTING, explain_sound
 from pages.parts import frame, listening, workspace
 from pages.parts.downloads import downloads
+from pages.parts.handout import offer_handout, say
+from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
 
@@ -21,7 +23,8 @@ def show_systems(sound) -> None:
         return
     tracks = listening.compared_tracks(comparison)
     linked_player(tracks, key="ideal_masks_player")
-    st.markdown(explain_sound(comparison))
+    say(explain_sound(comparison, raw=bool(st.session_state.get("raw_pesq"))), key="ideal_masks")
+    st.caption(SETTING)
     score_table(comparison)
     st.markdown("##### The masks")
     st.caption(
@@ -30,10 +33,16 @@ def show_systems(sound) -> None:
         "go back."
     )
     images = {row.name: row.masks for row in comparison.rows}
-    st.plotly_chart(figures.masks(images, sound.rate, listening.speaker_names(len(sound.references))), key="masks")
+    figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
+    picture(figure, "The masks of each system and speaker, over time and frequency", key="masks")
     st.markdown("##### Download")
-    signals = {track.name: track.samples for track in tracks}
-    downloads(signals, sound.rate, key="ideal_masks", about=workspace.about_separation(found))
+    downloads(
+        {track.name: track.samples for track in tracks},
+        sound.rate,
+        key="ideal_masks",
+        scores=listening.descriptions(tracks),
+    )
+    offer_handout()
     workspace.describe_sound()
     workspace.add_pesq(sound, found)
 

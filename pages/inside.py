@@ -1,54 +1,18 @@
 """Inside the network for one mixture: representation, masks and sources as in Fig. 2, and how they come about."""
 
-import dataclasses
-
 import streamlit as st
 
 import tasnet
 from analysis.network.basis import tuning
-from analysis.network.representation import Representation, represent
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, listening, results, workspace
+from pages.parts import frame, listening, workspace
 from pages.parts.filters.bank import choose_order, sort
+from pages.parts.handout import offer_handout
+from pages.parts.inside.looking import look_inside, prepared
 from pages.parts.inside.view import view_of
 from pages.parts.inside.views import Looked, show_masks, show_oracles, show_representation, show_walk
 from pages.parts.pictures import choose_format
 from pages.parts.player import PlayerState, player
-from tasnet import Separator
-from tasnet.audio import resample
-
-MAX_SECONDS = 60
-
-
-def prepared(sound: Mixture, rate: int) -> Mixture:
-    """At most `MAX_SECONDS` of the sound, which the user chooses, at the model's rate."""
-    seconds = len(sound.mixture) / sound.rate
-    start = 0
-    if seconds > MAX_SECONDS:
-        start = st.slider(
-            f"This sound is long: look inside {MAX_SECONDS} s of it from",
-            0,
-            int(seconds - MAX_SECONDS) + 1,
-            format="%d s",
-            key="inside_start",
-            bind="query-params",
-        )
-    part = slice(start * sound.rate, (start + MAX_SECONDS) * sound.rate)
-    mixture, references = (
-        None if x is None else resample(x[..., part], sound.rate, rate) for x in (sound.mixture, sound.references)
-    )
-    return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
-
-
-def look_inside(sound: Mixture, separator: Separator) -> tuple[Representation, tuple]:
-    """What goes on inside, and its identity: made once, and kept with the upload that it is of."""
-    hashes = results.fingerprint(sound.mixture, sound.references)
-    key = ("representation", hashes, separator.name, str(separator.device))
-    if (inside := results.find_result(key)) is None:
-        with st.spinner("Looking inside ..."):
-            inside = represent(separator.model, sound.mixture, sound.references, separator.level)
-        results.keep_result(key, inside)
-    return inside, key
 
 
 def show_inside(sound: Mixture) -> None:
@@ -90,6 +54,8 @@ def show_inside(sound: Mixture) -> None:
     if walk.open:
         with walk:
             show_walk(inside, state)
+    with bottom:
+        offer_handout()
 
 
 frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")

@@ -5,15 +5,15 @@ from dataclasses import replace
 import streamlit as st
 
 from analysis.figures import sound as figures
-from analysis.scores.comparison import Comparison, explain_sound
+from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import best_permutation
-from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, ScoredSystem
-from analysis.scores.verdicts import explain_measure, verdict
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
 from analysis.sounds.mixing import Mixture
+from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import frame, listening, models, workspace
 from pages.parts.downloads import downloads
+from pages.parts.handout import offer_handout
 from pages.parts.player import Tour, linked_player
-from pages.parts.score_table import number
 from pages.parts.text import plain
 
 
@@ -57,16 +57,16 @@ def tour(row: ScoredSystem) -> Tour:
 
 
 def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
-    """The mean scores of a model as three figures in a row, each with a word for it and the mixture's own."""
+    """The mean scores of a model as figures in a row, each with a word for it and the mixture's own."""
     with st.container(horizontal=True, wrap=False, key=f"scores_{row.name}"):
-        for measure in ("si_snri", "sdri", "pesq"):
+        for measure in ("si_snri", "sdri", "pesq", "stoi"):
             facts, value = MEASURES[measure], row.score(measure)
-            pending = measure == "pesq" and comparison.unprocessed.scores.pesq == (None,) * len(row.estimates)
+            pending = measure in PERCEPTUAL and not comparison.perceptual
             own = comparison.unprocessed.score(facts.unprocessed or measure)
             st.metric(
                 facts.title,
                 "…" if pending else "undefined" if value is None else f"{value:.2f}",
-                None if None in (value, own) else f"{verdict(measure, value)}; mixture {number(own, facts.decimals)}",
+                beside_the_mixture(measure, value, own),
                 delta_color="off",
                 delta_arrow="off",
                 border=True,
@@ -74,14 +74,13 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             )
 
 
-def explain_voices(comparison: Comparison) -> str:
+def show_mismatch(comparison: Comparison) -> None:
     """Why there are no scores, and what to choose instead."""
-    voices = len(comparison.mixture.references)
+    voices, own = len(comparison.mixture.references), len(comparison.network.estimates)
     fitting = models.of_voices(voices)
-    choose = f"the model {models.label(fitting[0]).scored}" if fitting else f"a model of {voices} voices"
-    own = len(comparison.network.estimates)
-    examples = f"an example with {own} voices, or " if own > 1 else ""  # of one voice there are none
-    return f"{explain_sound(comparison)} Choose {examples}{choose}, in the sidebar."
+    model = f"the model {models.label(fitting[0]).scored}" if fitting else f"a model of {voices} voices"
+    # Of one voice there are no examples.
+    st.info(explain_voices(comparison, model, examples=own > 1), icon=":material/info:")
 
 
 def show_separation(sound: Mixture) -> None:
@@ -101,7 +100,7 @@ def show_separation(sound: Mixture) -> None:
         if comparison is None:
             continue
         if row.scores is None:
-            st.info(explain_voices(comparison), icon=":material/info:")
+            show_mismatch(comparison)
         else:
             show_scores(row, comparison)
     workspace.describe_sound()
@@ -110,15 +109,14 @@ def show_separation(sound: Mixture) -> None:
         if unfolded.open:
             st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
     with st.expander("Download the signals", icon=":material/download:"):
-        about = [workspace.about_separation(workspace.separation(sound, name), name) for name, *_ in found]
-        downloads(signals, sound.rate, key="separation", about="\n".join(about))
+        downloads(signals, sound.rate, key="separation", scores=listening.descriptions(tracks))
+    offer_handout()
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:
             workspace.add_pesq(sound, workspace.separation(sound, name), name, ideal=False)
 
 
 label = models.label(workspace.selection().model)
-score = "" if label.score is None else f" ({label.score:.1f} dB better than the mixture on speakers it never heard)"
-frame.begin("Separate", f"People speak at once; a {label.kind}{score} tries to give you each alone.")
+frame.begin("Separate", promise(label.kind, label.score))
 if (sound := workspace.chosen_sound()) is not None:
     show_separation(sound)

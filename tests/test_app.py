@@ -27,7 +27,7 @@ def start(page: str = PAGES[0], **query) -> AppTest:
 def test_the_first_page_shows_scores_of_the_separation():
     app = start()
     assert app.title[0].value == "Separate"
-    assert {metric.label for metric in app.metric} == {"SI-SNRi (dB)", "SDRi (dB)", "PESQ (MOS-LQO)"}
+    assert {metric.label for metric in app.metric} == {"SI-SNRi (dB)", "SDRi (dB)", "PESQ (MOS-LQO)", "STOI"}
     assert all(np.isfinite(float(metric.value)) for metric in app.metric)
     assert "Synthetic voices" in texts(app)
     assert "Real-time factor" in texts(app)
@@ -130,7 +130,7 @@ def test_an_uploaded_mixture_with_its_voices_is_scored(page, mixture):
     voices = [(f"s{k}.wav", wav_file(reference)) for k, reference in enumerate(mixture.references)]
     upload(app, "reference_files", *voices)
     assert not app.error
-    assert len(app.metric) == 3 if page == PAGES[0] else app.html
+    assert len(app.metric) == 4 if page == PAGES[0] else app.html
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -139,7 +139,7 @@ def test_two_voices_are_mixed_and_scored(page, mixture):
     upload(app, "voice_files", *[(f"v{k}.wav", wav_file(v, 8000)) for k, v in enumerate(mixture.references)])
     app.select_slider(key="snr").set_value(3.0).run()
     assert not app.exception and not app.error
-    assert len(app.metric) == 3 if page == PAGES[0] else app.html
+    assert len(app.metric) == 4 if page == PAGES[0] else app.html
 
 
 def test_a_recording_is_separated(mixture):

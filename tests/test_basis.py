@@ -255,3 +255,46 @@ def test_reconstruction_against_white_noise_through_both_coders(U):
     wanted = out @ x / (x @ x) * x
     measured = 10 * np.log10(wanted @ wanted / np.sum((out - wanted) ** 2))
     assert basis_set.coder_pair(U, V).reconstruction_db == pytest.approx(measured, abs=0.1)
+
+
+def test_the_chance_of_a_band_is_that_of_a_draw_with_its_filters_at_the_ends():
+    """A simulation: free phases anywhere, those at 0 Hz from 0 and 180 degrees."""
+    random = np.random.default_rng(0)
+    free, ends, draws = 4, 3, 4000
+    found = []
+    for _ in range(draws):
+        phases = np.concatenate([random.uniform(-180, 180, free), random.choice([0.0, 180.0], ends)])
+        sectors = np.floor((phases + 180) / 360 * 12).astype(int) % 12
+        found.append(len(set(sectors)) / 12)
+    constant = np.ones((ends, 20)) * [[1], [-1], [2]]
+    t = np.arange(20) / RATE
+    tones = np.stack([np.cos(2 * np.pi * 700 * t + k) for k in range(free)])
+    (band,) = basis_set.phase_bands(np.concatenate([constant, tones]), RATE, [0, 2000])
+    assert (band.count, band.at_ends) == (free + ends, ends)
+    assert band.chance == pytest.approx(np.mean(found), abs=0.01)
+
+
+def test_what_is_below_a_limit_depends_on_what_a_filters_frequency_is():
+    t = np.arange(20) / RATE
+    low = np.cos(2 * np.pi * 300 * t)
+    both = low + 0.9 * np.cos(2 * np.pi * 3000 * t)  # its peak is low, its power on the mean is not
+    shares = basis_set.shares_below(np.stack([low, both, 0 * low]), RATE)
+    assert shares["peak"] == 1.0 and shares["centroid"] == 0.5 and set(shares) == set(basis_set.CONVENTIONS)
+    own = np.abs(np.fft.rfft(np.stack([low, both]))).argmax(1) * RATE / 20
+    assert shares["unpadded"] == (own < 1000).mean()
+
+
+def test_either_sign_is_one_filter_in_the_signless_order():
+    random = np.random.default_rng(4)
+    rows = random.normal(size=(9, 20))
+    flipped = rows * np.where(np.arange(9) % 2, 1, -1)[:, None]
+    one, other = (basis.upgma(each, signless=True) for each in (rows, flipped))
+    np.testing.assert_allclose(one.linkage, other.linkage)
+    assert not np.allclose(basis.upgma(rows).linkage[:, 2], basis.upgma(flipped).linkage[:, 2])
+    pairs = np.stack([np.minimum(*(np.linalg.norm(rows - sign * row, axis=1) for sign in (1, -1))) for row in rows])
+    expected = linkage(squareform(np.triu(pairs, 1) + np.triu(pairs, 1).T), "average")
+    np.testing.assert_allclose(one.linkage[:, 2], expected[:, 2])
+    both = np.concatenate([rows, -rows])
+    tree = basis.upgma(both, signless=True)
+    np.testing.assert_allclose(tree.linkage[:9, 2], 0, atol=1e-6)
+    assert set(np.abs(np.diff(tree.order.reshape(9, 2) % 9)).ravel()) == {0}

@@ -18,6 +18,7 @@ from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
 from analysis.scores.metrics import leakage
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
+from analysis.words.corpus import explain_failures, explain_pair
 from tasnet.published import CATALOGUE
 
 HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
@@ -86,17 +87,6 @@ def test_mixtures_are_grouped_by_gender_where_it_is_known():
 def test_mixtures_are_ranked_from_the_worst_and_undefined_ones_left_out():
     gains = np.array([[5.0, 5.0], [-2.0, -2.0], [np.nan, 1.0], [9.0, 9.0]])
     assert report.ranked(results(same(gains)), "si_snri") == [1, 0, 3]
-
-
-def test_nothing_is_claimed_without_a_clear_difference():
-    random = np.random.default_rng(3)
-    network = random.normal(10, 1, (60, 2))
-    gains = {system: network + random.normal(0, 0.1, (60, 2)) for system in SYSTEMS}
-    gains |= {NETWORK: network, "IBM": network - 2, "WFM": network + 3}
-    said = report.explain_set(results(gains))
-    assert "more than the ideal mask IBM does" in said
-    assert "3.0 dB less than WFM" in said
-    assert "no clear difference from IRM" in said
 
 
 def test_published_scores_are_there_for_two_and_three_speakers():
@@ -189,7 +179,7 @@ def test_figures_hold_the_numbers():
     figure = against_masks(network, masks, ["a", "b", "c"], "SI-SNRi (dB)", chosen=1)
     points = figure.data[1]
     assert points.customdata == ([0, "a"], [1, "b"]) and points.y.tolist() == [2.0, 6.0]
-    assert figure.layout.annotations[0].text == "IBM · above on 50%<br>mean difference +0.00"
+    assert figure.layout.annotations[0].text == "IBM · above on 50%<br>mean difference 0.00"
     assert figure.data[2].x == (4.0,) and figure.data[2].y == (6.0,)
     spread = distributions({NETWORK: network}, "SI-SNRi (dB)", {NETWORK: 15.3}, "WSJ0-2mix")
     assert spread.data[0].y.tolist() == [2.0, 6.0] and spread.data[1].y == (15.3,)
@@ -253,7 +243,7 @@ def test_failures_are_counted_by_sex_and_speaker():
     own = {one.speaker: one for one in failures.speaker_scores(Results(HEADER, rows))}
     assert (own["a"].mixtures, own["a"].gain, own["a"].failed) == (4, -0.75, 0.5)
     assert (own["c"].mixtures, own["c"].gain, own["b"].mixtures) == (1, -3.0, 3)
-    assert "50.0% of the mixtures come out worse" in failures.explain_failures(found)
+    assert explain_failures(found)[0].startswith("2 of the 4 mixtures come out worse")
 
 
 def test_genders_can_be_told_later():
@@ -294,9 +284,9 @@ def test_a_small_difference_shows_where_each_models_own_interval_hides_it():
     both = paired.pair(one, other)
     found = paired.mean_difference(both, "si_snri")
     assert 0 < found.low < 0.5 < found.high < 1
-    assert "one is better than other by 0.5" in paired.explain_pair(both)
-    assert "other is better" not in paired.explain_pair(both)
-    assert "no clear difference" in paired.explain_pair(paired.pair(one, of_model(one, "twin")))
+    assert "one is better than other by 0.5" in explain_pair(both)[0]
+    assert "other is better" not in explain_pair(both)[0]
+    assert "no clear difference" in explain_pair(paired.pair(one, of_model(one, "twin")))[0]
 
 
 def test_only_common_mixtures_are_compared_and_the_furthest_named():

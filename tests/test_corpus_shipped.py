@@ -10,9 +10,11 @@ import soundfile
 import torch
 
 from analysis.corpus import shipped
-from analysis.corpus.report import mean
+from analysis.corpus.failures import failure_shares
+from analysis.corpus.report import digits, mean
 from analysis.corpus.results import ResultsError, read_results, shareable
 from analysis.figures.training import validation_curves
+from analysis.scores.systems import MEASURES, NETWORK
 from analysis.sounds.rank_examples import known_scores
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.data.rows import read_genders
@@ -50,6 +52,21 @@ def test_every_model_comes_with_its_scores(model):
         found = mean(results, "Conv-TasNet", measure).mean
         assert found == pytest.approx(facts.scores[f"{SETS[config.C]}_{measure}_db"], abs=0.011)
     assert known_scores(MODELS[model]), "weights have changed: python -m analysis.sounds.rank_examples"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_cards_state_every_measure_as_it_was_measured(model):
+    """Not SI-SNRi alone: by PESQ and STOI the systems stand in another order."""
+    results = shipped.read_shipped(model)
+    figures = [f"{mean(results, NETWORK, name).mean:.{digits(name)}f}" for name in MEASURES]
+    card = MODELS[model].with_suffix(".md").read_text()
+    (line,) = [line for line in card.splitlines() if line.startswith("| **this model**") and line.count("|") > 7]
+    assert [cell.strip() for cell in line.split("|")][-6:-1] == [f"**{one}**" for one in figures]
+    heads = card[: card.index(line)].rpartition("| SI-SNRi (dB) |")[2]
+    assert heads.startswith("".join(f" {MEASURES[name].title} |" for name in list(MEASURES)[1:]))
+    for one in failure_shares(results):  # with intervals, at none of the mixtures the exact one
+        ends = f"{100 * one.mixtures.low:.1f} to {100 * one.mixtures.high:.1f}"
+        assert f"| {100 * one.mixtures.mean:.1f} % ({ends}) |" in card and one.mixtures.high > 0
 
 
 def test_no_file_that_comes_along_says_where_it_was_made():

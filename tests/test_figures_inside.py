@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import sys
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image
 
 from analysis.figures import filters as figures_filters
 from analysis.figures import inside as figures_inside
-from analysis.figures.palette import speaker_colour
+from analysis.figures.inside import SUM_COLOURS
+from analysis.figures.palette import SPEAKER_COLOURS, SYSTEM_COLOURS, speaker_colour
+from analysis.figures.training import RUN_COLOURS
 from analysis.network import basis
 from analysis.network.representation import Picture, pooled_picture, represent
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
@@ -81,10 +84,10 @@ def test_short_stretches_are_labelled_in_milliseconds(start, stop, title, ticks)
         np.testing.assert_allclose(axis["tickvals"] * 1000, [float(tick) for tick in ticks])
 
 
-def test_rows_say_where_their_filters_are_tuned():
-    ticks = figures_inside.peak_ticks(np.array([100.0, np.nan, 1250.0]), 3)
-    assert list(ticks["tickvals"]) == [0, 1, 2] and ticks["ticktext"] == ["0.1", "–", "1.2"]
-    assert figures_inside.peak_ticks(np.array([500.0]), 5)["ticktext"] == ["0.5"]
+def test_rows_say_their_rank_and_where_their_filters_are_tuned():
+    ticks = figures_inside.rank_ticks(np.array([100.0, np.nan, 1250.0]), 3)
+    assert list(ticks["tickvals"]) == [0, 1, 2] and ticks["ticktext"] == ["0 · 0.1", "1 · –", "2 · 1.2"]
+    assert figures_inside.rank_ticks(np.array([500.0]), 5)["ticktext"] == ["0 · 0.5"]
 
 
 @pytest.mark.parametrize("shape", [{"N": 1, "L": 2}, {"N": 30, "L": 10, "C": 3, "encoder": "relu"}])
@@ -124,6 +127,47 @@ def test_rows_of_the_maps_follow_the_order_and_can_be_clicked():
         assert (axis.cmin, axis.cmax) == (low, 1) and axis.colorbar.tickvals[0] == low and axis.colorbar.title.text
     for bars in (trace for trace in figure.data if trace.type == "bar"):
         assert [row[0] for row in bars.customdata] == order.tolist()
+
+
+def test_maps_in_decibels_and_row_by_row():
+    U = np.random.default_rng(0).normal(size=(12, 8)) * np.logspace(0, -3, 12)[:, None]
+    U[5] = 0
+    rows = figures_filters.map_values(U, each_row=True)
+    np.testing.assert_allclose(np.abs(rows).max(1), np.where(np.arange(12) == 5, 0, 1))
+    size = np.abs(U)
+    db = figures_filters.map_values(size, decibels=True)
+    expected = 20 * np.log10(np.maximum(size / np.percentile(size, 99.5), 1e-3))
+    np.testing.assert_allclose(db, expected)
+    assert figures_filters.map_values(size, decibels=True, each_row=True)[5].tolist() == [-60.0] * 8
+    tuned, order = basis.tuning(U, 8000), basis.order(U, 8000)
+    figure = figures_filters.filter_maps(U, U, 8000, order, tuned, decibels=True, each_row=True)
+    waves, spectra = ([t for t in figure.data if t.type == "heatmap" and t.coloraxis == axis] for axis in AXES)
+    assert all(np.min(one.z) >= -60 and np.max(one.z) == 0 for one in spectra)
+    assert all(np.abs(one.z).max() == 1 and np.min(one.z) < 0 for one in waves)
+    assert figure.layout.coloraxis2.cmin == -60 and "dB" in figure.layout.coloraxis2.colorbar.title.text
+    assert figure.layout.yaxis.title.text == "Rank in the order"
+
+
+AXES = ("coloraxis", "coloraxis2")
+
+
+def lab(colour: str) -> np.ndarray:
+    """CIELAB of an sRGB colour "#rrggbb" under D65."""
+    rgb = np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize(
+    "colours",
+    [tuple(SYSTEM_COLOURS.values()), SPEAKER_COLOURS, figures_filters.MODEL_COLOURS, RUN_COLOURS[:3], SUM_COLOURS],
+)
+def test_two_systems_in_one_picture_differ_in_colour_that_one_sees(colours):
+    """A difference of 2 is just seen side by side; on thin lines and small dots it takes many times that."""
+    for one, other in itertools.combinations(colours, 2):
+        assert np.linalg.norm(lab(one) - lab(other)) >= 30, (one, other)
 
 
 def test_the_papers_figures_are_written_from_any_weights(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from analysis.network import basis, learned_masks
+from analysis.network.filter_use import filter_use
 from analysis.network.learned_masks import mask_statistics, oracle_mask, oracle_scores, oracle_sources, sparsity
 from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import pooled_picture, represent
@@ -135,7 +136,7 @@ def test_picture_keeps_every_maximum(model, columns, start, stop):
     references = voices(2)
     inside = represent(model, references.sum(0), references)
     order = basis.order(model.U.detach().numpy(), model.config.sample_rate)
-    seen = pooled_picture(inside, order, start, stop, columns)
+    seen = pooled_picture(inside, order, start, stop, columns, extremes=True)
     assert seen.w.shape[1] == min(columns, (stop or inside.frames) - start) == len(seen.edges) - 1
     for pooled, full in (
         (np.abs(seen.w), np.abs(inside.w(start, stop)).T),
@@ -146,6 +147,19 @@ def test_picture_keeps_every_maximum(model, columns, start, stop):
         np.testing.assert_allclose(pooled.max(-1), full[..., order, :].max(-1), atol=1e-6)
         if columns == 10_000:
             np.testing.assert_allclose(pooled, full[..., order, :], atol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [1, 37])
+def test_masks_are_pooled_by_their_mean_so_that_the_open_share_is_kept(model, columns):
+    references = voices(2)
+    inside = represent(model, references.sum(0), references)
+    seen = pooled_picture(inside, np.arange(model.config.N), 0, inside.frames // columns * columns, columns)
+    whole = inside.masks[:, : inside.frames // columns * columns].astype(float)
+    np.testing.assert_allclose(seen.masks.mean(-1), whole.mean(1), rtol=1e-4)
+    largest = pooled_picture(
+        inside, np.arange(model.config.N), 0, inside.frames // columns * columns, columns, extremes=True
+    )
+    assert (largest.masks >= seen.masks - 1e-6).all() and largest.masks.mean() > seen.masks.mean()
 
 
 def test_picture_of_a_long_sound_in_pieces_is_that_of_one_piece(monkeypatch):
@@ -320,3 +334,25 @@ def test_a_stretch_is_scored_alone():
     whole = oracle_scores(inside)["IRM"].si_snr
     assert whole == pytest.approx(si_snr(oracle_sources(inside, "IRM"), references), abs=1e-6)
     assert list(oracle_scores(inside, 0.2, 0.2)) == list(scores)  # one sample is no error
+
+
+def test_filter_use_against_plain_formulas(model, monkeypatch):
+    monkeypatch.setattr("analysis.network.representation.PIECE_FRAMES", 50)
+    references = voices(model.config.C)
+    inside = represent(model, references.sum(0), references)
+    found = filter_use(inside)
+    m, power = inside.masks.astype(float), inside.w().astype(float) ** 2
+    energy = power.sum(0)
+    np.testing.assert_allclose(found.energy, energy / energy.sum(), rtol=1e-5)
+    heard = energy > 0
+    share = np.where(heard, energy, 1)
+    np.testing.assert_allclose(found.use[:, heard], ((m * power).sum(1) / share)[:, heard], rtol=1e-4)
+    through = (m >= 0.5).sum(0)
+    np.testing.assert_allclose(found.shared[heard], ((power * (through > 1)).sum(0) / share)[heard], rtol=1e-4)
+    whole = found.shared + found.exclusive.sum(0) + (power * (through == 0)).sum(0) / share
+    np.testing.assert_allclose(whole[heard], 1, rtol=1e-5)
+    for speaker in range(model.config.C):
+        clean = np.abs(inside.clean()[speaker]).ravel().astype(float)
+        expected = np.corrcoef(m[speaker].ravel(), clean)[0, 1]
+        np.testing.assert_allclose(found.likeness[speaker], expected, atol=1e-4)
+    assert np.isnan(filter_use(represent(model, references.sum(0))).likeness).all()

@@ -14,6 +14,7 @@ from analysis.sounds.examples import available_examples, mix_example
 from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets, shifts
 from analysis.start_point.__main__ import main
+from analysis.words import start_point as words
 from tasnet import Separator, available
 from tasnet.data.speech_level import active_speech_level
 from tasnet.facts import TrainingFacts
@@ -145,7 +146,7 @@ def test_the_command_line(mixtures, tmp_path, capsys):
     model = next(iter(available()))
     assert main([str(mixtures), "--model", model, "--limit", "1", "-o", str(tmp_path / "out"), "--device", "cpu"]) == 0
     said = capsys.readouterr().out
-    assert model in said and "over 1 mixtures" in said
+    assert model in said and "over 1 mixture " in said
     assert sets.results_by_set(tmp_path / "out")["voices"].keys() == {model}
     assert main([str(tmp_path / "nothing"), "--model", model]) == 2
     assert "There is nothing at" in capsys.readouterr().err
@@ -209,7 +210,7 @@ def test_a_swap_after_the_pause_is_seen(sound):
     curve = limits.measure_limit("pause", Stand(separate), [sound], values=(0, 0.5, 1))
     assert curve.swapped.tolist() == [[False, False, True]]
     assert curve.sdr[0, 1] > 20 and curve.sdr[0, 2] < 0 and curve.best[0, 2] > 20
-    (said,) = limits.explain_limit("pause", {"stand": curve})
+    (said,) = words.explain_limit("pause", {"stand": curve})
     assert "swapped after 1 of 3 pauses" in said
 
 
@@ -222,7 +223,7 @@ def test_the_limit_from_which_on_separation_gains_nothing_is_told(sound):
     assert (curve.sdr[0, :2] > 100).all()
     np.testing.assert_allclose(curve.sdr[0, 2:], curve.unprocessed[0, 2:])
     assert (np.diff(curve.unprocessed[0]) < 0).all()
-    (said,) = limits.explain_limit("noise", {"stand": curve})
+    (said,) = words.explain_limit("noise", {"stand": curve})
     assert "less than 1 dB above the unprocessed mixture from 0 dB on" in said
     with pytest.raises(limits.LimitError, match="needs a mixture of 2 voices"):
         limits.measure_limit("noise", Stand(separate), [Mixture(sound.mixture, None, RATE, (), None)])

@@ -1,4 +1,4 @@
-"""Where a network fails on a test set: mixtures that it makes worse, whose voices, and how much its outputs share."""
+"""Where a network fails on a test set: by which threshold, on whose voices, and how much its outputs share."""
 
 from __future__ import annotations
 
@@ -9,12 +9,36 @@ import numpy as np
 
 from analysis.scores.systems import CLEAN, LEAKAGE, NETWORK
 
-from .intervals import Estimate, estimate
+from .intervals import Estimate, estimate, share
 from .report import gender_group, per_mixture, who_speaks
 from .results import Results
 
 MEASURE = "si_snri"
-FAILED = 0.0  # dB SI-SNRi: below, the mixture itself is closer to the clean voices than what was made of it
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """When a voice or a mixture counts as failed: its SI-SNRi, or that minus a mask's, is below `limit` dB."""
+
+    title: str
+    limit: float  # dB
+    against: str | None = None  # the ideal mask that it is compared with
+
+    def values(self, results: Results, system: str) -> np.ndarray:
+        """(M, C): what is compared with `limit`."""
+        own = results.values(system, MEASURE)
+        with np.errstate(invalid="ignore"):
+            return own if self.against is None else own - results.values(self.against, MEASURE)
+
+
+# The first: below 0 dB the mixture itself is closer to the clean voices than what was made of it.
+THRESHOLDS = (
+    Threshold("below 0 dB", 0.0),
+    Threshold("below 5 dB", 5.0),
+    Threshold("below 10 dB", 10.0),
+    Threshold("over 5 dB worse than the IRM", -5.0, "IRM"),
+)
+WORSE = THRESHOLDS[0]
 
 
 @dataclass(frozen=True)
@@ -24,8 +48,13 @@ class FailureShare:
     name: str
     count: int
     gain: Estimate  # SI-SNRi in dB
-    mixtures: Estimate  # whose mean over the voices is below 0 dB
-    voices: Estimate  # of which at least one voice is below 0 dB
+    mixtures: Estimate  # whose mean over the voices is below the threshold
+    voices: Estimate  # of which at least one voice is below the threshold
+
+    @property
+    def failed(self) -> tuple[int, int]:
+        """How many mixtures these are, and how many hold a voice below the threshold."""
+        return round(self.mixtures.mean * self.count), round(self.voices.mean * self.count)
 
 
 @dataclass(frozen=True)
@@ -36,22 +65,21 @@ class SpeakerScore:
     gender: str  # empty where unknown
     mixtures: int
     gain: float  # mean SI-SNRi in dB
-    failed: float  # share of the mixtures in which the voice is below 0 dB
+    failed: float  # share of the mixtures in which the voice is below the threshold
 
 
-def failure_shares(results: Results, system: str = NETWORK) -> list[FailureShare]:
+def failure_shares(results: Results, threshold: Threshold = WORSE, system: str = NETWORK) -> list[FailureShare]:
     """All mixtures, then those of different and of the same gender where it is known; none where none is scored."""
-    gains = per_mixture(results, system, MEASURE)
-    worst = results.values(system, MEASURE).min(1) if len(gains) else gains
+    gains, values = per_mixture(results, system, MEASURE), threshold.values(results, system)
     kinds = np.array([gender_group(row.genders) for row in results.good], str)
     speakers = who_speaks(results)
 
-    def share(name: str, chosen: np.ndarray) -> Iterator[FailureShare]:
-        chosen = chosen & np.isfinite(gains)
+    def of_group(name: str, chosen: np.ndarray) -> Iterator[FailureShare]:
+        chosen = chosen & np.isfinite(gains) & np.isfinite(values).all(1)
         if chosen.any():
             own = [one for one, kept in zip(speakers, chosen, strict=True) if kept]
-            failed = [(values[chosen] < FAILED).astype(float) for values in (gains, worst)]
-            yield FailureShare(name, int(chosen.sum()), *(estimate(values, own) for values in (gains[chosen], *failed)))
+            failed = [share(each[chosen] < threshold.limit, own) for each in (values.mean(1), values.min(1))]
+            yield FailureShare(name, int(chosen.sum()), estimate(gains[chosen], own), *failed)
 
     groups = {
         "all": np.ones(len(gains), bool),
@@ -60,19 +88,27 @@ def failure_shares(results: Results, system: str = NETWORK) -> list[FailureShare
         "same sex: women": kinds == "same: women",
         "same sex: men": kinds == "same: men",
     }
-    return [one for name, chosen in groups.items() for one in share(name, chosen)]
+    return [one for name, chosen in groups.items() for one in of_group(name, chosen)] if len(gains) else []
 
 
-def speaker_scores(results: Results, system: str = NETWORK) -> list[SpeakerScore]:
+def failures_by_threshold(results: Results, system: str = NETWORK) -> dict[Threshold, FailureShare]:
+    """How many of all mixtures fail by each of `THRESHOLDS`; without those for which nothing was measured."""
+    found = {one: failure_shares(results, one, system)[:1] for one in THRESHOLDS}
+    return {one: shares[0] for one, shares in found.items() if shares}
+
+
+def speaker_scores(results: Results, threshold: Threshold = WORSE, system: str = NETWORK) -> list[SpeakerScore]:
     """Every known speaker, the one with the lowest gain first."""
-    gains, genders = {}, {}
-    for row, values in zip(results.good, results.values(system, MEASURE), strict=True):
-        for place, (speaker, value) in enumerate(zip(row.speakers, values, strict=False)):
+    gains, failed, genders = {}, {}, {}
+    compared = threshold.values(results, system)
+    for row, values, others in zip(results.good, results.values(system, MEASURE), compared, strict=True):
+        for place, (speaker, value, other) in enumerate(zip(row.speakers, values, others, strict=False)):
             if np.isfinite(value):
                 gains.setdefault(speaker, []).append(value)
+                failed.setdefault(speaker, []).append(other < threshold.limit)
                 genders[speaker] = row.genders[place : place + 1]
     found = [
-        SpeakerScore(one, genders[one], len(own), float(np.mean(own)), float(np.mean(np.array(own) < FAILED)))
+        SpeakerScore(one, genders[one], len(own), float(np.mean(own)), float(np.mean(failed[one])))
         for one, own in gains.items()
     ]
     return sorted(found, key=lambda one: one.gain)
@@ -86,6 +122,12 @@ def leakages(results: Results) -> dict[str, Estimate]:
     return {system: one for system, one in found.items() if one}
 
 
+def excess_leakage(results: Results) -> Estimate | None:
+    """How much more the outputs' energies correlate than the clean voices', mixture by mixture; None if unmeasured."""
+    outputs, clean = (per_mixture(results, system, LEAKAGE) for system in (NETWORK, CLEAN))
+    return estimate(outputs - clean, who_speaks(results))
+
+
 def with_genders(results: Results, genders: Mapping[str, str]) -> Results:
     """The results with the genders of speakers that an evaluation without a list of them could not tell."""
 
@@ -96,26 +138,3 @@ def with_genders(results: Results, genders: Mapping[str, str]) -> Results:
     return Results(
         results.header, tuple(replace(row, genders=row.genders or told(row.speakers)) for row in results.rows)
     )
-
-
-def explain_failures(results: Results) -> str:
-    """The shares and the leakage in words."""
-    shares = {one.name: one for one in failure_shares(results)}
-    if "all" not in shares:
-        return "No mixture has a defined score."
-    parts = [
-        f"{shares['all'].mixtures.mean:.1%} of the mixtures come out worse than they went in (SI-SNRi below 0 dB), "
-        f"and of {shares['all'].voices.mean:.1%} at least one voice does"
-    ]
-    if {"same sex", "different sex"} <= shares.keys():
-        parts.append(
-            f"of two voices of the same sex {shares['same sex'].mixtures.mean:.1%} fail, of different sex "
-            f"{shares['different sex'].mixtures.mean:.1%}"
-        )
-    found = leakages(results)
-    if {NETWORK, CLEAN} <= found.keys():
-        parts.append(
-            f"the energies of the outputs correlate by {found[NETWORK].mean:.2f}, those of the clean voices by "
-            f"{found[CLEAN].mean:.2f}: the difference is what leaks from one voice into another"
-        )
-    return "; ".join(parts) + "."

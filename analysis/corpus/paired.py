@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.scores.systems import MEASURES, NETWORK
+from analysis.scores.systems import NETWORK
 
 from .intervals import Estimate, estimate
-from .report import digits, measures, per_mixture, who_speaks
+from .report import measures, per_mixture, who_speaks
 from .results import Results, ResultsError
 
 
@@ -88,25 +88,10 @@ def furthest(both: Pair, measure: str) -> list[int]:
     return [int(k) for k in np.argsort(-values, kind="stable") if np.isfinite(values[k])]
 
 
-def explain_pair(both: Pair, measure: str = "si_snri") -> str:
-    """Which model is better by this measure, if one is; nothing is claimed where the interval holds 0."""
-    found, (one, other) = mean_difference(both, measure), both.names
-    if found is None:
-        return "No mixture has a defined score of both models."
-    title, n = MEASURES[measure].title, digits(measure)
-    values = differences(both, measure)
-    ahead = f"{one} is better on {np.mean(values[np.isfinite(values)] > 0):.0%} of {found.count} mixtures"
-    size = f"{abs(found.mean):.{n}f} {title}"
-    if found.low > 0 or found.high < 0:
-        better = f"{one} is better than {other}" if found.mean > 0 else f"{other} is better than {one}"
-        low, high = sorted((abs(found.low), abs(found.high)))
-        return f"{better} by {size} on the mean (95 % interval {low:.{n}f} to {high:.{n}f}); {ahead}."
-    if np.isnan(found.low):
-        return f"{one} minus {other} is {found.mean:+.{n}f} {title} on the mean, without an interval; {ahead}."
-    return (
-        f"There is no clear difference between {one} and {other}: {found.mean:+.{n}f} {title} on the mean "
-        f"(95 % interval {found.low:+.{n}f} to {found.high:+.{n}f}); {ahead}."
-    )
+def ahead_on(values: np.ndarray) -> tuple[int, int, int]:
+    """On how many mixtures differences (M,) favour the first, how many are ties, and how many are defined."""
+    defined = values[np.isfinite(values)]
+    return int((defined > 0).sum()), int((defined == 0).sum()), len(defined)
 
 
 def extremes(both: Pair, measure: str, count: int) -> tuple[Sequence[int], Sequence[int]]:

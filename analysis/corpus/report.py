@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis import paper
-from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PAPERS_MASKS, SYSTEMS
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
 
 from .intervals import Estimate, estimate
 from .results import Results
@@ -99,28 +98,6 @@ def ranked(results: Results, measure: str, system: str = NETWORK) -> list[int]:
     return [int(k) for k in np.argsort(values, kind="stable") if not np.isnan(values[k])]
 
 
-def explain_set(results: Results) -> str:
-    """What the means say, in words; nothing is claimed where an interval of differences holds 0."""
-    network = mean(results, NETWORK, "si_snri")
-    if network is None:
-        return "Conv-TasNet has no defined score on this set."
-    gaps = {mask: advantage(results, mask, "si_snri") for mask in PAPERS_MASKS}
-    above = [mask for mask, gap in gaps.items() if gap and gap.low > 0]
-    below = [mask for mask, gap in gaps.items() if gap and gap.high < 0]
-    parts = [f"Conv-TasNet improves these mixtures by {network.mean:.1f} dB SI-SNRi on the mean"]
-    if above:
-        masks, do = ("mask", "does") if len(above) == 1 else ("masks", "do")
-        parts.append(f"more than the ideal {masks} {listed(above)} {do}")
-    if below:
-        closest = max(below, key=lambda mask: gaps[mask].mean)
-        less = f"{-gaps[closest].mean:.1f} dB less than {closest}"
-        parts.append(f"{less}, the closest of the ideal masks above it" if above else f"{less}, the closest ideal mask")
-    undecided = [mask for mask in gaps if mask not in above + below]
-    if undecided:
-        parts.append(f"with no clear difference from {listed(undecided)}")
-    return ", ".join(parts) + "."
-
-
 def papers_own(speakers: int) -> dict[str, paper.Summary]:
     """The paper's rows of Tables IV to VI for so many speakers; empty for numbers it does not have."""
     return paper.summary(speakers) if speakers in (2, 3) else {}
@@ -146,7 +123,3 @@ def gender_group(genders: str) -> str:
     """A key of the groups; empty where a gender is unknown."""
     kinds = set(genders)
     return GENDER_GROUPS["different" if len(kinds) > 1 else kinds.pop()] if kinds else ""
-
-
-def listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

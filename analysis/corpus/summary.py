@@ -15,12 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from analysis.scores.systems import CLEAN, LEAKAGE, MEASURES, MIXTURE, NETWORK
+from analysis.words.corpus import explain_pair, explain_set
 from tasnet.command_line import program
 from tasnet.data.rows import read_genders
 
-from .failures import FailureShare, SpeakerScore, failure_shares, leakages, speaker_scores, with_genders
+from .failures import (
+    FailureShare,
+    SpeakerScore,
+    failure_shares,
+    failures_by_threshold,
+    leakages,
+    speaker_scores,
+    with_genders,
+)
 from .intervals import Estimate, cautions
-from .paired import Pair, differences, explain_pair, extremes, mean_difference, pair
+from .paired import Pair, ahead_on, differences, extremes, mean_difference, pair
 from .report import digits, mean, measures, set_means, who_speaks
 from .results import Results, ResultsError, read_results
 
@@ -104,12 +113,13 @@ def pair_as_text(both: Pair, *, markdown: bool = False) -> str:
     """The paired comparison of two models."""
     one, other = both.names
     layout = _markdown if markdown else _aligned
-    heads = ["", "difference [95 % interval]", "naive interval", "better on"]
+    heads = ["", "difference [95 % interval]", "naive interval", "better on", "level on"]
     rows = []
     for name, title in both.measures.items():
         values, found = differences(both, name), mean_difference(both, name)
-        share = f"{np.mean(values[np.isfinite(values)] > 0):.0%}" if found else "-"
-        rows.append([title, _interval(found, digits(name)), _naive(found, digits(name)), share])
+        better, ties, count = ahead_on(values)
+        shares = [f"{part / count:.0%}" if count else "-" for part in (better, ties)]
+        rows.append([title, _interval(found, digits(name)), _naive(found, digits(name)), *shares])
     ahead, behind = extremes(both, "si_snri", MIXTURES_SHOWN)
     values = differences(both, "si_snri")
     furthest = [[both.mixtures[k], f"{values[k]:+.1f}"] for k in (*ahead, *behind[::-1])]
@@ -117,7 +127,7 @@ def pair_as_text(both: Pair, *, markdown: bool = False) -> str:
         [
             f"{one} minus {other}, on {len(both.mixtures)} mixtures of {both.first.header.set}:",
             layout(heads, rows),
-            explain_pair(both),
+            _list(explain_pair(both)),
             "Where they differ most (SI-SNRi, dB):",
             layout(["mixture", "difference"], furthest),
             *cautions(who_speaks(both.first)),
@@ -135,20 +145,27 @@ def _document(results: Results, parts: Sequence[tuple[str, str]]) -> str:
         f"{len(results.good)} of {header.mixtures} mixtures{speakers}{unusable}."
     )
     body = [f"{title}:\n\n{table}" if title else table for title, table in parts]
-    return "\n\n".join([head, *body, HOW, *cautions(who_speaks(results))])
+    return "\n\n".join([head, _list(explain_set(results)), *body, HOW, *cautions(who_speaks(results))])
 
 
 def _more(results: Results) -> list[tuple[str, Table]]:
     """Failures, leakage and speakers, where there are any."""
-    found: list[tuple[str, Table]] = []
+    parts: list[tuple[str, Table]] = []
     if shares := failure_shares(results):
         heads = ["mixtures", "count", "SI-SNRi (dB)", "below 0 dB", "a voice below 0 dB"]
-        found.append(("Failures", (heads, [_failure_row(one) for one in shares])))
+        parts.append(("Failures", (heads, [_failure_row(one) for one in shares])))
+    if counts := failures_by_threshold(results):
+        heads = ["SI-SNRi", "mixtures", "share", "with such a voice", "share"]
+        rows = [
+            [one.title, str(found.failed[0]), _share(found.mixtures), str(found.failed[1]), _share(found.voices)]
+            for one, found in counts.items()
+        ]
+        parts.append((f"Failures by other thresholds, of {next(iter(counts.values())).count}", (heads, rows)))
     if leaks := leakages(results):
         rows = [
             [{NETWORK: "outputs", CLEAN: "clean voices"}[system], _interval(one, 2)] for system, one in leaks.items()
         ]
-        found.append((f"{LEAKAGE.capitalize()} (correlation of the energies)", (["", "mean [95 % interval]"], rows)))
+        parts.append((f"{LEAKAGE.capitalize()} (correlation of the energies)", (["", "mean [95 % interval]"], rows)))
     speakers = speaker_scores(results)
     if speakers:
         ends = (
@@ -157,10 +174,10 @@ def _more(results: Results) -> list[tuple[str, Table]]:
         title = (
             f"Speakers, the {SPEAKERS_SHOWN} lowest and highest of {len(speakers)}" if ends != speakers else "Speakers"
         )
-        found.append(
+        parts.append(
             (title, (["speaker", "sex", "mixtures", "SI-SNRi (dB)", "below 0 dB"], [*map(_speaker_row, ends)]))
         )
-    return found
+    return parts
 
 
 def _failure_row(one: FailureShare) -> list[str]:
@@ -186,6 +203,10 @@ def _naive(found: Estimate | None, n: int) -> str:
 def _share(found: Estimate) -> str:
     interval = "" if np.isnan(found.low) else f" [{found.low:.1%}, {found.high:.1%}]"
     return f"{found.mean:.1%}{interval}"
+
+
+def _list(said: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in said)
 
 
 def _aligned(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,6 +15,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.corpus.report import Group
 from analysis.scores.systems import NETWORK, SYSTEMS
 from analysis.text import in_plot
+from analysis.words.say import signed
 
 from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style, titles_below_tools
 
@@ -200,4 +201,6 @@ def _heading(network: np.ndarray, mask: str, values: np.ndarray) -> str:
     gain = gain[np.isfinite(gain)]
     if not len(gain):
         return mask
-    return f"{mask} · above on {np.mean(gain > 0):.0%}<br>mean difference {gain.mean():+.2f}".replace("-", "−")
+    level = np.mean(gain == 0)
+    ties = f", level on {level:.0%}" if level else ""
+    return f"{mask} · above on {np.mean(gain > 0):.0%}{ties}<br>mean difference {signed(gain.mean(), 2)}"

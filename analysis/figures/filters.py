@@ -15,11 +15,12 @@ from analysis.network.basis_set import SCALES, PhaseBand, histogram
 from .palette import LEVEL_SCALE, legend_below, style
 
 ENCODER_COLOUR, DECODER_COLOUR = "#8a4fd3", "#e08a1e"
-MODEL_COLOURS = (ENCODER_COLOUR, "#7d8492")
+MODEL_COLOURS = (ENCODER_COLOUR, DECODER_COLOUR)  # no picture has both kinds
 SCALE_COLOURS = {"mel": "#2e9e5b", "ERB": "#2f6fde", "linear": "#b0b4bd"}
 WAVE_SCALE = "RdBu_r"
 MAP_POINTS = 256
 MAP_HEIGHT = 680
+FLOOR_DB = -60.0
 LOUDEST = 99.5  # percentile where colour scales end: one strong filter must not darken the rest
 
 
@@ -30,12 +31,17 @@ def filter_maps(
     order: np.ndarray,
     tuning: Tuning,
     tree: Tree | None = None,
+    *,
+    decibels: bool = False,
+    each_row: bool = False,
 ) -> go.Figure:
     """Encoder and decoder rows (N, L) and their FFT magnitudes as four aligned maps, as in Fig. 5.
 
     All rows follow `order` (N,) and zoom together, waveforms in ms and spectra in Hz; `tree`, where
     given, stands beside them. Every row of every map can be clicked. Each map is shown relative to
-    its own `full_scale`, so that one colour bar serves both waveforms and one both spectra.
+    its own `full_scale`, so that one colour bar serves both waveforms and one both spectra; with
+    `each_row` each row is relative to its own largest value. `decibels`: spectra in dB down to
+    `FLOOR_DB`; waveforms have a sign and stay linear.
     """
     N, L = U.shape
     milliseconds = (np.arange(L) + 0.5) / rate * 1000
@@ -56,7 +62,7 @@ def filter_maps(
         signed = x is milliseconds
         figure.add_trace(
             go.Heatmap(
-                z=(values[order] / full_scale(values)).astype(np.float32),
+                z=map_values(values, decibels=decibels and not signed, each_row=each_row)[order].astype(np.float32),
                 x=x.astype(np.float32),
                 coloraxis="coloraxis" if signed else "coloraxis2",
                 hoverinfo="skip",
@@ -79,13 +85,18 @@ def filter_maps(
     if tree:
         _dendrogram(figure, tree)
     figure.update_yaxes(range=[-0.5, N - 0.5], showgrid=False, zeroline=False)
-    figure.update_yaxes(title_text="Row", title_standoff=4, col=1)
+    figure.update_yaxes(title_text="Rank in the order", title_standoff=4, col=1)
+    quantity = (
+        ("magnitude (dB)", LEVEL_SCALE, [FLOOR_DB, FLOOR_DB / 2, 0])
+        if decibels
+        else ("magnitude", LEVEL_SCALE, [0, 0.5, 1])
+    )
     figure.update_layout(
         barmode="overlay",
         bargap=0,
         dragmode="zoom",
         coloraxis=_colour_bar(figure, first, "amplitude", WAVE_SCALE, [-1, 0, 1]),
-        coloraxis2=_colour_bar(figure, first + 2, "magnitude", LEVEL_SCALE, [0, 0.5, 1]),
+        coloraxis2=_colour_bar(figure, first + 2, *quantity),
     )
     return style(figure, MAP_HEIGHT).update_layout(margin={"t": 66, "b": 104})
 
@@ -94,6 +105,21 @@ def full_scale(rows: np.ndarray) -> float:
     """What is 1 on the colour scale of a map of `rows` (N, F): its `LOUDEST` percentile of magnitude, never 0."""
     size = np.abs(rows)
     return float(np.percentile(size, LOUDEST)) or float(size.max()) or 1.0
+
+
+def map_values(rows: np.ndarray, *, decibels: bool = False, each_row: bool = False) -> np.ndarray:
+    """`rows` (N, F) on the scale of a map: relative to `full_scale`, or each to its largest magnitude; or that in dB.
+
+    A row of zeros stays zero, or at `FLOOR_DB`.
+    """
+    if each_row:
+        largest = np.abs(rows).max(1, keepdims=True)
+        relative = np.divide(rows, largest, out=np.zeros_like(rows, dtype=float), where=largest > 0)
+    else:
+        relative = rows / full_scale(rows)
+    if not decibels:
+        return relative
+    return 20 * np.log10(np.maximum(np.abs(relative), 10 ** (FLOOR_DB / 20)))
 
 
 def _colour_bar(figure: go.Figure, column: int, quantity: str, colours: str | list[str], ticks: list[float]) -> dict:

@@ -14,7 +14,7 @@ from plotly.colors import hex_to_rgb, sample_colorscale
 from plotly.subplots import make_subplots
 
 from analysis.network.learned_masks import MaskStatistics
-from analysis.network.pooling import column_starts, outline
+from analysis.network.pooling import column_starts, outline, pooled_means
 from analysis.network.receptive_field import ReceptiveField
 from analysis.network.representation import Picture
 
@@ -64,10 +64,17 @@ def time_axis(start: float, stop: float) -> dict:
     return axis | {"title_text": "Time (ms)", "tickvals": ticks / 1000, "ticktext": [f"{tick:.10g}" for tick in ticks]}
 
 
-def peak_ticks(peaks_hz: np.ndarray, count: int) -> dict:
-    """Ticks of an axis of filters in order: where those in about `count` of the rows are tuned, in kHz."""
+RANK_AXIS = "Rank in the order · peak (kHz)"
+
+
+def rank_ticks(peaks_hz: np.ndarray, count: int) -> dict:
+    """Ticks of an axis of filters in order: the rank of about `count` of them, and where each is tuned, in kHz.
+
+    An order is no scale: between two ranks the peaks need not lie between theirs.
+    """
     rows = np.unique(np.linspace(0, len(peaks_hz) - 1, count).round().astype(int))
-    return {"tickvals": rows, "ticktext": ["–" if np.isnan(hz) else f"{hz / 1000:.2g}" for hz in peaks_hz[rows]]}
+    tuned = ["–" if np.isnan(hz) else f"{hz / 1000:.2g}" for hz in peaks_hz[rows]]
+    return {"tickvals": rows, "ticktext": [f"{row} · {peak}" for row, peak in zip(rows, tuned, strict=True)]}
 
 
 def inside(
@@ -124,16 +131,16 @@ def inside(
         _image(figure, row, 2, image, (start, stop))
         _image(figure, row, 3, decoder, (0, length))
         figure.update_yaxes(range=[-0.5, len(seen.w) - 0.5], row=row)
-        figure.update_yaxes(title_text="Peak (kHz)", **peak_ticks(peaks_hz, 5), row=row, col=1)
+        figure.update_yaxes(title_text="Rank · kHz", **rank_ticks(peaks_hz, 5), row=row, col=1)
     for column in (1, 3):
         figure.update_xaxes(range=[0, length], showticklabels=False, ticks="", col=column)
-    _mark_time(figure, range(1, len(heights) + 1), 2, start, stop)
+    mark_time(figure, range(1, len(heights) + 1), 2, start, stop)
     figure.layout.meta = figure.layout.meta | {"filters": figure.layout.meta["time"][1 : len(images) + 1]}
     figure.update_yaxes(showgrid=False, zeroline=False)
     return style(figure, 72 + sum(heights) + GAP * len(heights))
 
 
-def _mark_time(figure: go.Figure, rows: Sequence[int], column: int, start: float, stop: float) -> None:
+def mark_time(figure: go.Figure, rows: Sequence[int], column: int, start: float, stop: float) -> None:
     """Give these subplots an axis of time, and say in the figure's `meta` which they are and what they show.
 
     `meta["time"]` names them as Plotly does ("xy", "x2y2", ...), `meta["stretch"]` is [start, stop] in s. In
@@ -240,8 +247,8 @@ def frame(
     for row, values in ((2, masks), (3, d / scale), (4, None if clean is None else clean / scale)):
         for speaker, line in enumerate(values if values is not None else ()):
             step(line, row, f"Speaker {speaker + 1}", speaker_colour(speaker))
-    figure.update_xaxes(**peak_ticks(peaks_hz[order], 9))
-    figure.update_xaxes(title_text="Filters in order, by where they peak (kHz)", row=len(names))
+    figure.update_xaxes(**rank_ticks(peaks_hz[order], 9))
+    figure.update_xaxes(title_text=RANK_AXIS, row=len(names))
     figure.update_yaxes(title_text="of max |w|")
     figure.update_yaxes(title_text="0 to 1", rangemode="tozero", row=2)
     return legend_below(titles_below_tools(style(figure, 90 + 130 * len(names))))
@@ -263,11 +270,11 @@ def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:
 def skips(levels: np.ndarray, start: float, stop: float, dilations: tuple[int, ...]) -> go.Figure:
     """How much each 1-D conv block adds to the skip sum over time: levels (blocks, K), in dB.
 
-    The K frames are drawn from `start` to `stop` (s). Pooled by the maximum to `WAVE_COLUMNS` columns;
-    decibels are relative to the largest.
+    The K frames are drawn from `start` to `stop` (s). Pooled by the root mean square to `WAVE_COLUMNS`
+    columns; decibels are relative to the largest.
     """
     starts = column_starts(levels.shape[1], WAVE_COLUMNS)
-    pooled = np.maximum.reduceat(levels, starts, axis=1)
+    pooled = np.sqrt(pooled_means(np.square(levels), starts))
     floor = 10 ** (-SKIP_RANGE_DB / 20)
     db = 20 * np.log10(np.maximum(pooled / (pooled.max() or 1), floor))
     repeats = len(dilations) // len(set(dilations))
@@ -295,7 +302,7 @@ def skips(levels: np.ndarray, start: float, stop: float, dilations: tuple[int, .
         tickfont={"size": 9},
         range=[len(dilations) - 0.5, -0.5],
     )
-    _mark_time(figure, [1], 1, start, stop)
+    mark_time(figure, [1], 1, start, stop)
     return style(figure, 110 + 16 * len(dilations))
 
 

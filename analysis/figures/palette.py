@@ -15,12 +15,12 @@ MIXTURE_COLOUR = "#7d8492"
 SYSTEM_COLOURS = {
     NETWORK: "#8a4fd3",
     "IBM": "#d07a10",
-    "IRM": "#12949b",
+    "IRM": "#00a3ab",
     "WFM": "#9a6b3f",
     "PSM": "#c2519a",
     CLEAN: "#7f8f1f",
     MIXTURE: MIXTURE_COLOUR,
-    ANCHOR: "#5c6b8a",
+    ANCHOR: "#0f7fd0",
 }
 MARKED_COLOUR = "#e0a100"  # a point that the user chose
 GRID = "rgba(125,132,146,0.22)"

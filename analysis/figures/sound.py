@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from analysis.network.pooling import pooled_means
 from analysis.scores.ideal_masks import frequencies, stft, times
 from analysis.text import in_plot
 
@@ -13,18 +14,18 @@ DYNAMIC_RANGE_DB = 70
 MAX_COLUMNS = 1500
 
 
-def _columns(image: np.ndarray) -> tuple[np.ndarray, int]:
-    """`image` (F, frames) pooled in time to at most `MAX_COLUMNS` columns by their maximum, and frames a column."""
+def _columns(image: np.ndarray, mean: bool) -> tuple[np.ndarray, int]:
+    """`image` (F, frames) pooled in time to at most `MAX_COLUMNS` columns by mean or maximum, and frames a column."""
     step = -(-image.shape[1] // MAX_COLUMNS)
     if step == 1:
         return image, 1
     starts = np.arange(0, image.shape[1], step)
-    return np.maximum.reduceat(image, starts, axis=1), step
+    return pooled_means(image, starts) if mean else np.maximum.reduceat(image, starts, axis=1), step
 
 
-def _image(image: np.ndarray, rate: int, **style) -> go.Heatmap:
-    """A time-frequency `image` (F, frames) with axes in s and kHz."""
-    pooled, step = _columns(image)
+def _image(image: np.ndarray, rate: int, *, mean: bool = False, **style) -> go.Heatmap:
+    """A time-frequency `image` (F, frames) with axes in s and kHz; a long one pooled by its `mean` or its maximum."""
+    pooled, step = _columns(image, mean)
     return go.Heatmap(
         z=pooled,
         x=times(image.shape[1], rate)[::step],
@@ -94,6 +95,7 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
                 _image(
                     images[name][column - 1],
                     rate,
+                    mean=True,
                     coloraxis="coloraxis",
                     hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} %" + f"<extra>{name}</extra>",
                 ),

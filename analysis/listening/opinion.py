@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from analysis.proportion import exact_interval
+
 # The five-point scale of absolute category rating, ITU-T P.800 (and section IV-D of the paper).
 SCALE = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
 CONFIDENCE = 0.95
@@ -220,8 +222,24 @@ def abx(correct: int, trials: int) -> ABX | None:
     if trials == 0:
         return None
     test = stats.binomtest(correct, trials, 0.5, alternative="greater")
-    interval = stats.binomtest(correct, trials).proportion_ci(CONFIDENCE, method="exact")
-    return ABX(correct, trials, correct / trials, float(interval.low), float(interval.high), float(test.pvalue))
+    low, high = exact_interval(correct, trials, CONFIDENCE)
+    return ABX(correct, trials, correct / trials, low, high, float(test.pvalue))
+
+
+def crossed_share(
+    correct: Sequence[bool], listeners: Sequence[str], utterances: Sequence[int]
+) -> tuple[float, float] | None:
+    """The interval of a share of A/B/X answers over listeners and utterances; None where there are not two of each.
+
+    That of `crossed_mean` within 0 and 1; where none or all are right, which leaves it nothing to vary, the exact one
+    of as many independent answers: the least that can be said.
+    """
+    found = crossed_mean([float(one) for one in correct], listeners, utterances, null=0.5)
+    if found is None or found.low is None:
+        return None
+    if found.mean in (0, 1):
+        return exact_interval(int(sum(correct)), len(correct), CONFIDENCE)
+    return max(found.low, 0.0), min(found.high, 1.0)
 
 
 def scores(opinions: Sequence[Opinion], system: str) -> list[float]:

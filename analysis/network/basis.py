@@ -8,13 +8,15 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
+from scipy.spatial.distance import pdist
 
 from tasnet import TasNet
 from tasnet.config import Config
 from tasnet.networks import make_network
 
-ORDERS = ("UPGMA", "peak frequency", "trained")
+UPGMA, SIGNLESS = "UPGMA", "UPGMA, either sign"
+ORDERS = (UPGMA, SIGNLESS, "peak frequency", "trained")
 FFT_POINTS = 2048
 # A filter with less than this share of the largest filter's energy is dead: tuned to nothing.
 DEAD_ENERGY = 1e-8
@@ -40,6 +42,16 @@ class Tree:
     def mirrored(self) -> "Tree":
         """The same tree read from its other end: both children of every node swapped."""
         return Tree(self.linkage[:, [1, 0, 2, 3]], self.order[::-1])
+
+    def clusters(self, count: int) -> list[list[int]]:
+        """The rows of each of at most `count` branches into which the tree is cut, in its order."""
+        if len(self.order) == 1:
+            return [[0]]
+        labels = fcluster(self.linkage, count, "maxclust")
+        groups: dict[int, list[int]] = {}
+        for number in self.order:
+            groups.setdefault(int(labels[number]), []).append(int(number))
+        return list(groups.values())
 
     def branches(self) -> tuple[np.ndarray, np.ndarray]:
         """The tree's lines as (distances, rows), both (N - 1, 4): one bracket a node."""
@@ -96,35 +108,41 @@ def as_rows(vectors: np.ndarray) -> np.ndarray:
     return rows
 
 
-def upgma(vectors: np.ndarray) -> Tree:
+def upgma(vectors: np.ndarray, signless: bool = False) -> Tree:
     """UPGMA [47]: average linkage on the Euclidean distances between the rows of (N, L), N >= 1.
 
     Of the tree's leaf orders it takes the one with the smallest sum of distances between
-    neighbouring rows (optimal leaf ordering), exactly as scipy gives it.
+    neighbouring rows (optimal leaf ordering), exactly as scipy gives it. `signless`: a row counts
+    as near as it or its negative is, since a sign is the encoder's to choose where the decoder follows.
     """
     rows = as_rows(vectors)
     if len(rows) == 1:
         return Tree(np.empty((0, 4)), np.zeros(1, dtype=int))
-    tree = linkage(rows, method="average", metric="euclidean", optimal_ordering=True)
+    distances = pdist(rows)
+    if signless:
+        upper = np.triu_indices(len(rows), 1)
+        negated = np.sqrt(np.maximum(2 * ((rows**2).sum(1)[:, None] + (rows**2).sum(1)), 0)[upper] - distances**2)
+        distances = np.minimum(distances, np.nan_to_num(negated))
+    tree = linkage(distances, method="average", optimal_ordering=True)
     return Tree(tree, leaves_list(tree).astype(int))
 
 
-def sorted_tree(U: np.ndarray, rate: int) -> Tree:
+def sorted_tree(U: np.ndarray, rate: int, signless: bool = False) -> Tree:
     """`upgma(U)` read from its low-frequency end, so that all models' pictures have one way up."""
-    tree = upgma(U)
+    tree = upgma(U, signless)
     centroid = np.nan_to_num(tuning(U, rate).centroid_hz, nan=rate / 4)[tree.order]
     half = len(centroid) // 2
     falls = half > 0 and centroid[:half].sum() > centroid[-half:].sum()
     return tree.mirrored() if falls else tree
 
 
-def order(U: np.ndarray, rate: int, by: str = "UPGMA") -> np.ndarray:
+def order(U: np.ndarray, rate: int, by: str = UPGMA) -> np.ndarray:
     """The filters' numbers (N,) in the order of the picture's rows; `by` is one of `ORDERS`.
 
     By peak frequency, equal peaks follow their phase, then their number; dead filters come last.
     """
-    if by == "UPGMA":
-        return sorted_tree(U, rate).order
+    if by in (UPGMA, SIGNLESS):
+        return sorted_tree(U, rate, by == SIGNLESS).order
     if by == "peak frequency":
         tuned = tuning(U, rate)
         return np.lexsort((tuned.number, tuned.phase_deg, tuned.peak_hz))

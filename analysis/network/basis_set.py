@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from scipy import stats
 
-from .basis import BasisError, as_rows, tuning
+from .basis import BasisError, as_rows, magnitudes, tuning
 
 PHASE_SECTORS = 12
 
@@ -21,7 +21,8 @@ class PhaseBand:
 
     phase_deg:  (count,) as in `basis.Tuning`.
     coverage:   share of the `PHASE_SECTORS` equal sectors of the circle with a filter in them.
-    chance:     the coverage expected of as many phases drawn evenly at random.
+    at_ends:    how many peak at exactly 0 Hz or at rate / 2, where a phase has two possible values only.
+    chance:     the coverage expected of as many phases drawn evenly at random, of those at the ends from their two.
     resultant:  length of the mean phasor: 1 when all phases agree, 0 when they balance.
     similarity: mean cosine similarity of the band's pairs of filters as they are.
     shifted_similarity: the same after the best circular shift of one of each pair.
@@ -32,6 +33,7 @@ class PhaseBand:
     high_hz: float
     phase_deg: np.ndarray
     coverage: float
+    at_ends: int
     chance: float
     resultant: float
     similarity: float
@@ -71,6 +73,22 @@ def share_below(peak_hz: np.ndarray, limit_hz: float = 1000.0) -> float:
     """
     live = peak_hz[np.isfinite(peak_hz)]
     return float((live < limit_hz).mean()) if live.size else float("nan")
+
+
+CONVENTIONS = {
+    "peak": "the peak of the padded FFT",
+    "centroid": "the centroid of the power",
+    "unpadded": "the peak of the FFT without padding",
+}
+
+
+def shares_below(vectors: np.ndarray, rate: int, limit_hz: float = 1000.0) -> dict[str, float]:
+    """`share_below` of rows (N, L) by each of `CONVENTIONS` for what a filter is tuned to."""
+    tuned = tuning(vectors, rate)
+    size, frequencies = magnitudes(vectors, rate, points=1)
+    unpadded = np.where(np.isfinite(tuned.peak_hz), frequencies[size.argmax(1)], np.nan)
+    tunings = {"peak": tuned.peak_hz, "centroid": tuned.centroid_hz, "unpadded": unpadded}
+    return {name: share_below(hz, limit_hz) for name, hz in tunings.items()}
 
 
 def mel(f: np.ndarray | float) -> np.ndarray:
@@ -123,13 +141,15 @@ def phase_bands(U: np.ndarray, rate: int, edges: np.ndarray | None = None) -> li
     A peak at rate / 2 belongs to the last octave.
     """
     rows, tuned = as_rows(U), tuning(U, rate)
+    L = rows.shape[1]
     edges = octaves(rate) if edges is None else edges
     bands = []
     for low, high in pairwise(edges):
         at_the_end = (tuned.peak_hz == high) & (high == rate / 2)
         inside = (tuned.peak_hz >= low) & (tuned.peak_hz < high) | at_the_end
         phase = tuned.phase_deg[inside]
-        sectors = np.floor((phase + 180) / 360 * PHASE_SECTORS).astype(int) % PHASE_SECTORS
+        zero, top = (tuned.peak_hz[inside] == end for end in (0, rate / 2))
+        sectors = _sector(phase)
         phasors = np.exp(1j * np.radians(phase))
         plain, shifted = _similarities(rows[inside])
         bands.append(
@@ -138,13 +158,27 @@ def phase_bands(U: np.ndarray, rate: int, edges: np.ndarray | None = None) -> li
                 high_hz=float(high),
                 phase_deg=phase,
                 coverage=len(np.unique(sectors)) / PHASE_SECTORS,
-                chance=1 - (1 - 1 / PHASE_SECTORS) ** len(phase),
+                at_ends=int(zero.sum() + top.sum()),
+                chance=_chance(len(phase) - zero.sum() - top.sum(), (0.0, zero.sum()), (90.0 * (L - 1), top.sum())),
                 resultant=float(np.abs(phasors.mean())) if len(phase) else float("nan"),
                 similarity=plain,
                 shifted_similarity=shifted,
             )
         )
     return bands
+
+
+def _sector(phase_deg: np.ndarray) -> np.ndarray:
+    return np.floor((np.round(phase_deg, 6) + 180) / 360 * PHASE_SECTORS).astype(int) % PHASE_SECTORS
+
+
+def _chance(free: int, *fixed: tuple[float, int]) -> float:
+    """Expected share of sectors with a phase: `free` phases anywhere, and (phase, count) of those that are it or its
+    opposite, each as likely."""
+    empty = np.full(PHASE_SECTORS, (1 - 1 / PHASE_SECTORS) ** free)
+    for phase, count in fixed:
+        empty[_sector(np.array([phase, phase + 180]))] *= 0.5**count
+    return float(1 - empty.mean())
 
 
 def _similarities(rows: np.ndarray) -> tuple[float, float]:

@@ -1,7 +1,8 @@
-"""Masks in the learned domain: statistics of the estimated ones, and ideal ones as their bound.
+"""Masks in the learned domain: statistics of the estimated ones, and ideal ones beside them.
 
-The ideal masks are eqs. 16-18 with the encoder's output in the place of the STFT: what they lose
-is the masks' loss; what the clean representations lose on their way back is the basis' loss.
+The ideal masks are eqs. 16-18 with the encoder's output in the place of the STFT. They are fitted cell by cell and no
+bound: where frames overlap and filters are alike, estimated ones can be better. What the clean representations lose on
+their way back is the basis' loss.
 """
 
 from collections.abc import Callable
@@ -170,13 +171,13 @@ def oracle_scores(inside: Representation, start: float = 0, stop: float | None =
 
     Masked and decoded is the whole mixture, scored what lies between `start` and `stop` (s). Needs
     references; the estimated masks are left out where the model separates another number of
-    speakers. PESQ is left out.
+    speakers. PESQ and STOI are None where the stretch is too short for them.
     """
     rate = inside.model.config.sample_rate
     first = min(int(start * rate), len(inside.mixture) - 1)
     last = len(inside.mixture) if stop is None else max(round(stop * rate), first + 1)
     references, mixture = inside.references[:, first:last], inside.mixture[first:last]
-    baseline = mixture_scores(references, mixture, rate, pesq=False)
+    baseline = mixture_scores(references, mixture, rate, stoi=True)
     systems = {kind: oracle_sources(inside, kind) for kind in (*ORACLES, CLEAN)}
     if len(references) == len(inside.sources):
         systems = {ESTIMATED: inside.sources} | systems
@@ -187,7 +188,7 @@ def oracle_scores(inside: Representation, start: float = 0, stop: float | None =
             mixture,
             rate,
             permute=False,
-            pesq=False,
+            stoi=True,
             baseline=baseline,
         )
         for name, estimates in systems.items()

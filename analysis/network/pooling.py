@@ -18,6 +18,15 @@ def pooled_extremes(values: np.ndarray, starts: np.ndarray, axis: int = -1) -> n
     return np.where(-lowest > highest, lowest, highest)
 
 
+def pooled_means(values: np.ndarray, starts: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The mean of each run of `values` along `axis`; the last run goes to the end."""
+    sums = np.add.reduceat(values, starts, axis=axis, dtype=np.float64)
+    counts = np.diff([*starts, values.shape[axis]])
+    shape = [1] * values.ndim
+    shape[axis] = len(counts)
+    return (sums / counts.reshape(shape)).astype(values.dtype)
+
+
 def outline(samples: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """A waveform (T,) as a line of at most 2 `columns` points: (index, value), extremes kept.
 

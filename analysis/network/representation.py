@@ -17,7 +17,7 @@ from tasnet import ConvTasNet
 from tasnet.coders import cover
 from tasnet.level import level_gains
 
-from .pooling import column_starts, pooled_extremes
+from .pooling import column_starts, pooled_extremes, pooled_means
 
 PIECE_FRAMES = 4096
 
@@ -133,7 +133,7 @@ class Picture:
     edges: (columns + 1,) times between the columns, in seconds.
     w:     (N, columns) of each column the value of largest magnitude, with its sign.
     power: (S, N, columns) of each column and speaker the largest power.
-    masks: (C, N, columns) of each column the largest value.
+    masks: (C, N, columns) of each column the mean, or the largest value.
     d:     (C, N, columns) as w.
     """
 
@@ -198,8 +198,12 @@ def pooled_picture(
     start: int = 0,
     stop: int | None = None,
     columns: int = 1000,
+    extremes: bool = False,
 ) -> Picture:
-    """Frames start to stop with the filters in `order` (N,), in at most `columns` columns."""
+    """Frames start to stop with the filters in `order` (N,), in at most `columns` columns.
+
+    With `extremes` a mask's column shows its largest value, by which a mask looks more open than it is.
+    """
     stop = inside.frames if stop is None else stop
     starts = start + column_starts(stop - start, columns)
     parts = []
@@ -213,7 +217,7 @@ def pooled_picture(
             (
                 pooled_extremes(w, runs, axis=0),
                 np.maximum.reduceat(inside.power(here[0], end), runs, axis=1),
-                np.maximum.reduceat(masks, runs, axis=1),
+                np.maximum.reduceat(masks, runs, axis=1) if extremes else pooled_means(masks, runs, axis=1),
                 pooled_extremes(masks * w, runs, axis=1),
             )
         )

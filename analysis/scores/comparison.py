@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.sounds.mixing import Mixture
-from tasnet.titles import voices_in_words
 
 from . import ideal_masks
 from .metrics import MetricsError
@@ -17,12 +16,13 @@ from .systems import MIXTURE, NETWORK, SYSTEMS, ScoredSystem, per_cent, score_sy
 class Comparison:
     """Systems on the sound `mixture`, the network first; its `masks` are the ratio |estimate| / |mixture|.
 
-    `unprocessed` is the mixture itself as everyone's estimate.
+    `unprocessed` is the mixture itself as everyone's estimate. `perceptual`: whether PESQ and STOI were measured.
     """
 
     mixture: Mixture
     unprocessed: ScoredSystem
     rows: tuple[ScoredSystem, ...]
+    perceptual: bool = True
 
     @property
     def network(self) -> ScoredSystem:
@@ -61,9 +61,9 @@ def compare_systems(
 ) -> Comparison:
     """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references.
 
-    Without `ideal` the masks are left out; without `pesq`, PESQ is, which takes most of the time. A network that
-    separates another number of voices than the sound has stands there without scores. `progress` is called with the
-    fraction done. Raises MetricsError where there are no references, or signals of other lengths.
+    Without `ideal` the masks are left out; without `pesq`, PESQ and STOI are, which take most of the time. A network
+    that separates another number of voices than the sound has stands there without scores. `progress` is called with
+    the fraction done. Raises MetricsError where there are no references, or signals of other lengths.
     """
     if sound.references is None:
         raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
@@ -72,7 +72,8 @@ def compare_systems(
     network = ScoredSystem(NETWORK, separated, None, None)
     rows, mixture = [] if matches else [_with_masks(network, sound)], None
     wanted = len(SYSTEMS) if ideal else 1
-    scored = score_systems(separated if matches else None, sound.references, sound.mixture, sound.rate, pesq=pesq)
+    given = (separated if matches else None, sound.references, sound.mixture, sound.rate)
+    scored = score_systems(*given, pesq=pesq, stoi=pesq)
     for row in scored:
         if row.name == MIXTURE:
             mixture = row
@@ -81,51 +82,8 @@ def compare_systems(
             report(len(rows) / wanted)
         if len(rows) == wanted:
             break
-    return Comparison(sound, mixture, tuple(rows))
+    return Comparison(sound, mixture, tuple(rows), perceptual=pesq)
 
 
 def _with_masks(network: ScoredSystem, sound: Mixture) -> ScoredSystem:
     return replace(network, masks=per_cent(effective_masks(network.estimates, sound.mixture, sound.rate)))
-
-
-def explain_sound(found: Comparison) -> str:
-    """What the comparison shows for this sound and why, in words."""
-    network = found.network.score("si_snri")
-    if found.network.scores is None:
-        return (
-            f"The model {voices_in_words(len(found.network.estimates))} and this mixture has "
-            f"{len(found.mixture.references)}, so only the ideal masks can be scored."
-        )
-    paper_rows = [row for row in found.ideal if row.in_paper and row.score("si_snri") is not None]
-    if network is None or not paper_rows:
-        return "The scores of this sound are undefined: a voice or an estimate is silent."
-    strongest = max(paper_rows, key=lambda row: row.score("si_snri"))
-    ideal = strongest.score("si_snri")
-    beaten = [row.name for row in paper_rows if network > row.score("si_snri")]
-    if len(beaten) == len(paper_rows):
-        verdict = (
-            f"Conv-TasNet ({network:.1f} dB SI-SNRi) surpasses all three ideal masks of the paper, the best being "
-            f"{strongest.name} ({ideal:.1f} dB): it also repairs the phase, which a magnitude mask leaves as it is "
-            "in the mixture"
-        )
-    elif beaten:
-        verdict = (
-            f"Conv-TasNet ({network:.1f} dB SI-SNRi) surpasses {' and '.join(beaten)} and stays "
-            f"{ideal - network:.1f} dB below {strongest.name}: the masks are computed from the clean voices but keep "
-            "the mixture's phase, the network hears only the mixture but works on the waveform"
-        )
-    else:
-        verdict = (
-            f"Conv-TasNet improves this mixture by {network:.1f} dB SI-SNRi, {ideal - network:.1f} dB less than the "
-            f"best ideal mask of the paper ({strongest.name}, {ideal:.1f} dB): the masks are computed from the clean "
-            "voices, which no real system has, and the network hears only the mixture"
-        )
-    return f"{verdict}{_quality(found)}."
-
-
-def _quality(found: Comparison) -> str:
-    """A clause on PESQ, where it ranks the systems differently from SI-SNRi."""
-    by_pesq, by_snr = found.best("pesq"), found.best("si_snri")
-    if by_pesq is None or by_pesq == by_snr:
-        return ""
-    return f"; by PESQ the best is {by_pesq}, since PESQ compares magnitude spectra and is mild on wrong phase"

@@ -1,8 +1,10 @@
 """Ideal time-frequency masks (section III-E, eqs. 16-18) with the paper's STFT.
 
-They are made from the clean speakers and so bound what any real mask on a magnitude spectrogram
-can do. Where eqs. 16-18 leave a bin open it is defined here: in the IBM a tie goes to no speaker,
-as eq. 16's strict inequality has it, and a bin in which every speaker is silent is 0 in all masks.
+They are made from the clean speakers, cell by cell: what no real mask can know. They are no strict bound, neither of
+a score (each is fitted to magnitudes or powers) nor of a network on waveforms, which makes its own phase.
+
+Where eqs. 16-18 leave a bin open it is defined here: in the IBM a tie goes to no speaker, as eq. 16's strict
+inequality has it, and a bin in which every speaker is silent is 0 in all masks.
 """
 
 from functools import lru_cache

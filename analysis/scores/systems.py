@@ -20,22 +20,32 @@ PAPERS_MASKS = ("IBM", "IRM", "WFM")  # PSM is not in the paper
 class Measure:
     """A measure as tables show it; its key in `MEASURES` is a field of `Scores`."""
 
-    title: str
-    short: str  # where the scale is said elsewhere
+    title: str  # with its unit or its scale: the head of a column
     decimals: int  # of one sound
     mean_decimals: int  # of a mean over a set
     unprocessed: str = ""  # what it improves on: the field with the mixture's own score, if not of the same name
 
+    @property
+    def name(self) -> str:
+        """The measure in a sentence."""
+        return self.title.removesuffix(" (dB)")
+
+    @property
+    def unit(self) -> str:
+        """What follows a value in a sentence."""
+        return " dB" if self.title.endswith(" (dB)") else ""
+
 
 # STOI as the published scores have it: not extended.
 MEASURES = {
-    "si_snri": Measure("SI-SNRi (dB)", "SI-SNRi (dB)", 1, 2, "si_snr"),
-    "sdri": Measure("SDRi (dB)", "SDRi (dB)", 1, 2, "sdr"),
-    "pesq": Measure("PESQ (MOS-LQO)", "PESQ", 2, 2),
-    "raw_pesq": Measure("PESQ (raw P.862)", "PESQ", 2, 2),
-    "stoi": Measure("STOI", "STOI", 2, 3),
+    "si_snri": Measure("SI-SNRi (dB)", 1, 2, "si_snr"),
+    "sdri": Measure("SDRi (dB)", 1, 2, "sdr"),
+    "pesq": Measure("PESQ (MOS-LQO)", 2, 2),
+    "raw_pesq": Measure("PESQ (raw P.862)", 2, 2),
+    "stoi": Measure("STOI", 2, 3),
 }
 PESQ_MEASURES = ("pesq", "raw_pesq")
+PERCEPTUAL = (*PESQ_MEASURES, "stoi")  # of what people hear, not of the waveform
 LEAKAGE = "leakage"  # of the network's outputs and of the clean voices: `metrics.leakage`
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from analysis.words.start_point import explain_set_starts
 from tasnet import Separator
 from tasnet.command_line import program
 
-from .sets import FOLDER, explain_set_starts, vary_set
+from .sets import FOLDER, vary_set
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

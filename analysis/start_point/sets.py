@@ -136,16 +136,6 @@ def results_by_set(
     return found
 
 
-def explain_set_starts(results: dict[str, SetResults]) -> list[str]:
-    """What the results of models (name -> results) on one set say, a sentence each."""
-    return [
-        f"**{name}**: median {np.median(one.deviations):.3f} dB over {len(one.deviations)} mixtures "
-        f"(90 % below {np.percentile(one.deviations, 90):.3f} dB), mean SDRi {one.mean_sdri:.2f} dB."
-        for name, one in results.items()
-        if len(one.deviations)
-    ]
-
-
 def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int, ...]) -> SetHeader:
     digest = hashlib.blake2b(digest_size=8)
     for value in separator.model.state_dict().values():

@@ -94,18 +94,3 @@ def vary_start(
         progress(number / len(shifts))
     sdri = [np.nan if (value := scores.mean("sdri")) is None else value for scores in found]
     return StartCurve(tuple(shifts), rate, np.array(sdri), tuple(scores.permutation for scores in found))
-
-
-def explain_start(curves: dict[str, StartCurve]) -> list[str]:
-    """What the curves of models (name -> curve) show, a sentence each."""
-    parts = []
-    for name, curve in curves.items():
-        defined = curve.sdri[np.isfinite(curve.sdri)]
-        if not len(defined):
-            parts.append(f"**{name}**: the SDRi is undefined, as a voice is silent.")
-            continue
-        parts.append(
-            f"**{name}**: SDRi {defined.mean():.2f} dB on average, standard deviation {curve.deviation:.3f} dB, "
-            f"from {defined.min():.2f} to {defined.max():.2f} dB."
-        )
-    return parts

@@ -9,6 +9,7 @@ import streamlit as st
 
 from tasnet.audio import wav
 
+from . import handout
 from .text import plain
 
 SUBTYPE = "FLOAT"  # 32 bits: nothing is clipped and nothing rounded
@@ -22,22 +23,32 @@ def file_name(name: str) -> str:
 def _archive(signals: dict[str, np.ndarray], rate: int, about: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("about.txt", about)
+        archive.writestr("README.txt", about)
         for name, samples in signals.items():
             archive.writestr(file_name(name), wav(samples, rate, SUBTYPE))
     return file.getvalue()
 
 
-def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str, about: str) -> None:
-    """A button for each of `signals` (name -> samples (T,)) and one for all, with a file that says `about` them.
+def readme(signals: dict[str, np.ndarray], rate: int, scores: dict[str, str]) -> str:
+    """What the files of an archive are: sound, model, scores {name: line} and credits."""
+    lines = [f"{name}: {value}" for name, value in handout.facts().items()]
+    lines += [f"Files: WAV, 32-bit float, {rate} Hz.", ""]
+    for name in signals:
+        lines.append(f"{file_name(name)}: {name}" + (f" ({scores[name]})" if scores.get(name) else ""))
+    return "\n".join([*lines, "", *handout.credits(), ""])
 
-    Files are made on the click.
+
+def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str, scores: dict[str, str] | None = None) -> None:
+    """A button for each of `signals` (name -> samples (T,)) and one for all. Files are made on the click.
+
+    Names say of which sound and by which model they are; the archive's README has `scores` {name: line} and credits.
     """
+    about, stem = readme(signals, rate, scores or {}), handout.file_stem("")
     with st.container(horizontal=True):
         st.download_button(
             "All (zip)",
             lambda: _archive(signals, rate, about),
-            file_name=f"{key}.zip",
+            file_name=f"{handout.file_stem(key)}.zip",
             mime="application/zip",
             icon=":material/folder_zip:",
             key=f"{key}_all",
@@ -47,7 +58,7 @@ def downloads(signals: dict[str, np.ndarray], rate: int, *, key: str, about: str
             st.download_button(
                 plain(name),
                 lambda samples=samples: wav(samples, rate, SUBTYPE),
-                file_name=file_name(name),
+                file_name=f"{stem.strip('_')}_{file_name(name)}",
                 mime="audio/wav",
                 icon=":material/download:",
                 key=f"{key}_{name}",

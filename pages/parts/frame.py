@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from . import internals, links
+from .handout import start_handout
 
 ASSETS = Path(__file__).parents[2] / "assets" / "frame"
 
@@ -29,3 +30,4 @@ def begin(title: str, question: str, *, link: bool = True) -> None:
         st.title(title, width="stretch", anchor=False)
         _copy_link()(key="copy_link", data=links.complete() if link else {}, width="content", height="content")
     st.markdown(question)
+    start_handout(title, question)

@@ -18,7 +18,7 @@ def speaker_names(count: int) -> list[str]:
 
 
 def score_line(row: ScoredSystem, speaker: int) -> str:
-    """SI-SNRi, SDRi and PESQ of one speaker, as it stands under a player."""
+    """Every measure of one speaker, as it stands under a player: in short, PESQ as MOS-LQO."""
 
     def show(measure: str, form: str) -> str:
         value = row.score(measure, speaker)
@@ -27,7 +27,14 @@ def score_line(row: ScoredSystem, speaker: int) -> str:
     if row.scores is None:
         return ""
     improvements = f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB"
-    return improvements + (f" · PESQ {show('pesq', '.2f')}" if row.score("pesq", speaker) is not None else "")
+    known = {"pesq": "PESQ", "stoi": "STOI"}
+    rest = [f"{name} {show(key, '.2f')}" for key, name in known.items() if row.score(key, speaker) is not None]
+    return " · ".join([improvements, *rest])
+
+
+def descriptions(tracks: Sequence[Track]) -> dict[str, str]:
+    """{track: what stands under it}: scores, or who speaks."""
+    return {track.name: track.description for track in tracks if track.description}
 
 
 def _clean_name(speaker: int) -> str:

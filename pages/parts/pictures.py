@@ -11,6 +11,8 @@ import streamlit as st
 
 from analysis.text import csv_line
 
+from .handout import file_stem, note_picture
+
 
 def sentences(said: Sequence[str]) -> str:
     """What `said` puts in Markdown, for readers of an `alt` text."""
@@ -36,7 +38,7 @@ def picture(
     key: str,
     on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
-    """Show `figure`; its camera button saves it under the name `key`.
+    """Show `figure`; its camera button saves it under `key` with the names of sound and model.
 
     `alt` says what it shows to those who cannot see it. Before the page runs again, `on_click` is called with the
     point that was clicked.
@@ -46,11 +48,12 @@ def picture(
         if points := st.session_state[key].selection.points:
             on_click(points[0])
 
+    note_picture(key, alt, figure)
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {
             "format": st.session_state.get("picture_format", "SVG").lower(),
-            "filename": key,
+            "filename": file_stem(key),
             "scale": 2,
         },
     }
@@ -93,7 +96,7 @@ def save_table(label: str, columns: Callable[[], dict[str, np.ndarray]], *, key:
     st.download_button(
         label,
         lambda: _csv(columns()),
-        file_name=f"{key}.csv",
+        file_name=f"{file_stem(key)}.csv",
         mime="text/csv",
         icon=":material/table:",
         key=f"{key}_csv",
@@ -106,7 +109,7 @@ def save_arrays(label: str, arrays: Callable[[], dict[str, np.ndarray]], *, key:
     st.download_button(
         label,
         lambda: _npz(arrays()),
-        file_name=f"{key}.npz",
+        file_name=f"{file_stem(key)}.npz",
         mime="application/octet-stream",
         icon=":material/deployed_code:",
         key=f"{key}_npz",

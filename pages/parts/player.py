@@ -15,6 +15,7 @@ from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
 from . import internals, links, results
+from .handout import shown
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
 MODULES = (
@@ -103,6 +104,8 @@ def player(
     if link:
         start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate, start)
     media = [_encode(_digest(track), track.samples, track.rate) for track in tracks]
+    if not (blind or loop):
+        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in tracks})
     gains = [0.0] * len(media) if blind else matching_gains([m.loudness for m in media], [m.peak for m in media])
     rows = [
         {

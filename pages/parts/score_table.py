@@ -1,7 +1,6 @@
-"""The table of scores: systems as rows; SI-SNRi, SDRi and PESQ for each speaker and their mean as columns."""
+"""The table of scores: systems as rows; every measure for each speaker and their mean as columns."""
 
 import html
-import math
 
 import pandas as pd
 import streamlit as st
@@ -10,9 +9,11 @@ from pandas.io.formats.style import Styler
 from analysis import paper
 from analysis.figures.palette import speaker_colour
 from analysis.scores.comparison import Comparison
-from analysis.scores.systems import MEASURES
+from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.text import csv_cell
+from analysis.words.say import number, one_scale, same
 
+from .handout import file_stem, shown
 from .listening import speaker_names
 
 MEAN = "Mean"
@@ -36,56 +37,67 @@ def scores_frame(found: Comparison, measures: list[str]) -> pd.DataFrame:
     """The scores of `found` as numbers: systems as rows, (measure's title, speaker or mean) as columns."""
     names = speaker_names(len(found.mixture.references))
     wanted = [(measure, speaker) for measure in measures for speaker in [*range(len(names)), None]]
-    columns = [(MEASURES[measure].short, MEAN if speaker is None else names[speaker]) for measure, speaker in wanted]
+    columns = [(MEASURES[measure].title, MEAN if speaker is None else names[speaker]) for measure, speaker in wanted]
     values = [[row.score(measure, speaker) for measure, speaker in wanted] for row in found.rows]
     rows = [row.name for row in found.rows]
     return pd.DataFrame(values, rows, pd.MultiIndex.from_tuples(columns), dtype=float)
 
 
-def _paper_frame(found: Comparison) -> pd.DataFrame:
+def paper_heads(raw: bool) -> dict[str, str]:
+    """{measure: head} of the paper's columns: its PESQ only beside its own scale."""
+    shown = ("si_snri", "sdri", "raw_pesq") if raw else ("si_snri", "sdri")
+    return {measure: MEASURES[measure].title for measure in shown}
+
+
+def printed_scores(own: paper.Summary | None, raw: bool) -> list[str]:
+    """What the paper prints for a system under `paper_heads`; dashes where it has none."""
+    if own is None:
+        return ["–"] * len(paper_heads(raw))
+    return [f"{own.si_snri:.1f}", f"{own.sdri:.1f}", f"{own.pesq:.2f}"][: len(paper_heads(raw))]
+
+
+def _paper_frame(found: Comparison, raw: bool) -> pd.DataFrame:
     """What the paper prints for the systems of `found`, as text."""
     speakers = len(found.mixture.references)
-    printed = {
-        name: (f"{one.si_snri:.1f}", f"{one.sdri:.1f}", f"{one.pesq:.2f}")
-        for name, one in paper.summary(speakers).items()
-    }
-    titles = [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
+    printed = paper.summary(speakers) if speakers in (2, 3) else {}
+    titles = [(f"The paper · WSJ0-{speakers}mix", title) for title in paper_heads(raw).values()]
     rows = [row.name for row in found.rows]
-    return pd.DataFrame([printed.get(name, ("–",) * 3) for name in rows], rows, pd.MultiIndex.from_tuples(titles))
-
-
-def number(value: float, decimals: int) -> str:
-    """`value` as the tables show it."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.{decimals}f}".replace("-", "−")
+    texts = [printed_scores(printed.get(name), raw) for name in rows]
+    return pd.DataFrame(texts, rows, pd.MultiIndex.from_tuples(titles))
 
 
 def _styled(found: Comparison, measures: list[str]) -> Styler:
-    scores, printed = scores_frame(found, measures), _paper_frame(found)
+    scores, printed = scores_frame(found, measures), _paper_frame(found, "raw_pesq" in measures)
     styled = scores.join(printed).style.set_table_styles(TABLE_CSS)
     for measure in measures:
-        own = [column for column in scores if column[0] == MEASURES[measure].short]
+        own = [column for column in scores if column[0] == MEASURES[measure].title]
         shown = lambda value, decimals=MEASURES[measure].decimals: number(value, decimals)  # noqa: E731
-        styled = styled.format(shown, subset=own, na_rep="undefined")
+        pending = measure in PERCEPTUAL and not found.perceptual
+        styled = styled.format(shown, subset=own, na_rep="…" if pending else "undefined")
         styled = styled.set_properties(subset=own[-1:], **{"font-weight": "600"})
+        styled = styled.apply(best_shaded, subset=own, decimals=MEASURES[measure].decimals)
     # Mixed with the text's own colour, which keeps them readable in both themes.
     mixed = "color: color-mix(in srgb, var(--st-{}-text-color, {}), currentColor 38%)"
     colours = {
         name: mixed.format(SPEAKER_TEXT[k % 3], speaker_colour(k))
         for k, name in enumerate(speaker_names(len(found.mixture.references)))
     }
-    return (
-        styled.highlight_max(subset=list(scores), props=SHADED)
-        .map(lambda _: PRINTED, subset=list(printed))
-        .map_index(lambda name: colours.get(name, ""), axis="columns", level=1)
+    return styled.map(lambda _: PRINTED, subset=list(printed)).map_index(
+        lambda name: colours.get(name, ""), axis="columns", level=1
     )
+
+
+def best_shaded(values: pd.Series, decimals: int) -> list[str]:
+    """The style of each of a column's `values`: shaded are the best and all that read the same."""
+    best = values.max()
+    return [SHADED if pd.notna(value) and same(value, best, decimals) else "" for value in values]
 
 
 def show_table(styled: Styler, label: str) -> None:
     """A table that scrolls sideways where the page is narrower; `label` says what it is to those who cannot see it."""
     # It scrolls from the first: the page's style sheet, which has the shadow, may come after it.
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
+    shown().tables[label] = table
     st.html(
         f'<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
         f'<div class="scrolls" style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">'
@@ -100,18 +112,19 @@ def score_table(found: Comparison) -> None:
         key="raw_pesq",
         persist_state="session",
         help="PESQ has two scales. MOS-LQO (P.862.1) is what tools return today: a clean signal scores 4.55. "
-        f"The paper's figures are {paper.PESQ_SCALE}; switch to compare with them.",
+        f"The paper's figures are {paper.PESQ_SCALE}; switch to see them.",
     )
-    show_table(_styled(found, ["si_snri", "sdri", "raw_pesq" if raw else "pesq"]), "Scores")
-    scale = "raw P.862" if raw else "MOS-LQO (P.862.1)"
+    show_table(_styled(found, one_scale(list(MEASURES), raw)), "Scores")
+    pending = "" if found.perceptual else " PESQ and STOI are being measured."
+    scale = "" if raw else " The paper's PESQ is on another scale: switch to it to see both."
     st.caption(
-        f"Shaded: the best of a column. PESQ: {scale}. PSM, the phase-sensitive mask, is not in the paper. The paper's "
-        "figures are means over its own test set, not over this sound."
+        f"Shaded: the best of a column, all that read the same.{pending} PSM, the phase-sensitive mask, is not in the "
+        f"paper. The paper's figures are means over its own test set, not over this sound.{scale}"
     )
     st.download_button(
         "Scores (CSV)",
         lambda: _csv(found),
-        "scores.csv",
+        f"{file_stem('scores')}.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -119,7 +132,7 @@ def score_table(found: Comparison) -> None:
 
 
 def _csv(found: Comparison) -> str:
-    measures = ["si_snri", "sdri", "pesq", "raw_pesq"]
+    measures = list(MEASURES)
     frame = scores_frame(found, measures)
     speakers = [*speaker_names(len(found.mixture.references)), "mean"]
     frame.columns = [f"{measure} {speaker}" for measure in measures for speaker in speakers]

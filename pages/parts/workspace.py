@@ -99,12 +99,6 @@ def separator(model: str | None = None, *, scored: bool = True) -> tasnet.Separa
     return found
 
 
-def about_separation(found: tasnet.Separation, name: str | None = None) -> str:
-    """What made a separation, for a file beside its sounds."""
-    model = separator(name)
-    return f"Model: {model.name}\nDevice and precision: {found.device}, {found.precision}\n"
-
-
 def last_speed() -> float | None:
     """Real-time factor of the last separation in this session."""
     return st.session_state.get("speed")

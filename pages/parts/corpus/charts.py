@@ -40,10 +40,11 @@ def show_spread(results: Results, measure: str) -> None:
     }
     values = {system: per_mixture(results, system, measure) for system in SYSTEMS}
     title, source = measures(results)[measure], f"WSJ0-{results.header.speakers}mix"
-    medians = ", ".join(f"{system} {np.nanmedian(scores):.2f}" for system, scores in values.items())
+    known = {system: scores[~np.isnan(scores)] for system, scores in values.items()}
+    medians = ", ".join(f"{system} {np.median(own):.2f}" for system, own in known.items() if len(own))
     picture(
         figures_corpus.distributions(values, title, printed, source),
-        f"Violins of {title} over the mixtures; medians: {medians}.",
+        f"Violins of {title} over the mixtures; medians: {medians or 'none'}.",
         key="corpus_spread",
     )
 

@@ -4,13 +4,14 @@ import numpy as np
 import streamlit as st
 
 from analysis.corpus.intervals import cautions
-from analysis.corpus.paired import differences, explain_pair, extremes, furthest, mean_difference, pair
+from analysis.corpus.paired import ahead_on, differences, extremes, furthest, mean_difference, pair
 from analysis.corpus.report import digits, per_mixture, who_speaks
 from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
 from analysis.scores.systems import NETWORK
+from analysis.words.corpus import explain_pair
 from pages.parts.pictures import picture, save_table
-from pages.parts.text import plain
+from pages.parts.text import bullets, plain
 
 from .files import choose_other, choose_results
 from .listen import choose_among, list_mixtures, listen_to_both, point_hint, set_mixture
@@ -46,7 +47,7 @@ def show_comparison() -> None:
     )
     for caution in cautions(who_speaks(both.first)):
         st.warning(caution, icon=":material/groups:")
-    st.markdown(plain(explain_pair(both, measure)))
+    st.markdown(bullets([plain(sentence) for sentence in explain_pair(both)]))
     st.dataframe([_row(both, name, title) for name, title in shown.items()], hide_index=True, height="content")
     st.caption(
         f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
@@ -85,6 +86,7 @@ def _row(both, measure: str, title: str) -> dict[str, object]:
     found, n, values = mean_difference(both, measure), digits(measure), differences(both, measure)
     if found is None:
         return {"Measure": title}
+    better, ties, count = ahead_on(values)
     return {
         "Measure": title,
         "Difference": f"{found.mean:+.{n}f}",
@@ -92,5 +94,6 @@ def _row(both, measure: str, title: str) -> dict[str, object]:
         "Naive interval": "–"
         if np.isnan(found.naive_low)
         else f"{found.naive_low:+.{n}f} to {found.naive_high:+.{n}f}",
-        "Better on": f"{np.mean(values[np.isfinite(values)] > 0):.0%}",
+        "Better on": f"{better / count:.0%}",
+        "Level on": f"{ties / count:.0%}",
     }

@@ -1,38 +1,54 @@
-"""Where the network fails on a test set: shares of mixtures below 0 dB, speakers, leakage; a block for model cards."""
+"""Where the network fails on a test set: by which threshold, on whose voices, leakage; a block for model cards."""
 
 import streamlit as st
 
-from analysis.corpus.failures import explain_failures, failure_shares, speaker_scores
+from analysis.corpus.failures import (
+    THRESHOLDS,
+    FailureShare,
+    Threshold,
+    failure_shares,
+    failures_by_threshold,
+    speaker_scores,
+)
 from analysis.corpus.intervals import Estimate
 from analysis.corpus.results import Results
 from analysis.corpus.summary import as_markdown
 from analysis.figures.palette import MARKED_COLOUR
+from analysis.words.corpus import explain_failures
+from pages.parts.text import bullets
 
 SHARE = {"format": "percent", "min_value": 0.0, "max_value": 1.0}
 
 
 def show_failures(results: Results) -> None:
-    """The shares by sex and the speakers, side by side."""
+    """The counts by all thresholds; for the chosen one the shares by sex and the speakers."""
     st.markdown("##### Where it fails")
-    st.caption(explain_failures(results))
+    counts = failures_by_threshold(results)
+    threshold = _choose_threshold(list(counts) or [THRESHOLDS[0]])
+    st.markdown(bullets(explain_failures(results, threshold)))
+    if not counts:
+        return
+    st.dataframe(
+        [{"A voice or a mixture fails": one.title, **_counted(found)} for one, found in counts.items()],
+        hide_index=True,
+        height="content",
+        key="corpus_thresholds",
+    )
+    st.caption(
+        f"Of {next(iter(counts.values())).count} mixtures. At no or all of them the interval is Clopper and Pearson's."
+    )
+    title = threshold.title[0].upper() + threshold.title[1:]
     rows = [
-        {
-            "Mixtures": one.name,
-            "Count": one.count,
-            "SI-SNRi (dB)": one.gain.mean,
-            "Below 0 dB": one.mixtures.mean,
-            "Interval": _interval(one.mixtures),
-            "A voice below 0 dB": one.voices.mean,
-        }
-        for one in failure_shares(results)
+        {"Mixtures": one.name, "Count": one.count, "SI-SNRi (dB)": one.gain.mean, **_shares(one, title)}
+        for one in failure_shares(results, threshold)
     ]
     columns = {
         "SI-SNRi (dB)": st.column_config.NumberColumn(format="%.2f"),
-        "Below 0 dB": st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
-        "A voice below 0 dB": st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
+        title: st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
+        "With such a voice": st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
     }
-    st.dataframe(rows, hide_index=True, height="content", column_config=columns)
-    speakers = speaker_scores(results)
+    st.dataframe(rows, hide_index=True, height="content", column_config=columns, key="corpus_failures")
+    speakers = speaker_scores(results, threshold)
     if speakers:
         with st.expander(f"The {len(speakers)} speakers, the hardest first", icon=":material/record_voice_over:"):
             st.dataframe(
@@ -42,7 +58,7 @@ def show_failures(results: Results) -> None:
                         "Sex": one.gender or "unknown",
                         "Mixtures": one.mixtures,
                         "SI-SNRi (dB)": one.gain,
-                        "Below 0 dB": one.failed,
+                        title: one.failed,
                     }
                     for one in speakers
                 ],
@@ -51,6 +67,43 @@ def show_failures(results: Results) -> None:
             )
     with st.expander("As Markdown, for a model's card", icon=":material/content_copy:"):
         st.code(as_markdown(results), language="markdown", wrap_lines=True)
+
+
+def _choose_threshold(thresholds: list[Threshold]) -> Threshold:
+    by_title = {one.title: one for one in thresholds}
+    if st.session_state.get("corpus_fails") not in [None, *by_title]:
+        st.session_state.corpus_fails = thresholds[0].title  # of results without such a mask
+    chosen = st.segmented_control(
+        "Fails: SI-SNRi",
+        list(by_title),
+        default=thresholds[0].title,
+        required=True,
+        key="corpus_fails",
+        bind="query-params",
+        help="When a voice, or the mean of a mixture's voices, counts as failed. 0 dB: worse than the mixture itself.",
+    )
+    return by_title[chosen]
+
+
+def _counted(found: FailureShare) -> dict[str, object]:
+    mixtures, voices = found.failed
+    return {
+        "Mixtures": mixtures,
+        "Share": f"{found.mixtures.mean:.1%}",
+        "95 % interval": _interval(found.mixtures),
+        "With such a voice": voices,
+        "Share of these": f"{found.voices.mean:.1%}",
+        "95 % interval of these": _interval(found.voices),
+    }
+
+
+def _shares(one: FailureShare, title: str) -> dict[str, object]:
+    return {
+        title: one.mixtures.mean,
+        "95 % interval": _interval(one.mixtures),
+        "With such a voice": one.voices.mean,
+        "95 % interval of these": _interval(one.voices),
+    }
 
 
 def _interval(found: Estimate) -> str:

@@ -12,8 +12,9 @@ from analysis.corpus.intervals import Estimate, cautions
 from analysis.corpus.published import TRAINING_SETS, published
 from analysis.corpus.report import digits, mean, measures, papers_own, set_means, who_speaks
 from analysis.corpus.results import Results
-from analysis.scores.systems import NETWORK
-from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, number, show_table
+from analysis.scores.systems import MEASURES, NETWORK
+from analysis.words.say import number, same
+from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, paper_heads, printed_scores, show_table
 
 # A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
 MEANS_CSS = [
@@ -31,7 +32,7 @@ MEANS_CSS = [
 ]
 INTERVALS = ("95 %", "naive")  # in the order of a cell's lines
 OURS = "font-weight: 600; background: color-mix(in srgb, var(--st-primary-color, #3457d5) 12%, transparent)"
-SCORES = ("SI-SNRi (dB)", "SDRi (dB)", "STOI")
+SCORES = ("SI-SNRi (dB)", "SDRi (dB)", "PESQ (MOS-LQO)", "PESQ (raw P.862)", "STOI")
 TEXTS = ("Trained on", "Measured on")
 LIST_CSS = [
     {"selector": "thead tr:first-child th", "props": f"text-align: right; border-bottom: {LINE}"},
@@ -61,7 +62,7 @@ def _cell(found: Estimate | None, measure: str, *, naive: bool) -> str:
 
 def _systems(results: Results) -> Styler:
     shown, found, speakers = measures(results), set_means(results), results.header.speakers
-    printed = papers_own(speakers)
+    printed, raw = papers_own(speakers), "raw_pesq" in shown
     best = {
         measure: max((row[measure].mean for row in found.values() if row[measure]), default=None) for measure in shown
     }
@@ -70,14 +71,13 @@ def _systems(results: Results) -> Styler:
         texts.append([_cell(row[measure], measure, naive=system == NETWORK) for measure in shown])
         intervals = max(text.count("\n") for text in texts[-1])
         names.append("\n".join([system, *INTERVALS[:intervals]]))
-        styles.append([SHADED if one and one.mean == best[measure] else "" for measure, one in row.items()])
+        styles.append([SHADED if one and same(one.mean, best[name], digits(name)) else "" for name, one in row.items()])
         if printed:
-            own = printed.get(system)
-            texts[-1] += [f"{own.si_snri:.1f}", f"{own.sdri:.1f}", f"{own.pesq:.2f}"] if own else ["–"] * 3
-            styles[-1] += [PRINTED] * 3
+            texts[-1] += printed_scores(printed.get(system), raw)
+            styles[-1] += [PRINTED] * len(paper_heads(raw))
     heads = [("This set", title) for title in shown.values()]
     if printed:
-        heads += [(f"The paper · WSJ0-{speakers}mix", title) for title in ("SI-SNRi", "SDRi", "PESQ")]
+        heads += [(f"The paper · WSJ0-{speakers}mix", title) for title in paper_heads(raw).values()]
     frame = pd.DataFrame(texts, names, pd.MultiIndex.from_tuples(heads))
     paper_begins = {"selector": f"td.col{len(shown)}, th.col{len(shown)}", "props": f"border-left: {LINE}"}
     return (
@@ -95,14 +95,14 @@ def systems_table(results: Results) -> None:
     st.caption(
         "Means over the mixtures, of each mixture over its speakers; below them the 95 % interval by the two-way "
         "cluster bootstrap over speakers: what other speakers may give. The naive interval takes every mixture for one "
-        "of other speakers, which these are not. Shaded: the best of a column. The paper's PESQ is "
-        f"{paper.PESQ_SCALE}: compare it with that column. PSM is not in the paper."
+        "of other speakers, which these are not. Shaded: the best of a column, all that read the same. The paper's "
+        f"PESQ is {paper.PESQ_SCALE}. PSM is not in the paper."
     )
 
 
 def _published(results: Results) -> Styler:
     header, rows, links = results.header, [], []
-    ours = [(name, mean(results, NETWORK, name)) for name in ("si_snri", "sdri", "stoi")]
+    ours = [(name, mean(results, NETWORK, name)) for name in MEASURES]
     scores = [number(one.mean, digits(name)) if one else "–" for name, one in ours]
     trained = header.training_data or "not said in its file"
     rows.append((header.model, *scores, trained, f"{header.set}, {len(results.good)} mixtures"))
@@ -112,11 +112,13 @@ def _published(results: Results) -> Styler:
         trained = f"{one.training_set}: {holds}" if holds else one.training_set
         on = f"Libri{header.speakers}Mix test, 3000 mixtures"
         stoi = f"{one.stoi:.3f}" if one.stoi else "–"
-        rows.append((one.name, f"{one.si_snri:.1f}", f"{one.sdri:.1f}", stoi, trained, on))
+        rows.append((one.name, f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–", "–", stoi, trained, on))
         links.append(one.source)
     for one in _papers_networks(header.speakers):
+        own = papers_own(header.speakers)[NETWORK]
+        pesq = f"{own.pesq:.2f}" if (one.si_snri, one.sdri) == (own.si_snri, own.sdri) else "–"
         trained, on = (f"WSJ0-{header.speakers}mix{what}" for what in (": 30 h of mixtures", " test, 3000 mixtures"))
-        rows.append((f"the paper, {one.method}", f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–", trained, on))
+        rows.append((f"the paper, {one.method}", f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–", pesq, "–", trained, on))
         links.append("")
     named = [
         f'<a href="{link}" target="_blank" rel="noopener">{html.escape(row[0])}</a>' if link else html.escape(row[0])
@@ -137,7 +139,7 @@ def published_table(results: Results) -> None:
     show_table(_published(results), "Published scores")
     st.caption(
         "Published scores on LibriMix are for 8 kHz, min, clean. Scores are comparable where they were measured on "
-        "the same set, and then the hours and speakers behind them still differ."
+        "the same set, and then the hours and speakers behind them still differ. PESQ stands where its scale is known."
     )
 
 

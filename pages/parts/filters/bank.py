@@ -8,7 +8,15 @@ import streamlit as st
 import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis, basis_set
+from analysis.words import filters as words
+from pages.parts.handout import say
 from pages.parts.pictures import picture
+
+BELOW = {  # what a filter's frequency is taken to be -> the head of its column
+    "peak": "Below 1 kHz",
+    "centroid": "By centroid",
+    "unpadded": "By unpadded FFT",
+}
 
 
 class Bank(NamedTuple):
@@ -21,13 +29,14 @@ class Bank(NamedTuple):
     rate: int
     tuning: basis.Tuning
     decoder_tuning: basis.Tuning
+    encoder: str  # what kind it is
 
 
 def bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
     """`Bank` of a model; `key` tells its widgets apart."""
     U, V = (rows.detach().cpu().numpy() for rows in (model.U, model.V))
     rate = model.config.sample_rate
-    return Bank(name, key, U, V, rate, basis.tuning(U, rate), basis.tuning(V, rate))
+    return Bank(name, key, U, V, rate, basis.tuning(U, rate), basis.tuning(V, rate), model.config.encoder)
 
 
 def choose_order() -> str:
@@ -35,43 +44,46 @@ def choose_order() -> str:
     return st.segmented_control(
         "Sort filters by",
         basis.ORDERS,
-        default="UPGMA",
+        default=basis.UPGMA,
         required=True,
         key="filter_order",
         bind="query-params",
-        help="UPGMA: by likeness, as in the paper. The order is always that of the encoder.",
+        help="UPGMA: by likeness, as in the paper. Either sign: a filter and its negative count as alike, which they "
+        "are where the decoder turns the sign back. The order is always that of the encoder.",
     )
 
 
 @st.cache_data(max_entries=8, show_spinner="Sorting the filters ...")
 def sort(U: np.ndarray, rate: int, by: str) -> tuple[np.ndarray, basis.Tree | None]:
     """The order (N,) of the encoder's filters and, where they are sorted by likeness, their tree."""
-    tree = basis.sorted_tree(U, rate) if by == "UPGMA" else None
+    tree = basis.sorted_tree(U, rate, by == basis.SIGNLESS) if by in (basis.UPGMA, basis.SIGNLESS) else None
     return (tree.order if tree else basis.order(U, rate, by)), tree
 
 
 def show_coverage(banks: list[Bank]) -> None:
     """Where the filters of all models are tuned, against auditory scales."""
     st.markdown("##### What the filters cover")
+    rows, said = [], []
+    for one in banks:
+        shares, dead = basis_set.shares_below(one.U, one.rate), int(np.isnan(one.tuning.peak_hz).sum())
+        distances = {s: basis_set.spacing_distance(one.tuning.peak_hz, s, one.rate) for s in basis_set.SCALES}
+        said += words.explain_coverage(one.name, shares, distances, dead)
+        rows.append(
+            {"Model": one.name}
+            | {BELOW[how]: share for how, share in shares.items()}
+            | {f"Distance from {scale}": distance for scale, distance in distances.items()}
+            | {"Dead filters": dead}
+        )
+    say(said, key="coverage")
     st.caption(
-        "The paper finds more than 60 % of the filters tuned below 1 kHz, roughly as the mel scale is. The distances "
-        "are Kolmogorov-Smirnov: 0 where the peaks are spaced evenly on that scale."
+        "The paper finds more than 60 % of the filters tuned below 1 kHz, roughly as the mel scale is; it does not say "
+        "what it takes for a filter's frequency. The distances are Kolmogorov-Smirnov: 0 where the peaks are spaced "
+        "evenly on that scale."
     )
     st.dataframe(
-        [
-            {
-                "Model": one.name,
-                "Below 1 kHz": basis_set.share_below(one.tuning.peak_hz),
-                **{
-                    f"Distance from {scale}": basis_set.spacing_distance(one.tuning.peak_hz, scale, one.rate)
-                    for scale in basis_set.SCALES
-                },
-                "Dead filters": int(np.isnan(one.tuning.peak_hz).sum()),
-            }
-            for one in banks
-        ],
+        rows,
         column_config={
-            "Below 1 kHz": st.column_config.NumberColumn(format="percent"),
+            **{name: st.column_config.NumberColumn(format="percent") for name in BELOW.values()},
             **{f"Distance from {s}": st.column_config.NumberColumn(format="%.2f") for s in basis_set.SCALES},
         },
     )
@@ -86,15 +98,16 @@ def show_coverage(banks: list[Bank]) -> None:
 def show_phases(banks: list[Bank]) -> None:
     """How the phases of equally tuned filters spread: the paper's circular shift."""
     st.markdown("##### Phases")
-    st.caption(
-        "Filters of one frequency stand in a column here, spread over all phases: the circular shift of section IV-G. "
-        "Coverage is the share of twelve equal phase sectors with a filter in them, beside what chance would give; "
-        "similarity the mean cosine of a band's pairs of filters, as they are and after the best circular shift."
-    )
-
     bands = {one.name: basis_set.phase_bands(one.U, one.rate) for one in banks}
     figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
+    say([sentence for name, own in bands.items() for sentence in words.explain_phases(name, own)], key="phases")
     picture(figure, "Phase of every filter at its peak frequency", key="phases")
+    st.caption(
+        "The paper's circular shift (section IV-G) is one frequency in many phases: a column of points. Coverage is "
+        "the share of twelve equal phase sectors with a filter in them, beside what as many phases drawn at random "
+        "would cover on the mean; similarity the mean cosine of a band's pairs of filters, as they are and after the "
+        "best circular shift, which raises it for any filters: see the same network untrained."
+    )
     shares = ("Coverage", "By chance")
     st.dataframe(
         [
@@ -102,6 +115,7 @@ def show_phases(banks: list[Bank]) -> None:
                 "Model": name,
                 "Band (Hz)": f"{band.low_hz:.0f} to {band.high_hz:.0f}",
                 "Filters": band.count,
+                "At 0 Hz or half the rate": band.at_ends,
                 "Coverage": band.coverage,
                 "By chance": band.chance,
                 "Mean phasor": band.resultant,
@@ -122,8 +136,10 @@ def show_phases(banks: list[Bank]) -> None:
 def show_pairs(banks: list[Bank]) -> None:
     """How far encoder and decoder are from inverting each other."""
     st.markdown("##### Encoder and decoder as a pair")
+    fits = [(one, basis_set.coder_pair(one.U, one.V)) for one in banks]
+    say([words.explain_coders(one.name, fit, one.encoder) for one, fit in fits], key="coders")
     st.caption(
-        "Section IV-A: nothing forces the decoder to invert the encoder. Distance from pseudo-inverse: 0 if the "
+        "Distance from pseudo-inverse: 0 if the "
         "decoder is the encoder's least-squares inverse up to level, 1 if they have nothing in common. Frame distance: "
         "how far one frame is from coming back unchanged. Reconstruction: SI-SNR of white noise sent through both. "
         "In the picture a filter on the dotted line has a decoder partner that is tuned as it is."
@@ -138,7 +154,7 @@ def show_pairs(banks: list[Bank]) -> None:
                 "Frame distance": fit.frame_distance,
                 "Reconstruction (dB)": fit.reconstruction_db,
             }
-            for one, fit in ((one, basis_set.coder_pair(one.U, one.V)) for one in banks)
+            for one, fit in fits
         ],
         column_config={
             name: st.column_config.NumberColumn(format="%.2f")

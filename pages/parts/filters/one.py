@@ -5,6 +5,7 @@ import streamlit as st
 
 from analysis.figures import filters as figures_filters
 from analysis.network import basis
+from pages.parts.explain.choose import ONE
 from pages.parts.marks import Mark, mark
 from pages.parts.pictures import picture
 from pages.parts.player import Track, player
@@ -35,6 +36,13 @@ def show_filter(one: Bank, order: np.ndarray) -> None:
     sides = (("Encoder", u, figures_filters.ENCODER_COLOUR), ("Decoder", v, figures_filters.DECODER_COLOUR))
     tracks = [Track(name, basis.filter_sound(wave, one.rate), one.rate, colour) for name, wave, colour in sides]
     player(tracks, key=f"filter_sound_{one.key}", loop=True)
+    if one.key == "model":
+        st.page_link(
+            "pages/explain.py",
+            label="Hear a separation without it",
+            icon=":material/psychology_alt:",
+            query_params={"explain_filters": ONE, "explain_filter": str(number)},
+        )
     near, distances = basis.neighbours(one.U, number)
     if len(near):
         st.caption("Nearest neighbours by their numbers; below, the Euclidean distance")

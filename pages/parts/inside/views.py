@@ -6,11 +6,15 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from analysis.explain.muting import importance
 from analysis.figures import inside as figures_inside
 from analysis.network import learned_masks
+from analysis.network.filter_use import filter_use
 from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
+from analysis.words import inside as words
 from pages.parts import results
+from pages.parts.handout import say
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
 from pages.parts.player import PlayerState
@@ -39,7 +43,14 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     inside, _, order, peaks_hz = looked
     view = view_now(inside, state, "inside_bar")
     bar = st.container()
-    seen, figure = _figure2(looked, view)
+    extremes = st.toggle(
+        "Masks by their extremes",
+        key="inside_extremes",
+        bind="query-params",
+        help="Where a column of the picture holds several frames, it shows a mask's mean over them, or its largest "
+        "value, by which no short opening is lost and the mask looks more open than it is.",
+    )
+    seen, figure = _figure2(looked, view, extremes)
     picture(
         figure,
         "Mixture, encoder representation, the speakers' masks, masked representations and waveforms over time, the "
@@ -49,14 +60,8 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     with bar:
         rows = {"order": order.tolist(), "peaks": [None if np.isnan(hz) else round(hz) for hz in peaks_hz[order]]}
         show_bar(inside, state, view, {"inside_picture": figure}, key="inside_bar", filters=rows, turning=True)
-    st.caption(
-        f"Fig. 2 from {view.words}. A row is a filter: its encoder basis function U at the left, its decoder basis "
-        "function V at the right, and in kHz where it is tuned. Brightness is the square root of the magnitude, "
-        "relative to the largest in the picture; in a mask it is the value, from 0 to 1. In w the hue says whose it "
-        "is, by the "
-        + ("clean speakers' own representations" if inside.references is not None else "masked representations")
-        + ", white where they share it. Waveforms: full scale is 1."
-    )
+    frames = inside.frame_at(view.stop) + 1 - inside.frame_at(view.start)
+    st.caption(words.explain_picture(view.words, inside.references is not None, frames / seen.w.shape[1], extremes))
     save_arrays(
         "What is shown (NPZ)",
         lambda: {"order": order, **{name: getattr(seen, name) for name in ("edges", "w", "power", "masks", "d")}},
@@ -82,14 +87,15 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     )
 
 
-def _figure2(looked: Looked, view: View) -> tuple[Picture, go.Figure]:
+def _figure2(looked: Looked, view: View, extremes: bool) -> tuple[Picture, go.Figure]:
     """What is drawn of `view`, and drawn; the last is kept, since most often only the cursor has moved."""
     inside, identity, order, peaks_hz = looked
-    key = (identity, order.tobytes(), view.start, view.stop)
+    key = (identity, order.tobytes(), view.start, view.stop, extremes)
     if (kept := st.session_state.get("inside_drawn")) and kept[0] == key:
         return kept[1:]
     columns = min(MAX_COLUMNS, max(1, CELLS // len(order)))
-    seen = pooled_picture(inside, order, inside.frame_at(view.start), inside.frame_at(view.stop) + 1, columns)
+    ends = inside.frame_at(view.start), inside.frame_at(view.stop) + 1
+    seen = pooled_picture(inside, order, *ends, columns, extremes)
     U, V = (rows.detach().cpu().numpy()[order] for rows in (inside.model.U, inside.model.V))
     rate = inside.model.config.sample_rate
     figure = figures_inside.inside(seen, inside.mixture, inside.audible(), rate, U, V, peaks_hz[order])
@@ -142,6 +148,9 @@ def show_masks(inside: Representation, view: View) -> None:
         "every cell": learned_masks.mask_statistics(inside, False, first, last),
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
+    use = filter_use(inside, first, last)
+    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut)])[0])  # of the whole sound
+    say([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)], key="masks")
     st.caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
@@ -163,7 +172,7 @@ def show_masks(inside: Representation, view: View) -> None:
         | {"Entropy (bits)": st.column_config.NumberColumn(format="%.3f")},
     )
     sums = ", ".join(f"{how}: {found.sum_mean:.2f} ± {found.sum_deviation:.2f}" for how, found in counted.items())
-    st.caption(f"Sum of the masks over the speakers ({sums}). Only softmax masks must sum to 1 (section IV-A).")
+    st.caption(f"Sum of the masks over the speakers ({sums}). {words.SUM[inside.model.config.mask == 'softmax']}")
     picture(
         figures_inside.mask_sums(counted),
         "Histogram of the sum of the masks over the speakers",
@@ -190,21 +199,20 @@ def show_oracles(looked: Looked, view: View) -> None:
     if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
         scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
     st.caption(f"{scored}.")
-    st.markdown(
-        "Ideal masks computed on the encoder's output instead of the STFT. What lies between the estimated masks and "
-        "these is lost by the mask estimation, what lies between these and the clean representations by masking "
-        "itself, and what the clean representations miss by encoder and decoder."
-    )
+    st.markdown("Ideal masks computed on the encoder's output instead of the STFT, beside the estimated ones.")
     names = speaker_names(len(inside.references))
     ends = (stretch.start, stretch.stop) if stretch else (0.0, None)
     key = ("oracle_scores", looked.identity, ends)
     if (scores := results.find_result(key)) is None:
         with st.spinner("Scoring ideal masks ..."):
             scores = results.keep_result(key, learned_masks.oracle_scores(inside, *ends))
+    say(words.explain_oracles(scores), key="oracles")
     columns = {
         "SI-SNR (dB)": lambda found: found.mean("si_snr"),
         "SI-SNRi (dB)": lambda found: found.mean("si_snri"),
         "SDRi (dB)": lambda found: found.mean("sdri"),
+        "PESQ (MOS-LQO)": lambda found: found.mean("pesq"),
+        "STOI": lambda found: found.mean("stoi"),
     } | {f"SI-SNRi {speaker} (dB)": lambda found, i=i: found.si_snri[i] for i, speaker in enumerate(names)}
     st.dataframe(
         [
@@ -228,12 +236,9 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     config = inside.model.config
     rate = config.sample_rate
     st.markdown("##### What each block adds")
-    st.caption(
-        f"Level of the skip output of each of the {len(inside.skips)} 1-D conv blocks, from the first at the top to "
-        f"the last, in {view.words}; the masks are estimated from their sum."
-    )
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
+    st.caption(words.explain_blocks(levels, config, view.words))
     figure = figures_inside.skips(levels, *inside.edge(frames[[0, -1]] + [0, 1]), config.dilations)
     with bar:
         show_bar(inside, state, view, {"skips": figure}, key="inside_walk_bar", turning=True)
@@ -245,13 +250,8 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     save_arrays("Levels (NPZ)", lambda: {"level": levels, "seconds": seconds}, key="skips")
     frame = inside.frame_at(view.moment)
     found = receptive_field(inside.model, inside.mixture, frame)
-    cut = ", which the ends of the mixture cut here" if found.end - found.begin < found.formula else ""
     st.markdown(f"##### What frame {frame} depends on")
-    st.caption(
-        f"Measured by gradient: {(found.end - found.begin) / rate:.3f} s, from {found.begin / rate:.3f} to "
-        f"{found.end / rate:.3f} s. By the formula: {found.formula / rate:.3f} s{cut}. "
-        "Mean and variance of the norms, which look at all of the mixture, are held."
-    )
+    st.caption(words.explain_receptive_field(found, rate, len(inside.mixture)))
     picture(
         figures_inside.receptive_field_map(found, inside.mixture, rate, inside.seconds(frame)),
         "The mixture around the frame, and how strongly the frame's masks depend on each sample",

@@ -61,21 +61,21 @@ def _progress(store: Store, session: Session, answers: list[Answer]) -> None:
 
 def _identifications(answers: list[Answer]) -> None:
     """A/B/X: how often X was found, by everyone and by each listener."""
-    crossed = opinion.crossed_mean(
-        [float(a.correct) for a in answers], [a.listener for a in answers], [a.utterance for a in answers], null=0.5
+    crossed = opinion.crossed_share(
+        [a.correct for a in answers], [a.listener for a in answers], [a.utterance for a in answers]
     )
     names = list(dict.fromkeys(a.listener for a in answers))
     groups = {"everyone": answers} | {name: [a for a in answers if a.listener == name] for name in names}
     rows = []
     for name, given in groups.items():
         found = opinion.abx(sum(a.correct for a in given), len(given))
-        low, high = (found.low, found.high) if name != "everyone" else (crossed.low, crossed.high)
+        ends = crossed if name == "everyone" else (found.low, found.high)
         rows.append(
             {
                 "Listener": name,
                 "Correct": f"{found.correct} of {found.trials}",
                 "Share": f"{found.proportion:.0%}",
-                "95 % interval": "–" if low is None else f"{max(low, 0):.0%} to {min(high, 1):.0%}",
+                "95 % interval": "–" if ends is None else f"{ends[0]:.0%} to {ends[1]:.0%}",
                 "p (guessing)": scores.probability(found.p),
             }
         )
@@ -85,7 +85,7 @@ def _identifications(answers: list[Answer]) -> None:
         "one-sided). For everyone together it assumes just that: no listener hears anything in any utterance. A small "
         "p says that somebody hears something somewhere, not that everybody does. The interval for everyone takes "
         "listeners and utterances as drawn at random and needs two of each; that of one listener takes their answers "
-        "for independent."
+        "for independent, and so does everyone's where all or none are right (Clopper-Pearson)."
     )
 
 

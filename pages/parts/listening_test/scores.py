@@ -119,7 +119,7 @@ def _show_mos(store: Store, session: Session, opinions: list[Opinion], mos: dict
                 "Ratings": mean.count,
                 "PESQ (raw P.862)": text(pesq[system] and pesq[system].mean),
                 "Paper: MOS": text(printed[system].mos if system in printed else None),
-                "Paper: PESQ": text(printed[system].pesq if system in printed else None),
+                "Paper: PESQ (raw P.862)": text(printed[system].pesq if system in printed else None),
             }
             for system, mean in mos.items()
         ],

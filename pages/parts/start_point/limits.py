@@ -4,9 +4,10 @@ import streamlit as st
 
 import tasnet
 from analysis.figures import limits as figures_limits
-from analysis.limits import LIMITS, NOISES, LimitCurve, explain_limit, measure_limit
+from analysis.limits import LIMITS, NOISES, LimitCurve, measure_limit
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
+from analysis.words.start_point import explain_limit
 from pages.parts import workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences

@@ -9,7 +9,8 @@ from analysis.figures import limits as figures_limits
 from analysis.jobs import Job
 from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
-from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
+from analysis.start_point.shifts import RANGES, StartCurve, vary_start
+from analysis.words.start_point import explain_set_starts, explain_start
 from pages.parts import folders, jobs, workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
@@ -136,7 +137,7 @@ def _show_results(models: list[str]) -> None:
     measured = found[st.selectbox("Set", list(found), key="start_set", width=340)]
     # In the order of the other views, so that a model keeps its colour.
     chosen = by_title({name: measured[name] for name in (*models, *measured) if name in measured})
-    said = sets.explain_set_starts(_as_text(chosen))
+    said = explain_set_starts(_as_text(chosen))
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     deviations = {name: results.deviations for name, results in chosen.items()}
     picture(

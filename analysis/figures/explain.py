@@ -1,0 +1,133 @@
+"""Plotly figures of the page Explain: phase and magnitude, the error by band and over time, what parts are worth."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analysis.explain.errors import Swap
+from analysis.explain.swaps import PARTS
+from analysis.network.filter_use import FilterUse
+
+from .inside import RANK_AXIS, mark_time, rank_ticks
+from .palette import (
+    GRID,
+    LEVEL_SCALE,
+    MARKED_COLOUR,
+    MIXTURE_COLOUR,
+    SYSTEM_COLOURS,
+    legend_below,
+    speaker_colour,
+    style,
+)
+
+SHARED_COLOUR, SHUT_COLOUR = SYSTEM_COLOURS["IBM"], MIXTURE_COLOUR
+SNR_RANGE = (-10.0, 40.0)  # dB, of the scale of the swaps
+
+
+def swaps(scores: dict[tuple[str, str], float]) -> go.Figure:
+    """{(magnitude, phase): SI-SNR (dB)} as a table of colours, each cell with its figure."""
+    values = np.array([[scores[one, other] for other in PARTS] for one in PARTS])
+    texts = [["∞" if np.isinf(v) and v > 0 else f"{v:.1f}".replace("-", "−") for v in row] for row in values]
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.clip(values, *SNR_RANGE),
+            x=[f"phase: {name}" for name in PARTS],
+            y=[f"magnitude: {name}" for name in PARTS],
+            zmin=SNR_RANGE[0],
+            zmax=SNR_RANGE[1],
+            colorscale=LEVEL_SCALE,
+            text=texts,
+            texttemplate="%{text} dB",
+            hovertemplate="%{y}, %{x}: %{text} dB<extra></extra>",
+            colorbar={"title": {"text": "SI-SNR (dB)", "side": "right"}, "thickness": 12, "outlinewidth": 0},
+        )
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return style(figure, 260)
+
+
+def by_band(snr: np.ndarray, edges: Sequence[float]) -> go.Figure:
+    """SNR (C, bands) in dB of each voice over the bands between `edges` (Hz)."""
+    names = [f"{low:.0f}–{high:.0f}" for low, high in itertools.pairwise(edges)]
+    figure = go.Figure()
+    for speaker, row in enumerate(snr):
+        bar = go.Bar(x=names, y=row, name=f"Speaker {speaker + 1}", marker={"color": speaker_colour(speaker)})
+        figure.add_trace(bar)
+    figure.update_xaxes(title_text="Band (Hz)", type="category")
+    figure.update_yaxes(title_text="SNR (dB)", gridcolor=GRID)
+    return legend_below(style(figure, 300))
+
+
+def over_time(middles: np.ndarray, snr: np.ndarray, found: Sequence[Swap], seconds: float) -> go.Figure:
+    """SNR (C, K) in dB over time (s); stretches in which voices change places are shaded."""
+    figure = make_subplots()
+    for speaker, row in enumerate(snr):
+        line = {"color": speaker_colour(speaker), "width": 1.5}
+        figure.add_trace(go.Scatter(x=middles, y=row, name=f"Speaker {speaker + 1}", mode="lines", line=line))
+    for swap in found:
+        figure.add_vrect(swap.start, swap.stop, fillcolor=MARKED_COLOUR, opacity=0.3, line_width=0)
+    figure.update_yaxes(title_text="SNR (dB)", gridcolor=GRID)
+    mark_time(figure, [1], 1, 0.0, seconds)
+    return legend_below(style(figure, 280))
+
+
+def filter_use_map(use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, chosen: Sequence[int] = ()) -> go.Figure:
+    """What is let through of each filter in order, to whom, and how much of energy it holds; `chosen` are marked."""
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.65, 0.35])
+    ranks = np.arange(len(order))
+    parts = [(f"Speaker {c + 1} alone", row, speaker_colour(c)) for c, row in enumerate(use.exclusive)]
+    parts.append(("several at once", use.shared, SHARED_COLOUR))
+    for name, values, colour in parts:
+        bar = go.Bar(
+            x=ranks,
+            y=100 * values[order],
+            name=name,
+            marker={"color": colour, "line": {"width": 0}},
+            customdata=np.stack([order, peaks_hz[order]], 1).tolist(),
+            hovertemplate="filter %{customdata[0]:.0f}, peak %{customdata[1]:.0f} Hz: %{y:.0f} %",
+        )
+        figure.add_trace(bar, row=1, col=1)
+    energy = go.Bar(
+        x=ranks,
+        y=100 * use.energy[order],
+        name="energy it holds",
+        marker={"color": SHUT_COLOUR, "line": {"width": 0}},
+        customdata=order[:, None].tolist(),
+        hovertemplate="filter %{customdata[0]}: %{y:.2f} % of the energy",
+    )
+    figure.add_trace(energy, row=2, col=1)
+    marked = np.flatnonzero(np.isin(order, list(chosen)))
+    if len(marked):
+        cross = go.Scatter(
+            x=marked,
+            y=np.full(len(marked), 104),
+            mode="markers",
+            name="chosen",
+            marker={"symbol": "x", "size": 5, "color": MARKED_COLOUR},
+            hoverinfo="skip",
+        )
+        figure.add_trace(cross, row=1, col=1)
+    figure.update_xaxes(**rank_ticks(peaks_hz[order], 9))
+    figure.update_xaxes(title_text=RANK_AXIS, row=2)
+    figure.update_yaxes(title_text="Let through (%)", range=[0, 108], row=1)
+    figure.update_yaxes(title_text="Energy (%)", row=2)
+    figure.update_layout(barmode="stack", bargap=0)
+    return legend_below(style(figure, 420))
+
+
+def losses(names: Sequence[str], lost: np.ndarray, axis: str) -> go.Figure:
+    """dB lost without each of the named parts, a bar each."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(names),
+            y=lost,
+            marker={"color": SYSTEM_COLOURS["Conv-TasNet"]},
+            hovertemplate="without %{x}: %{y:.2f} dB lost<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title_text=axis, type="category")
+    figure.update_yaxes(title_text="Lost without it (dB)", gridcolor=GRID)
+    return style(figure, 300)

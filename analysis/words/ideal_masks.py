@@ -1,0 +1,49 @@
+"""What the page Ideal masks says: the network beside each mask, by every measure, as far as the table shows."""
+
+from analysis.scores.comparison import Comparison
+from analysis.scores.systems import MEASURES, NETWORK
+from tasnet.titles import voices_in_words
+
+from .say import disagreement, one_scale, places, same, with_unit
+
+SETTING = (
+    "The ideal masks are computed from the clean voices and keep the mixture's phase; the network hears the mixture "
+    "alone. How much of its score is phase and how much magnitude, the page Explain measures."
+)
+PENDING = "PESQ and STOI are still being measured: which is better is not known before."
+
+
+def explain_mismatch(found: Comparison) -> str:
+    """Why a network of another number of voices has no scores."""
+    return (
+        f"The model {voices_in_words(len(found.network.estimates))} and this mixture has "
+        f"{len(found.mixture.references)}, so only the ideal masks can be scored."
+    )
+
+
+def explain_sound(found: Comparison, raw: bool = False) -> list[str]:
+    """Where the network stands among the ideal masks, a sentence for each measure; before them, where these disagree.
+
+    `raw`: PESQ on the scale of P.862 instead of MOS-LQO. Two values that the table shows alike are level.
+    """
+    if found.network.scores is None:
+        return [explain_mismatch(found)]
+    ahead, behind, said = {}, {}, []
+    for name in one_scale(list(MEASURES), raw):
+        measure, own = MEASURES[name], found.network.score(name)
+        masks = {row.name: value for row in found.ideal if (value := row.score(name)) is not None}
+        if own is None or not masks:
+            continue
+        level = [mask for mask, value in masks.items() if same(own, value, measure.decimals)]
+        ahead[name] = [mask for mask, value in masks.items() if mask not in level and own > value]
+        behind[name] = [mask for mask, value in masks.items() if mask not in level and own < value]
+        groups = {"above": ahead[name], "level with": level, "below": behind[name]}
+        said.append(
+            f"By {measure.name} {NETWORK} ({with_unit(measure, own, measure.decimals)}) is "
+            f"{places(groups, masks, measure.decimals, measure.unit)}."
+        )
+    if not said:
+        return ["The scores of this sound are undefined: a voice or an estimate is silent."]
+    if not found.perceptual:
+        return [*said, PENDING]
+    return disagreement(ahead, behind, NETWORK) + said

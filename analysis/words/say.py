@@ -1,0 +1,101 @@
+"""Figures as text and as places in a comparison: what the sentences of all pages are made of."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from analysis.scores.systems import MEASURES, PESQ_MEASURES, Measure
+
+ALL = {2: "both", 3: "all three", 4: "all four", 5: "all five"}
+
+
+def number(value: float, decimals: int) -> str:
+    """`value` as tables and sentences show it: with a real minus sign, and none before what rounds to zero."""
+    if math.isnan(value):
+        return "undefined"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.") else text.replace("-", "−")
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference with its sign; one that rounds to zero has none."""
+    text = number(value, decimals)
+    return text if text[0] == "−" or not text.strip("0.") else f"+{text}"
+
+
+def same(one: float, other: float, decimals: int) -> bool:
+    """Whether two values read the same where so many decimals are shown: then neither is called better."""
+    return number(one, decimals) == number(other, decimals)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a list in a sentence: "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things: "1 mixture", "2 mixtures"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def share_text(share: float, decimals: int = 1) -> str:
+    """A share from 0 to 1 in a sentence: "0.3 %"."""
+    return f"{number(100 * share, decimals)} %"
+
+
+def with_unit(measure: Measure, value: float, decimals: int) -> str:
+    """A value as a sentence has it: "13.7 dB", "2.71"."""
+    return f"{number(value, decimals)}{measure.unit}"
+
+
+def one_scale(measures: Sequence[str], raw: bool = False) -> list[str]:
+    """The measures without the PESQ scale that is not asked for: a sentence names one of the two."""
+    left_out = PESQ_MEASURES[0 if raw else 1]
+    return [name for name in measures if name != left_out]
+
+
+def span(values: Sequence[float], decimals: int, unit: str = "") -> str:
+    """From the lowest to the highest, or the one value where they read the same."""
+    low, high = min(values), max(values)
+    if same(low, high, decimals):
+        return number(low, decimals) + unit
+    return f"{number(low, decimals)} to {number(high, decimals)}{unit}"
+
+
+def places(
+    groups: Mapping[str, Sequence[str]],
+    values: Mapping[str, float],
+    decimals: int,
+    unit: str,
+    kind: str = "ideal masks",
+) -> str:
+    """Where a system stands: {"is above": names, "level with": names, "below": names} as a clause.
+
+    `values` are those of all others, which are of one `kind`. A phrase without names is left out.
+    """
+    parts = []
+    for phrase, names in groups.items():
+        if names:
+            whose = f"{ALL.get(len(names), 'all')} {kind}" if 1 < len(names) == len(values) else listed(names)
+            parts.append(f"{phrase} {whose} ({span([values[name] for name in names], decimals, unit)})")
+    return listed(parts)
+
+
+def disagreement(
+    ahead: Mapping[str, Sequence[str]], behind: Mapping[str, Sequence[str]], who: str, verb: str = "is"
+) -> list[str]:
+    """A sentence for each other that `who` is above by some measures and below by others.
+
+    ahead, behind: {measure: the others that `who` is above, below}. Empty where the measures agree.
+    """
+    said: dict[tuple[str, str], list[str]] = {}
+    for other in dict.fromkeys(name for names in ahead.values() for name in names):
+        better = [MEASURES[measure].name for measure, names in ahead.items() if other in names]
+        worse = [MEASURES[measure].name for measure, names in behind.items() if other in names]
+        if worse:
+            said.setdefault((listed(better), listed(worse)), []).append(other)
+    return [
+        f"Which is better depends on the measure: {who} {verb} above {listed(others)} by {better}, below by {worse}."
+        for (better, worse), others in said.items()
+    ]

@@ -1,0 +1,80 @@
+"""What the page Separate says of a score to somebody who has never seen one, in a word or two."""
+
+from analysis.scores.comparison import Comparison
+from analysis.scores.systems import MEASURES
+
+from .ideal_masks import explain_mismatch
+from .say import number
+
+# From each bound (dB) on. Published Conv-TasNets reach 13 to 15 dB on clean two-voice mixtures (see the model cards).
+IMPROVEMENTS = (
+    (-float("inf"), "worse than nothing"),
+    (0.0, "hardly better"),
+    (3.0, "weak"),
+    (6.0, "fair"),
+    (10.0, "good"),
+    (14.0, "very good"),
+)
+# The five categories of the opinion scale that PESQ predicts (ITU-T P.800), each about its own number.
+OPINIONS = ((-float("inf"), "bad"), (1.5, "poor"), (2.5, "fair"), (3.5, "good"), (4.25, "excellent"))
+
+EXPLANATIONS = {
+    "si_snri": "Scale-invariant signal-to-noise ratio, improvement: how many dB less of everything that is not this "
+    "voice there is than in the mixture, whatever the loudness. The measure the network was trained for.",
+    "sdri": "Signal-to-distortion ratio of BSS Eval, improvement: like SI-SNRi, but a short echo or a changed tone of "
+    "the right voice is forgiven.",
+    "pesq": "A standard guess at how people would rate the sound (P.862.1), from about 1 (bad) to 4.55 (like the clean "
+    "voice). It is absolute: compare it with the mixture's own.",
+    "stoi": "Short-time objective intelligibility, from 0 to 1 (like the clean voice): how well the words can be "
+    "followed. It has no agreed words; compare it with the mixture's own.",
+}
+
+
+def verdict(measure: str, value: float) -> str:
+    """A word for the `value` of "si_snri", "sdri" (dB) or "pesq" (MOS-LQO); "" for "stoi", which has none.
+
+    The value counts as it is shown: what reads 0.00 dB is no better and no worse than the mixture.
+    """
+    if measure == "stoi":
+        return ""
+    if measure != "pesq" and not number(value, 2).strip("0."):
+        return "as the mixture"
+    scale = OPINIONS if measure == "pesq" else IMPROVEMENTS
+    return [word for bound, word in scale if round(value, 2) >= bound][-1]
+
+
+def explain_measure(measure: str) -> str:
+    """What the measure is and where its words begin, for somebody new to it."""
+    if measure == "stoi":
+        return EXPLANATIONS[measure]
+    scale, unit = (OPINIONS, "") if measure == "pesq" else (IMPROVEMENTS, " dB")
+    words = "; ".join(f"{word} from {bound:g}{unit}" for bound, word in scale[1:])
+    return f"{EXPLANATIONS[measure]} In words here: {scale[0][1]}; {words}."
+
+
+def beside_the_mixture(measure: str, value: float | None, own: float | None) -> str | None:
+    """What stands under a mean score: a word for it, and the mixture's `own`; None where one is undefined."""
+    if value is None or own is None:
+        return None
+    word = verdict(measure, value)
+    return f"{word}{'; ' if word else ''}mixture {number(own, MEASURES[measure].decimals)}"
+
+
+def promise(kind: str, score: float | None) -> str:
+    """The line under the page's title: which `kind` of model, and the SI-SNRi (dB) that its facts state, if any."""
+    stated = "" if score is None else f" ({_change(score)} on speakers it never heard)"
+    return f"People speak at once; a {kind}{stated} tries to give you each alone."
+
+
+def _change(score: float) -> str:
+    size = number(abs(score), 1)
+    if not size.strip("0."):
+        return "no better than the mixture"
+    return f"{size} dB SI-SNR {'better' if score > 0 else 'worse'} than the mixture"
+
+
+def explain_voices(found: Comparison, model: str, examples: bool) -> str:
+    """Why there are no scores, and what to choose instead: `model`, or an example of as many voices, if there are."""
+    own = len(found.network.estimates)
+    choose = f"an example with {own} voices, or " if examples else ""
+    return f"{explain_mismatch(found)} Choose {choose}{model}, in the sidebar."

@@ -1,0 +1,285 @@
+"""The views of the page Explain: switched off, phase and magnitude, where the error is, filters, blocks."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from analysis.explain import errors, muting, swaps
+from analysis.figures import explain as figures
+from analysis.figures import inside as figures_inside
+from analysis.network.basis import Tree
+from analysis.network.filter_use import FilterUse
+from analysis.network.representation import Representation
+from analysis.scores.metrics import MetricsError, evaluate, mixture_scores
+from analysis.scores.systems import MEASURES, NETWORK, ScoredSystem
+from analysis.sounds.mixing import Mixture
+from analysis.words import explain as words
+from analysis.words.inside import explain_blocks, explain_use
+from analysis.words.say import one_scale
+from pages.parts import listening, results, workspace
+from pages.parts.handout import say
+from pages.parts.inside.view import View, show_bar
+from pages.parts.pictures import picture, save_table
+from pages.parts.player import Track, linked_player, player
+from pages.parts.text import plain
+
+from .choose import CLUSTERS, choose_muted
+
+SHOWN = one_scale(list(MEASURES))
+
+
+class Explained(NamedTuple):
+    """What the page explains: a sound at the model's rate, its inside, and how the filters are sorted and used."""
+
+    sound: Mixture
+    inside: Representation
+    identity: tuple
+    order: np.ndarray
+    peaks_hz: np.ndarray
+    tree: Tree
+    use: FilterUse
+    level: float
+
+    @property
+    def known(self) -> bool:
+        """Whether the clean voices are known, one for each output."""
+        return self.sound.references is not None and len(self.sound.references) == len(self.inside.masks)
+
+
+def kept(explained: Explained, name: str, compute: Callable[[], object], label: str) -> object:
+    """What was computed of the sound and the model, once."""
+    key = ("explain", name, explained.identity)
+    if (found := results.find_result(key)) is None:
+        with st.spinner(f"{label} ..."):
+            found = results.keep_result(key, compute())
+    return found
+
+
+@st.fragment
+def show_muting(explained: Explained) -> None:
+    """Choose parts, hear the voices without them, the scores beside."""
+    inside, sound = explained.inside, explained.sound
+    off, said = choose_muted(
+        inside.model.config, explained.use, explained.order, explained.peaks_hz, explained.tree, explained.known
+    )
+    try:
+        found = kept(
+            explained, repr(off), lambda: muting.muted_sources(inside, off, explained.level), "Separating without"
+        )
+    except muting.MutingError as problem:
+        st.error(plain(problem), icon=":material/error:")
+        return
+    rows = [
+        ScoredSystem(name, sources, None, None)
+        for name, sources in ((NETWORK, inside.audible()), ("switched off", found))
+    ]
+    player(listening.tracks_of(sound, rows), key="explain_player", spectrograms=False)
+    if not explained.known:
+        st.caption("Without the clean voices there is no score to set beside.")
+        return
+    before = kept(explained, "scores", lambda: _scores(sound, inside.audible()), "Scoring")
+    after = kept(explained, f"scores {off!r}", lambda: _scores(sound, found), "Scoring")
+    say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
+    st.dataframe(
+        [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))],
+        hide_index=True,
+        column_config={
+            MEASURES[name].title: st.column_config.NumberColumn(format=f"%.{MEASURES[name].mean_decimals}f")
+            for name in SHOWN
+        },
+        key="explain_scores",
+    )
+
+
+def _scores(sound: Mixture, sources: np.ndarray) -> dict[str, float | None]:
+    """{title of a measure: mean over the voices}; the order of the voices is kept."""
+    signals = (sound.references, sound.mixture, sound.rate)
+    baseline = mixture_scores(*signals, stoi=True)
+    found = evaluate(sources, *signals, permute=False, stoi=True, baseline=baseline)
+    return {MEASURES[name].title: found.mean(name) for name in SHOWN}
+
+
+def show_swaps(explained: Explained) -> None:
+    """Phase and magnitude of mixture, network and clean voices exchanged: scores, words, sound."""
+    sound, estimates = explained.sound, explained.inside.audible()
+    found = kept(
+        explained,
+        "swaps",
+        lambda: swaps.phase_swaps(estimates, sound.references, sound.mixture, sound.rate),
+        "Exchanging phase and magnitude",
+    )
+    say(words.explain_swaps(found.scores), key="swaps")
+    picture(
+        figures.swaps(found.scores),
+        "SI-SNR of the voices with the magnitude of one signal and the phase of another",
+        key="explain_swaps",
+    )
+    st.caption(
+        "Mean SI-SNR over the voices, in the paper's STFT (32 ms Hann windows, 8 ms hop). Mixture and mixture is the "
+        "unprocessed sound, clean and clean the voices themselves."
+    )
+    with st.container(horizontal=True):
+        magnitude, phase = (
+            st.segmented_control(title, swaps.PARTS, default=default, required=True, key=f"explain_{title.lower()}")
+            for title, default in (("Magnitude", swaps.NETWORK), ("Phase", swaps.MIXTURE))
+        )
+    rows = [
+        ScoredSystem(NETWORK, estimates, None, None),
+        ScoredSystem(f"|{magnitude}| ∠{phase}", found.sounds[magnitude, phase], None, None),
+    ]
+    linked_player(listening.tracks_of(sound, rows), key="explain_swaps_player")
+
+
+def show_errors(explained: Explained) -> None:
+    """The error split by BSS Eval, heard; by band and over time."""
+    sound, estimates = explained.sound, explained.inside.audible()
+    try:
+        parts = kept(
+            explained,
+            "errors",
+            lambda: [errors.split_error(one, sound.references, c) for c, one in enumerate(estimates)],
+            "Splitting the error",
+        )
+    except MetricsError as problem:
+        st.info(plain(problem), icon=":material/info:")
+        return
+    length = len(sound.mixture)
+    tracks = [Track("Mixture", sound.mixture, sound.rate)]
+    for number, (estimate, part) in enumerate(zip(estimates, parts, strict=True), 1):
+        heard = {
+            NETWORK: estimate,
+            "target": part.target,
+            "interference alone": part.interference,
+            "artefacts alone": part.artefacts,
+        }
+        tracks += [
+            Track(
+                f"Speaker {number} · {name}", signal[:length].astype(np.float32), sound.rate, group=f"speaker {number}"
+            )
+            for name, signal in heard.items()
+        ]
+    state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True)
+    say(words.explain_split(parts), key="split")
+    st.caption(
+        "BSS Eval v3: target is what a 512-tap filter makes of the voice itself, interference what such filters make "
+        "of the other voices beyond that, artefacts the rest. “Match loudness” in the player raises them to be heard."
+    )
+    edges, by_band = errors.band_edges(sound.rate), errors.snr_by_band(estimates, sound.references, sound.rate)
+    middles, over_time = errors.snr_over_time(estimates, sound.references, sound.rate)
+    found = errors.local_swaps(estimates, sound.references, sound.rate)
+    st.markdown("##### Over time")
+    say([words.explain_local_swaps(found, len(estimates))], key="local")
+    bar = st.container()
+    figure = figures.over_time(middles, over_time, found, length / sound.rate)
+    with bar:
+        whole = View(0.0, length / sound.rate, state.time)
+        show_bar(explained.inside, state, whole, {"explain_over_time": figure}, key="explain_bar")
+    picture(figure, "SNR of each voice over time", key="explain_over_time")
+    st.markdown("##### By frequency")
+    say([words.explain_bands(by_band, edges.tolist())], key="bands")
+    picture(figures.by_band(by_band, edges.tolist()), "SNR of each voice by band", key="explain_by_band")
+    st.caption("SNR: power of the voice over that of its error, in the STFT, the estimate at the level of SI-SNR.")
+    save_table(
+        "Over time (CSV)",
+        lambda: {"seconds": middles} | {f"speaker {c + 1}: SNR (dB)": row for c, row in enumerate(over_time)},
+        key="explain_over_time",
+    )
+
+
+def show_filters(explained: Explained) -> None:
+    """What is let through of each filter, and what is lost without each branch of the dendrogram."""
+    use, inside = explained.use, explained.inside
+    shut = kept(explained, "shut", lambda: muting.importance(inside, [np.flatnonzero(use.shut)]), "Muting shut filters")
+    said = [words.explain_filter_kinds(use), *explain_use(use, float(shut[0]) if explained.known else None)]
+    say(said, key="filters")
+    chosen = st.session_state.get("explain_clicked")
+    picture(
+        figures.filter_use_map(use, explained.order, explained.peaks_hz, [] if chosen is None else [chosen]),
+        "Share of each filter's energy that each voice alone, several or nobody gets, and the energy it holds",
+        key="explain_use",
+        on_click=lambda point: st.session_state.update(explain_clicked=int(point["customdata"][0])),
+    )
+    st.caption(
+        "Of the energy of each filter, in the order of the page Filters: what one voice's mask alone lets through (0.5 "
+        "and more), what several do at once; what is missing gets through to nobody by half. Click a bar to open its "
+        "filter."
+    )
+    if chosen is not None and chosen < len(use.energy):
+        st.page_link(
+            "pages/filters.py",
+            label=f"Filter {chosen} on the page Filters",
+            icon=":material/waves:",
+            query_params={"filter_model": str(chosen)},
+        )
+    groups = explained.tree.clusters(CLUSTERS)
+    lost = kept(explained, "importance", lambda: muting.importance(inside, groups), "Muting branch by branch")
+    names = [f"branch {number}" for number in range(1, len(groups) + 1)]
+    labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
+    st.markdown("##### Without a branch of the dendrogram")
+    say([words.explain_importance(lost, names)], key="importance")
+    picture(
+        figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)"),
+        "SI-SNR lost without each branch of filters in the output",
+        key="explain_importance",
+    )
+    reference = "against the clean voices" if explained.known else "of the voices as they are"
+    st.caption(
+        f"SI-SNR lost {reference} when the filters of a branch are muted in the output; the masks stay as they are."
+    )
+    save_table(
+        "Use (CSV)",
+        lambda: (
+            {"filter": explained.order, "energy": use.energy[explained.order], "shared": use.shared[explained.order]}
+            | {f"speaker {c + 1} alone": row[explained.order] for c, row in enumerate(use.exclusive)}
+            | {f"mean mask {c + 1}": row[explained.order] for c, row in enumerate(use.use)}
+        ),
+        key="explain_use",
+    )
+
+
+def show_blocks(explained: Explained) -> None:
+    """What is lost without each repeat and each dilation; the network runs once for each."""
+    inside, config = explained.inside, explained.inside.model.config
+    groups = {f"repeat {r + 1}": muting.blocks_of(config, repeat=r) for r in range(config.R)}
+    levels = inside.skips
+    st.markdown(explain_blocks(levels, config, "all of the sound"))
+    picture(
+        figures_inside.skips(levels, *inside.edge(np.array([0, inside.frames])), config.dilations),
+        "Level of what every block adds over time",
+        key="explain_skips",
+    )
+    st.page_link(
+        "pages/inside.py",
+        label="How far one frame looks: measured and computed, on the page Inside",
+        icon=":material/layers:",
+        query_params={"inside_tab": "Through the separator"},
+    )
+    st.markdown("##### Left out")
+    groups |= {f"dilation {d}": muting.blocks_of(config, dilation=d) for d in sorted(set(config.dilations))}
+    st.caption(
+        f"The network runs {len(groups)} times, each time without one repeat or all blocks of one dilation: such a "
+        "block adds nothing to the skip sum and lets its input through unchanged."
+    )
+    asked = ("explain blocks", explained.identity)
+    if st.button("Measure", icon=":material/timer:", key="explain_measure_blocks"):
+        st.session_state.explain_blocks = asked
+    if st.session_state.get("explain_blocks") != asked:
+        return
+
+    lost = workspace.with_progress(
+        asked,
+        "Leaving blocks out",
+        workspace.ALWAYS_CANCELLABLE,
+        lambda report: muting.block_importance(inside, list(groups.values()), explained.level, report),
+    )
+    if lost is None:
+        return
+    say([words.explain_importance(lost, list(groups))], key="blocks")
+    picture(
+        figures.losses(list(groups), lost, "Left out"),
+        "SI-SNR lost without each repeat and dilation",
+        key="explain_blocks_lost",
+    )
+    save_table("Losses (CSV)", lambda: {"left out": list(groups), "lost (dB)": lost}, key="explain_blocks_lost")

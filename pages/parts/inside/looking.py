@@ -1,0 +1,44 @@
+"""The sound that is looked into at the model's rate, and what goes on inside for it."""
+
+import dataclasses
+
+import streamlit as st
+
+from analysis.network.representation import Representation, represent
+from analysis.sounds.mixing import Mixture
+from pages.parts import results
+from tasnet import Separator
+from tasnet.audio import resample
+
+MAX_SECONDS = 60
+
+
+def prepared(sound: Mixture, rate: int) -> Mixture:
+    """At most `MAX_SECONDS` of the sound, which the user chooses, at the model's rate."""
+    seconds = len(sound.mixture) / sound.rate
+    start = 0
+    if seconds > MAX_SECONDS:
+        start = st.slider(
+            f"This sound is long: look inside {MAX_SECONDS} s of it from",
+            0,
+            int(seconds - MAX_SECONDS) + 1,
+            format="%d s",
+            key="inside_start",
+            bind="query-params",
+        )
+    part = slice(start * sound.rate, (start + MAX_SECONDS) * sound.rate)
+    mixture, references = (
+        None if x is None else resample(x[..., part], sound.rate, rate) for x in (sound.mixture, sound.references)
+    )
+    return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
+
+
+def look_inside(sound: Mixture, separator: Separator) -> tuple[Representation, tuple]:
+    """What goes on inside, and its identity: made once, and kept with the upload that it is of."""
+    hashes = results.fingerprint(sound.mixture, sound.references)
+    key = ("representation", hashes, separator.name, str(separator.device))
+    if (inside := results.find_result(key)) is None:
+        with st.spinner("Looking inside ..."):
+            inside = represent(separator.model, sound.mixture, sound.references, separator.level)
+        results.keep_result(key, inside)
+    return inside, key

@@ -1,0 +1,76 @@
+"""The handout: one file that needs nothing else, safe, and on paper."""
+
+import base64
+import io
+import re
+import shutil
+import subprocess
+import zipfile
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+import soundfile
+from page_tools import open_page
+
+from analysis.handout import Handout, handout_page
+from pages.parts import downloads
+
+MODEL = "convtasnet_small_gln_2spk_8k"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    t = np.arange(4000) / 8000
+    shown = Handout("A <title>", "What & why?")
+    shown.said["a"] = ["**Bold** <script>alert(1)</script>"]
+    shown.pictures["p"] = ("A picture", go.Figure(go.Scatter(x=[1, 2], y=[3, 4])))
+    shown.pictures["q"] = ("Another", go.Figure(go.Bar(x=["a"], y=[1])))
+    shown.tables["Scores"] = "<table><tbody><tr><td>1.0</td></tr></tbody></table>"
+    shown.sounds["Voice 1"] = ("PESQ 2.00", 2 * np.sin(2 * np.pi * 440 * t), 8000)
+    return handout_page(shown, {"Model": "m<1>"}, ["Voices: CC BY 4.0."], "http://localhost/x?a=1&b=2")
+
+
+def test_words_figures_sound_settings_link_and_licence_are_in_one_safe_file(page):
+    for part in ("A &lt;title&gt;", "What &amp; why?", "Bold &lt;script&gt;", "m&lt;1&gt;", "CC BY 4.0", "A picture"):
+        assert part in page
+    assert 'href="http://localhost/x?a=1&amp;b=2"' in page and "<td>1.0</td>" in page
+    assert page.count("plotly.js v") == 1, "what draws the figures is in it, once"
+    body = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"(src|href)=\"(?!data:|http://localhost/x)", body), "nothing is fetched"
+    (sound,) = re.findall(r"data:audio/flac;base64,([A-Za-z0-9+/=]+)", page)
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(sound)))
+    assert rate == 8000 and len(samples) == 4000 and 0.9 < np.abs(samples).max() < 1, "not clipped"
+
+
+def test_it_prints_to_paper_with_its_pictures(page, tmp_path):
+    if not (chromium := shutil.which("chromium")):
+        pytest.skip("no chromium on this machine")
+    (tmp_path / "handout.html").write_text(page)
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--virtual-time-budget=8000", "--no-pdf-header-footer", f"--print-to-pdf={tmp_path / 'out.pdf'}"]
+    subprocess.run([*command, f"file://{tmp_path / 'handout.html'}"], check=True, capture_output=True, timeout=240)
+    pdf = (tmp_path / "out.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
+    assert 1 <= pages <= 3
+    assert not re.search(rb"/Subtype\s*/Image", pdf), "the pictures are drawn, not photographed"
+
+
+def test_the_page_offers_it_and_files_say_what_they_are():
+    app = open_page("pages/filters.py", model=MODEL)
+    assert any("handout" in button.proto.id for button in app.get("download_button"))
+    found = app.session_state["handout"]
+    assert found.title == "Filters" and {"coverage", "phases", "coders"} <= set(found.said)
+    assert {"filters_model", "tuning_map", "phases", "pairs"} <= set(found.pictures)
+    assert not found.sounds, "the filters' endless tones are no recording"
+    app.switch_page("pages/designs.py").run()
+    assert app.session_state["handout"].title == "Designs", "what the last page showed is forgotten"
+
+
+def test_the_archive_tells_what_it_holds():
+    signals = {"Speaker 1 · Conv-TasNet": np.zeros(8, np.float32)}
+    file = downloads._archive(signals, 8000, "Model: m\nspeaker_1_conv_tasnet.wav: SI-SNRi +9.3 dB\nCC BY 4.0")
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        assert archive.namelist() == ["README.txt", "speaker_1_conv_tasnet.wav"]
+        assert "SI-SNRi +9.3 dB" in archive.read("README.txt").decode()
