@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.parts import sidebar, workspace
+from pages.parts import first_imports, sidebar, workspace  # noqa: F401 - the first before what uses its content
 from pages.parts.text import plain
 
 st.set_page_config(

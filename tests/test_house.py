@@ -68,3 +68,12 @@ def test_importing_a_package_loads_no_user_interface(package):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_what_loads_itself_bit_by_bit_is_there_before_the_first_page():
+    """Two first visits at once would each find the other's halves of pandas and plotly."""
+    first = next(node for node in ast.parse((ROOT / "app.py").read_text()).body if "pages" in ast.unparse(node))
+    assert first.names[0].name == "first_imports"
+    code = "import sys, pages.parts.first_imports; print({'pandas', 'plotly.graph_objs._figure'} <= {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr

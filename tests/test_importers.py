@@ -123,14 +123,16 @@ def test_a_pickle_that_could_run_code_is_not_opened(files):
             return (os.mkdir, (files("sprung"),))
 
     torch.save({"enc.weight": Trap()}, files("trap.pt"))
-    with pytest.raises(CheckpointError, match="plain tensors"):
-        weights.read_tensors([Path(files("trap.pt"))])
+    with pytest.raises(CheckpointError, match=r"objects that were not opened: posix\.mkdir"):
+        weights.imported(weights.read_tensors([Path(files("trap.pt"))]))
     assert not Path(files("sprung")).exists()
 
 
 @pytest.mark.shared
 def test_delivered_weights_give_the_delivered_output(shared):
     source = shared / "checkpoints" / DELIVERED
+    if not source.with_suffix(".json").is_file():
+        pytest.skip(f"{DELIVERED} as it was delivered is not here")
     config = json.loads(source.with_suffix(".json").read_text())
     model = weights.convert(weights.read_tensors([source.with_suffix(".safetensors")]), config)
     reference = np.load(f"{source}.reference.npz")
