@@ -179,9 +179,9 @@ def _load_legacy(file: BinaryIO) -> Any:
     known: dict[str, Tensor] = {}
 
     def storage(place: tuple) -> Tensor:
-        what, kind, key, _, length, view = (*place, None)[:6]
-        if what != "storage":  # a class with its source: no tensor
-            return kind
+        if place[0] != "storage":  # a class with its source: no tensor
+            return place[1]
+        kind, key, _, length, view = place[1:]
         if not isinstance(kind, torch.dtype):
             raise pickle.UnpicklingError("No type of a storage.")
         if key not in known:  # the values come after the pickle
