@@ -64,7 +64,7 @@ class _Streamlit:
 def link(data: bytes) -> None:
     given = atheris.FuzzedDataProvider(data)
     links.st = _Streamlit()
-    names = ("t", "region", "sound", "example", "snr", "model", "device", "upload", "track")
+    names = ["t", "region", "sound", "example", "snr", "model", "device", "upload", "track"]
     while given.remaining_bytes() > 1:
         links.st.query_params[given.PickValueInList(names)] = given.ConsumeUnicode(12)
     assert 0 <= links.moment("t") < np.inf
