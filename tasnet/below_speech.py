@@ -3,8 +3,8 @@
 An offset as large as the speech costs a network 4 dB, a hum of 50 Hz as loud as it 10 dB, though neither is a voice.
 Of a whole recording the offset is the mean. For causal networks it is the mean so far, then that of the last moments,
 once there clearly is one, without look-ahead (`OffsetSoFar`). Rumble and hum go where they are strong, by a high-pass
-without delay: it needs the whole recording, so causal networks go without it, as one that does not look ahead shifts the
-phases of the voices, which costs them 3 dB and more.
+without delay: it needs the whole recording, so causal networks go without it, as one that does not look ahead shifts
+the phases of the voices, which costs them 3 dB and more.
 """
 
 from __future__ import annotations
