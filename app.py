@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+import pages.parts.first_imports  # noqa: F401 - before what uses its content
 from pages.parts import errors, sidebar, uploads, workspace
 from pages.parts.text import plain
 

@@ -1,7 +1,7 @@
 """The one door for sound: decoding, mixing down, checking, rate conversion and writing.
 
-Whatever is changed on the way in is said in `Audio.notes`; whatever cannot be used is refused with
-an `AudioError` of one sentence.
+Of several channels one is made by one rule, whether they come from a file or are in memory: see `channels`. Whatever is
+changed on the way in is said in `Audio.notes`; whatever cannot be used is refused with an `AudioError` of one sentence.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ import soundfile
 import soxr
 
 from .atomic import replacing
+from .channels import Channels
 from .config import HIGHEST_RATE, LOWEST_RATE
 from .disk import DiskArray
 from .sound_files import BLOCK, AudioError, Guarded, NotForSoundfile, Stream, ffmpeg_stream, printable, soundfile_stream
@@ -30,32 +31,37 @@ COMMON_RATE = 48_000  # Hz: what is sampled faster is not given more room
 LONGEST = 4 * 3600 * COMMON_RATE  # samples: four hours at 48 kHz, 2.8 GB as float32
 SILENCE = 1e-7  # of full scale (-140 dB): below the last bit of a 24-bit file
 LOUDEST = 2.0**31  # times full scale: 32-bit whole numbers written as floats; float32 powers stay finite
-CANCELLED = 1e-4  # a mono mix 40 dB below the loudest channel has lost the sound
 
 
 @dataclass(frozen=True)
 class Audio:
     """One channel of sound: float32 samples (T,), full scale 1.0, at `rate` Hz.
 
-    `notes` are whole sentences that say what was changed while reading.
+    `notes` are whole sentences that say what was changed while reading. channels: how many the recording has; people:
+    whether its two are two different sounds, as in a call.
     """
 
     samples: np.ndarray
     rate: int
     label: str
     notes: tuple[str, ...] = ()
+    channels: int = 1
+    people: bool = False
 
     @property
     def seconds(self) -> float:
         return len(self.samples) / self.rate
 
 
-def read(source: Source, label: str | None = None, *, seconds: float | None = None) -> Audio:
+def read(
+    source: Source, label: str | None = None, *, seconds: float | None = None, channel: int | None = None
+) -> Audio:
     """Decode a path, bytes or an open binary file to one checked channel at its own rate.
 
-    With `seconds`, decoding ends there, or after as many samples as these are at 48 kHz, and a note says so.
+    With `seconds`, decoding ends there, or after as many samples as these are at 48 kHz, and a note says so. `channel`,
+    from 1 on, takes that one alone; without it `channels` says what is done with several.
 
-    WAV, FLAC, MP3, Ogg, Opus and AIFF are decoded here; other kinds (m4a, aac, webm, video) by the
+    WAV, FLAC, MP3, Ogg, Opus and AIFF are decoded here; other kinds (m4a, aac, webm, video, SPHERE with shorten) by the
     program `ffmpeg` where it is installed. Raises `AudioError` if there is nothing to work with.
     """
     if isinstance(source, str | os.PathLike):
@@ -69,14 +75,17 @@ def read(source: Source, label: str | None = None, *, seconds: float | None = No
         if not file:
             raise AudioError(f"{label} is empty (0 bytes).")
     try:
-        rate, samples, notes = _mix_down(lambda: soundfile_stream(file, label), label, seconds)
+        decoded = _mix_down(lambda: soundfile_stream(file, label), label, seconds, channel)
     except NotForSoundfile:
-        rate, samples, notes = _mix_down(lambda: ffmpeg_stream(file, label), label, seconds)
-    checked = check_samples(samples, rate, label)
-    return Audio(checked.samples, checked.rate, label, (*notes, *checked.notes))
+        decoded = _mix_down(lambda: ffmpeg_stream(file, label), label, seconds, channel)
+    samples, known = decoded
+    checked = check_samples(samples, known.rate, label)
+    return replace(checked, notes=(*known.notes, *checked.notes), channels=known.channels, people=known.people)
 
 
-def decode_into(sink: BinaryIO, path: str | os.PathLike, label: str) -> tuple[int, list[str]]:
+def decode_into(
+    sink: BinaryIO, path: str | os.PathLike, label: str, channel: int | None = None
+) -> tuple[int, list[str]]:
     """Writes the one channel that `read` gives of a file, of any length, to `sink` as float32; its rate and notes.
 
     Raises AudioError where it cannot be decoded; what the samples hold is not checked.
@@ -84,16 +93,30 @@ def decode_into(sink: BinaryIO, path: str | os.PathLike, label: str) -> tuple[in
     path = Path(path)
     _try_opening(path, label)
     try:
-        return _mix_into(sink, lambda: soundfile_stream(path, label), label)
+        known = _mix_into(sink, lambda: soundfile_stream(path, label), label, channel=channel)
     except NotForSoundfile:
-        return _mix_into(sink, lambda: ffmpeg_stream(path, label), label)
+        known = _mix_into(sink, lambda: ffmpeg_stream(path, label), label, channel=channel)
+    return known.rate, known.notes
+
+
+def count_channels(path: str | os.PathLike) -> int:
+    """The number of channels of a recording. Raises AudioError where it cannot be read."""
+    path = Path(path)
+    label = printable(path.name or str(path))
+    _try_opening(path, label)
+    try:
+        with soundfile_stream(path, label) as stream:
+            return stream.channels
+    except NotForSoundfile:
+        with ffmpeg_stream(path, label) as stream:
+            return stream.channels
 
 
 def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
     """The same checks and conversions for samples in memory, shape (T,) or with a channel axis.
 
-    Integer PCM is scaled to full scale 1.0; of two axes the shorter one is the channels and is
-    averaged. Raises `AudioError` for no samples, NaN, infinity or absurd levels, silence or an unusable rate.
+    Integer PCM is scaled to full scale 1.0; of two axes the shorter one is the channels. Raises `AudioError` for no
+    samples, NaN, infinity or absurd levels, silence or an unusable rate.
     """
     notes = []
     try:
@@ -106,15 +129,18 @@ def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
         full_scale = 2.0 ** (8 * samples.itemsize - 1)
         offset = full_scale if samples.dtype.kind == "u" else 0.0
         samples = ((samples - offset) / full_scale).astype(np.float32)
-    if samples.ndim == 2:
-        channel_axis = int(np.argmin(samples.shape))
-        channels = samples.shape[channel_axis]
-        samples = samples.mean(axis=channel_axis)
-        if channels > 1:
-            notes.append(f"The {channels} channels of {label} were mixed down to one.")
-    if samples.ndim != 1:
+    if samples.ndim not in (1, 2):
         raise AudioError(f"{label} must be one row of samples, but has {samples.ndim} dimensions.")
     rate = _checked_rate(rate, label)
+    channels, people = 1, False
+    if samples.ndim == 2:
+        rows = np.moveaxis(samples, int(np.argmin(samples.shape)), 1)  # (T, channels)
+        channels = rows.shape[1]
+        heard = Channels(channels, rate, BLOCK)
+        samples = np.concatenate([heard.add(rows[k : k + BLOCK]) for k in range(0, len(rows), BLOCK)] or [rows[:, :0]])
+        relation = heard.relation(label)
+        samples, people = samples if relation.only is None else rows[:, relation.only], relation.people
+        notes += [relation.sentence] if relation.sentence else []
     if len(samples) > LONGEST:
         hours = LONGEST / rate / 3600
         raise AudioError(f"{label} is longer than {hours:.0f} hours; please cut it into parts.")
@@ -122,7 +148,7 @@ def check_samples(samples: np.ndarray, rate: float, label: str) -> Audio:
         samples = np.ascontiguousarray(samples, dtype=np.float32)
     low, high = (float(samples.min()), float(samples.max())) if len(samples) else (0.0, 0.0)
     notes += check_range(len(samples), rate, low, high, bool(np.isfinite([low, high]).all()), label)
-    return Audio(samples, rate, label, tuple(notes))
+    return Audio(samples, rate, label, tuple(notes), channels, people)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -245,13 +271,23 @@ def _all_bytes(file: BinaryIO, label: str) -> bytes:
     return data
 
 
+@dataclass(frozen=True)
+class _Decoded:
+    """What is known of a recording when its one channel has been written."""
+
+    rate: int
+    notes: list[str]
+    channels: int
+    people: bool
+
+
 def _mix_down(
-    open_stream: Callable[[], AbstractContextManager[Stream]], label: str, seconds: float | None
-) -> tuple[int, np.ndarray, list[str]]:
-    """Rate, mean of the channels (T,) float32, and notes."""
+    open_stream: Callable[[], AbstractContextManager[Stream]], label: str, seconds: float | None, channel: int | None
+) -> tuple[np.ndarray, _Decoded]:
+    """The one channel (T,) float32."""
     mono = io.BytesIO()
-    rate, notes = _mix_into(mono, open_stream, label, seconds, LONGEST)
-    return rate, np.frombuffer(mono.getbuffer(), np.float32), notes
+    known = _mix_into(mono, open_stream, label, seconds, LONGEST, channel)
+    return np.frombuffer(mono.getbuffer(), np.float32), known
 
 
 def _mix_into(
@@ -260,40 +296,41 @@ def _mix_into(
     label: str,
     seconds: float | None = None,
     longest: int = sys.maxsize - 1,
-) -> tuple[int, list[str]]:
-    """Writes the mean of the channels to `mono` as float32, hardly more than `longest` samples; rate and notes."""
-    energy, mono_energy = 0.0, 0.0
+    channel: int | None = None,
+) -> _Decoded:
+    """Writes the one channel to `mono` as float32, hardly more than `longest` samples."""
     with open_stream() as stream:
         rate, channels = _checked_rate(stream.rate, label), stream.channels
+        if channel is not None and not 1 <= channel <= channels:
+            has = "one channel" if channels == 1 else f"{channels} channels"
+            raise AudioError(f"{label} has {has}, so there is no channel {channel}.")
         limit = longest if seconds is None else round(seconds * min(rate, COMMON_RATE))
+        heard = Channels(channels, rate, BLOCK)
         for block in _first(stream.blocks, limit + 1):  # one more tells that there is more
-            mixed = block.mean(axis=1) if channels > 1 else block[:, 0]
-            if channels > 1:
-                energy += np.square(block, dtype=np.float64).sum(axis=0)
-                mono_energy += np.square(mixed, dtype=np.float64).sum()
-            mono.write(mixed.tobytes())
-        damaged, hidden = stream.damaged, stream.hidden
+            mono.write((heard.add(block) if channel is None else block[:, channel - 1]).tobytes())
+        damaged, hidden, unfinished = stream.damaged, stream.hidden, stream.unfinished
     if damaged and not mono.tell():
         raise AudioError(f"{label} is damaged or cut off: no sound could be read from it.")
-    notes = []
-    if channels > 1 and mono.tell():
-        if mono_energy < CANCELLED * np.max(energy):
-            loudest = int(np.argmax(energy > 0.5 * np.max(energy)))  # the first loud one
+    notes, people = [], False
+    if channel is not None and channels > 1:
+        notes.append(f"Of the {channels} channels of {label} channel {channel} was used.")
+    elif channels > 1 and mono.tell():
+        relation = heard.relation(label)
+        people = relation.people
+        if relation.only is not None:
             mono.seek(0)
             with open_stream() as stream:
                 for block in _first(stream.blocks, limit + 1):
-                    mono.write(block[:, loudest].tobytes())
-            notes.append(
-                f"The {channels} channels of {label} cancel each other when mixed, "
-                f"so only channel {loudest + 1} was used."
-            )
-        else:
-            notes.append(f"The {channels} channels of {label} were mixed down to one.")
+                    mono.write(block[:, relation.only].tobytes())
+        notes.append(relation.sentence)
     if damaged:
         notes.append(f"{label} is damaged or cut off: the first {mono.tell() / 4 / rate:.1f} s were read.")
     elif hidden:
         read = mono.tell() / 4 / rate
         notes.append(f"{label} holds more than its header tells of: the first {read:.1f} s were read.")
+    elif unfinished:
+        read = mono.tell() / 4 / rate
+        notes.append(f"The header of {label} tells of no samples, so it was read to its end: {read:.1f} s.")
     if seconds is not None and mono.tell() > 4 * limit:
         mono.truncate(4 * limit)
         mono.seek(4 * limit)
@@ -301,7 +338,7 @@ def _mix_into(
             f"{label} is long: only its first {_duration(limit / rate)} are used here; "
             "python -m tasnet.separate takes the whole file."
         )
-    return rate, notes
+    return _Decoded(rate, notes, channels, people)
 
 
 def _first(blocks: Iterator[np.ndarray], frames: int) -> Iterator[np.ndarray]:

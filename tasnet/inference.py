@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import audio, checkpoint, published, threads
+from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
 from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
@@ -109,7 +109,9 @@ class Separator:
         """
         began = time.perf_counter()
         sound = audio.check_samples(samples, rate, "the mixture")
-        mixture = audio.resample(sound.samples, sound.rate, self.config.sample_rate)
+        mixture, below = self.without_what_lies_below(
+            audio.resample(sound.samples, sound.rate, self.config.sample_rate)
+        )
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
         notes = self.separate_into(sources, mixture, progress or (lambda fraction: None))
         if causal_level:
@@ -125,7 +127,7 @@ class Separator:
             seconds / sound.seconds,
             str(self.device),
             self.precision,
-            sound.notes + self.rate_notes(sound.rate) + notes,
+            sound.notes + self.rate_notes(sound.rate) + below + notes,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:
@@ -135,8 +137,9 @@ class Separator:
         AudioError if there is nothing to separate in one of them.
         """
         checked = np.stack([audio.check_samples(samples, rate, "the mixture").samples for samples in mixtures])
-        at_own_rate = audio.resample(checked, rate, self.config.sample_rate)
         own = self.config.sample_rate
+        resampled = audio.resample(checked, rate, own)
+        at_own_rate = np.stack([self.without_what_lies_below(mixture)[0] for mixture in resampled])
         has_pauses = any(speech_spans(mixture, own) != [slice(0, len(mixture))] for mixture in at_own_rate)
         if has_pauses or at_own_rate.shape[-1] > WHOLE * own:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
@@ -155,6 +158,14 @@ class Separator:
             f"The model works at {own} Hz: the mixture was converted from {rate} Hz and the voices "
             f"back{f', with nothing in them above {own // 2} Hz' if rate > own else ''}.",
         )
+
+    def without_what_lies_below(
+        self,
+        mixture: np.ndarray | DiskArray,
+        empty: Callable[[tuple[int, ...]], np.ndarray | DiskArray] | None = None,
+    ) -> tuple[np.ndarray | DiskArray, tuple[str, ...]]:
+        """A mixture (T,) at the model's rate as the network is to hear it, and notes: see `below_speech`."""
+        return below_speech.without(mixture, self.config.sample_rate, causal=self.config.causal, empty=empty)
 
     def separate_into(
         self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray, progress: Callable[[float], None]

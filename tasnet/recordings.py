@@ -46,17 +46,19 @@ def separate_recording(
     folder: str | Path,
     *,
     causal_level: bool = False,
+    channel: int | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> SeparatedRecording:
     """What `separator.separate` makes of the recording at `path`, with the disk of `folder` as the place to work.
 
-    On the disk it takes 4 bytes a sample for the mixture and for each voice, each at both rates. Raises AudioError, or
-    OSError where the disk is full.
+    On the disk it takes 4 bytes a sample for the mixture, up to twice more without what lies below speech, and for each
+    voice, each at both rates. Raises AudioError, or OSError where the disk is full.
     """
-    sound = read_to_disk(path, folder)
+    sound = read_to_disk(path, folder, channel)
     began = time.perf_counter()
     own = separator.config.sample_rate
-    mixture = resample_on_disk(sound.samples, sound.rate, own, folder)
+    resampled = resample_on_disk(sound.samples, sound.rate, own, folder)
+    mixture, below = separator.without_what_lies_below(resampled, lambda shape: DiskArray(shape, folder))
     sources = DiskArray((separator.config.C, mixture.shape[-1]), folder)
     notes = separator.separate_into(sources, mixture, progress)
     level = CausalLevel(len(sources), own) if causal_level else None
@@ -73,18 +75,18 @@ def separate_recording(
         found = fitted
     peak = max(float(np.abs(found[..., stretch]).max()) for stretch in found.blocks())
     seconds = time.perf_counter() - began
-    notes = (*sound.notes, *separator.rate_notes(sound.rate), *notes)
+    notes = (*sound.notes, *separator.rate_notes(sound.rate), *below, *notes)
     return SeparatedRecording(found, sound.rate, seconds, seconds * sound.rate / length, peak, notes)
 
 
-def read_to_disk(path: str | Path, folder: str | Path) -> AudioOnDisk:
-    """Decode as `audio.read` does, with the same checks and notes, to the disk of `folder`.
+def read_to_disk(path: str | Path, folder: str | Path, channel: int | None = None) -> AudioOnDisk:
+    """Decode as `audio.read` does, with the same checks, notes and choice of channels, to the disk of `folder`.
 
     Raises AudioError, or OSError where the disk is full.
     """
     label = printable(Path(path).name or str(path))
     with tempfile.TemporaryFile(dir=folder) as sink:
-        rate, notes = audio.decode_into(sink, path, label)
+        rate, notes = audio.decode_into(sink, path, label, channel)
         samples = DiskArray((sink.tell() // 4,), folder)
         sink.seek(0)
         low, high, finite = np.inf, -np.inf, True

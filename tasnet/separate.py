@@ -23,8 +23,11 @@ from .sound_files import printable
 
 # What is taken from a folder; a file named on the command line may be called anything.
 SOUNDS = re.compile(
-    r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|caf|w64|rf64|m4a|mp4|aac|webm|wma|mk[av]|mov|amr|3gp)", re.IGNORECASE
+    r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|snd|caf|w64|rf64|m4[ab]|mp4|aac|webm|wma|mk[av]|mov|amr|3gp|ac3|ape|wv"
+    r"|tta|tak|mpc|dsf|voc|sph|sphere|nist|shn|wv[12])",
+    re.IGNORECASE,
 )
+EACH = "each"  # channel, on its own
 
 LONGEST_NAME = 255  # bytes: what file systems take
 OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that other files do not share
@@ -61,9 +64,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     parser.add_argument("--precision", default="auto", help="auto, float32, bfloat16 or float16")
+    parser.add_argument(
+        "--channel",
+        type=_channel,
+        metavar="N",
+        help="of a recording with several channels, such as a call, this one alone; 'each': one after the other "
+        "(by default they are averaged, unless they would cancel each other)",
+    )
     parser.add_argument("--causal-level", action="store_true", help="a level that knows nothing of what comes later")
     parser.add_argument("--list", action="store_true", help="print the models that are here")
     return parser
+
+
+def _channel(text: str) -> int | str:
+    """A channel's number, from 1 on, or EACH."""
+    if text == EACH:
+        return text
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.20} is neither the number of a channel nor '{EACH}'.")
+    return int(text)
 
 
 def _separate_all(arguments: argparse.Namespace) -> int:
@@ -84,7 +103,7 @@ def _separate_all(arguments: argparse.Namespace) -> int:
     taken = {_key(path) for path in paths}  # an output must not overwrite an input
     for path in paths:
         try:
-            _separate_one(separator, path, arguments.output, taken, arguments.causal_level)
+            _separate_channels(separator, path, arguments, taken)
         except ValueError as error:
             code = _complain(error)
         except OSError as error:
@@ -94,13 +113,30 @@ def _separate_all(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str], causal_level: bool) -> None:
+def _separate_channels(separator: Separator, path: Path, arguments: argparse.Namespace, taken: set[str]) -> None:
+    """The recording as one, or each of its channels, into files <name>_ch1_s1.wav ..."""
+    if arguments.channel != EACH:
+        _separate_one(separator, path, path.stem, arguments.channel, arguments, taken)
+        return
+    for channel in range(1, audio.count_channels(path) + 1):
+        _separate_one(separator, path, f"{path.stem}_ch{channel}", channel, arguments, taken)
+
+
+def _separate_one(
+    separator: Separator, path: Path, stem: str, channel: int | None, arguments: argparse.Namespace, taken: set[str]
+) -> None:
+    folder = arguments.output
     # On a terminal only, and gone when the work is done.
     with tqdm(desc=printable(path.name)[:30], total=1.0, leave=False, disable=None, bar_format=BAR) as bar:
         found = separate_recording(
-            separator, path, folder, causal_level=causal_level, progress=lambda done: bar.update(done - bar.n)
+            separator,
+            path,
+            folder,
+            causal_level=arguments.causal_level,
+            channel=channel,
+            progress=lambda done: bar.update(done - bar.n),
         )
-    targets = _targets(folder, path.stem, len(found.sources), taken)
+    targets = _targets(folder, stem, len(found.sources), taken)
     for number, target in enumerate(targets):
         audio.write(target, found.sources.row(number), found.rate)
     _say(
@@ -115,15 +151,25 @@ def _separate_one(separator: Separator, path: Path, folder: Path, taken: set[str
 
 
 def _recordings(path: Path) -> list[Path]:
-    """The path itself, or the recordings in the folder. Raises AudioError for an empty folder."""
+    """The path itself, or the recordings in the folder; hidden files, as other systems leave them, are none.
+
+    Raises AudioError for a folder without any, and where two differ in their suffix alone: which is the recording?
+    """
     if not path.is_dir():
         return [path]
     try:
-        found = sorted(p for p in path.iterdir() if p.is_file() and SOUNDS.fullmatch(p.suffix))
+        files = (p for p in path.iterdir() if not p.name.startswith("."))
+        found = sorted(p for p in files if p.is_file() and SOUNDS.fullmatch(p.suffix))
     except PermissionError:
         raise audio.AudioError(f"You have no permission to read {path}.") from None
     if not found:
         raise audio.AudioError(f"There is no recording in the folder {path}.")
+    for first, second in itertools.pairwise(found):
+        if first.stem == second.stem:
+            raise audio.AudioError(
+                f"{first.name} and {second.name} in {path} have one name: which is meant cannot be told, so name "
+                "the files that you mean."
+            )
     return found
 
 

@@ -23,8 +23,17 @@ BLOCK = 1 << 12  # frames decoded at a time
 UNKNOWN_LENGTH = np.iinfo(np.int64).max  # frames: a FLAC that was written as a stream
 OGG_PAGE = 27 + 255 + 255 * 255  # bytes, at most
 FFMPEG_SECONDS = 300
-# Containers ffmpeg may open. Playlists are left out: they could name other files of this machine.
-FFMPEG_FORMATS = "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape"
+# Containers ffmpeg may open. Left out are playlists and others that name further files, devices, what is recognised by
+# its name alone, and pictures.
+FFMPEG_FORMATS = (
+    "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape,"
+    "nistsphere,shn,tta,tak,mpc,mpc8,dsf,dts,dtshd,truehd,mlp,oma,xwma,voc,au,w64,iff,ircam,sox,pvf,rm,nut,mxf,wtv,"
+    "rso,avr,qcp,act,aea,aa,apc,loas,amrnb,amrwb,bit,codec2,svx,smjpeg,gxf,dv,mmf,vqf,nsp,sds,sdx,wsd,epaf,paf"
+)
+KINDS_BY_BEGINNING = {b"NIST_1A": "a SPHERE file whose sound is compressed (with shorten)", b"ajkg": "a shorten file"}
+LONGEST_HEADER = 1 << 16  # bytes before the sound of a WAV file, in which its chunks are looked for
+FURTHER_CHUNKS = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"cue ", b"smpl", b"fact", b"PEAK", b"afsp", b"iXML", b"JUNK")
+UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes for one that is not known
 
 
 def printable(text: str) -> str:
@@ -41,10 +50,13 @@ class AudioError(ValueError):
 
 
 class Guarded:
-    """A file for libsndfile, through which no exception comes: the first one is kept, to be told after the end."""
+    """A file for libsndfile, through which no exception comes: the first one is kept, to be told after the end.
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self.error = file, None
+    Where `size_at` is given, the four bytes there read as those of a size that is not known.
+    """
+
+    def __init__(self, file: BinaryIO, size_at: int | None = None) -> None:
+        self._file, self.error, self._size_at = file, None, size_at
 
     def _call(self, name: str, *arguments: object) -> int:
         try:
@@ -54,7 +66,12 @@ class Guarded:
             return 0
 
     def readinto(self, buffer: memoryview) -> int:
-        return self._call("readinto", buffer)
+        count = self._call("readinto", buffer)
+        if self._size_at is not None:
+            begin = self._call("tell") - count
+            for place in range(max(begin, self._size_at), min(begin + count, self._size_at + 4)):
+                buffer[place - begin : place - begin + 1] = UNTIL_THE_END[:1]
+        return count
 
     def write(self, data: bytes) -> int:
         return self._call("write", data)
@@ -77,6 +94,7 @@ class Stream:
     blocks: Iterator[np.ndarray]  # float32 (frames, channels)
     damaged: bool = False  # less is there than the file promises; known only after the last block
     hidden: bool = False  # more is there than its header tells of; known only after the last block
+    unfinished: bool = False  # its header tells of no samples at all, but there are
 
 
 @contextmanager
@@ -84,13 +102,13 @@ def soundfile_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     """WAV, FLAC, MP3, Ogg, Opus, AIFF and their kin through libsndfile."""
     # An open file and not its name, which libsndfile takes in UTF-8 only.
     with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as opened:
-        ends = _ends(opened)
+        ends, size_at = _ends(opened), _size_of_nothing(opened)
         try:
-            sound = soundfile.SoundFile(Guarded(opened))
+            sound = soundfile.SoundFile(Guarded(opened, size_at))
         except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
             raise NotForSoundfile(label) from None
         with sound:
-            stream = Stream(sound.samplerate, sound.channels, iter(()))
+            stream = Stream(sound.samplerate, sound.channels, iter(()), unfinished=size_at is not None)
 
             def blocks() -> Iterator[np.ndarray]:
                 frames, failed = 0, False
@@ -127,6 +145,42 @@ def _ends(file: BinaryIO) -> bool:
     return not ogg or (0 <= page < len(tail) - 5 and bool(tail[page + 5] & 4))
 
 
+def _size_of_nothing(file: BinaryIO) -> int | None:
+    """Where a WAV file says that its sound has no bytes though there are some, as of a recording that was not finished.
+
+    None for any other file; it is at its beginning again.
+    """
+    head = file.read(LONGEST_HEADER)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    place = 12
+    while place + 8 <= len(head):
+        name, length = head[place : place + 4], int.from_bytes(head[place + 4 : place + 8], "little")
+        if name == b"data":
+            return place + 4 if length == 0 and size > place + 8 and not _chunks(head[place + 8 :]) else None
+        place += 8 + length + length % 2
+    return None
+
+
+def _chunks(data: bytes) -> bool:
+    """Whether `data` begins as a further chunk of a WAV file does, in place of sound."""
+    return data[:4] in (
+        b"LIST",
+        b"id3 ",
+        b"ID3 ",
+        b"bext",
+        b"cue ",
+        b"smpl",
+        b"fact",
+        b"PEAK",
+        b"afsp",
+        b"iXML",
+        b"JUNK",
+    )
+
+
 def _header_promises_more(sound: soundfile.SoundFile) -> bool:
     """Whether libsndfile found less sound than the header says (its log: 'data : 9 (should be 5)').
 
@@ -153,13 +207,22 @@ def _header_promises_less(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
 @contextmanager
 def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     """Anything else through an `ffmpeg` process that writes Sun AU (a fixed header) to a pipe."""
-    ffmpeg = shutil.which("ffmpeg")
+    ffmpeg, beginning = shutil.which("ffmpeg"), _beginning(file)
+    kind = next((kind for mark, kind in KINDS_BY_BEGINNING.items() if beginning.startswith(mark)), None)
     if ffmpeg is None:
         raise AudioError(
-            f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
+            f"{label} is {kind}; for these the program ffmpeg must be installed."
+            if kind
+            else f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
             "for other kinds of sound the program ffmpeg must be installed."
         )
-    unreadable = AudioError(f"{label} is not a sound file, or it is damaged: it cannot be read.")
+    counted = re.search(rb"\nsample_count -i (\d{1,12})\n", beginning) if beginning.startswith(b"NIST") else None
+    promised = int(counted[1]) if counted else 0
+    unreadable = AudioError(
+        f"{label} is {kind}, but it is damaged, or nothing in it tells its sample rate: it cannot be read."
+        if kind
+        else f"{label} is not a sound file, or it is damaged: it cannot be read."
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound" if isinstance(file, bytes) else file.absolute()
         if isinstance(file, bytes):
@@ -181,11 +244,13 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
             stream = Stream(rate, channels, iter(()))
 
             def blocks() -> Iterator[np.ndarray]:
+                frames = 0
                 while data := process.stdout.read(BLOCK * channels * 4):
                     whole = len(data) // (4 * channels) * channels
                     values = np.frombuffer(data, ">f4", whole).astype(np.float32)
+                    frames += whole // channels
                     yield values.reshape(-1, channels)
-                stream.damaged = process.wait() != 0
+                stream.damaged = process.wait() != 0 or frames < promised
 
             stream.blocks = blocks()
             yield stream
@@ -193,3 +258,11 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
             timer.cancel()
             process.kill()
             process.communicate()
+
+
+def _beginning(file: Path | bytes) -> bytes:
+    """The first bytes of a file, in which SPHERE has its header."""
+    if isinstance(file, bytes):
+        return file[:1024]
+    with file.open("rb") as opened:
+        return opened.read(1024)

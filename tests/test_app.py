@@ -123,6 +123,17 @@ def test_an_uploaded_mixture_is_separated_without_scores(page, mixture):
         assert "Ideal masks are computed from the clean voices" in texts(app)
 
 
+def test_a_call_is_said_to_be_one_and_offered_channel_by_channel(mixture):
+    call = np.stack([mixture.references[0], np.roll(mixture.references[1], 9000)], 1)
+    app = upload(start(sound="upload"), "mixture_file", ("call.wav", wav_file(call)))
+    assert "two ends of a call" in texts(app)
+    app.segmented_control(key="channel").set_value("2").run()
+    assert not app.exception and "2" in app.query_params["channel"]
+    np.testing.assert_allclose(app.session_state.selection.sound.mixture, call[:, 1], atol=1e-6)
+    upload(app, "mixture_file", ("other.wav", wav_file(call[:, ::-1])))
+    np.testing.assert_allclose(app.session_state.selection.sound.mixture, call.mean(1), atol=1e-6)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_an_uploaded_mixture_with_its_voices_is_scored(page, mixture):
     app = start(page, sound="upload")

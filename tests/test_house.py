@@ -99,3 +99,12 @@ def test_importing_the_network_loads_no_client_and_no_compiler():
     code = f"import tasnet, sys; print([m for m in {wanted} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_what_loads_itself_bit_by_bit_is_there_before_the_first_page():
+    """Two first visits at once would each find the other's halves of pandas and plotly."""
+    first = next(node for node in ast.parse((ROOT / "app.py").read_text()).body if "pages" in ast.unparse(node))
+    assert first.names[0].name == "pages.parts.first_imports"
+    code = "import sys, pages.parts.first_imports; print({'pandas', 'plotly.graph_objs._figure'} <= {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr

@@ -64,3 +64,45 @@ def test_voices_are_mixed_and_sum_to_the_mixture(count):
     made = inputs.from_voices([voice(3, 16000, seed=k) for k in range(count)], 2.5)
     assert made.references.shape == (count, 24000)
     np.testing.assert_array_equal(made.references.sum(0), made.mixture)
+
+
+def delayed(voice: Audio, samples: int, fraction: float = 0.0) -> Audio:
+    """As a codec leaves a sound: padding before and after it, and a part of a sample by a chirp-free phase."""
+    padded = np.pad(voice.samples, (samples, 300))
+    spectrum = np.fft.rfft(padded, 2 * len(padded))
+    turned = spectrum * np.exp(-2j * np.pi * np.fft.rfftfreq(2 * len(padded)) * fraction)
+    late = np.fft.irfft(turned)[: len(padded)]
+    return Audio(late.astype(np.float32), voice.rate, voice.label)
+
+
+@pytest.mark.parametrize(("samples", "fraction"), [(1105, 0.0), (200, 0.45), (3, 0.0)])
+def test_references_that_lie_elsewhere_are_moved_under_the_mixture_and_it_is_said(samples, fraction):
+    voices = [voice(3, seed=1, label="a.mp3"), voice(3, seed=2, label="b.wav")]
+    mixture = Audio(voices[0].samples + voices[1].samples, 8000, "mix.wav")
+    made = inputs.from_mixture(mixture, [delayed(voices[0], samples, fraction), voices[1]])
+    assert len(made.mixture) == 24000 or samples < 100
+    error = made.references.sum(0) - made.mixture
+    assert 10 * np.log10(np.square(made.mixture).sum() / np.square(error).sum()) > 25  # the delay to 1/16 of a sample
+    (note,) = made.notes
+    assert note.startswith(f"a.mp3 lay {(samples + fraction) / 8:.2f}"[:14]) and "ms later than in the mixture" in note
+
+
+def test_a_mixture_that_a_codec_has_moved_is_cut_to_what_its_voices_cover():
+    voices = [voice(3, seed=1, label="a.wav"), voice(3, seed=2, label="b.wav")]
+    mixture = delayed(Audio(voices[0].samples + voices[1].samples, 8000, "mix.mp3"), 1105)
+    made = inputs.from_mixture(mixture, voices)
+    assert len(made.mixture) == 24000 and all("138.12 ms earlier" in note for note in made.notes)
+    np.testing.assert_allclose(made.references.sum(0), made.mixture, atol=1e-6)
+
+
+def test_a_voice_that_is_not_in_the_mixture_is_said_not_to_be():
+    made = inputs.from_mixture(voice(3, seed=1), [voice(3, seed=1), voice(3, seed=7, label="other.wav")])
+    assert made.notes == ("other.wav was not found in the mixture for sure: scores may mean nothing.",)
+
+
+def test_an_offset_goes_and_is_said():
+    voices = [voice(3, seed=k) for k in (1, 2)]
+    mixture = Audio(voices[0].samples + voices[1].samples + np.float32(0.05), 8000, "dc.wav")
+    made = inputs.from_mixture(mixture, voices)
+    assert "dc.wav has an offset (DC) of 0.0" in made.notes[0]
+    np.testing.assert_allclose(made.references.sum(0), made.mixture, atol=1e-3)

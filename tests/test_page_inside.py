@@ -18,6 +18,7 @@ from analysis.network import learned_masks
 from analysis.network.representation import Representation, represent
 from analysis.sounds import examples
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
+from tasnet.below_speech import without
 
 PAGE = "pages/inside.py"
 BUNDLED = {len(example.voices): example.id for example in examples.available_examples() if example.tier == "bundled"}
@@ -59,7 +60,8 @@ def inside() -> Representation:
     """What goes on inside for the sound and the model with which the page begins."""
     model, _ = checkpoint.load(next(iter(checkpoint.bundled().values())))
     sound = examples.mix_example(BUNDLED[2])
-    return represent(model, sound.mixture, sound.references)
+    mixture, _ = without(sound.mixture, sound.rate, causal=model.config.causal)
+    return represent(model, mixture, sound.references)
 
 
 def figure(app: AppTest, index: int = 0) -> go.Figure:

@@ -5,6 +5,7 @@ The suite tries a fixed, small number of inputs, the same each time. A longer se
     FUZZ=5000 python -m pytest tests/test_properties.py
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -22,8 +23,10 @@ import tasnet
 from analysis.corpus.results import FACTS, LARGEST_SCORE, ResultsError, read_results
 from pages.parts import folders, links, text
 from tasnet import audio, checkpoint
+from tasnet.below_speech import without
+from tasnet.channels import Channels
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE, ConvTasNetConfig
-from tasnet.convert.files import convert
+from tasnet.convert.files import convert, decode, imported
 from tasnet.facts import TrainingFacts
 from tasnet.train.recipe import Recipe
 
@@ -201,6 +204,64 @@ def test_foreign_weights_are_converted_or_refused(content, config):
         assert is_one_sentence(problem)
     else:
         raise AssertionError("that was no network")
+
+
+def foreign_bytes(zipped: bool) -> bytes:
+    """A checkpoint of another program with an object beside its tensors."""
+    file = io.BytesIO()
+    mark = {"masker.mask_net.1.weight": torch.zeros(2, 3), "masker.bottleneck.0.gamma": torch.ones(3)}
+    content = {"state_dict": mark, "args": argparse.Namespace(n_src=2), "ema": dict(mark)}
+    torch.save(content, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
+
+
+OPCODES = [b"c", b"R", b"b", b"0", b"}"]  # of pickles: a name, a call, a state ...
+FOREIGN = [foreign_bytes(True), foreign_bytes(False)]
+
+
+@st.composite
+def damaged_pickles(draw) -> bytes:
+    data = bytearray(draw(st.sampled_from(FOREIGN)))
+    for _ in range(draw(st.integers(0, 4))):
+        place = draw(st.integers(0, min(len(data), 700)) | st.integers(0, len(data)))
+        data[place : place + draw(st.integers(0, 6))] = draw(
+            st.binary(max_size=6) | st.sampled_from([b"c", b"R", b"b"])
+        )
+    return bytes(data[: draw(st.integers(0, len(data)) | st.just(len(data)))])
+
+
+@search
+@given(damaged_pickles(), st.sampled_from(["a.pth", "A.SAFETENSORS"]))
+def test_a_damaged_checkpoint_is_read_or_refused(data, name):
+    with pytest.raises(ValueError) as caught:  # whole it lacks most of a network
+        imported(decode(data, name))
+    assert is_one_sentence(caught.value)
+
+
+@search
+@given(
+    st.integers(1, 4),
+    st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=40),
+    st.integers(0, 3),
+    st.sampled_from([8000, 44100]),
+)
+def test_channels_become_one_of_them_or_their_average(channels, samples, turned, rate):
+    rows = np.outer(np.array(samples, np.float32), np.linspace(1, 0.5, channels, dtype=np.float32))
+    rows[:, turned % channels] *= -1
+    heard = Channels(channels, rate, 16)
+    mean = heard.add(rows)
+    relation = heard.relation("a.wav")
+    assert np.allclose(mean, rows.mean(1), atol=1e-6) and (relation.only is None or 0 <= relation.only < channels)
+    assert not relation.sentence or is_one_sentence(ValueError(relation.sentence))
+
+
+@search
+@given(st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=600), st.booleans())
+def test_what_is_left_without_what_lies_below_speech_are_numbers(samples, causal):
+    mixture = np.array(samples, np.float32)
+    left, notes = without(mixture, 8000, causal=causal)
+    assert left.shape == mixture.shape and np.isfinite(left[..., 0 : len(mixture)]).all()
+    assert all(is_one_sentence(ValueError(note)) for note in notes)
 
 
 @search

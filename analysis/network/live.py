@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from tasnet import threads
+from tasnet.below_speech import OffsetSoFar
 from tasnet.level import CausalLevel
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
@@ -21,18 +22,18 @@ class LiveRun:
     where the voices are ready only after the next packet has arrived: played without a reserve, they would break off.
     While the run goes on, its figures may be read at any time; the first `finished` of each are there.
 
-    sources: (C, T), at the level at which the sum of what has been heard so far fits the mixture best; the first
-    `samples` of each are there. milliseconds: what the network took for a packet. delays: ms from the arrival of a
-    packet to its voices.
+    mixture: (T,), without an offset as far as it has been heard (`below_speech`). sources: (C, T), at the level at
+    which the sum of what has been heard so far fits the mixture best; the first `samples` of each are there.
+    milliseconds: what the network took for a packet. delays: ms from the arrival of a packet to its voices.
     """
 
     def __init__(self, model: ConvTasNet, mixture: np.ndarray, packet: int) -> None:
-        self.mixture, self.packet, self.rate = np.asarray(mixture, np.float32), packet, model.config.sample_rate
+        self.mixture, self.packet, self.rate = np.array(mixture, np.float32), packet, model.config.sample_rate
         self.packets = -(-len(self.mixture) // packet)
         self.sources = np.zeros((model.config.C, len(self.mixture)), np.float32)
         self.milliseconds, self.delays = np.zeros(self.packets), np.zeros(self.packets)
         self.finished = self.samples = 0
-        self._stream = StreamingConvTasNet(model)
+        self._stream, self._offset = StreamingConvTasNet(model), OffsetSoFar(self.rate)
         self._level = CausalLevel(model.config.C, self.rate)
         self._device = model.V.device
         self._ended, self._asked = threading.Event(), time.monotonic()
@@ -71,8 +72,9 @@ class LiveRun:
                         return
                     if time.monotonic() - self._asked > ABANDONED:
                         return
-                    piece = self.mixture[number * self.packet : (number + 1) * self.packet]
+                    part = slice(number * self.packet, (number + 1) * self.packet)
                     started = time.perf_counter()
+                    piece = self.mixture[part] = self._offset.push(self.mixture[part])
                     voices = self._push(piece)
                     self.milliseconds[number] = 1000 * (time.perf_counter() - started)
                     self._keep(voices)

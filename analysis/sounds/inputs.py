@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from tasnet.audio import Audio, read, resample
+from tasnet.below_speech import WEAK
 
+from .alignment import LONGEST, delay, moved
 from .mixing import Mixture, mix
 
 RATE = 8000
@@ -41,13 +43,21 @@ def _first_minutes(audio: Audio) -> Audio:
     return replace(audio, samples=audio.samples[:keep].copy(), notes=(*audio.notes, note))
 
 
-def decode_upload(content: bytes, label: str) -> Audio:
+def decode_upload(content: bytes, label: str, channel: int | None = None) -> Audio:
     """As much of the sound in a user's file as is used, at its own rate; the rest is not decoded. Raises AudioError."""
-    return read(content, label, seconds=MAX_SECONDS)
+    return read(content, label, seconds=MAX_SECONDS, channel=channel)
+
+
+def _without_offset(audio: Audio) -> Audio:
+    mean = float(np.mean(audio.samples, dtype=np.float64))
+    if mean**2 <= WEAK * float(np.var(audio.samples, dtype=np.float64)):
+        return audio
+    note = f"{audio.label} has an offset (DC) of {mean:.3g} of full scale, which was taken out."
+    return replace(audio, samples=audio.samples - np.float32(mean), notes=(*audio.notes, note))
 
 
 def _prepared(sounds: list[Audio], rate: int) -> list[Audio]:
-    return [_at_rate(_first_minutes(sound), rate) for sound in sounds]
+    return [_at_rate(_without_offset(_first_minutes(sound)), rate) for sound in sounds]
 
 
 def _notes(sounds: list[Audio]) -> tuple[str, ...]:
@@ -55,7 +65,9 @@ def _notes(sounds: list[Audio]) -> tuple[str, ...]:
 
 
 def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE) -> Mixture:
-    """A mixture at `rate` Hz with its clean voices where given (none, or 2 or 3).
+    """A mixture at `rate` Hz with its clean voices where given (none, or 2 or 3), these moved to where they lie in it.
+
+    Of mixture and voices is kept what all of them cover.
 
     Raises:
         InputError: one reference or more than three, or references whose length is not the mixture's.
@@ -66,21 +78,37 @@ def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE)
             f"{'file was' if len(references) == 1 else 'files were'} given."
         )
     mixture, *references = _prepared([mixture, *references], rate)
+    begins, samples, notes = [], [], []
     for reference in references:
+        later = delay(reference.samples, mixture.samples, rate)
+        whole = round(later or 0.0)
+        begins.append(whole)
+        samples.append(moved(reference.samples, (later or 0.0) - whole))
         difference = abs(len(reference.samples) - len(mixture.samples)) / rate
-        if difference > LENGTH_TOLERANCE_SECONDS:
+        if difference > (LONGEST if later else LENGTH_TOLERANCE_SECONDS):
             raise InputError(
                 f"{reference.label} lasts {len(reference.samples) / rate:.2f} s but the mixture "
                 f"{len(mixture.samples) / rate:.2f} s; a clean voice must be as long as its mixture."
             )
-    length = min(len(sound.samples) for sound in (mixture, *references))
+        if later:
+            way = "later" if later > 0 else "earlier"
+            notes.append(
+                f"{reference.label} lay {abs(later) / rate * 1000:.2f} ms {way} than in the mixture, as codecs and "
+                "editors shift sounds, and was moved under it."
+            )
+        elif later is None:
+            notes.append(f"{reference.label} was not found in the mixture for sure: scores may mean nothing.")
+    # In the mixture's own samples: what all cover.
+    first = max([0, *(-begin for begin in begins)])
+    last = min([len(mixture.samples), *(len(x) - begin for x, begin in zip(samples, begins, strict=True))])
+    under = [x[first + begin : last + begin] for x, begin in zip(samples, begins, strict=True)]
     return Mixture(
-        mixture=mixture.samples[:length],
-        references=np.stack([r.samples[:length] for r in references]) if references else None,
+        mixture=mixture.samples[first:last],
+        references=np.stack(under) if references else None,
         rate=rate,
         labels=tuple(reference.label for reference in references),
         snr_db=None,
-        notes=_notes([mixture, *references]),
+        notes=(*_notes([mixture, *references]), *notes),
     )
 
 

@@ -7,13 +7,14 @@ import streamlit as st
 
 from analysis.sounds import inputs
 from analysis.sounds.mixing import Mixture
-from tasnet.audio import AudioError
+from tasnet.audio import Audio, AudioError
 
-from . import uploads
+from . import links, uploads
 from .text import plain
 
 FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
 LONGEST_NAME = 36  # characters
+CHANNEL, ALL = "channel", "As one"
 MIXTURE, REFERENCES, VOICES, RECORDING = "mixture_file", "reference_files", "voice_files", "recording"
 DOORS = {"upload": (MIXTURE, REFERENCES), "mix": (VOICES,), "record": (RECORDING,)}
 QUESTIONS = {
@@ -37,6 +38,8 @@ def bring(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
     mixture = upload.audio(DOORS[kind][0])
     if not mixture:
         return None, ""
+    if (channel := _channel(mixture[0])) is not None:
+        mixture = upload.audio(DOORS[kind][0], channel)
     try:
         return inputs.from_mixture(mixture[0], upload.audio(REFERENCES)), ""
     except (inputs.InputError, AudioError) as problem:  # the clean voices do not fit: the mixture is separated anyhow
@@ -54,12 +57,44 @@ def show_doors(kind: str, *, open_: bool) -> None:
         return
     names = [short_name(name) for held in files.values() for name, _ in held]
     title = "Your sound: " + plain(names[0]) + (f" and {len(names) - 1} more" if names[1:] else "")
+    _offer_channels(upload, DOORS[kind][0])
     with st.expander(title, icon=":material/audio_file:", expanded=open_):
         for door, held in files.items():
             for index in range(len(held)):
                 _show_file(upload, door, index)
         for door in DOORS[kind]:
             _door(door, files)
+
+
+def _channel(recording: Audio) -> int | None:
+    """The channel of `recording` that was chosen, or that the link names; None for all as one."""
+    wanted = str(st.session_state.get(CHANNEL) or st.query_params.get(CHANNEL, ""))
+    numbers = {str(number): number for number in range(1, recording.channels + 1)}
+    return numbers.get(wanted) if recording.channels > 1 else None
+
+
+def _offer_channels(upload: uploads.Upload, door: str) -> None:
+    """The choice of a channel, where the recording has several: of a call, for one, each person alone."""
+    if door == VOICES or not upload.files.get(door):
+        return
+    try:
+        (recording,) = upload.audio(door)
+    except ValueError:
+        return
+    if recording.channels == 1:
+        return
+    if recording.people:
+        st.info(
+            "The two channels are two different sounds, as the two ends of a call are. Each can be had alone.",
+            icon=":material/call:",
+        )
+    st.segmented_control(
+        "Channel",
+        links.choices(CHANNEL, [ALL, *map(str, range(1, recording.channels + 1))]),
+        required=True,
+        key=CHANNEL,
+        help="The channels are averaged, unless they would cancel each other; or choose one alone.",
+    )
 
 
 def short_name(name: str) -> str:
@@ -116,6 +151,8 @@ def _take(door: str, key: str) -> None:
     if not files:
         return
     new = [("Recording" if door == RECORDING else file.name, file.getvalue()) for file in files]
+    if door not in (REFERENCES, VOICES) and (CHANNEL in st.session_state or CHANNEL in st.query_params):
+        st.session_state[CHANNEL] = ALL  # the choice was of the recording before
     old = uploads.current()
     before = old.files.get(door, []) if old and door in (REFERENCES, VOICES) else []
     uploads.keep_files(door, [*before, *new])

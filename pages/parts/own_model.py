@@ -10,6 +10,7 @@ import streamlit as st
 
 from tasnet import checkpoint
 from tasnet.convert.files import opened
+from tasnet.convert.proof import prove
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from .budgeted import read_within_budget
@@ -81,7 +82,7 @@ def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]
     digest = hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
     stem = re.sub(r"[^\w.-]+", "_", Path(files[0][0]).stem)[:40]
     target = Path(folder) / f"{stem}-{digest[:8]}.safetensors"
-    if len(files) == 1 and files[0][0].endswith(".safetensors"):
+    if len(files) == 1 and files[0][0].lower().endswith(".safetensors"):
         target.write_bytes(files[0][1])
         try:
             checkpoint.load(target)
@@ -94,4 +95,4 @@ def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]
     noise = " Its last output is the noise." if found.predicts_noise else ""
     facts = TrainingFacts(name=stem, task=task, description=f"From {found.program}.{noise}", source_sha256=(digest,))
     checkpoint.save(target, found.model, facts, dtype="float32")
-    return str(target), f"Recognised: {found.program}. {found.assumed}{noise}"
+    return str(target), " ".join([f"Recognised: {found.program}.{noise}", *found.notes, prove(found)])

@@ -20,7 +20,7 @@ from .text import plain
 
 SOUND, SECOND = "sound", "second model"  # what a page may use beside the model
 KINDS = {"example": "Example", "upload": "File", "mix": "Mix", "record": "Mic"}
-LINKED = ("sound", "example", "snr", "model", "second", "device", "precision")
+LINKED = ("sound", "example", "snr", "channel", "model", "second", "device", "precision")
 LEVELS_DB = [step / 2 for step in range(-10, 11)]
 NO_SECOND = "none"
 

@@ -46,7 +46,7 @@ class Upload:
     files: dict[str, list[File]]
     sessions: set[str] = field(default_factory=set)  # the tabs that use it
     left: float | None = None  # when it was first seen without an open tab
-    decoded: dict[str, list[Audio]] = field(default_factory=dict)
+    decoded: dict[tuple[str, int | None], list[Audio]] = field(default_factory=dict)
     results: Kept = field(default_factory=lambda: Kept(MAX_RESULTS))
 
     @property
@@ -54,16 +54,18 @@ class Upload:
         """Bytes of the files, of the decoded sound and of the results."""
         return size_of(self.files) + size_of(self.decoded) + self.results.size
 
-    def audio(self, widget: str) -> list[Audio]:
-        """The sounds that came through `widget`, decoded once. Raises AudioError, BudgetError,
-        and UploadError for too many."""
+    def audio(self, widget: str, channel: int | None = None) -> list[Audio]:
+        """The sounds that came through `widget`, or one channel of each, decoded once.
+
+        Raises AudioError, BudgetError, and UploadError for too many.
+        """
         files = self.files.get(widget, [])
         if len(files) > MAX_FILES:
             raise UploadError(f"{len(files)} files are too many: at most three voices can be used at once.")
-        decoded = self.decoded.get(widget)
+        decoded = self.decoded.get((widget, channel))
         if decoded is None:
-            decoded = self.decoded[widget] = [
-                read_within_budget(decode_upload, content, name) for name, content in files
+            decoded = self.decoded[widget, channel] = [
+                read_within_budget(decode_upload, content, name, channel) for name, content in files
             ]
         return decoded
 

@@ -4,9 +4,13 @@
 
 IN is a checkpoint of asteroid, torchaudio, espnet, speechbrain (its encoder, masknet and decoder files together),
 kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py).
-The program is recognised by the names of the tensors. What they do not tell, such as the masks' activation and the
-sample rate, is taken from --config, the program's own JSON or YAML, else as the program has it; the last lines say so.
-The weights are stored as they were, in float32, unless --dtype asks for half the space.
+The program is recognised by the names of the tensors, wherever in the file they are. Of several sets of weights the
+plain one is taken, that with which the training goes on, before averages and copies (ema, swa, best ...); the output
+names all, and --take another. What the tensors do not tell, such as the masks' activation and the sample rate, is taken
+from --config, the program's own JSON or YAML, else as the program has it. Objects in the file that are no tensors are
+not opened. The last lines say what was assumed, and prove the conversion: the tensors left over, and what a few seconds
+of speech gain. The weights are stored as they were, in float32, unless --dtype asks for half the
+space.
 """
 
 import argparse
@@ -22,6 +26,7 @@ from tasnet.command_line import program
 from tasnet.facts import TrainingFacts
 
 from .files import imported, read_tensors
+from .proof import prove
 from .settings import read_settings
 
 
@@ -32,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("weights", nargs="+", type=Path, help="safetensors or PyTorch files")
     parser.add_argument("--config", type=Path, help="JSON or YAML with the hyper-parameters, in the program's words")
+    parser.add_argument("--take", metavar="NAME", help="which of several sets of weights, as the output names them")
     parser.add_argument("--info", type=Path, help="JSON: name, training data, steps, scores, licence, credits")
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="in which the weights are stored")
     parser.add_argument("-o", "--output", required=True, type=Path)
@@ -39,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         facts = _read_facts(options.info, options.output.stem)
         config = read_settings(options.config.read_text(), options.config.name) if options.config else None
-        found = imported(read_tensors(options.weights), config)
+        found = imported(read_tensors(options.weights), config, options.take)
         sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
         save(options.output, found.model, replace(facts, source_sha256=sources), dtype=options.dtype)
     except ValueError as error:
@@ -49,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{error.filename or options.output} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return 2
     print(f"{options.output}: {found.model.num_parameters():,} parameters, from {found.program}")
-    if found.assumed:
-        print(found.assumed)
+    for sentence in (*found.notes, prove(found)):
+        print(sentence)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import safetensors
@@ -12,15 +13,16 @@ from torch import Tensor
 from tasnet.checkpoint import CheckpointError
 from tasnet.model import ConvTasNet
 
-from .importers import Imported, from_layout, from_research, recognise, research_config
+from . import pickles
+from .importers import Imported, from_layout, from_research, research_config
 from .settings import read_settings, told
+from .states import take_one, weight_sets
 
-STATES = ("state_dict", "model_state_dict", "model", "network", "net")  # where training programs put the weights
 BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
 
 def read_tensors(paths: Sequence[Path]) -> dict:
-    """What these files hold together, pickles as plain data only. Raises CheckpointError."""
+    """What these files hold together, of pickles tensors, plain values and stubs. Raises CheckpointError."""
     content = {}
     for path in paths:
         try:
@@ -33,47 +35,66 @@ def read_tensors(paths: Sequence[Path]) -> dict:
 
 
 def decode(content: bytes, name: str) -> dict:
-    """What a file of weights called `name` holds, a pickle as plain data only. Raises CheckpointError."""
+    """What a file of weights called `name` holds; of a pickle tensors, plain values and stubs (see `pickles`).
+
+    The content says what it is, not the suffix. Raises CheckpointError.
+    """
+    pickled = content[:2] == b"PK" or content[:1] == b"\x80"
     try:
-        if name.endswith(".safetensors"):
-            held = safetensors.torch.load(content)
-        else:
-            held = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception as error:  # PyTorch's readers raise whatever damaged bytes lead them to
+        held = _unpickled(content) if pickled else safetensors.torch.load(content)
+    except Exception as error:  # the readers raise whatever damaged bytes lead them to
         if isinstance(error, MemoryError):
             raise
         raise CheckpointError(f"{name} cannot be read as a file of plain tensors.") from None
-    if not isinstance(held, dict) or not all(isinstance(key, str) for key in held):
+    if isinstance(held, list | tuple):
+        held = dict(enumerate(held))
+    if isinstance(held, pickles.Stub):  # a network that was pickled whole
+        held = {"": held}
+    if not isinstance(held, dict):
         raise CheckpointError(f"{name} holds no tensors by name.")
-    return held
+    return {str(key): value for key, value in held.items()}
 
 
-def imported(content: dict, config: dict | None = None) -> Imported:
-    """The network in the content of a file, recognised by the names of its tensors.
+def _unpickled(content: bytes) -> object:
+    """By PyTorch's reader of plain data where it can, which knows every kind of tensor."""
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception:
+        return pickles.read_pickle(content)
 
-    `config` holds the settings of a file beside it; the research layout needs them. Raises ValueError in a sentence.
+
+def imported(content: dict, config: dict | None = None, take: str | None = None) -> Imported:
+    """The network in the content of a file, recognised by the names of its tensors (see `states`).
+
+    `config` holds the settings of a file beside it; the research layout needs them. `take` names the set of weights
+    where there are several. Raises ValueError in a sentence.
     """
     try:
-        return _imported(content, config)
+        return _imported(content, config, take)
     except (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError):  # of odd shapes and types
         raise CheckpointError("The weights are not laid out as those of a Conv-TasNet.") from None
 
 
-def _imported(content: dict, config: dict | None) -> Imported:
-    state = next((content[name] for name in STATES if isinstance(content.get(name), dict)), content)
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    for name, value in tensors.items():
+def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
+    sets = weight_sets(content)
+    passed_over = tuple(sorted({stub.of for stub in pickles.stubs(content) if "_modules" not in stub}))
+    if not sets:
+        also = f" It also holds objects that were not opened: {', '.join(passed_over):.200}." if passed_over else ""
+        raise CheckpointError(f"These are not the weights of a Conv-TasNet of a program that is known here.{also}")
+    taken, choice = take_one(sets, take)
+    for name, value in taken.tensors.items():
         if value.is_sparse or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise CheckpointError(f"{name:.80} claims more values than the file holds.")
-    found = recognise(tensors)
-    if found is not None:
-        about = {name: value for name, value in content.items() if value is not state and not isinstance(value, Tensor)}
-        return from_layout(*found, told(about, config))
-    if "enc.weight" not in tensors:
-        raise CheckpointError("These are not the weights of a Conv-TasNet of a program that is known here.")
-    if config is None:
+    if taken.layout is not None:
+        about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
+        found = from_layout(taken.layout, taken.tensors, told(about, config))
+    elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
-    return Imported(from_research(tensors, research_config(config)), "research")
+    else:
+        found = Imported(from_research(taken.tensors, research_config(config)), "research")
+    return replace(found, used=len(taken.tensors), beside=taken.beside, choice=choice, passed_over=passed_over)
 
 
 def convert(content: dict, config: dict | None) -> ConvTasNet:

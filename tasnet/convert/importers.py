@@ -50,12 +50,26 @@ _Part = dict[str, Tensor]  # tensors by their names in the network or in a block
 
 @dataclass(frozen=True)
 class Imported:
-    """A network of another program: which program, and in a sentence what it did not tell and was assumed."""
+    """A network of another program: which program, and in a sentence what it did not tell and was assumed.
+
+    Of its file: how many tensors were used, which beside them were of no use, in a sentence which of several sets of
+    weights was taken, and the classes of objects in it that were not opened.
+    """
 
     model: ConvTasNet
     program: str
     assumed: str = ""
     predicts_noise: bool = False  # whether the last output is the noise
+    used: int = 0
+    beside: tuple[str, ...] = ()
+    choice: str = ""
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was assumed, taken and passed over."""
+        objects = f"Not opened, as it is no tensor: {', '.join(self.passed_over):.200}." if self.passed_over else ""
+        return tuple(sentence for sentence in (self.assumed, self.choice, objects) if sentence)
 
 
 def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvTasNet:
@@ -81,16 +95,6 @@ def research_config(values: dict) -> ConvTasNetConfig:
     known = {field.name for field in fields(ConvTasNetConfig)}
     default = {"norm": "cLN" if values.get("causal") else "gLN"}
     return ConvTasNetConfig.from_dict(default | {name: value for name, value in values.items() if name in known})
-
-
-def recognise(tensors: dict[str, Tensor]) -> tuple[Layout, dict[str, Tensor]] | None:
-    """The layout of these tensors, and they without what a wrapper has put before their names; None if unknown."""
-    for layout in LAYOUTS:
-        for name in tensors:
-            if f".{name}".endswith(f".{layout.mark}"):
-                prefix = name.removesuffix(layout.mark).removesuffix("masknet.")  # where speechbrain's modules are one
-                return layout, {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-    return None
 
 
 def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> Imported:

@@ -1,11 +1,16 @@
 """What a checkpoint or the file beside it tells of a network in the words of its program."""
 
+import re
 from typing import Any
 
 import yaml
 
 from tasnet.checkpoint import CheckpointError
 from tasnet.config import ConvTasNetConfig
+
+from .pickles import stubs
+
+DEEPEST = 8  # sections in each other
 
 # By the names that the programs give them; `norm_type`, `stride` and others that are no field of ours under themselves.
 SETTINGS = {
@@ -51,6 +56,9 @@ SETTINGS = {
 # What else is in such files is about training, data and other modules, under words that may be the same.
 SECTIONS = ("config", "model_args", "training_config", "hyper_parameters", "filterbank", "masknet", "data")
 SECTIONS += ("encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", "MaskNet", "mask_net")
+SECTIONS += ("hparams", "args", "conf", "cfg", "main_args")
+# asteroid's Lightning checkpoints have the sections' names before the settings': masknet_mask_act, data_sample_rate.
+FLATTENED = re.compile(rf"(?:{'|'.join(SECTIONS)})[_./](?P<name>\w+)")
 
 
 class _Tolerant(yaml.SafeLoader):
@@ -80,19 +88,32 @@ def read_settings(text: str, name: str) -> dict:
 
 
 def told(content: dict, config: dict | None) -> dict:
-    """The settings in what a checkpoint holds beside its tensors, overruled by those of the file beside it."""
+    """The settings in what a checkpoint holds beside its tensors, overruled by those of the file beside it.
+
+    A network that was pickled whole tells its own by the attributes of its modules.
+    """
     found: dict = {}
+    for stub in stubs(content):
+        if "_modules" in stub:
+            _collect({name: value for name, value in stub.items() if not isinstance(value, dict)}, found)
     _collect(content, found)
     _collect(config or {}, found)
     return found
 
 
-def _collect(values: dict, found: dict, top: dict | None = None) -> None:
-    top = values if top is None else top
+def _collect(values: dict, found: dict, above: tuple[dict, ...] = ()) -> None:
+    if len(above) > DEEPEST or any(values is one for one in above):
+        return
+    top = above[0] if above else values
     for name, value in values.items():
+        if not isinstance(name, str):
+            continue
         if isinstance(value, dict) and name in SECTIONS:
-            _collect(value, found, top)
-        elif name in SETTINGS:
+            _collect(value, found, (*above, values))
+            continue
+        if name not in SETTINGS and (flat := FLATTENED.fullmatch(name)):
+            name = flat["name"]
+        if name in SETTINGS:
             if isinstance(value, str) and value.startswith("<") and value.endswith(">"):  # speechbrain's !ref <N>
                 value = top.get(value[1:-1])
             if value is None and name in ("skip_chan", "stride"):  # asteroid's: no skip paths; half a filter

@@ -39,6 +39,7 @@ def look_inside(sound: Mixture, separator: Separator) -> tuple[Representation, t
     key = ("representation", hashes, separator.name, str(separator.device))
     if (inside := results.find_result(key)) is None:
         with st.spinner("Looking inside ..."):
-            inside = represent(separator.model, sound.mixture, sound.references, separator.level)
+            mixture, _ = separator.without_what_lies_below(sound.mixture)
+            inside = represent(separator.model, mixture, sound.references, separator.level)
         results.keep_result(key, inside)
     return inside, key

@@ -1,0 +1,104 @@
+"""Offsets, rumble and hum before a network: what they cost then, and that speech pays nothing for it."""
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import butter, sosfiltfilt
+
+from analysis.scores.metrics import evaluate
+from tasnet import Separator, below_speech
+from tasnet.below_speech import OffsetSoFar, without
+from tasnet.disk import DiskArray
+from tasnet.recordings import separate_recording
+
+RATE = 8000
+MODELS = {False: "convtasnet_small_gln_2spk_8k", True: "convtasnet_small_cln_2spk_8k"}
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["not causal", "causal"])
+def separator(request):
+    return Separator(MODELS[request.param], "cpu")
+
+
+def si_snri(separator, voices, added):
+    mixture = (voices.sum(0) + added).astype(np.float32)
+    sources = separator.separate(mixture, RATE).sources
+    assert np.abs(sources.mean(1)).max() < 0.05 * voices.sum(0).std()  # it comes back nowhere
+    return evaluate(sources, voices, voices.sum(0), RATE, pesq=False).mean("si_snri")
+
+
+def test_an_offset_as_large_as_the_speech_costs_little(separator, voices):
+    offset = voices[0].sum(0).std()
+    plain = si_snri(separator, voices[0], 0)
+    for sign in (1, -1):
+        assert si_snri(separator, voices[0], sign * offset) > plain - 0.5
+    noted = separator.separate((voices[0].sum(0) + offset) / 2, RATE).notes
+    assert noted == ("The recording has an offset (DC), which was taken out.",)
+
+
+@pytest.mark.parametrize("frequency", [20, 50])
+def test_hum_as_loud_as_the_speech_costs_little(voices, frequency):
+    separator, t = Separator(MODELS[False], "cpu"), np.arange(voices[0].shape[1]) / RATE
+    hum = np.sqrt(2) * voices[0].sum(0).std() * np.sin(2 * np.pi * frequency * t)
+    assert si_snri(separator, voices[0], hum) > si_snri(separator, voices[0], 0) - 0.5
+    noted = separator.separate((voices[0].sum(0) + hum) / 3, RATE).notes
+    assert noted == ("What lies below 70 Hz, rumble or hum, is strong and was taken out.",)
+
+
+def test_speech_without_an_offset_stays_as_it_is(voices):
+    for pair in voices:
+        mixture = pair.sum(0)
+        for causal, heard in ((True, mixture), (False, mixture - mixture.mean())):
+            kept, notes = without(heard, RATE, causal=causal)
+            assert np.array_equal(kept, heard) and not notes
+
+
+def test_the_offset_so_far_knows_nothing_of_what_comes_later(voices):
+    mixture = voices[0].sum(0) + np.float32(0.05)
+    whole = OffsetSoFar(RATE).push(mixture)
+    assert np.array_equal(OffsetSoFar(RATE).push(mixture[:9000]), whole[:9000])
+    for size in (1, 7, 400, 5000):
+        stream = OffsetSoFar(RATE)
+        parts = [stream.push(mixture[k : k + size]) for k in range(0, 9000, size)]
+        np.testing.assert_allclose(np.concatenate(parts)[:9000], whole[:9000], atol=1e-7)
+    both = OffsetSoFar(RATE).push(np.stack([mixture, -2 * mixture]))
+    np.testing.assert_allclose(both, [whole, -2 * whole], atol=1e-6)
+    np.testing.assert_allclose(OffsetSoFar(RATE).push(np.full(3000, 0.3, np.float32))[200:], 0, atol=1e-7)
+    stream.reset()
+    assert np.array_equal(stream.push(mixture[:100]), whole[:100])
+
+
+def test_the_mean_so_far_is_the_mean():
+    """Against the sum that defines it, until the memory ends; from then on one pole at 1 Hz. Before it is clear: 0."""
+    x = np.random.default_rng(0).standard_normal(4000) + 3
+    cleaned, mean = OffsetSoFar(RATE).push(x), 0.0
+    gain = 1 - np.exp(-2 * np.pi / RATE)
+    for n, value in enumerate(x):
+        mean += (value - mean) / (n + 1) if n < int(1 / gain) else gain * (value - mean)
+        if not 160 < n < 200:  # where it fades in
+            assert abs(cleaned[n] - (value - mean * (n >= 200))) < 1e-9
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_on_the_disk_it_is_the_same(tmp_path, monkeypatch, causal, voices):
+    t = np.arange(voices[0].shape[1]) / RATE
+    mixture = (voices[0].sum(0) + 0.2 + np.sin(2 * np.pi * 30 * t)).astype(np.float32)
+    expected, notes = without(mixture, RATE, causal=causal)
+    monkeypatch.setattr(below_speech, "BLOCK", 5000)
+    stored = DiskArray(mixture.shape, tmp_path)
+    stored[..., 0 : len(mixture)] = mixture
+    found, again = without(stored, RATE, causal=causal, empty=lambda shape: DiskArray(shape, tmp_path))
+    np.testing.assert_allclose(found[..., 0 : len(mixture)], expected, atol=1e-5)
+    assert again == notes
+    if not causal:  # scipy's, forwards and backwards
+        sections = butter(below_speech.ORDER, below_speech.CUTOFF, "highpass", fs=RATE, output="sos")
+        right = sosfiltfilt(sections, mixture - mixture.mean(), padlen=0)
+        np.testing.assert_allclose(expected[4000:-4000], right[4000:-4000], atol=1e-4)
+
+
+def test_a_file_is_separated_as_in_memory(tmp_path, separator, voices):
+    mixture = (0.5 * voices[0].sum(0) + 0.1).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", mixture, RATE, subtype="FLOAT")
+    found, expected = separate_recording(separator, tmp_path / "a.wav", tmp_path), separator.separate(mixture, RATE)
+    np.testing.assert_allclose(found.sources[..., 0 : len(mixture)], expected.sources, atol=1e-5)
+    assert found.notes == expected.notes
