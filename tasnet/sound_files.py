@@ -29,7 +29,11 @@ FFMPEG_FORMATS = "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac
 
 def printable(text: str) -> str:
     """`text` with what is not UTF-8 in a file's name written as \\xff, so that it can be shown and stored."""
-    return os.fsencode(text).decode(errors="backslashreplace")
+    try:
+        raw = os.fsencode(text)
+    except UnicodeEncodeError:  # halves of characters, as JSON can hold them
+        raw = text.encode(errors="backslashreplace")
+    return raw.decode(errors="backslashreplace")
 
 
 class AudioError(ValueError):

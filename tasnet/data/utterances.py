@@ -1,6 +1,5 @@
 """Recordings of single speakers: a folder for each, or packs of many recordings in a file."""
 
-import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,10 @@ import soundfile
 from tasnet.audio import resample
 from tasnet.sound_files import printable
 
-from .rows import LIBRISPEECH_UTTERANCE, SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture
+from .lists import read_json
+from .packs import are_lengths
+from .people import speaker_files
+from .rows import SUFFIXES, BadRow, CorpusError, is_file, mean_of_channels
 
 INT16 = 32768
 
@@ -96,35 +98,25 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
 
 def _read_pack(path: Path, rate: int) -> list[tuple[str, np.ndarray]]:
     """{"rate", "utterances": [[speaker, samples], ...]} beside a sound file of them end to end."""
-    pack = json.loads(path.read_text())
-    sounds = [file for file in path.parent.glob(f"{path.stem}.*") if file.suffix in SUFFIXES]
-    if "utterances" not in pack or not sounds:
+    pack = read_json(path)
+    sounds = [file for suffix in SUFFIXES if is_file(file := path.with_suffix(suffix))]
+    listed = pack.get("utterances") if isinstance(pack, dict) else None
+    pairs = listed if isinstance(listed, list) and all(isinstance(x, list) and len(x) == 2 for x in listed) else []
+    lengths = [length for _, length in pairs]
+    if not pairs or not sounds or not are_lengths(lengths):
         raise CorpusError(f"{path} is not the list of a pack of utterances with its sound beside.")
-    pcm, pack_rate = soundfile.read(sounds[0], dtype="int16")
-    lengths = [length for _, length in pack["utterances"]]
-    if pack_rate != pack["rate"] or len(pcm) != sum(lengths):
+    try:
+        pcm, pack_rate = soundfile.read(sounds[0], dtype="int16")
+    except soundfile.SoundFileError:
+        raise CorpusError(f"{sounds[0]} cannot be read as sound.") from None
+    if pcm.ndim > 1 or pack_rate != pack.get("rate") or len(pcm) != sum(lengths):
         raise CorpusError(f"{sounds[0]} is not what {path.name} says: another rate or length.")
     corpus = path.stem.split("-")[0]
     ends = np.cumsum(lengths)
     return [
         (f"{corpus}:{speaker}", _to_rate(pcm[end - length : end], pack_rate, rate))
-        for (speaker, length), end in zip(pack["utterances"], ends, strict=True)
+        for (speaker, length), end in zip(pairs, ends, strict=True)
     ]
-
-
-def speaker_files(folder: Path) -> list[tuple[str, Path]]:
-    """[(speaker, file)] below a folder that has a folder for each speaker; LibriSpeech's utterances
-    carry the speaker's number in their names."""
-    found = []
-    for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES:
-            continue
-        number = LIBRISPEECH_UTTERANCE.fullmatch(file.stem)
-        if number:
-            found.append((f"librispeech:{number[1]}", file))
-        elif file.parent != folder:
-            found.append((f"{folder.name}:{file.relative_to(folder).parts[0]}", file))
-    return found
 
 
 def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str, np.ndarray]]:
@@ -132,15 +124,19 @@ def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str
         try:
             samples, file_rate = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
-            bad[str(file)] = f"The file {file} cannot be read as sound."
+            bad[printable(str(file))] = f"The file {printable(str(file))} cannot be read as sound."
             return None
         if not len(samples):
-            bad[str(file)] = f"The file {file} is empty."
+            bad[printable(str(file))] = f"The file {printable(str(file))} is empty."
             return None
-        if not np.isfinite(samples[:, 0]).all():
+        if not np.isfinite(samples).all():
             bad[printable(str(file))] = f"The file {printable(str(file))} holds samples that are not numbers."
             return None
-        return _to_rate(to_pcm(samples[:, 0]), file_rate, rate)
+        try:
+            return _to_rate(to_pcm(mean_of_channels(samples, file)), file_rate, rate)
+        except BadRow as error:
+            bad[printable(str(file))] = str(error)
+            return None
 
     speakers_and_files = speaker_files(folder)
     with ThreadPoolExecutor() as pool:
@@ -158,60 +154,3 @@ def _to_rate(pcm: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
         return pcm
     samples = resample(pcm.astype(np.float32) / INT16, from_rate, to_rate)
     return np.round(np.clip(samples, -1, 1) * (INT16 - 1)).astype(np.int16)
-
-
-@dataclass(frozen=True)
-class MixedRow:
-    """Utterances of different speakers mixed when read: cut to the shortest, levels by RMS."""
-
-    name: str
-    speakers: tuple[str, ...]
-    clips: tuple[Clip, ...]
-    levels: tuple[float, ...]  # dB
-
-    @cached_property
-    def header(self) -> tuple[int, int]:
-        headers = [clip.header for clip in self.clips]
-        if len({rate for _, rate in headers}) > 1:
-            raise BadRow(f"The files of {self.name} have different sampling rates.")
-        return min(length for length, _ in headers), headers[0][1]
-
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
-        total, rate = self.header
-        sources = np.stack([clip.read(0, total) for clip in self.clips])
-        rms = np.sqrt(np.mean(np.square(sources, dtype=np.float64), axis=-1, keepdims=True))
-        if not rms.all():
-            raise BadRow(f"One of the recordings of {self.name} is silent.")
-        sources *= 0.05 / rms * 10 ** (np.array(self.levels)[:, None] / 20)
-        sources /= max(1.0, np.abs(sources.sum(0)).max() / 0.9, np.abs(sources).max() / 0.9)
-        sources = sources[:, start : None if length is None else start + length]
-        return CorpusMixture(self.name, sources.sum(0), sources, rate, self.speakers)
-
-
-def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]:
-    """Rows that use every recording at most once, each with `speakers` different people; two
-    people's levels differ by up to 5 dB either way, as in the paper. The same rows each time."""
-    by_speaker: dict[str, list[Path]] = {}
-    for speaker, file in speaker_files(folder):
-        by_speaker.setdefault(speaker, []).append(file)
-    rng = np.random.default_rng(seed)
-    for files in by_speaker.values():
-        rng.shuffle(files)
-    rows = []
-    while len(by_speaker) >= speakers:
-        # Those with most recordings left are drawn first, so that few recordings stay alone.
-        names = sorted(by_speaker, key=lambda name: (-len(by_speaker[name]), rng.random()))
-        few = rng.permutation(min(len(names), 2 * speakers))[:speakers]
-        chosen = [names[i] for i in few]
-        files = [by_speaker[name].pop() for name in chosen]
-        by_speaker = {name: left for name, left in by_speaker.items() if left}
-        level = rng.uniform(-2.5, 2.5, speakers)
-        rows.append(
-            MixedRow(
-                printable("_".join(file.stem for file in files)),
-                tuple(name.split(":", 1)[1] for name in chosen),
-                tuple(Clip(file) for file in files),
-                tuple(level if speakers > 2 else (level[0], -level[0])),
-            )
-        )
-    return rows

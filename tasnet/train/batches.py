@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasnet.data.corpora import holds_mixtures, open_mixtures, open_utterances
+from tasnet.data.corpora import explain_mixtures, holds_mixtures, open_mixtures, open_utterances
 from tasnet.data.rows import BadRow, MixtureSet
 from tasnet.data.utterances import UtteranceSet
 
@@ -24,7 +24,7 @@ class WholeMixtures:
     """
 
     def __init__(self, mixtures: MixtureSet, batch: int, device: torch.device | str = "cpu"):
-        self.mixtures, self.device = mixtures.checked(), device
+        self.mixtures, self.device, self.notes = mixtures.checked(), device, explain_mixtures(mixtures)
         self.C = len(self.mixtures[0].sources)
         by_length: dict[int, list[int]] = {}
         for index in range(len(self.mixtures)):
@@ -47,6 +47,10 @@ class WholeMixtures:
         mixture = torch.from_numpy(np.stack([m.mixture for m in read]))
         sources = torch.from_numpy(np.stack([m.sources for m in read]))
         return mixture.to(self.device), sources.to(self.device)
+
+    @property
+    def bad(self) -> dict[str, str]:
+        return self.mixtures.bad
 
     def facts(self) -> dict:
         return {"set": self.mixtures.name, "mixtures": len(self.mixtures)}
@@ -94,7 +98,8 @@ def _sets(recipe: Recipe, paths: list[Path], split: str) -> MixtureSet:
         for path in paths
     ]
     rows = [row for mixtures in sets for row in mixtures.rows]
-    return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate)
+    notes = list(dict.fromkeys(note for mixtures in sets for note in mixtures.notes))
+    return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate, notes=notes)
 
 
 def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMixtures:

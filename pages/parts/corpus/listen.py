@@ -16,7 +16,7 @@ from pages.parts.score_table import score_table
 from pages.parts.text import plain
 from tasnet.data.corpora import open_mixtures
 
-from .folders import below_root
+from .folders import below_root, reading_root
 
 COUNT = 10
 LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
@@ -147,7 +147,8 @@ def _tell_silent() -> None:
 
 def _read(header: Header, index: int, name: str) -> Mixture:
     """Mixture `index` of the set that was measured. Raises CorpusError where it is no longer there."""
-    mixtures = open_mixtures(below_root(header.folder), split=header.split, mixture=header.kind or None)
+    folder, within = below_root(header.folder), reading_root()
+    mixtures = open_mixtures(folder, split=header.split, mixture=header.kind or None, within=within)
     if index >= len(mixtures) or mixtures.rows[index].name != name:
         raise ValueError(f"{header.folder} holds another set now.")
     one = mixtures[index]

@@ -33,10 +33,11 @@ def show_run() -> None:
     )
     with st.form("corpus_run"):
         folder = st.text_input(
-            "Folder of the mixtures",
+            "Folder or list of the mixtures",
             key="corpus_set",
             placeholder="/data/Libri2Mix/wav8k/min",
-            help="On the computer that runs this app: wsj0-mix, LibriMix, folders s1 and s2 (and mix), or a pack.",
+            help="On the computer that runs this app: wsj0-mix, LibriMix, WHAM!, folders s1 and s2 (and mix), a folder "
+            "a mixture, a list (.csv, .json, .scp), or a pack. `python -m tasnet.corpora layouts` tells them all.",
             persist_state="session",
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -67,7 +68,7 @@ def show_run() -> None:
                 key="corpus_kind",
                 placeholder="as found",
                 width=150,
-                help="Where the set has several kinds: mix_clean, mix_both, mix_single.",
+                help="Where the set has several kinds: mix_clean, mix_both, mix_single, mix_both_reverb ...",
                 persist_state="session",
             )
             pesq = st.toggle("PESQ", True, key="corpus_pesq", help="Takes the most time.", persist_state="session")
@@ -106,7 +107,11 @@ def _run(job: dict[str, Any]) -> None:
 
         out = reading_root() / evaluation.FOLDER
         out.mkdir(parents=True, exist_ok=True)
-        results = evaluation.score_set(**settings | {"folder": below_root(job["folder"])}, out=out, progress=show)
+        st.session_state.corpus_said = []
+        settings["folder"] = below_root(job["folder"])
+        results = evaluation.score_set(
+            **settings, out=out, within=reading_root(), progress=show, say=st.session_state.corpus_said.append
+        )
         return name_below_root(evaluation.results_path(out, results.header))
 
     try:
@@ -119,6 +124,7 @@ def _run(job: dict[str, Any]) -> None:
     if path is not None:
         place.empty()
         st.success(f"The results are in {plain(path)}.", icon=":material/check_circle:")
+        st.caption(plain(" ".join(st.session_state.get("corpus_said", []))))
         st.button("Show the results", on_click=_show_results, args=(path,), type="primary")
 
 

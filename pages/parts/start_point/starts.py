@@ -9,9 +9,11 @@ from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, explain_start, vary_start
 from pages.parts import workspace
+from pages.parts.corpus.folders import below_root, reading_root
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.results import fingerprint
+from pages.parts.text import plain
 
 
 def show_sound(models: list[str], sound: Mixture) -> None:
@@ -69,10 +71,11 @@ def show_set(models: list[str]) -> None:
     with st.form("start_set_form"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             folder = st.text_input(
-                "Folder of the mixtures",
+                "Folder or list of the mixtures",
                 key="start_folder",
                 placeholder="/data/Libri2Mix/wav8k/min",
-                help="On the computer that runs this app: wsj0-mix, LibriMix, folders s1 and s2 (and mix), or a pack.",
+                help="On the computer that runs this app: wsj0-mix, LibriMix, WHAM!, folders s1 and s2 (and mix), a "
+                "folder a mixture, a list (.csv, .json, .scp), or a pack.",
                 persist_state="session",
                 width=340,
             )
@@ -106,17 +109,20 @@ def _measure(started: float, folder: str, limit: int | None, models: tuple[str, 
         return
 
     def compute(report) -> str:
-        name = ""
+        name, said = "", {}
         for number, model in enumerate(models):
             found = sets.vary_set(
-                folder,
+                below_root(folder),
                 workspace.separator(model),
                 limit=limit,
+                within=reading_root(),
+                say=lambda sentence: said.setdefault(sentence),
                 progress=lambda done, of, number=number: report((number + done / of) / len(models)),
             )
             name = found.header.set
             if not found.sdri:
                 raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
+        st.session_state.start_said = " ".join(said)
         return name
 
     key = ("start set", started, folder, limit, *models)
@@ -124,11 +130,12 @@ def _measure(started: float, folder: str, limit: int | None, models: tuple[str, 
         name = workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute)
     except (ValueError, OSError) as problem:
         st.session_state.start_job = None
-        st.error(str(problem), icon=":material/error:")
+        st.error(plain(problem), icon=":material/error:")
         return
     if name is not None:
         st.session_state.start_job = None
         st.session_state.start_set = name
+        st.caption(plain(st.session_state.get("start_said", "")))
 
 
 def _show_results(models: list[str]) -> None:
