@@ -10,6 +10,7 @@ from analysis import limits
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import sets, shifts
 from pages.parts import models
+from pages.parts.corpus import folders
 from tasnet import checkpoint
 
 PAGE = "pages/start_point.py"
@@ -67,7 +68,8 @@ def test_every_limit_has_its_curves(view, said):
         assert not app.exception and len(app.get("plotly_chart")) == 1
 
 
-def test_a_set_is_measured_and_drawn(tmp_path):
+def test_a_set_is_measured_and_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv(folders.SETTING, str(tmp_path))
     sound = mix_example(EXAMPLE)
     for part, reference in zip(("s1", "s2"), sound.references, strict=True):
         (tmp_path / "voices" / part).mkdir(parents=True)
@@ -82,7 +84,9 @@ def test_a_set_is_measured_and_drawn(tmp_path):
     assert start("A test set").selectbox(key="start_set").value == "voices"
 
 
-@pytest.mark.parametrize(("folder", "said"), [("", "Name the folder"), ("/no/such/folder", "There is nothing at")])
+@pytest.mark.parametrize(
+    ("folder", "said"), [("", "Name the folder"), ("no/such", "There is nothing at"), ("/no", "not lie below")]
+)
 def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said):
     app = start("A test set", start_models=MODELS[0])
     app.text_input(key="start_folder").set_value(folder)

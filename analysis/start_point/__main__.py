@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mixture, problem in results.problems.items():
             print(f"{name}, {mixture}: {problem}", file=sys.stderr)
     said = [sentence.replace("**", "") for sentence in explain_set_starts(found)]
-    print("Standard deviation of the SDRi over the starts:", *(said or ["no mixture has one."]), sep="\n")
+    if not said:
+        print("No mixture could be measured.", file=sys.stderr)
+        return 2
+    print("Standard deviation of the SDRi over the starts:", *said, sep="\n")
     return 0
 
 

@@ -194,7 +194,7 @@ def _tell_bad(bad: dict[str, str]) -> int:
     if bad:
         print(f"{len(bad)} left out:")
     for name, reason in bad.items():
-        print(f"{printable(name)}: {reason}", file=sys.stderr)
+        print(f"{printable(name)}: {reason}")
     return 1 if bad else 0
 
 

@@ -18,6 +18,7 @@ raises `BadRow`; iterating over a set skips such rows and keeps the reasons in `
 their mean is read, as everywhere.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -89,6 +90,8 @@ def open_mixtures(
     places = find_places(path)
     if places:
         return _open_places(path, _of_split(places, path, split), mixture, rate, within)
+    if mixture is not None:
+        raise CorpusError(f"There are no mixtures {mixture} in {path}: {_what_lies(path)}.")
     if packs := packs_in(path):
         return MixtureSet(path.name, [row for file in packs for row in pack_rows(file)], rate, path)
     rows = mixed_rows(path, speakers)
@@ -152,12 +155,12 @@ def _open_places(
     rows: dict[str, Row] = {}
     notes: list[str] = []
     for place in places:
+        roles = choose_parts(place.files, kind, str(place.folder))
         if place.layout == LISTS:
-            files = list(place.files.values())
+            files = [place.files[part] for part in roles.parts]
             found = _table_set(read_part_lists(files), files[0], place.split, kind, rate, within)
             new, said = found.rows, found.notes
         else:
-            roles = choose_parts(place.files, kind, str(place.folder))
             new, said = _folder_rows(place, roles), [f"{_what(roles)} ({place.layout})."]
         twice = next((row.name for row in new if row.name in rows), None)
         if twice is not None:
@@ -261,6 +264,8 @@ def _of_split(places: list[Place], root: Path, split: str) -> list[Place]:
 
 def _what_lies(path: Path) -> str:
     """The first of what is in a folder."""
+    if not os.access(path, os.R_OK | os.X_OK):
+        return "it may not be read"
     entries = Entries(path)
     names = [f"{folder.name}/" for folder in entries.folders] + [file.name for file in entries.files]
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""

@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Entries:
-    """What lies in a folder; what is hidden is left out."""
+    """What lies in a folder: what is hidden is left out, and all of a folder that may not be read."""
 
     folder: Path
 
@@ -70,6 +70,8 @@ class Entries:
                 for entry in entries:
                     if not entry.name.startswith("."):
                         (folders if entry.is_dir() else files).append(Path(entry.path))
+        except PermissionError:  # as lost+found on a disk of data
+            return [], []
         except OSError as error:
             raise CorpusError(f"The folder {self.folder} cannot be read: {error.strerror}.") from None
         return sorted(folders), sorted(files)

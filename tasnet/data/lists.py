@@ -17,7 +17,7 @@ Where a file is, row by row, by the first of these rules that finds one:
     1. the path as it is written; a relative one begins in the folder of the list
     2. where the list was moved with its set: the longest end of the path (folder/name at least) that is there below the
        list's folder or one of those above it, the nearest first; \\ counts as /, and drives, roots and a beginning such
-       as $data_folder or {data_root} are left away. Where one row was found, the next are looked for first
+       as $data_folder or {data_root} are left away
     3. a name alone, beside the list, where all names of the row are different
 
 A file that none of them finds is told to be missing under its written name.

@@ -51,7 +51,7 @@ _MIXTURE = "|".join(sorted(KINDS, key=len, reverse=True))
 _PART = re.compile(
     rf"(?P<mixture>{_MIXTURE})|(?P<noise>{'|'.join(NOISES)})|{_SOURCE}|(?P<one>clean)", re.IGNORECASE | re.ASCII
 )
-_PART_OF_ONE = re.compile(rf"(?:(?P<id>.+?)[_\-. ]+)?(?P<part>{_PART.pattern})", re.IGNORECASE | re.ASCII | re.DOTALL)
+_PART_OF_ONE = re.compile(rf"(?:(?P<id>.+?)[_\-. ]+)??(?P<part>{_PART.pattern})", re.IGNORECASE | re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Mixtures are never taken for people. A folder is refused, and why is said, where a folder or a file is called as parts
 of mixtures are (`names.py`), where a name tells of two speakers, or where one of the files of a folder, or of the files
-of one name in all folders, is for more than half made up of the others (the first few of these are looked into).
+of one name in all folders, is for 30 % or more made up of the others (the first few of these are looked into).
 """
 
 from collections.abc import Iterator, Sequence

@@ -14,7 +14,7 @@ class Finder:
     """Finds the files that the list at `path` names.
 
     within: files that lie elsewhere count as missing. moved: {folder that is written: folder that is read}, of what the
-    second rule has found; tried first for the rows that follow.
+    second rule has found.
     """
 
     def __init__(self, path: Path, within: Path | None = None):
@@ -22,6 +22,7 @@ class Finder:
         self.within = within.resolve() if within else None
         self.roots = [self.folder, *list(self.folder.parents)[:MOST_FOLDERS]]
         self.moved: dict[str, Path] = {}
+        self._known: dict[tuple[str, ...], list[tuple[int, Path, Path]]] = {}
 
     def row(self, written: Iterable[str]) -> list[Path]:
         """The files of one row. Raises BadRow where one of them is missing."""
@@ -33,24 +34,34 @@ class Finder:
         as_written = self.folder / written  # an absolute path stays what it is
         if self._is_there(as_written):
             return as_written
-        parts = _parts(written)
-        for before, now in self.moved.items():
-            depth = before.count("/") + 1 if before else 0
-            if "/".join(parts[:depth]) == before and self._is_there(path := now.joinpath(*parts[depth:])):
+        *folders, name = _parts(written) or ("",)
+        for depth, root, folder in self._ends(tuple(folders)):
+            if self._is_there(path := folder / name):
+                self.moved["/".join(folders[:depth])] = root
                 return path
-        for depth in range(len(parts) - 1):
-            for root in self.roots:
-                if self._is_there(path := root.joinpath(*parts[depth:])):
-                    self.moved["/".join(parts[:depth])] = root
-                    return path
-        if alone and parts and self._is_there(path := self.folder / parts[-1]):
+        if alone and name and self._is_there(path := self.folder / name):
             return path
         raise BadRow(f"The file {written} is missing.")
+
+    def _ends(self, folders: tuple[str, ...]) -> list[tuple[int, Path, Path]]:
+        """(folders left away, root, folder that is there), the longest end first."""
+        if folders not in self._known:
+            ends = [(depth, root) for depth in range(len(folders)) for root in self.roots]
+            found = [(depth, root, root.joinpath(*folders[depth:])) for depth, root in ends]
+            self._known[folders] = [end for end in found if _is_folder(end[2])]
+        return self._known[folders]
 
     def _is_there(self, path: Path) -> bool:
         if not is_file(path):
             return False
         return self.within is None or path.resolve().is_relative_to(self.within)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # longer than names can be
+        return False
 
 
 def _parts(written: str) -> tuple[str, ...]:

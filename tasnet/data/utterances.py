@@ -13,6 +13,7 @@ import soundfile
 from tasnet.audio import resample
 from tasnet.sound_files import printable
 
+from .layouts import find_places
 from .lists import read_json
 from .packs import are_lengths
 from .people import speaker_files
@@ -81,6 +82,8 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
             with ThreadPoolExecutor() as pool:
                 for utterances in pool.map(lambda pack: _read_pack(pack, rate), packs):
                     found += utterances
+        elif find_places(path):
+            raise CorpusError(f"{path} holds mixtures and their voices, not a folder of recordings for each speaker.")
         else:
             found += _read_folder(path, rate, bad)
     if not found:
