@@ -223,9 +223,9 @@ def test_every_door_says_how_a_set_was_understood(tmp_path, capsys, monkeypatch)
     assert said in capsys.readouterr().out
     model = ["--model", "convtasnet_small_gln_2spk_8k", "--device", "cpu"]
     assert corpus.main(["set", *model, "--no-pesq", "--workers", "1", "-o", "out.csv"]) == 0
-    assert said in capsys.readouterr().err
+    assert said in capsys.readouterr().out
     assert start_point.main(["set", *model, "-o", "starts"]) == 0
-    assert f"{said}\nIn m0, the mixture is the sum of its sources." in capsys.readouterr().err
+    assert f"{said}\nIn m0, the mixture is the sum of its sources." in capsys.readouterr().out
 
 
 def test_the_rules_are_told(capsys):

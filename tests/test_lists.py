@@ -146,20 +146,19 @@ def test_rows_that_cannot_be_used_are_named(put):
         ["e", "sox a.wav - |", *rows[1][2:]],
         ["f", "a\nb", "", "", ""],
     ]
-    mixtures = open_mixtures(put(text(rows)))
+    mixtures = open_mixtures(put(text(rows), "x.csv"))
     assert [one.name for one in mixtures] == NAMES
     assert mixtures.bad == {
         "d": "There is no file for mixture.",
         "e": "What stands for mixture is a command, which is not run.",
         "f": "The file for mixture has a line break or the like in its name.",
-        "line 5": "The id b is there twice (line 5).",
-        "line 6": "The id '../x' cannot be the name of a file (line 6).",
-        "line 7": "The id '/x' cannot be the name of a file (line 7).",
-        "line 8": "The id 'C:x' cannot be the name of a file (line 8).",
-        "line 9 of mixture_test_mix_clean.csv": mixtures.bad["line 9 of mixture_test_mix_clean.csv"],
-        "line 10": "A mixture has no id (line 10).",
+        "line 5 of x.csv": "The id b is there twice (line 5 of x.csv).",
+        "line 6 of x.csv": "The id '../x' cannot be the name of a file (line 6 of x.csv).",
+        "line 7 of x.csv": "The id '/x' cannot be the name of a file (line 7 of x.csv).",
+        "line 8 of x.csv": "The id 'C:x' cannot be the name of a file (line 8 of x.csv).",
+        "line 9 of x.csv": "The line 9 of x.csv is cut, or has a field too many.",
+        "line 10 of x.csv": "A mixture has no id (line 10 of x.csv).",
     }
-    assert "is cut, or has a field too many" in mixtures.bad["line 9 of mixture_test_mix_clean.csv"]
 
 
 REFUSED = {
@@ -206,7 +205,7 @@ def test_json_of_wrong_types_is_told_row_by_row(put):
     mixtures = open_mixtures(put(json.dumps(records), "test.json"))
     assert [one.name for one in mixtures] == NAMES
     assert mixtures.bad["y"] == "There is no file for s1." and mixtures.bad["w"] == "There is no file for mix."
-    assert len(mixtures.bad) == 4
+    assert len(mixtures.bad) == 4 and mixtures.bad["object x of test.json"].endswith("is no object with paths.")
 
 
 @pytest.mark.parametrize(
@@ -509,6 +508,10 @@ def test_any_list_is_read_or_refused_in_one_sentence(tmp_path):
 
 FOUND_BY_SEARCH = {
     "a narrow space in a path": ("list.csv", "ID,mix_wav,s1_wav,s2_wav\na,m\u202fx,b,c\n".encode()),
+    "half a character as an id": (
+        "list.json",
+        b'{"a": {"mix_wav": "a", "s1_wav": "b", "s2_wav": "c"}, "\\ud800b": {"mix_wav": "a"}}',
+    ),
     "an id that is not UTF-8": ("list.csv", b"ID,mix_wav,s1_wav,s2_wav\n\xff,mix/a.wav,s1/a.wav,s2/a.wav\n"),
 }
 

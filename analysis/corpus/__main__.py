@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = vars(options)
     try:
         with _Bar() as bar:
-            results = score_set(**settings, progress=bar, say=lambda sentence: print(sentence, file=sys.stderr))
+            results = score_set(**settings, progress=bar, say=print)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

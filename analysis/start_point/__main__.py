@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     split=options.split,
                     limit=options.limit,
                     progress=show,
-                    say=lambda sentence: print(sentence, file=sys.stderr),
+                    say=print,
                 )
     except ValueError as error:
         print(error, file=sys.stderr)

@@ -22,6 +22,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tasnet.sound_files import printable
+
 from .layouts import LISTS, Entries, Place, find_places
 from .lists import (
     TABLES,
@@ -220,7 +222,7 @@ def _table_set(
             rows.append(FileRow(identity, tuple(clips), mixture, _noise(roles, paths, finder)))
         except BadRow as error:
             rows.append(RefusedRow(identity, str(error)))
-    rows += [RefusedRow(place, reason) for place, reason in table.problems.items()]
+    rows += [RefusedRow(printable(place), reason) for place, reason in table.problems.items()]
     notes = [f"{_what(roles)} (list {path.name})."]
     notes += [f"What the list has below {old or '/'} was found below {new}." for old, new in finder.moved.items()]
     return MixtureSet(name, rows, rate, path, notes)

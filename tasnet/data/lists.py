@@ -54,10 +54,10 @@ class ListedMixtures:
 
     parts: list[MixturePart] = field(default_factory=list)
     rows: dict[str, dict[str, object]] = field(default_factory=dict)  # {id: {part's name: path}}
-    problems: dict[str, str] = field(default_factory=dict)  # {row: why it is refused}
+    problems: dict[str, str] = field(default_factory=dict)  # {"line 7 of x.csv": why it is refused}
 
     def add(self, name: object, place: str, paths: dict[str, object]) -> None:
-        """A row that stands at `place`, as "line 7"; one that cannot be named goes to the problems."""
+        """A row that stands at `place`, as "line 7 of x.csv"; one that cannot be named goes to the problems."""
         problem, shown = problem_of_name(name), printable(str(name))
         if not problem and shown in self.rows:
             problem = f"The id {shown} is there twice."
@@ -133,9 +133,10 @@ def read_table(path: Path) -> ListedMixtures:
     _check_parts(path, list(columns.values()), "columns", header)
     identity = next((column for column in header if column.lower() in ID_COLUMNS), None)
     table = ListedMixtures(list(columns.values()))
-    for place, line in lines:
+    for number, line in lines:
+        place = f"{number} of {path.name}"
         if line is None:
-            table.problems[f"{place} of {path.name}"] = f"The {place} of {path} is cut, or has a field too many."
+            table.problems[place] = f"The {place} is cut, or has a field too many."
             continue
         paths: dict[str, object] = {part.name: line[column].strip() for column, part in columns.items()}
         name = line[identity].strip() if identity else _name_of_paths(table.parts, paths)
@@ -166,18 +167,19 @@ def read_records(path: Path) -> ListedMixtures:
     """The mixtures of a JSON file with an object for each. Raises CorpusError."""
     found = read_json(path)
     if isinstance(found, dict):
-        records = [(name, f"object {name}", record) for name, record in found.items()]
+        records = [(name, name, record) for name, record in found.items()]
     elif isinstance(found, list):
-        records = [(None, f"object {number}", record) for number, record in enumerate(found, 1)]
+        records = [(None, number, record) for number, record in enumerate(found, 1)]
     else:
         records = []
     keys = {key: part for _, _, r in records if isinstance(r, dict) for key in r if (part := _column_part(key))}
     seen = sorted({key for _, _, r in records[:20] if isinstance(r, dict) for key in r})
     _check_parts(path, list(keys.values()), "names", seen or list(found if isinstance(found, dict) else []))
     table = ListedMixtures(list(keys.values()))
-    for name, place, record in records:
+    for name, which, record in records:
+        place = printable(f"object {which} of {path.name}")
         if not isinstance(record, dict):
-            table.problems[f"{place} of {path.name}"] = f"The {place} of {path} is no object with paths."
+            table.problems[place] = f"The {place} is no object with paths."
             continue
         paths = {part.name: record.get(key) for key, part in keys.items()}
         if name is None:
@@ -218,7 +220,7 @@ def read_part_lists(files: Sequence[Path]) -> ListedMixtures:
         lists = ", ".join(path.name for path in files)
         raise CorpusError(f"The lists {lists} in {files[0].parent} have no mixture in common, by ids or files' names.")
     for name in dict.fromkeys(name for paths in entries.values() for name in paths):
-        table.add(name, files[0].name, {part: paths.get(name, "") for part, paths in entries.items()})
+        table.add(name, f"{name} in {files[0].name}", {part: paths.get(name, "") for part, paths in entries.items()})
     return table
 
 

@@ -25,7 +25,10 @@ class CorpusError(ValueError):
     """A corpus that cannot be used, said in one sentence."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(letter if letter.isprintable() else " " for letter in printable(message)))
+        said = printable(message)
+        if not said.isprintable():
+            said = "".join(letter if letter.isprintable() else " " for letter in said)
+        super().__init__(said)
 
 
 class BadRow(CorpusError):
