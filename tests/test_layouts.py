@@ -148,6 +148,17 @@ def test_folders_beside_those_of_mixtures_are_bad_rows(tmp_path):
     mixtures = open_mixtures(tmp_path)
     assert [row.name for row in mixtures.rows] == ["a", "b", "c"]
     assert [one.name for one in mixtures] == ["a"] and set(mixtures.bad) == {"b", "c"}
+    assert all("no mixture and voices" in said for said in mixtures.bad.values())
+
+
+def test_a_part_that_is_not_there_is_named_where_it_would_lie(tmp_path):
+    make(tmp_path / "each", {"a/mix": "mix", "a/s1": "s1", "a/s2": "s2", "b/mix": "mix", "b/s1": "s1", "b/s2": "s2"})
+    make(tmp_path / "beside", {"a_mix": "mix", "a_s1": "s1", "a_s2": "s2", "b_mix": "mix", "b_s1": "s1"})
+    make(tmp_path / "each", {"b/s3": "s1"})
+    for folder, name, path in (("each", "a", "a/s3.wav"), ("beside", "b", "b_s2.wav")):
+        mixtures = open_mixtures(tmp_path / folder)
+        assert len(list(mixtures)) == 1
+        assert mixtures.bad == {name: f"The file {tmp_path / folder / path} is missing."}
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

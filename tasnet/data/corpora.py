@@ -183,8 +183,7 @@ def _folder_rows(place: Place, roles: Roles) -> list[Row]:
 
     def clip(part, name: str) -> Clip:
         # A file that is not there stays in the row, which then tells that it is missing.
-        beside = place.folder / part.name if isinstance(place.files[part], Path) else place.folder
-        return Clip(columns[part].get(name, beside / f"{name} ({part.name})"))
+        return Clip(columns[part].get(name) or place.missing(part, name))
 
     rows: list[Row] = [
         FileRow(

@@ -41,6 +41,11 @@ class Place:
         """What may tell whether it is for training or for testing."""
         return self.prefix or self.folder.name
 
+    def missing(self, part: MixturePart, name: str) -> Path:
+        """Where a part of a mixture would lie that is not there."""
+        names = {FOLDERS: f"{part.name}/{name}.wav", FOLDER_EACH: f"{name}/{part.name}.wav"}
+        return self.folder / names.get(self.layout, f"{name}_{part.name}.wav")
+
     def columns(self, parts: Iterable[MixturePart]) -> dict[MixturePart, dict[str, Path]]:
         """{part: {mixture's name: file}}. Raises CorpusError where the names of the parts' files do not fit."""
         if self.layout != FOLDERS:
