@@ -42,7 +42,7 @@ FOLDERS = {
     "clean1": {"mix/a": "mix", "clean1/a": "s1", "clean2/a": "s2"},
     "from zero": {"mix/a": "mix", "s0/a": "s1", "s1/a": "s2"},
     "no mixture": {"source1/a": "s1", "source2/a": "s2"},
-    "speakers' names that agree": {"spk1/a": "s1", "spk2/a": "s2"},
+    "no mixture, names that tell": {"spk1/1-2-3_4-5-6": "s1", "spk2/1-2-3_4-5-6": "s2"},
     "names with their part": {"mix/a_mix": "mix", "s1/a_s1": "s1", "s2/a_s2": "s2"},
     "names that begin with it": {"mixture/mixture_a": "mix", "source1/source1_a": "s1", "source2/source2_a": "s2"},
     "a folder a mixture": {"a/mixture": "mix", "a/s1": "s1", "a/s2": "s2"},
@@ -95,8 +95,8 @@ def test_the_kind_is_chosen_and_said(tmp_path):
 
 PEOPLE = {"anna/a": "s1", "anna/b": "s2", "ben/c": "noise", "ben/d": "s1"}
 REFUSED = {
-    "mixtures with unknown names": {"m0/all": "mix", "m0/first": "s1", "m0/second": "s2"},
-    "folders with unknown names": {"all/a": "mix", "first/a": "s1", "second/a": "s2"},
+    "mixtures with unknown names": {"m0/whole": "mix", "m0/first": "s1", "m0/second": "s2"},
+    "folders with unknown names": {"whole/a": "mix", "first/a": "s1", "second/a": "s2"},
     "input and target": {"input/a": "single", "target/a": "s1"},
     "mixtures without voices": {"mix/a": "mix", "mix/b": "mix"},
     "mixtures in one folder of many": {**PEOPLE, "x/mixture": "mix"},
@@ -105,6 +105,7 @@ REFUSED = {
     "a voice is missing": {"mix/a": "mix", "s1/a": "s1", "s3/a": "s2"},
     "two namings": {"mix/a": "mix", "s1/a": "s1", "s2/a": "s2", "spk1/a": "s1", "spk2/a": "s2"},
     "no names in common": {"mix/a": "mix", "s1/b": "s1", "s2/c": "s2"},
+    "voices or people": {"spk1/a": "s1", "spk2/a": "s2"},
     "nothing": {"a": "mix"},
 }
 
@@ -115,6 +116,8 @@ def test_what_is_not_known_is_refused_and_named(files, tmp_path, capsys):
     with pytest.raises(CorpusError) as error:
         open_mixtures(tmp_path / "set")
     said = str(error.value)
+    if "unknown names" in (name := next(name for name, known in REFUSED.items() if known is files)):
+        assert "whole" in said.split(" is made up of ")[0], name
     assert said.endswith((".", ").")) and "\n" not in said and any(Path(file).parts[0] in said for file in files), said
     assert main(["show", str(tmp_path / "set")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -135,6 +138,15 @@ def test_a_kind_of_mixtures_is_asked_for_where_there_are_none(tmp_path):
 def test_folders_of_speakers_stay_those_of_speakers(tmp_path):
     make(tmp_path / "names", PEOPLE)
     make(tmp_path / "numbers", {"speaker1/a": "s1", "speaker1/b": "s2", "speaker2/c": "noise", "speaker2/d": "mix"})
+    write(tmp_path / "lengths/speaker1/a.wav", S1)
+    write(tmp_path / "lengths/speaker2/a.wav", S2[:1500])
+    assert not holds_mixtures(tmp_path / "lengths") and len(open_utterances(tmp_path / "lengths")) == 2
+    make(tmp_path / "many", {f"speaker{k}/a": "s1" if k % 2 else "s2" for k in range(7)})
+    assert not holds_mixtures(tmp_path / "many")
+    tone = np.sin(np.arange(LENGTH) / 5) / 4
+    for number in range(4):  # the same said twice, or by two microphones
+        write(tmp_path / f"again/anna/{number}.wav", tone + 0.02 * noise(number))
+    assert not holds_mixtures(tmp_path / "again") and len(open_utterances(tmp_path / "again")) == 4
     for name in ("names", "numbers"):
         assert not holds_mixtures(tmp_path / name)
         mixtures = open_mixtures(tmp_path / name)

@@ -20,9 +20,10 @@ from tasnet.sound_files import printable
 
 from .lists import is_part_list, list_part
 from .names import MIXTURE, MixturePart, holds_voices, part_of, split_part, strip_part
-from .rows import SUFFIXES, CorpusError
+from .rows import SUFFIXES, BadRow, Clip, CorpusError, speakers_of
 
 FOLDERS, FOLDER_EACH, BESIDE, LISTS = "a folder a part", "a folder a mixture", "side by side", "lists"
+LOOKED_INTO = 3  # names
 DEPTH = 6  # levels of folders that are looked at, that of the set's own among them
 
 
@@ -140,13 +141,33 @@ def _places(entries: Entries) -> Iterator[Place]:
 def _are_parts(folders: dict[MixturePart, Path]) -> bool:
     """Whether folders hold parts of mixtures, and not the recordings of speakers who are called so.
 
-    Without mixtures beside them, folders spk1, speaker1 or voice1 may be those of speakers: then no files' names are
-    the same in all of them.
+    Without mixtures beside them, folders spk1, speaker1 or voice1 may be those of speakers. They are voices of mixtures
+    where the files' names tell who speaks, and speakers where no files have the same names or lengths in all of them,
+    or where there are more than three. Raises CorpusError where both may be.
     """
     sources = [part for part in folders if part.role != MIXTURE]
     if len(sources) < len(folders) or {part.word for part in sources} & {"s", "source", "src", "noise"}:
         return True
-    return bool(set.intersection(*(set(_sounds(folders[part])) for part in sources)))
+    files = [_sounds(folders[part]) for part in sources]
+    shared = sorted(set.intersection(*(set(found) for found in files)))[:LOOKED_INTO]
+    if shared and speakers_of(shared[0], len(sources)):
+        return True
+    if len(sources) > 3 or not any(_are_alike([found[name] for found in files]) for name in shared):
+        return False
+    names = ", ".join(folder.name for folder in folders.values())
+    where = next(iter(folders.values())).parent
+    raise CorpusError(
+        f"The folders {names} in {where} may be voices of mixtures or recordings of people: "
+        "call them s1, s2 ... or put a folder mix beside them if they are voices of mixtures."
+    )
+
+
+def _are_alike(files: list[Path]) -> bool:
+    """Whether recordings have one length and rate."""
+    try:
+        return len({Clip(file).header for file in files}) == 1
+    except BadRow:
+        return False
 
 
 def _beside(entries: Entries) -> Place | None:

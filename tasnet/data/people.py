@@ -61,7 +61,7 @@ def _mixtures_among(folder: Path, files: Sequence[Path]) -> Iterator[str]:
         by_name.setdefault("/".join(within[1:]), {})[within[0]] = file
     tops = {file.relative_to(folder).parts[0] for file in files}
     in_all = [list(found.values()) for name, found in by_name.items() if name and found.keys() == tops]
-    several = [found for found in by_folder.values() if len(found) > 1]
+    several = [found for found in by_folder.values() if len(found) > 2]
     for found in several[:LOOKED_INTO] + in_all[:LOOKED_INTO]:
         if whole := find_sum(found):
             others = ", ".join(str(file.relative_to(folder)) for file in found if file != whole)

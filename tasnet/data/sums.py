@@ -23,6 +23,7 @@ SHIFT_SECONDS = 0.25
 SAME_DB = -20.0  # what is left over of a mixture that is the sum
 UNRELATED = 0.01  # of the mixture's energy is in the sources
 HALF = 0.5
+MORE_THAN_ONE = 0.05  # of it is told by a second file
 NOT_BY_CHANCE = 0.3  # of a recording's energy is in others: independent voices have a few hundredths in common
 
 
@@ -162,7 +163,10 @@ def _a_few(rows: Sequence[Row]) -> list[Row]:
 
 
 def find_sum(files: Sequence[Path]) -> Path | None:
-    """The one of two to six files of one length that is in good part made up of the others; None without any."""
+    """The one of two to six files of one length that is in good part made up of the others; None without any.
+
+    Of three and more, it is made up of at least two, for one alone may be the same said, or recorded, twice.
+    """
     if not 2 <= len(files) <= 6:
         return None
     clips = [Clip(file) for file in files]
@@ -175,6 +179,10 @@ def find_sum(files: Sequence[Path]) -> Path | None:
     samples = samples - samples.mean(1, keepdims=True)
     if not samples.any(axis=1).all() or samples.shape[1] < 1000:
         return None
-    shares = [fit_gains(samples[k], np.delete(samples, k, axis=0)).explained for k in range(len(files))]
-    best = int(np.argmax(shares))
-    return files[best] if shares[best] > NOT_BY_CHANCE else None
+    for k, file in enumerate(files):
+        others = np.delete(samples, k, axis=0)
+        fit = fit_gains(samples[k], others)
+        alone = max(fit_gains(samples[k], other[None]).explained for other in others) if len(others) > 1 else 0.0
+        if (fit.gains > 0).all() and fit.explained > NOT_BY_CHANCE and fit.explained - alone > MORE_THAN_ONE:
+            return file
+    return None
