@@ -156,7 +156,7 @@ def test_rows_that_cannot_be_used_are_named(put):
         "line 6 of x.csv": "The id '../x' cannot be the name of a file (line 6 of x.csv).",
         "line 7 of x.csv": "The id '/x' cannot be the name of a file (line 7 of x.csv).",
         "line 8 of x.csv": "The id 'C:x' cannot be the name of a file (line 8 of x.csv).",
-        "line 9 of x.csv": "The line 9 of x.csv is cut, or has a field too many.",
+        "line 9 of x.csv": "A field is missing, or there is one too many, in line 9 of x.csv.",
         "line 10 of x.csv": "A mixture has no id (line 10 of x.csv).",
     }
 
@@ -205,7 +205,10 @@ def test_json_of_wrong_types_is_told_row_by_row(put):
     mixtures = open_mixtures(put(json.dumps(records), "test.json"))
     assert [one.name for one in mixtures] == NAMES
     assert mixtures.bad["y"] == "There is no file for s1." and mixtures.bad["w"] == "There is no file for mix."
-    assert len(mixtures.bad) == 4 and mixtures.bad["object x of test.json"].endswith("is no object with paths.")
+    assert (
+        len(mixtures.bad) == 4
+        and mixtures.bad["object x of test.json"] == "There are no paths in object x of test.json."
+    )
 
 
 @pytest.mark.parametrize(

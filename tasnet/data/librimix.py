@@ -101,7 +101,7 @@ def read_metadata(
     for place, line in lines:
         try:
             if line is None:
-                raise BadRow(f"The {place} is cut, or has a field too many.")
+                raise BadRow("A field is missing, or there is one too many.")
             name = line["mixture_ID"].strip()
             if problem := problem_of_name(name) or (f"The id {name} is there twice." if name in plans else ""):
                 raise BadRow(problem)

@@ -136,7 +136,7 @@ def read_table(path: Path) -> ListedMixtures:
     for number, line in lines:
         place = f"{number} of {path.name}"
         if line is None:
-            table.problems[place] = f"The {place} is cut, or has a field too many."
+            table.problems[place] = f"A field is missing, or there is one too many, in {place}."
             continue
         paths: dict[str, object] = {part.name: line[column].strip() for column, part in columns.items()}
         name = line[identity].strip() if identity else _name_of_paths(table.parts, paths)
@@ -179,7 +179,7 @@ def read_records(path: Path) -> ListedMixtures:
     for name, which, record in records:
         place = printable(f"object {which} of {path.name}")
         if not isinstance(record, dict):
-            table.problems[place] = f"The {place} is no object with paths."
+            table.problems[place] = f"There are no paths in {place}."
             continue
         paths = {part.name: record.get(key) for key, part in keys.items()}
         if name is None:
@@ -235,7 +235,7 @@ def _scp_lines(path: Path, table: ListedMixtures) -> dict[str, str]:
         if name in found:
             table.problems[place] = f"The id {name} is there twice ({place})."
         elif not written.strip():
-            table.problems[place] = f"The {place} is not an id and a path."
+            table.problems[place] = f"There is not an id and a path in {place}."
         else:
             found[name] = written.strip()
     return found
@@ -251,7 +251,7 @@ def _json_paths(path: Path, part: MixturePart, table: ListedMixtures) -> dict[st
         place = f"entry {number} of {path.name}"
         written = entry[0] if isinstance(entry, list) and entry else entry
         if not isinstance(written, str):
-            table.problems[place] = f"The {place} is no path."
+            table.problems[place] = f"There is no path in {place}."
             continue
         name = strip_part(_stem(written), part)
         if name in paths:
