@@ -38,7 +38,11 @@ UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes for one that is no
 
 def printable(text: str) -> str:
     """`text` with what is not UTF-8 in a file's name written as \\xff, so that it can be shown and stored."""
-    return os.fsencode(text).decode(errors="backslashreplace")
+    try:
+        raw = os.fsencode(text)
+    except UnicodeEncodeError:  # halves of characters, as JSON can hold them
+        raw = text.encode(errors="backslashreplace")
+    return raw.decode(errors="backslashreplace")
 
 
 class AudioError(ValueError):

@@ -7,35 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from corpus_tools import LIBRI_NAMES, RATE, WSJ0_NAMES, noise, write, write_split
 
 from tasnet.data.corpora import BadRow, CorpusError, open_mixtures, open_utterances
 from tasnet.data.rows import speaker_genders, speakers_of
-
-RATE = 8000
-
-
-def noise(seed: int, length: int = 2000, level: float = 0.05) -> np.ndarray:
-    """(length,) int16-exact samples."""
-    x = np.random.default_rng(seed).normal(0, level, length)
-    return np.round(x * 32768).astype(np.int16) / 32768
-
-
-def write(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples, rate, subtype="PCM_16")
-
-
-def write_split(folder: Path, mixture: str | None, names: list[str], sources: int = 2) -> None:
-    for k, name in enumerate(names):
-        parts = [noise(10 * k + i) for i in range(sources)]
-        for i, part in enumerate(parts, 1):
-            write(folder / f"s{i}" / f"{name}.wav", part)
-        if mixture:
-            write(folder / mixture / f"{name}.wav", sum(parts))
-
-
-WSJ0_NAMES = ["011a0101_1.7413_442c020t_-1.7413", "050a0501_0.5_22hc010b_-0.5"]
-LIBRI_NAMES = ["1089-134686-0000_121-127105-0031", "61-70968-0000_237-134500-0001"]
 
 
 @pytest.mark.parametrize("where", ["", "tt", "2speakers/wav8k/min/tt"])

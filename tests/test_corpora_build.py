@@ -289,7 +289,7 @@ def test_show_tells_what_is_there(librispeech, tmp_path, capsys):
     assert "1 mixtures of 2 sources at 8000 Hz" in capsys.readouterr().out
     (tmp_path / "made/Libri2Mix/wav8k/min/test/s1/extra.wav").touch()
     assert main(["show", str(tmp_path / "made")]) == 1
-    assert "1 left out, such as extra" in capsys.readouterr().out
+    assert "1 left out:\nextra: " in capsys.readouterr().out
 
 
 def write_pairs(folder: Path, names: list[str]) -> dict[str, list[np.ndarray]]:
@@ -323,7 +323,7 @@ def test_a_third_voice_is_that_of_another_speaker_half_the_set_later(tmp_path, c
     assert main(command) == 0 and "0 made, 4 there already" in capsys.readouterr().out
     (tmp_path / "pairs/s1/7-1-0_8-1-0.flac").touch()
     assert main(command) == 1
-    assert "0 made, 4 there already" in (said := capsys.readouterr().out) and "1 left out, such as 7-1-0_8-1-0" in said
+    assert "0 made, 4 there already" in (said := capsys.readouterr().out) and "1 left out:\n7-1-0_8-1-0: " in said
 
 
 def test_a_third_voice_is_not_one_of_the_two_in_another_loudness(tmp_path, capsys):

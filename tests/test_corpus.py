@@ -380,7 +380,7 @@ def test_a_repaired_row_is_scored_when_the_evaluation_goes_on(damaged, model, tm
         ({"backend": "pigeon"}, "no backend named pigeon"),
         ({"limit": 0}, "at least one mixture"),
         ({"workers": 0}, "at least one worker"),
-        ({"kind": "mix_both"}, "no folder mix_both"),
+        ({"kind": "mix_both"}, "no mixtures mix_both"),
     ],
 )
 def test_what_cannot_be_used_gets_one_sentence(change, said, mixtures, model, tmp_path):

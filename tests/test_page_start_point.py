@@ -70,7 +70,8 @@ def test_every_limit_has_its_curves(view, said):
         assert not app.exception and len(app.get("plotly_chart")) == 1
 
 
-def test_a_set_is_measured_and_drawn(tmp_path):
+def test_a_set_is_measured_and_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv(folders.SETTING, str(tmp_path))
     sound = mix_example(EXAMPLE)
     for part, reference in zip(("s1", "s2"), sound.references, strict=True):
         (tmp_path / "voices" / part).mkdir(parents=True)

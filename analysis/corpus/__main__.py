@@ -2,11 +2,12 @@
 
     python -m analysis.corpus DIR --model NAME [--limit N] [-o OUT.csv] [--workers K]
 
-DIR is anything that `tasnet.data.corpora.open_mixtures` knows: wsj0-mix, LibriMix, folders s1 and
-s2, a pack. Every mixture is scored by SI-SNRi, SDRi, PESQ on both its scales, and STOI, for
-Conv-TasNet and for the ideal masks. The rows go to a CSV file as they come (`results.py`); the
-same command goes on with a file that a kill has left. Mixtures that cannot be used are reported,
-counted and skipped. The results do not depend on the number of workers.
+DIR is anything that `python -m tasnet.corpora layouts` tells of: wsj0-mix, LibriMix, WHAM!, folders s1
+and s2, a folder a mixture, a list, a pack. How it was understood is said first. Every mixture is
+scored by SI-SNRi, SDRi, PESQ on both its scales, and STOI, for Conv-TasNet and for the ideal masks.
+The rows go to a CSV file as they come (`results.py`); the same command goes on with a file that a
+kill has left. Mixtures that cannot be used are reported, counted and skipped. The results do not
+depend on the number of workers.
 
     python -m analysis.corpus.summary OUT.csv [OTHER.csv] [--markdown]
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = vars(options)
     try:
         with _Bar() as bar:
-            results = score_set(**settings, progress=bar)
+            results = score_set(**settings, progress=bar, say=print)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2

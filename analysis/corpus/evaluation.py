@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import tasnet
-from tasnet.data.corpora import CorpusError, open_mixtures
+from tasnet.data.corpora import CorpusError, explain_mixtures, open_mixtures
 
 from . import engine as engines
 from .results import Header, Results, ResultsFile
@@ -33,7 +33,9 @@ def score_set(
     backend: str = "loky",
     device: str = "auto",
     precision: str = "auto",
+    within: Path | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Results:
     """Score `model` and the ideal masks on the mixtures in `folder`; the rows go to the file `out`.
 
@@ -41,11 +43,14 @@ def score_set(
     split: "test", "valid" or "train", where the folder has several.
     kind: the folder of the mixtures ("mix_both") where there are several.
     limit: so many mixtures, evenly spread over the set. workers: by default one for every core.
+    within: files that lists name are read only below this folder.
     progress: called before the first batch and after each; an exception that it raises ends the
-    work, and what was done stays in the file. Raises ResultsError, CorpusError, CheckpointError or
-    DeviceError (all ValueErrors).
+    work, and what was done stays in the file. say: called with sentences on how the set was understood.
+    Raises ResultsError, CorpusError, CheckpointError or DeviceError (all ValueErrors).
     """
-    mixtures = open_mixtures(folder, split=split, mixture=kind or None)
+    mixtures = open_mixtures(folder, split=split, mixture=kind or None, within=within)
+    for sentence in explain_mixtures(mixtures):
+        say(sentence)
     chosen = spread_evenly(len(mixtures), limit)
     separator = tasnet.Separator(model, device, precision)
     header = describe_run(mixtures, separator, model, split=split, kind=kind, pesq=pesq)

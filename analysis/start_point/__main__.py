@@ -2,7 +2,7 @@
 
     python -m analysis.start_point DIR --model NAME [NAME ...] [--limit N]
 
-DIR is anything that `tasnet.data.corpora.open_mixtures` knows. Every mixture is separated from each of 11 starts; its
+DIR is anything that `python -m tasnet.corpora layouts` tells of. Every mixture is separated from each of 11 starts; its
 row is the standard deviation of the SDRi over them, as in the box plots of Fig. 4B. The rows go to a file a model
 (runs/start_point/<set>_<model>.jsonl), from which the page "Start point" draws; the same command goes on with it.
 """
@@ -36,7 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     bar.update(done - bar.n)
 
                 found[separator.name] = vary_set(
-                    options.folder, separator, out, split=options.split, limit=options.limit, progress=show
+                    options.folder,
+                    separator,
+                    out,
+                    split=options.split,
+                    limit=options.limit,
+                    progress=show,
+                    say=print,
                 )
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -51,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mixture, problem in results.problems.items():
             print(f"{name}, {mixture}: {problem}", file=sys.stderr)
     said = [sentence.replace("**", "") for sentence in explain_set_starts(found)]
-    print("Standard deviation of the SDRi over the starts:", *(said or ["no mixture has one."]), sep="\n")
+    if not said:
+        print("No mixture could be measured.", file=sys.stderr)
+        return 2
+    print("Standard deviation of the SDRi over the starts:", *said, sep="\n")
     return 0
 
 

@@ -73,7 +73,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
     if any(entry.is_symlink() and not lies_below_root(entry.path) for entry in _entries(path, DEEPEST_SET)):
         raise FolderError(f"{name} {ELSEWHERE}")
     try:
-        mixtures = open_mixtures(path, split=split, mixture=kind or None, speakers=speakers)
+        mixtures = open_mixtures(path, split=split, mixture=kind or None, speakers=speakers, within=reading_root())
     except ValueError as problem:
         raise CorpusError(without_root(problem)) from None
     clips = [clip for row in mixtures.rows for clip in (*getattr(row, "sources", ()), getattr(row, "mixture", None))]

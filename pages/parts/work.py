@@ -1,6 +1,6 @@
 """What jobs do, without any page; their settings may come from an earlier server's file, so names are checked here."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.corpus import evaluation
@@ -23,8 +23,8 @@ def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
         unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
         report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
 
-    known = {**settings, "folder": folders.below_root(settings["folder"])}
-    results = evaluation.score_set(**known, out=out, progress=show)
+    known = {**settings, "folder": folders.below_root(settings["folder"]), "within": folders.reading_root()}
+    results = evaluation.score_set(**known, out=out, progress=show, say=_telling(report))
     return folders.name_below_root(evaluation.results_path(out, results.header))
 
 
@@ -40,12 +40,29 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
             report((number + done / of) / len(models), f"model {number + 1} of {len(models)}, {done} of {of} mixtures")
 
         found = sets.vary_set(
-            folders.below_root(settings["folder"]), separator, out, limit=settings["limit"], progress=show
+            folders.below_root(settings["folder"]),
+            separator,
+            out,
+            limit=settings["limit"],
+            within=folders.reading_root(),
+            progress=show,
+            say=_telling(report),
         )
         name = found.header.set
         if not found.sdri:
             raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
     return name
+
+
+def _telling(report: Report) -> Callable[[str], None]:
+    """Sentences on how a set was understood go to where the progress is shown, until it begins."""
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        report(0.0, " ".join(said))
+
+    return say
 
 
 KINDS = {EVALUATION: score_below_root, STARTS: vary_starts}

@@ -19,7 +19,7 @@ import soundfile
 from tasnet.atomic import replacing
 from tasnet.parentage import leave_with
 
-from .rows import BadRow
+from .rows import BadRow, is_file
 
 MODES = ("min", "max")
 MADE, FOUND = "made", "found"
@@ -93,8 +93,11 @@ def _make(plan: Plan, folder: Path) -> str:
 
 
 def read_recording(path: Path, rate: int, stop: int | None = None) -> np.ndarray:
-    """(T,) float32 of the first channel, up to sample `stop`; raises BadRow."""
-    if not path.is_file():
+    """(T,) float32 of the first channel, up to sample `stop`; raises BadRow.
+
+    The first, as the recipes take it: WHAM!'s noise has two, which are two microphones.
+    """
+    if not is_file(path):
         raise BadRow(f"The file {path} is missing.")
     try:
         samples, found = soundfile.read(os.fsencode(path), stop=stop, dtype="float32", always_2d=True)

@@ -6,7 +6,14 @@
     python -m tasnet.corpora three MIXTURES --out DIR
     python -m tasnet.corpora check --librispeech DIR --list libri2mix_test-clean.csv --made DIR
 
-A build that was stopped goes on when the same command is given again.
+    python -m tasnet.corpora layouts
+
+tells which folders and lists of mixtures `show` and every other command read, how their parts may be named, and where
+the files of a list are looked for that was moved.
+
+A build that was stopped goes on when the same command is given again. A line of a list that cannot be used (cut, a gain
+that is no number, an id that is there twice or is no name of a file, a path that leads out of the corpus) is named and
+left out.
 """
 
 import argparse
@@ -17,10 +24,11 @@ from pathlib import Path
 import numpy as np
 
 from tasnet.command_line import program
+from tasnet.sound_files import printable
 
-from . import librimix, third_voice, wsj0mix
+from . import corpora, layouts, librimix, lists, names, people, sums, third_voice, wsj0mix
 from .build import MODES, Report
-from .corpora import SPLITS, holds_mixtures, open_mixtures
+from .corpora import SPLITS, explain_mixtures, holds_mixtures, open_mixtures
 from .utterances import open_utterances
 
 WORKERS = "processes; one for each core by default"
@@ -62,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _add_librispeech(check)
     check.add_argument("--made", type=Path, required=True, help="the finished mixtures")
 
+    _command(commands, "layouts", show_layouts, "which folders and lists of mixtures are read")
+
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -84,6 +94,7 @@ def show_corpus(options: argparse.Namespace) -> int:
             f"{mixtures.rate} Hz, {lengths.sum() / mixtures.rate / 3600:.2f} hours"
             + (f", {len(speakers)} speakers." if speakers else ".")
         )
+        print(*explain_mixtures(mixtures), sep="\n")
         bad = mixtures.bad
     else:
         utterances = open_utterances(options.path)
@@ -93,6 +104,12 @@ def show_corpus(options: argparse.Namespace) -> int:
         )
         bad = utterances.bad
     return _tell_bad(bad)
+
+
+def show_layouts(options: argparse.Namespace) -> int:
+    """Prints the rules by which mixtures are found."""
+    print(*(module.__doc__ for module in (corpora, layouts, names, lists, sums, people)), sep="\n")
+    return 0
 
 
 def make_librimix(options: argparse.Namespace) -> int:
@@ -131,7 +148,7 @@ def run_check(options: argparse.Namespace) -> int:
     made = open_mixtures(options.made)
     same = total = 0
     for path in options.list:
-        plans = librimix.read_metadata(path, options.librispeech, rate=made.rate)
+        plans, _ = librimix.read_metadata(path, options.librispeech, rate=made.rate)
         differences = librimix.check_librimix(plans, made)
         total += len(differences)
         same += sum(difference <= SAME for difference in differences.values())
@@ -176,7 +193,9 @@ def _count(done: int, total: int) -> None:
 
 def _tell_bad(bad: dict[str, str]) -> int:
     if bad:
-        print(f"{len(bad)} left out, such as {next(iter(bad))}: {next(iter(bad.values()))}")
+        print(f"{len(bad)} left out:")
+    for name, reason in bad.items():
+        print(f"{printable(name)}: {reason}")
     return 1 if bad else 0
 
 

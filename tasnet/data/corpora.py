@@ -2,31 +2,47 @@
 
 `open_mixtures(path)` recognises the layout by itself:
 
-    wsj0-mix       {tr,cv,tt}/{mix,s1,s2[,s3]}, at any depth (2speakers/wav8k/min/tt)
-    LibriMix       wav8k/min/{train-100,train-360,dev,test}/{mix_clean,mix_both,s1,s2,noise,...}
-                   or one of its metadata files (mixture_test_mix_clean.csv)
-    sources only   {s1,s2[,s3]}: the mixture is the sum of the sources
+    folders        {mix,s1,s2[,s3]}/NAME.wav, NAME/{mixture,s1,s2}.wav or NAME_{mix,s1,s2}.wav (`layouts.py`), named in
+                   any of the ways of public recipes (`names.py`), at most five levels below the path: wsj0-mix
+                   (2speakers/wav8k/min/tt), LibriMix, WHAM!, WHAMR!
+    lists          .csv, .json and .scp of asteroid's, SpeechBrain's, kaituoxu's and ESPnet's recipes (`lists.py`, which
+                   says how files are found that were moved)
     a pack         NAME.json with {"rate", "lengths"} and NAME.flac: one channel a source
     speakers       one folder of recordings a speaker: mixed on the fly, the same way each time
 
-Every row is read when it is asked for. A row that cannot be read (missing file, other sampling
-rate, unequal lengths) raises `BadRow`; iterating over a set skips such rows and keeps the reasons
-in `set.bad`.
+Without a mixture file a mixture is the sum of its sources; where there is one, `explain_mixtures` says whether it is
+(`sums.py`). What is none of these is refused, and mixtures are never taken for people.
+
+Every row is read when it is asked for. A row that cannot be read (missing file, other sampling rate, unequal lengths)
+raises `BadRow`; iterating over a set skips such rows and keeps the reasons in `set.bad`. Of a file of several channels
+their mean is read, as everywhere.
 """
 
-import csv
-import json
 import os
-import re
+from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
-import soundfile
 
 from tasnet.sound_files import printable
 
-from .rows import SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet
-from .utterances import UtteranceSet, mixed_rows, open_utterances
+from .layouts import LISTS, Entries, Place, find_places
+from .lists import (
+    TABLES,
+    ListedMixtures,
+    is_part_list,
+    list_part,
+    problem_of_path,
+    read_json,
+    read_part_lists,
+    read_records,
+    read_table,
+)
+from .names import Roles, choose_parts
+from .packs import holds_lengths, pack_rows, packs_in
+from .people import mixed_rows
+from .places import Finder
+from .rows import BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet, RefusedRow, Row
+from .sums import sum_notes
+from .utterances import UtteranceSet, open_utterances
 
 __all__ = [
     "BadRow",
@@ -40,10 +56,13 @@ __all__ = [
 
 SPLITS = {
     "train": ("tr", "train", "train-100", "train-360"),
-    "valid": ("cv", "dev", "valid"),
-    "test": ("tt", "test"),
+    "valid": ("cv", "dev", "valid", "val", "validation"),
+    "test": ("tt", "test", "eval"),
 }
-MIXTURE_FOLDERS = ("mix", "mix_clean", "mix_both", "mix_single")
+READ = (
+    "folders s1, s2 (or spk1, source1 ...) with or without mix, a folder or a row of files for each mixture "
+    "(mixture.wav, s1.wav, s2.wav), lists (.csv, .json, .scp), a pack, or a folder of recordings for each speaker"
+)
 
 
 def open_mixtures(
@@ -53,169 +72,204 @@ def open_mixtures(
     mixture: str | None = None,
     rate: int | None = None,
     speakers: int = 2,
+    within: Path | None = None,
 ) -> MixtureSet:
     """The mixtures at `path`, whose layout (see the module's head) is recognised.
 
     split: "train", "valid" or "test", where the folder holds several.
-    mixture: the folder of the mixtures ("mix_both"); the first of mix, mix_clean, mix_both,
-        mix_single, or the sum of the sources by default. With mix_single the sources are s1, noise.
+    mixture: the kind of the mixtures ("mix_both") where there are several; the first of `names.KINDS` by default.
+        With mix_single the sources are s1, noise.
     rate: rows of another sampling rate in Hz are bad rows; the first row's rate by default.
     speakers: how many people to mix where the folder holds single speakers' recordings.
+    within: files named in lists are read only below this folder.
     Raises CorpusError.
     """
     path = Path(path)
-    if not path.exists():
+    if _exists(path) and not (path.is_dir() or path.is_file()):
+        raise CorpusError(f"{path} is a pipe or a device, neither a folder nor a list of mixtures (.csv, .json, .scp).")
+    if _exists(path) and not path.is_dir():
+        return _open_list(path, mixture, rate, within)
+    if not _exists(path):
         raise CorpusError(f"There is nothing at {path}.")
-    if not (path.is_dir() or path.is_file()):
-        raise CorpusError(f"{path} is a pipe or a device, neither a folder nor a list of mixtures (.csv, .json).")
-    if path.is_file() and path.suffix == ".csv":
-        return MixtureSet(path.stem, _metadata_rows(path), rate, path.parent)
-    if path.is_file() and path.suffix == ".json":
-        return MixtureSet(path.stem, _pack_rows(path), rate, path.parent)
-    if not path.is_dir():
-        raise CorpusError(f"{path} is neither a folder nor a list of mixtures (.csv, .json).")
-    folders = _split_folders(path, split)
-    if folders:
-        rows = [row for folder in folders for row in _folder_rows(folder, mixture)]
-        return MixtureSet(folders[0].name, rows, rate, folders[0])
-    packs = [file for file in sorted(path.glob("*.json")) if file.is_file() and file.with_suffix(".flac").is_file()]
-    if packs:
-        rows = [row for file in packs for row in _pack_rows(file)]
-        return MixtureSet(path.name, rows, rate, path)
+    places = find_places(path)
+    if places:
+        return _open_places(path, _of_split(places, path, split), mixture, rate, within)
+    if mixture is not None:
+        raise CorpusError(f"There are no mixtures {mixture} in {path}: {_what_lies(path)}.")
+    if packs := packs_in(path):
+        return MixtureSet(path.name, [row for file in packs for row in pack_rows(file)], rate, path)
     rows = mixed_rows(path, speakers)
     if not rows:
-        raise CorpusError(
-            f"{path} holds none of the known layouts: s1, s2 (with or without mix), a LibriMix or "
-            "wsj0-mix folder, a pack, or one folder of recordings for each speaker."
-        )
-    return MixtureSet(path.name, rows, rate, path)
+        raise CorpusError(f"{path} holds none of the known layouts: {_what_lies(path)}; {READ} would be read.")
+    people = len({speaker for row in rows for speaker in row.speakers})
+    note = f"No mixtures lie here: recordings of {people} speakers, a folder each, were mixed."
+    return MixtureSet(path.name, rows, rate, path, [note])
+
+
+def explain_mixtures(mixtures: MixtureSet) -> list[str]:
+    """How a set was understood, and whether its mixtures are the sums of their sources, in sentences.
+
+    A few rows are read. Raises CorpusError where they are not those of their sources.
+    """
+    return [*mixtures.notes, *sum_notes(mixtures)]
 
 
 def holds_mixtures(path: str | Path) -> bool:
-    """Whether mixtures lie at `path`, made beforehand; otherwise it may hold utterances."""
+    """Whether mixtures lie at `path`, made beforehand; otherwise it may hold utterances. Raises CorpusError."""
     path = Path(path)
     if path.is_dir():
-        if _splits(path):
-            return True
-        packs = [file for file in path.glob("*.json") if file.with_suffix(".flac").is_file()]
-        return any("lengths" in json.loads(file.read_text()) for file in packs)
-    if path.suffix == ".json" and path.is_file():
-        return "lengths" in json.loads(path.read_text())
-    return path.suffix == ".csv"
+        return bool(find_places(path)) or any(holds_lengths(file) for file in packs_in(path))
+    if path.suffix.lower() == ".json" and path.is_file() and not is_part_list(path):
+        found = read_json(path)
+        return not (isinstance(found, dict) and "utterances" in found)
+    return path.suffix.lower() in (*TABLES, ".json", ".scp")
 
 
-def _is_split(folder: Path) -> bool:
-    return (folder / "s1").is_dir() and ((folder / "s2").is_dir() or (folder / "noise").is_dir())
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than names can be
+        return False
 
 
-def _split_folders(root: Path, split: str) -> list[Path]:
-    """The folders of `split` below `root` that belong together, 8 kHz and min preferred."""
-    found = _splits(root)
-    found.sort(key=lambda folder: ("wav16k" in folder.parts, "max" in folder.parts, str(folder)))
-    chosen = [folder for folder in found if folder.name in SPLITS[split]] or found[:1]
-    if len(found) > 1 and chosen[0].name not in SPLITS[split]:
-        names = ", ".join(sorted({folder.name for folder in found}))
-        raise CorpusError(f"{root} has no mixtures to {split} with, only the folders {names}.")
-    return [folder for folder in chosen if folder.parent == chosen[0].parent]
+def _open_list(path: Path, kind: str | None, rate: int | None, within: Path | None) -> MixtureSet:
+    """The mixtures of a list, or of the lists of parts to which it belongs."""
+    if is_part_list(path):
+        prefix, _ = list_part(path)
+        for place in find_places(path.parent):
+            if place.folder == path.parent and place.layout == LISTS and place.prefix == prefix:
+                return _open_places(path, [place], kind, rate, within)
+        raise CorpusError(
+            f"{path} lists one part of mixtures, and beside it the lists of the others are missing: mix.json, s1.json "
+            "and s2.json, or wav.scp, spk1.scp and spk2.scp, would be read."
+        )
+    if path.suffix.lower() in TABLES:
+        return _table_set(read_table(path), path, path.stem, kind, rate, within)
+    if path.suffix.lower() == ".json":
+        if holds_lengths(path):
+            return MixtureSet(path.stem, pack_rows(path), rate, path)
+        return _table_set(read_records(path), path, path.stem, kind, rate, within)
+    raise CorpusError(f"{path} is neither a folder nor a list of mixtures ({', '.join(TABLES)}, .json, .scp).")
 
 
-def _splits(root: Path) -> list[Path]:
-    """Every folder of mixtures at most five levels below `root`, or `root` itself."""
-    found, level = [], [root]
-    for _ in range(6):
-        found += [folder for folder in level if _is_split(folder)]
-        level = [child for f in level if not _is_split(f) for child in _subfolders(f)]
-    return found
+def _open_places(
+    path: Path, places: list[Place], kind: str | None, rate: int | None, within: Path | None
+) -> MixtureSet:
+    """The mixtures of folders at `path` that belong together."""
+    rows: dict[str, Row] = {}
+    notes: list[str] = []
+    for place in places:
+        roles = choose_parts(place.files, kind, str(place.folder))
+        if place.layout == LISTS:
+            files = [place.files[part] for part in roles.parts]
+            found = _table_set(read_part_lists(files), files[0], place.split, kind, rate, within)
+            new, said = found.rows, found.notes
+        else:
+            new, said = _folder_rows(place, roles), [f"{_what(roles)} ({place.layout})."]
+        twice = next((row.name for row in new if row.name in rows), None)
+        if twice is not None:
+            raise CorpusError(
+                f"{twice} lies in {place.folder} and in another of {', '.join(p.folder.name for p in places)}: "
+                "name one of these folders."
+            )
+        rows |= {row.name: row for row in new}
+        notes += [note for note in said if note not in notes]
+    root = path if len(places) > 1 or path.is_file() else places[0].folder
+    return MixtureSet(places[0].split, list(rows.values()), rate, root, notes)
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:  # asks for no file's properties, of which there may be many
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir())
+def _folder_rows(place: Place, roles: Roles) -> list[Row]:
+    columns = place.columns(roles.parts)
+    needed = [part for part in roles.parts if part != roles.noise]
+    names = sorted(set().union(*(columns[part] for part in needed)))
 
-
-def _sounds(folder: Path) -> dict[str, Path]:
-    """{name without suffix: file}."""
-    return {printable(file.stem): file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES}
-
-
-def _folder_rows(folder: Path, mixture: str | None) -> list[FileRow]:
-    if mixture is None:
-        present = [name for name in MIXTURE_FOLDERS if (folder / name).is_dir()]
-        mixture = present[0] if present else None
-    elif not (folder / mixture).is_dir():
-        raise CorpusError(f"There is no folder {mixture} in {folder}.")
-    if mixture == "mix_single":
-        parts = ["s1", "noise"]
-    else:
-        parts = [f"s{i}" for i in range(1, 10) if (folder / f"s{i}").is_dir()]
-    files = {part: _sounds(folder / part) for part in parts + ([mixture] if mixture else [])}
-    names = sorted(set().union(*files.values()))
-
-    def clip(part: str, name: str) -> Clip:
+    def clip(part, name: str) -> Clip:
         # A file that is not there stays in the row, which then tells that it is missing.
-        return Clip(files[part].get(name, folder / part / f"{name}.wav"))
+        return Clip(columns[part].get(name) or place.missing(part, name))
 
-    return [
+    rows: list[Row] = [
         FileRow(
             name,
-            tuple(clip(part, name) for part in parts),
-            clip(mixture, name) if mixture else None,
+            tuple(clip(part, name) for part in roles.sources),
+            clip(roles.mixture, name) if roles.mixture else None,
+            clip(roles.noise, name) if roles.noise else None,
         )
         for name in names
     ]
+    left = [RefusedRow(name, f"The folder {place.folder / name} holds no mixture and voices.") for name in place.left]
+    return rows + left
 
 
-def _pack_rows(path: Path) -> list[FileRow]:
-    """{"rate", "lengths"} beside a FLAC: the mixtures' sources end to end, one channel a source."""
-    lengths = json.loads(path.read_text()).get("lengths")
-    sound = path.with_suffix(".flac")
-    if lengths is None or not sound.is_file():
-        raise CorpusError(f"{path} is not the list of a pack of mixtures with a .flac beside it.")
-    channels = soundfile.info(sound).channels
-    starts = np.cumsum([0, *lengths[:-1]]).tolist()
-    return [
-        FileRow(
-            f"{path.stem}-{index:04d}",
-            tuple(Clip(sound, start, length, channel) for channel in range(channels)),
-        )
-        for index, (start, length) in enumerate(zip(starts, lengths, strict=True))
-    ]
+def _table_set(
+    table: ListedMixtures, path: Path, name: str, kind: str | None, rate: int | None, within: Path | None
+) -> MixtureSet:
+    """The mixtures of a list at `path`; rows that cannot be used stay in the set and tell why."""
+    if not table.rows:
+        reason = next(iter(table.problems.values()), "")
+        raise CorpusError(f"There is no mixture in {path}. {reason}".strip())
+    roles = choose_parts(table.filled, kind, str(path))
+    finder = Finder(path, within)
+    needed = [part.name for part in (roles.mixture, *roles.sources) if part]
+    rows: list[Row] = []
+    for identity, paths in table.rows.items():
+        problem = next(filter(None, (problem_of_path(paths.get(part), part) for part in needed)), "")
+        try:
+            if problem:
+                raise BadRow(problem)
+            clips = [Clip(file) for file in finder.row(paths[part] for part in needed)]
+            if len({clip.path for clip in clips}) < len(clips):
+                raise BadRow("The same file stands for two parts.")
+            mixture = clips.pop(0) if roles.mixture else None
+            rows.append(FileRow(identity, tuple(clips), mixture, _noise(roles, paths, finder)))
+        except BadRow as error:
+            rows.append(RefusedRow(identity, str(error)))
+    rows += [RefusedRow(printable(place), reason) for place, reason in table.problems.items()]
+    notes = [f"{_what(roles)} (list {path.name})."]
+    notes += [f"What the list has below {old or '/'} was found below {new}." for old, new in finder.moved.items()]
+    return MixtureSet(name, rows, rate, path, notes)
 
 
-def _metadata_rows(path: Path) -> list[FileRow]:
-    """LibriMix's metadata of finished mixtures: mixture_ID, mixture_path, source_1_path, ..."""
-    with path.open(newline="") as file:
-        table = list(csv.DictReader(file))
-    if not table or "mixture_path" not in table[0]:
-        raise CorpusError(
-            f"{path} does not list finished mixtures; if it lists gains, build the mixtures first "
-            "with `python -m tasnet.corpora`."
-        )
-    columns = [column for column in table[0] if re.fullmatch(r"source_\d+_path", column)]
-    if len(columns) == 1:
-        columns.append("noise_path")
-    moved = _moved_root(path, table[0]["mixture_path"])
-
-    def clip(written: str) -> Clip:
-        return Clip(Path(written.replace(*moved, 1)) if moved else Path(written))
-
-    return [
-        FileRow(
-            line["mixture_ID"],
-            tuple(clip(line[column]) for column in columns),
-            clip(line["mixture_path"]),
-        )
-        for line in table
-    ]
-
-
-def _moved_root(path: Path, written: str) -> tuple[str, str] | None:
-    """(root written in the metadata, root now): the paths are those of the machine that made it."""
-    if Path(written).is_file():
+def _noise(roles: Roles, paths: dict[str, object], finder: Finder) -> Clip | None:
+    written = paths.get(roles.noise.name) if roles.noise else None
+    if problem_of_path(written, "noise"):
         return None
-    parts = Path(written).parts
-    for above in path.resolve().parents:
-        for k in range(1, len(parts)):
-            if above.joinpath(*parts[k:]).is_file():
-                return str(Path(*parts[:k])), str(above)
-    return None
+    try:
+        return Clip(finder.row([written])[0])
+    except BadRow:
+        return None
+
+
+def _what(roles: Roles) -> str:
+    """Which parts were taken for what."""
+    sources = ", ".join(part.name for part in roles.sources)
+    if roles.mixture is None:
+        return f"The mixtures are the sums of {sources}"
+    noise = f", with {roles.noise.name} in the mixtures" if roles.noise else ""
+    return f"The mixtures are {roles.mixture.name}, their sources {sources}{noise}"
+
+
+def _of_split(places: list[Place], root: Path, split: str) -> list[Place]:
+    """Those of `split` that belong together, 8 kHz and min preferred. Raises CorpusError."""
+
+    def is_of(place: Place, names: Iterable[str]) -> bool:
+        return place.split.lower() in names or place.split.lower().split("_")[0] in names
+
+    places = sorted(places, key=lambda p: ("wav16k" in p.folder.parts, "max" in p.folder.parts, str(p.folder)))
+    chosen = [place for place in places if is_of(place, SPLITS[split])] or places[:1]
+    if len(places) > 1 and not is_of(chosen[0], SPLITS[split]):
+        names = ", ".join(sorted({place.split for place in places})[:8])
+        raise CorpusError(f"{root} has no mixtures to {split} with, only the folders {names}.")
+    first = chosen[0]
+    if first.layout == LISTS and first.prefix:
+        return [place for place in chosen if place.folder == first.folder]
+    return [place for place in chosen if place.folder.parent == first.folder.parent]
+
+
+def _what_lies(path: Path) -> str:
+    """The first of what is in a folder."""
+    if not os.access(path, os.R_OK | os.X_OK):
+        return "it may not be read"
+    entries = Entries(path)
+    names = [f"{folder.name}/" for folder in entries.folders] + [file.name for file in entries.files]
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"it holds {', '.join(names[:6])}{more}" if names else "it is empty"

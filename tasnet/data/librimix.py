@@ -15,10 +15,12 @@ import soundfile
 from scipy.signal import resample_poly
 
 from .build import MODES, Report, build, fit, read_recording
-from .rows import CorpusError, MixtureSet
+from .lists import finite, path_below, problem_of_name, read_columns
+from .rows import BadRow, CorpusError, MixtureSet
 
 RATE = 16000  # Hz, of LibriSpeech and of WHAM's noise
 MIXTURES = ("mix_clean", "mix_both", "mix_single")
+LOWEST_GAIN, HIGHEST_GAIN = 1e-6, 1e6  # below and above, nothing is left of 16 bits
 
 
 @dataclass(frozen=True)
@@ -77,33 +79,52 @@ def read_metadata(
     mixtures: tuple[str, ...] = ("mix_clean",),
     rate: int = 8000,
     mode: str = "min",
-) -> list[LibriMixPlan]:
-    """The plans in one of LibriMix's lists of gains (libri2mix_test-clean.csv). Raises CorpusError."""
+) -> tuple[list[LibriMixPlan], dict[str, str]]:
+    """The plans in one of LibriMix's lists of gains (libri2mix_test-clean.csv), and {line: why it is left out}.
+
+    Raises CorpusError.
+    """
     if mode not in MODES or not set(mixtures) <= set(MIXTURES) or not mixtures:
         raise CorpusError(f"LibriMix has the modes {', '.join(MODES)} and the mixtures {', '.join(MIXTURES)}.")
-    if not path.is_file():
-        raise CorpusError(f"There is no list of mixtures at {path}.")
-    with path.open(newline="") as file:
-        lines = list(csv.DictReader(file))
-    count = sum(re.fullmatch(r"source_\d+_gain", column) is not None for column in (lines or [{}])[0])
-    if count < 2:
-        raise CorpusError(f"{path} is not one of LibriMix's lists of sources and gains.")
+    header, lines = read_columns(path)
+    count = sum(re.fullmatch(r"source_\d_gain", column) is not None for column in header)
     noisy = mixtures != ("mix_clean",)
     if noisy and wham is None:
         raise CorpusError("Mixtures with noise need the folder of WHAM's noise (--wham).")
-    return [
-        LibriMixPlan(
-            name=line["mixture_ID"],
-            sources=tuple(
-                (librispeech / line[f"source_{k}_path"], float(line[f"source_{k}_gain"])) for k in range(1, count + 1)
-            ),
-            noise=(wham / line["noise_path"], float(line["noise_gain"])) if noisy else None,
-            mixtures=tuple(mixtures),
-            rate=rate,
-            mode=mode,
-        )
-        for line in lines
-    ]
+    parts = [f"source_{k}" for k in range(1, count + 1)] + (["noise"] if noisy else [])
+    needed = {"mixture_ID", *(f"{part}_{what}" for part in parts for what in ("path", "gain"))}
+    if count < 2 or not needed <= set(header):
+        lacking = ", ".join(sorted(needed - set(header))) or "source_1_gain, source_2_gain"
+        raise CorpusError(f"{path} is not one of LibriMix's lists of sources and gains: it has no {lacking}.")
+    plans: dict[str, LibriMixPlan] = {}
+    bad: dict[str, str] = {}
+    for place, line in lines:
+        try:
+            if line is None:
+                raise BadRow("A field is missing, or there is one too many.")
+            name = line["mixture_ID"].strip()
+            if problem := problem_of_name(name) or (f"The id {name} is there twice." if name in plans else ""):
+                raise BadRow(problem)
+            found = [
+                _source(wham if part == "noise" else librispeech, line[f"{part}_path"], line[f"{part}_gain"])
+                for part in parts
+            ]
+        except BadRow as error:
+            bad[f"{place} of {path.name}"] = str(error)
+            continue
+        sources, noise = (found[:-1], found[-1]) if noisy else (found, None)
+        plans[name] = LibriMixPlan(name, tuple(sources), noise, tuple(mixtures), rate, mode)
+    if not plans:
+        raise CorpusError(f"There is no mixture in {path}. {next(iter(bad.values()), '')}".strip())
+    return list(plans.values()), bad
+
+
+def _source(folder: Path, written: str, gain: str) -> tuple[Path, float]:
+    """A recording below `folder` and its gain. Raises BadRow."""
+    factor = finite(gain, LOWEST_GAIN, HIGHEST_GAIN)
+    if factor is None:
+        raise BadRow(f"The gain {gain[:20]!a} is no number from {LOWEST_GAIN} to {HIGHEST_GAIN}.")
+    return path_below(folder, written), factor
 
 
 def build_librimix(
@@ -117,13 +138,14 @@ def build_librimix(
 ) -> Report:
     """Makes the mixtures of one list below out/LibriNMix/wav8k/min/test (say), and the metadata of
     those that are there. `how` as in `read_metadata`. Raises CorpusError."""
-    plans = read_metadata(path, librispeech, **how)
+    plans, bad = read_metadata(path, librispeech, **how)
     kind = plans[0]
     split = path.stem.rpartition("_")[2].replace("-clean", "")
     top = out / f"Libri{len(kind.sources)}Mix" / f"wav{kind.rate // 1000}k" / kind.mode
     report = build(plans, top / split, workers, on_progress)
     for mixture in kind.mixtures:
         _write_metadata(top / "metadata" / f"mixture_{split}_{mixture}.csv", plans, report, mixture)
+    report.bad |= bad
     return report
 
 
@@ -135,7 +157,7 @@ def _write_metadata(path: Path, plans: list[LibriMixPlan], report: Report, mixtu
     elif mixture == "mix_single":
         sources = ["s1", "noise"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file)
         columns = ["noise_path" if s == "noise" else f"source_{s[1:]}_path" for s in sources]
         table.writerow(["mixture_ID", "mixture_path", *columns, "length"])

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
+from tasnet.audio import CANCELLED
 from tasnet.sound_files import printable
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -23,12 +24,23 @@ WSJ0_UTTERANCE = re.compile(r"([0-9a-z]{3})[0-9a-z]{5}")
 class CorpusError(ValueError):
     """A corpus that cannot be used, said in one sentence."""
 
+    def __init__(self, message: str) -> None:
+        said = printable(message)
+        if not said.isprintable():
+            said = "".join(letter if letter.isprintable() else " " for letter in said)
+        super().__init__(said)
+
 
 class BadRow(CorpusError):
     """One mixture that cannot be read; the rest of the set can."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have is that of none."""
+    try:
+        return path.is_file()
+    except OSError:  # longer than names can be
+        return False
 
 
 @dataclass(frozen=True)
@@ -44,17 +56,17 @@ class CorpusMixture:
 
 @dataclass(frozen=True)
 class Clip:
-    """A stretch of one channel of a sound file; the whole file's first channel by default."""
+    """A stretch of a sound file, by default the whole file; of one channel, by default the mean of all."""
 
     path: Path
     start: int = 0
     length: int | None = None
-    channel: int = 0
+    channel: int | None = None
 
     @cached_property
     def header(self) -> tuple[int, int]:
         """(length in samples, sampling rate) without decoding; raises BadRow."""
-        if not self.path.is_file():
+        if not is_file(self.path):
             raise BadRow(f"The file {self.path} is missing.")
         try:
             info = soundfile.info(os.fsencode(self.path))  # whatever bytes its name has
@@ -80,7 +92,18 @@ class Clip:
             raise BadRow(f"The file {self.path} is shorter than its header says.")
         if not np.isfinite(samples).all():
             raise BadRow(f"The file {self.path} holds samples that are not numbers (NaN or infinity).")
-        return samples[:, self.channel]
+        return mean_of_channels(samples, self.path) if self.channel is None else samples[:, self.channel]
+
+
+def mean_of_channels(samples: np.ndarray, path: Path) -> np.ndarray:
+    """(T, channels) to (T,), as `tasnet.audio.read` mixes down. Raises BadRow where the channels cancel each other."""
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    mean = samples.mean(axis=1)
+    energies = np.square(samples, dtype=np.float64).sum(axis=0)
+    if np.square(mean, dtype=np.float64).sum() < CANCELLED * energies.max():
+        raise BadRow(f"The {samples.shape[1]} channels of {path} cancel each other when mixed.")
+    return mean
 
 
 class Row(Protocol):
@@ -99,15 +122,20 @@ class Row(Protocol):
 
 @dataclass(frozen=True)
 class FileRow:
-    """A mixture made beforehand; without a mixture file it is the sum of its sources."""
+    """A mixture made beforehand; without a mixture file it is the sum of its sources.
+
+    noise: what is in the mixture file beside the sources, where it is known; it is not read with the row.
+    """
 
     name: str
     sources: tuple[Clip, ...]
     mixture: Clip | None = None
+    noise: Clip | None = None
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        return speakers_of(self.name, len(self.sources))
+        names = (self.name, self.mixture.path.stem) if self.mixture else (self.name,)
+        return next(filter(None, (speakers_of(name, len(self.sources)) for name in names)), ())
 
     @cached_property
     def header(self) -> tuple[int, int]:
@@ -126,17 +154,41 @@ class FileRow:
         return CorpusMixture(self.name, mixture, sources, rate, self.speakers)
 
 
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row of a list that cannot be read, whatever lies on the disk: `reason` is a sentence."""
+
+    name: str
+    reason: str
+    speakers: tuple[str, ...] = ()
+
+    @property
+    def header(self) -> tuple[int, int]:
+        raise BadRow(self.reason)
+
+    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+        raise BadRow(self.reason)
+
+
 class MixtureSet(Sequence[CorpusMixture]):
     """Mixtures of one sampling rate and one number of sources, read one by one.
 
     `mixtures[i]` raises BadRow where the row cannot be used. `for mixture in mixtures` skips such
-    rows; `bad` then holds {row's name: reason} of those met so far.
+    rows; `bad` then holds {row's name: reason} of those met so far. root: the folder or the list by
+    which the set can be opened again. notes: sentences on how it was understood.
     """
 
-    def __init__(self, name: str, rows: Sequence[Row], rate: int | None = None, root: Path = Path()):
+    def __init__(
+        self,
+        name: str,
+        rows: Sequence[Row],
+        rate: int | None = None,
+        root: Path = Path(),
+        notes: Sequence[str] = (),
+    ):
         if not rows:
-            raise CorpusError(f"There is no mixture in {name}.")
-        self.name, self.rows, self.root = name, list(rows), root
+            raise CorpusError(f"There is no mixture in {printable(name)}.")
+        self.name, self.rows, self.root, self.notes = printable(name), list(rows), root, tuple(notes)
         self.bad: dict[str, str] = {}
         self._rate = rate
 
@@ -150,15 +202,19 @@ class MixtureSet(Sequence[CorpusMixture]):
                 return row.header[1]
             except BadRow as error:
                 self.bad[row.name] = str(error)
-        raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
+        raise self._nothing()
 
     @cached_property
     def voices(self) -> int:
         """The number of sources of the first mixture that can be read."""
         first = next(iter(self), None)
         if first is None:
-            raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read.")
+            raise self._nothing()
         return len(first.sources)
+
+    def _nothing(self) -> CorpusError:
+        reason = next(iter(self.bad.values()), "")
+        return CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read. {reason}".strip())
 
     @property
     def genders(self) -> dict[str, str]:
@@ -205,9 +261,9 @@ class MixtureSet(Sequence[CorpusMixture]):
             except BadRow as error:
                 bad[row.name] = str(error)
         if not good:
-            reason = next(iter(bad.values()))
-            raise CorpusError(f"None of the {len(self)} mixtures of {self.name} can be read. {reason}")
-        checked = MixtureSet(self.name, good, self.rate, self.root)
+            self.bad |= bad
+            raise self._nothing()
+        checked = MixtureSet(self.name, good, self.rate, self.root, self.notes)
         checked.bad = bad
         return checked
 

@@ -12,8 +12,10 @@ import soundfile
 
 from tasnet.sound_files import printable
 
+from .layouts import find_places
 from .packs import INT16, packs_at, pcm_at_rate, read_pack
-from .rows import LIBRISPEECH_UTTERANCE, SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture
+from .people import speaker_files
+from .rows import BadRow, CorpusError, mean_of_channels
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
             with ThreadPoolExecutor() as pool:
                 for utterances in pool.map(lambda pack: read_pack(pack, rate), packs):
                     found += utterances
+        elif find_places(path):
+            raise CorpusError(f"{path} holds mixtures and their voices, not a folder of recordings for each speaker.")
         else:
             found += _read_folder(path, rate, bad)
     if not found:
@@ -101,35 +105,24 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
     )
 
 
-def speaker_files(folder: Path) -> list[tuple[str, Path]]:
-    """[(speaker, file)] below a folder that has a folder for each speaker; LibriSpeech's utterances
-    carry the speaker's number in their names."""
-    found = []
-    for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES:
-            continue
-        number = LIBRISPEECH_UTTERANCE.fullmatch(file.stem)
-        if number:
-            found.append((f"librispeech:{number[1]}", file))
-        elif file.parent != folder:
-            found.append((f"{folder.name}:{file.relative_to(folder).parts[0]}", file))
-    return found
-
-
 def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str, np.ndarray]]:
     def read(file: Path) -> np.ndarray | None:
         try:
             samples, file_rate = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)
         except soundfile.SoundFileError:
-            bad[str(file)] = f"The file {file} cannot be read as sound."
+            bad[printable(str(file))] = f"The file {printable(str(file))} cannot be read as sound."
             return None
         if not len(samples):
-            bad[str(file)] = f"The file {file} is empty."
+            bad[printable(str(file))] = f"The file {printable(str(file))} is empty."
             return None
-        if not np.isfinite(samples[:, 0]).all():
+        if not np.isfinite(samples).all():
             bad[printable(str(file))] = f"The file {printable(str(file))} holds samples that are not numbers."
             return None
-        return pcm_at_rate(to_pcm(samples[:, 0]), file_rate, rate)
+        try:
+            return pcm_at_rate(to_pcm(mean_of_channels(samples, file)), file_rate, rate)
+        except BadRow as error:
+            bad[printable(str(file))] = str(error)
+            return None
 
     speakers_and_files = speaker_files(folder)
     with ThreadPoolExecutor() as pool:
@@ -149,60 +142,3 @@ def at_rms(pcm: np.ndarray, rms: float) -> np.ndarray:
 def to_pcm(samples: np.ndarray) -> np.ndarray:
     """(T,) float32 in [-1, 1) as int16; what was stored in 16 bits comes out as it was."""
     return np.rint(np.clip(samples * INT16, -INT16, INT16 - 1)).astype(np.int16)
-
-
-@dataclass(frozen=True)
-class MixedRow:
-    """Utterances of different speakers mixed when read: cut to the shortest, levels by RMS."""
-
-    name: str
-    speakers: tuple[str, ...]
-    clips: tuple[Clip, ...]
-    levels: tuple[float, ...]  # dB
-
-    @cached_property
-    def header(self) -> tuple[int, int]:
-        headers = [clip.header for clip in self.clips]
-        if len({rate for _, rate in headers}) > 1:
-            raise BadRow(f"The files of {self.name} have different sampling rates.")
-        return min(length for length, _ in headers), headers[0][1]
-
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
-        total, rate = self.header
-        sources = np.stack([clip.read(0, total) for clip in self.clips])
-        rms = np.sqrt(np.mean(np.square(sources, dtype=np.float64), axis=-1, keepdims=True))
-        if not rms.all():
-            raise BadRow(f"One of the recordings of {self.name} is silent.")
-        sources *= 0.05 / rms * 10 ** (np.array(self.levels)[:, None] / 20)
-        sources /= max(1.0, np.abs(sources.sum(0)).max() / 0.9, np.abs(sources).max() / 0.9)
-        sources = sources[:, start : None if length is None else start + length]
-        return CorpusMixture(self.name, sources.sum(0), sources, rate, self.speakers)
-
-
-def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]:
-    """Rows that use every recording at most once, each with `speakers` different people; two
-    people's levels differ by up to 5 dB either way, as in the paper. The same rows each time."""
-    by_speaker: dict[str, list[Path]] = {}
-    for speaker, file in speaker_files(folder):
-        by_speaker.setdefault(speaker, []).append(file)
-    rng = np.random.default_rng(seed)
-    for files in by_speaker.values():
-        rng.shuffle(files)
-    rows = []
-    while len(by_speaker) >= speakers:
-        # Those with most recordings left are drawn first, so that few recordings stay alone.
-        names = sorted(by_speaker, key=lambda name: (-len(by_speaker[name]), rng.random()))
-        few = rng.permutation(min(len(names), 2 * speakers))[:speakers]
-        chosen = [names[i] for i in few]
-        files = [by_speaker[name].pop() for name in chosen]
-        by_speaker = {name: left for name, left in by_speaker.items() if left}
-        level = rng.uniform(-2.5, 2.5, speakers)
-        rows.append(
-            MixedRow(
-                printable("_".join(file.stem for file in files)),
-                tuple(name.split(":", 1)[1] for name in chosen),
-                tuple(Clip(file) for file in files),
-                tuple(level if speakers > 2 else (level[0], -level[0])),
-            )
-        )
-    return rows

@@ -17,11 +17,13 @@ import numpy as np
 from scipy.signal import cheby2, resample_poly, sosfilt
 
 from .build import MODES, Report, build, fit, read_recording
+from .lists import finite, path_below, problem_of_name, read_text
 from .rows import BadRow, CorpusError
 from .speech_level import active_speech_level
 
 RATE = 16000  # Hz, of WSJ0
 PEAK = 0.9
+MOST_LEVEL = 100  # dB
 TAIL_SECONDS = 0.35  # of silence, in which the last word fades
 
 
@@ -75,47 +77,63 @@ def read_levels(paths: list[Path]) -> dict[str, float]:
     levels = {}
     for path in paths:
         try:
-            pairs = (line.split() for line in path.read_text().splitlines() if line.strip())
-            levels |= {name.removesuffix(".wav"): float(power) for name, power in pairs}
-        except (OSError, ValueError) as error:
+            pairs = [line.split() for line in read_text(path).splitlines() if line.strip()]
+            found = {name.removesuffix(".wav"): finite(power, 1e-12, 1e12) for name, power in pairs}
+        except CorpusError:
+            raise
+        except ValueError as error:
             raise CorpusError(f"{path} is not a list of recordings and their active powers.") from error
+        if None in found.values():
+            raise CorpusError(f"The active powers in {path} are not all numbers above zero.")
+        levels |= found
     return levels
 
 
 def read_mixing_list(
     path: Path, wsj0: Path, *, levels: dict[str, float] | None = None, rate: int = 8000, mode: str = "min"
-) -> list[Wsj0MixPlan]:
-    """The plans in one of MERL's lists (mix_2_spk_tr.txt: path level path level ...).
+) -> tuple[list[Wsj0MixPlan], dict[str, str]]:
+    """The plans in one of MERL's lists (mix_2_spk_tr.txt: path level path level ...), and {line: why it is left out}.
 
     wsj0: the folder that the list's paths begin in. Raises CorpusError.
     """
     if mode not in MODES:
         raise CorpusError(f"wsj0-mix has the modes {', '.join(MODES)}.")
-    if not path.is_file():
-        raise CorpusError(f"There is no list of mixtures at {path}.")
-    plans = []
-    for line in path.read_text().splitlines():
+    plans: dict[str, Wsj0MixPlan] = {}
+    bad: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         words = line.split()
-        try:
-            pairs = [(words[k], float(words[k + 1])) for k in range(0, len(words), 2)]
-        except (IndexError, ValueError) as error:
-            raise CorpusError(f"{path} is not one of MERL's lists: {line[:60]!r}.") from error
-        if not pairs:
+        if not words:
             continue
-        stems = [Path(name).stem for name, _ in pairs]
-        plans.append(
-            Wsj0MixPlan(
-                # Five significant digits, as Matlab writes numbers.
-                name="_".join(f"{stem}_{level:.5g}" for stem, (_, level) in zip(stems, pairs, strict=True)),
-                sources=tuple((wsj0 / name, level) for name, level in pairs),
-                powers=tuple((levels or {}).get(stem) for stem in stems),
-                rate=rate,
-                mode=mode,
-            )
-        )
+        try:
+            if len(words) % 2 or len(words) < 4:
+                raise BadRow(f"Not a path and a level for two voices or more: {line[:60]!a}.")
+            pairs = [(path_below(wsj0, name), _level(text)) for name, text in zip(words[::2], words[1::2], strict=True)]
+            stems = [source.stem for source, _ in pairs]
+            # Five significant digits, as Matlab writes numbers.
+            name = "_".join(f"{stem}_{level:.5g}" for stem, (_, level) in zip(stems, pairs, strict=True))
+            if problem := problem_of_name(name) or (f"The mixture {name} is there twice." if name in plans else ""):
+                raise BadRow(problem)
+        except BadRow as error:
+            bad[f"line {number} of {path.name}"] = str(error)
+            continue
+        powers = tuple((levels or {}).get(stem) for stem in stems)
+        plans[name] = Wsj0MixPlan(name, tuple(pairs), powers, rate, mode)
     if not plans:
-        raise CorpusError(f"There is no mixture in {path}.")
-    return plans
+        raise CorpusError(f"{path} is not one of MERL's lists. {next(iter(bad.values()), '')}".strip())
+    voices = len(next(iter(plans.values())).sources)
+    for name, plan in list(plans.items()):
+        if len(plan.sources) != voices:
+            bad[name] = f"{name} has {len(plan.sources)} voices, the first mixture of {path.name} {voices}."
+            del plans[name]
+    return list(plans.values()), bad
+
+
+def _level(text: str) -> float:
+    """dB. Raises BadRow."""
+    level = finite(text, -MOST_LEVEL, MOST_LEVEL)
+    if level is None:
+        raise BadRow(f"The level {text[:20]!a} is no number of dB from -{MOST_LEVEL} to {MOST_LEVEL}.")
+    return level
 
 
 def build_wsj0mix(
@@ -129,8 +147,10 @@ def build_wsj0mix(
 ) -> Report:
     """Makes the mixtures of one list below out/2speakers/wav8k/min/tr (say); `how` as in
     `read_mixing_list`. Raises CorpusError."""
-    plans = read_mixing_list(path, wsj0, **how)
+    plans, bad = read_mixing_list(path, wsj0, **how)
     kind = plans[0]
     split = path.stem.split("_")[-1]
     top = out / f"{len(kind.sources)}speakers" / f"wav{kind.rate // 1000}k" / kind.mode
-    return build(plans, top / split, workers, on_progress)
+    report = build(plans, top / split, workers, on_progress)
+    report.bad |= bad
+    return report

@@ -174,8 +174,15 @@ def _describe(trainer: Trainer) -> None:
         f"{', '.join(data['corpora'])}, {data['mixing']} mixing; {facts['device']}, "
         f"{facts['precision']}, {facts['processes']} process{'es' * (facts['processes'] > 1)}."
     )
-    if data["left out"]:
-        print(f"{data['left out']} files or mixtures cannot be read and were left out.")
+    for name, batches in (("Training", trainer.train), ("Validation", trainer.valid)):
+        if batches is None:
+            continue
+        if batches.notes:
+            print(f"{name}:", *batches.notes)
+        if batches.bad:
+            print(f"{name}: {len(batches.bad)} files or mixtures cannot be read and were left out:")
+        for reason in batches.bad.values():
+            print(reason, file=sys.stderr)
     if trainer.resumed:
         print(f"Going on from step {trainer.counters.step}.")
     elif trainer.recipe.begin_from:

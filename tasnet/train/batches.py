@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasnet.data.cache import cached_utterances
-from tasnet.data.corpora import holds_mixtures, open_mixtures
+from tasnet.data.corpora import explain_mixtures, holds_mixtures, open_mixtures
 from tasnet.data.packs import INT16
 from tasnet.data.rows import BadRow, CorpusMixture, MixtureSet
 from tasnet.data.third_voice import ThirdVoicePlan, plan_third_voices
@@ -29,7 +29,7 @@ class WholeMixtures:
     """
 
     def __init__(self, mixtures: MixtureSet, batch: int, device: torch.device | str = "cpu"):
-        self.mixtures, self.device = mixtures.checked(), device
+        self.mixtures, self.device, self.notes = mixtures.checked(), device, explain_mixtures(mixtures)
         self.C = len(self.mixtures[0].sources)
         by_length: dict[int, list[int]] = {}
         for index in range(len(self.mixtures)):
@@ -52,6 +52,10 @@ class WholeMixtures:
         mixture = torch.from_numpy(np.stack([m.mixture for m in read]))
         sources = torch.from_numpy(np.stack([m.sources for m in read]))
         return mixture.to(self.device), sources.to(self.device)
+
+    @property
+    def bad(self) -> dict[str, str]:
+        return self.mixtures.bad
 
     def facts(self) -> dict:
         return {"set": self.mixtures.name, "mixtures": len(self.mixtures)}
@@ -125,7 +129,8 @@ def _sets(recipe: Recipe, paths: list[Path], split: str) -> MixtureSet:
         for path in paths
     ]
     rows = [row for mixtures in sets for row in mixtures.rows]
-    return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate)
+    notes = list(dict.fromkeys(note for mixtures in sets for note in mixtures.notes))
+    return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate, notes=notes)
 
 
 def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMixtures:

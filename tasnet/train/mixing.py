@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tasnet.data.corpora import explain_mixtures
 from tasnet.data.rows import BadRow, CorpusError, MixtureSet
 from tasnet.data.utterances import UtteranceSet
 
@@ -42,6 +43,11 @@ class Batches(Protocol):
 
     steps_per_epoch: int
     C: int  # sources
+    notes: list[str]  # sentences on how the data were understood
+
+    @property
+    def bad(self) -> dict[str, str]:
+        """{file or mixture: why it was left out}, as far as it is known."""
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         """This process' share of batch `step`: mixture (b, T) and sources (b, C, T), float32."""
@@ -87,7 +93,7 @@ class Pool:
         longest: float = 16.0,
     ):
         self.name, self.rate, self.hours = utterances.name, utterances.rate, utterances.hours
-        self.left_out = len(utterances.bad)
+        self.bad = utterances.bad
         self.starts, self.lengths = utterances.starts, utterances.lengths
         names, speaker = np.unique(np.array(utterances.speakers), return_inverse=True)
         self.speaker, self.speakers = speaker, len(names)
@@ -161,10 +167,15 @@ class DynamicMixtures:
         self.C = len(pools)
         self.pools, self.mixing, self.batch_size, self.segment = pools, mixing, batch, segment
         self.steps_per_epoch, self.seed, self.rows = steps_per_epoch, seed, share.rows(batch)
+        self.notes: list[str] = []
         counts = [sum(other is pool for other in pools) for pool in pools]
         for pool, count in zip(pools, counts, strict=True):
             if pool.speakers < count:
                 raise CorpusError(f"{pool.name} has fewer than {count} different speakers to mix.")
+
+    @property
+    def bad(self) -> dict[str, str]:
+        return {file: reason for pool in dict.fromkeys(self.pools) for file, reason in pool.bad.items()}
 
     def facts(self) -> dict:
         distinct = list(dict.fromkeys(self.pools))
@@ -172,7 +183,7 @@ class DynamicMixtures:
             "corpora": [name for pool in distinct for name in pool.corpora],
             "hours": round(sum(pool.hours for pool in distinct), 2),
             "speakers": sum(pool.speakers for pool in distinct),
-            "left out": sum(pool.left_out for pool in distinct),
+            "left out": len(self.bad),
             "mixing": "dynamic",
         }
 
@@ -262,7 +273,7 @@ class StaticMixtures:
         share: Share = ALONE,
         workers: int = 4,
     ):
-        self.mixtures = mixtures.checked()
+        self.mixtures, self.notes = mixtures.checked(), explain_mixtures(mixtures)
         self.batch_size, self.segment, self.seed = batch, segment, seed
         self.rows, self.device = share.rows(batch), device
         lengths = np.array([self.mixtures.length(i) for i in range(len(self.mixtures))])
@@ -280,9 +291,13 @@ class StaticMixtures:
             "corpora": [self.mixtures.name],
             "hours": round(float(self.lengths.sum()) / self.mixtures.rate / 3600, 2),
             "mixtures": len(self.mixtures),
-            "left out": len(self.mixtures.bad),
+            "left out": len(self.bad),
             "mixing": "static",
         }
+
+    @property
+    def bad(self) -> dict[str, str]:
+        return self.mixtures.bad
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
         parts = [future.result() for future in self._ahead.pop(step, None) or self._read(step)]

@@ -24,10 +24,11 @@ def show_run() -> None:
     )
     with st.form("corpus_run"):
         folder = st.text_input(
-            "Folder of the mixtures",
+            "Folder or list of the mixtures",
             key="corpus_set",
             placeholder="/data/Libri2Mix/wav8k/min",
-            help="On the computer that runs this app: wsj0-mix, LibriMix, folders s1 and s2 (and mix), or a pack.",
+            help="On the computer that runs this app: wsj0-mix, LibriMix, WHAM!, folders s1 and s2 (and mix), a folder "
+            "a mixture, a list (.csv, .json, .scp), or a pack. `python -m tasnet.corpora layouts` tells them all.",
             persist_state="session",
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -58,7 +59,7 @@ def show_run() -> None:
                 key="corpus_kind",
                 placeholder="as found",
                 width=150,
-                help="Where the set has several kinds: mix_clean, mix_both, mix_single.",
+                help="Where the set has several kinds: mix_clean, mix_both, mix_single, mix_both_reverb ...",
                 persist_state="session",
             )
             pesq = st.toggle("PESQ", True, key="corpus_pesq", help="Takes the most time.", persist_state="session")

@@ -74,10 +74,11 @@ def show_set(models: list[str]) -> None:
     with st.form("start_set_form"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             folder = st.text_input(
-                "Folder of the mixtures",
+                "Folder or list of the mixtures",
                 key="start_folder",
                 placeholder="/data/Libri2Mix/wav8k/min",
-                help="On the computer that runs this app: wsj0-mix, LibriMix, folders s1 and s2 (and mix), or a pack.",
+                help="On the computer that runs this app: wsj0-mix, LibriMix, WHAM!, folders s1 and s2 (and mix), a "
+                "folder a mixture, a list (.csv, .json, .scp), or a pack.",
                 persist_state="session",
                 width=340,
             )
