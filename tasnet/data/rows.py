@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
-from tasnet.audio import CANCELLED
+from tasnet.channels import CANCELLED
 from tasnet.sound_files import printable
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")

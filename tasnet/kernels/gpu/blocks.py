@@ -67,7 +67,7 @@ def stack(blocks: Iterable[Block]) -> Stacked:
 
 
 @dataclass(frozen=True)
-class Kind:
+class Shape:
     """What the weights of the blocks do not say."""
 
     dilations: Sequence[int]
@@ -76,7 +76,7 @@ class Kind:
     eps: float  # what the norms add to a variance
 
     @classmethod
-    def of(cls, config: ConvTasNetConfig) -> "Kind":
+    def of(cls, config: ConvTasNetConfig) -> "Shape":
         return cls(config.dilations, config.causal, config.norm == "cLN", config.norm_eps)
 
     @property
@@ -85,7 +85,7 @@ class Kind:
         return 2 if self.causal else 1
 
 
-def run_blocks(y: Tensor, weights: Stacked, kind: Kind, skip_channels: int) -> Tensor:
+def run_blocks(y: Tensor, weights: Stacked, kind: Shape, skip_channels: int) -> Tensor:
     """y (batch, T, B), the output of the bottleneck -> the sum of all skip paths (batch, T, Sc).
 
     Differentiable by y and the weights, once. Every size as `why_not` demands.
@@ -95,7 +95,7 @@ def run_blocks(y: Tensor, weights: Stacked, kind: Kind, skip_channels: int) -> T
 
 class _Blocks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, y: Tensor, kind: Kind, Sc: int, *stacked: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, y: Tensor, kind: Shape, Sc: int, *stacked: Tensor) -> Tensor:
         w = Stacked(*stacked)
         batch, T, H = *y.shape[:2], w.gamma1.shape[1]
         n, parts, slices = len(w.gamma1), triton.cdiv(T, ROWS), H // SLICE

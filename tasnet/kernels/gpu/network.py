@@ -8,7 +8,7 @@ from tasnet.model import ConvTasNet
 from tasnet.norms import CumulativeLayerNorm
 from tasnet.tcn import limit_masks
 
-from .blocks import Kind, Stacked, run_blocks, stack
+from .blocks import Shape, Stacked, run_blocks, stack
 from .statistics import statistics_reference
 
 
@@ -27,7 +27,7 @@ def forward_with_gradient(
     w = model.encode(mixture)
     features = w.to(dtype)
     y = norm_and_product(features, w, separator.norm, separator.bottleneck)
-    skip_sum = run_blocks(y, weights or stack(model.blocks()), Kind.of(config), config.Sc)
+    skip_sum = run_blocks(y, weights or stack(model.blocks()), Shape.of(config), config.Sc)
     alpha = separator.prelu.weight.to(dtype)
     m = F.linear(
         torch.where(skip_sum >= 0, skip_sum, alpha * skip_sum),

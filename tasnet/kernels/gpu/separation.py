@@ -19,7 +19,7 @@ from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 from tasnet.tcn import limit_masks
 
-from .blocks import Kind, Products, stack
+from .blocks import Products, Shape, stack
 from .depthwise import depthwise_kernel
 from .elements import (
     INTERPRETED,
@@ -165,7 +165,7 @@ class FusedForward:
 
     @torch.no_grad()
     def __init__(self, model: ConvTasNet, dtype: torch.dtype) -> None:
-        self.model, self.dtype, self.config, self.kind = model, dtype, model.config, Kind.of(model.config)
+        self.model, self.dtype, self.config, self.kind = model, dtype, model.config, Shape.of(model.config)
         self.weights = stack(model.blocks())
         made = Products.of(self.weights, dtype)
         self.conv_in = made.conv_in_weight.transpose(1, 2).contiguous()
