@@ -1,4 +1,5 @@
-"""What it costs to store weights in 16 bits: SI-SNRi of models in float32, float16 and bfloat16 on one test set.
+"""What 16 bits cost: SI-SNRi of models with weights stored in float32, float16 and bfloat16 on one test set, and with
+products in bfloat16, by the compiled network, where this processor can.
 
     python -m benchmarks.weight_precision SET [FILE ...] [--limit N]
 
@@ -23,9 +24,10 @@ import torch
 from tqdm import tqdm
 
 from analysis.corpus.intervals import estimate
-from benchmarks.int8_loss import by_pytorch, improvement, in_words
+from benchmarks.int8_loss import Network, by_pytorch, improvement, in_words
 from tasnet import TasNet, checkpoint
 from tasnet.data.corpora import open_mixtures
+from tasnet.kernels import cpu
 
 SHORT = ("float16", "bfloat16")
 
@@ -54,6 +56,8 @@ def measure(file: Path, folder: Path, limit: int | None) -> None:
     model, facts = checkpoint.load(file)
     networks = {"float32": by_pytorch(model)}
     networks |= {dtype: by_pytorch(in_precision(model, dtype)) for dtype in SHORT}
+    if not cpu.why_not(model.config, "bfloat16"):
+        networks["products"] = by_compiled_products(model)
     mixtures = open_mixtures(folder, rate=model.config.sample_rate, speakers=model.config.C)
     level = 10 ** (facts.level_dbfs / 20)
     scores, speakers = {name: [] for name in networks}, []
@@ -73,6 +77,12 @@ def measure(file: Path, folder: Path, limit: int | None) -> None:
             f"{change.max():+.4f}",
             flush=True,
         )
+
+
+def by_compiled_products(model: TasNet) -> Network:
+    """The compiled network with products in bfloat16."""
+    network = cpu.Network.of(model, "bfloat16")
+    return lambda x: network.forward(torch.from_numpy(x)).numpy()
 
 
 def in_precision(model: TasNet, dtype: str) -> TasNet:

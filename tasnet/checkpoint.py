@@ -28,6 +28,10 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 STORED = "float16"  # 11 significant bits; bfloat16 has 8, for a range that weights do not need
 
 
+# Earlier names of bundled models, which go on in links and commands: the model that took the place of each.
+ALIASES = {"convtasnet_small_gln_3spk_8k": "convtasnet_medium_gln_3spk_8k"}
+
+
 class CheckpointError(ValueError):
     """A file that does not hold weights of this network; the message is for the user."""
 

@@ -257,10 +257,13 @@ def available() -> dict[str, Path]:
 
 
 def find_checkpoint(model: str | Path) -> Path:
-    """The checkpoint of this name, published models included, or at this path. Raises CheckpointError."""
+    """The checkpoint of this name, an earlier one and published models included, or at this path.
+
+    Raises CheckpointError.
+    """
     known = checkpoint.bundled()
-    if str(model) in known:
-        return known[str(model)]
+    if (name := checkpoint.ALIASES.get(str(model), str(model))) in known:
+        return known[name]
     if str(model) in published.CATALOGUE:
         return published.get(str(model))
     if Path(model).suffix or Path(model).exists():

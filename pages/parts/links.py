@@ -4,7 +4,7 @@ A choice that the address alone would restore is left out of it: the first view 
 it adds no step of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,13 +14,19 @@ from . import internals
 PLAYER = ("region", "track", "t")
 
 
-def choices(name: str, options: Sequence[Any], default: Any = None) -> Sequence[Any]:
-    """`options` of the widget `name`, which begins at what the URL says, else at `default` (or the first)."""
+def choices(
+    name: str, options: Sequence[Any], default: Any = None, *, aliases: Mapping[str, str] | None = None
+) -> Sequence[Any]:
+    """`options` of the widget `name`, which begins at what the URL says, else at `default` (or the first).
+
+    aliases: what links may still say for an option.
+    """
     default = options[0] if default is None else default
     st.session_state.setdefault("link_defaults", {})[name] = default
     if st.session_state.get(name) not in options:
         wanted = {str(option): option for option in options}
-        st.session_state[name] = wanted.get(st.query_params.get(name), default)
+        asked = st.query_params.get(name)
+        st.session_state[name] = wanted.get((aliases or {}).get(asked, asked), default)
     return options
 
 

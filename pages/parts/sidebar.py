@@ -13,6 +13,7 @@ import tasnet
 from analysis.sounds import examples, mixing
 from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
+from tasnet import checkpoint
 from tasnet.kernels.on_cpu import TILED, precisions_worth
 
 from . import doors, links, models, more_models, own_model, uploads, workspace
@@ -90,7 +91,7 @@ def _model() -> str:
     shown = models.scored_titles(names) | {path: own_model.own_label(path) for path in own}
     chosen = st.selectbox(
         "Model",
-        links.choices("model", [*names, *own]),
+        links.choices("model", [*names, *own], aliases=checkpoint.ALIASES),
         format_func=shown.get,
         key="model",
         on_change=_follow_voices,
@@ -114,7 +115,7 @@ def _second(first: str) -> str | None:
     shown = models.scored_titles(list(tasnet.available())) | {NO_SECOND: "None"}
     chosen = st.selectbox(
         "Compare with",
-        links.choices("second", [NO_SECOND, *others]),
+        links.choices("second", [NO_SECOND, *others], aliases=checkpoint.ALIASES),
         format_func=shown.get,
         key="second",
         persist_state="session",
