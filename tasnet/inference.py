@@ -18,8 +18,6 @@ from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
 from .disk import DiskArray
 from .facts import SPEECH_FROM_NOISE, TrainingFacts
-from .kernels.on_cpu import OnCPU
-from .kernels.on_gpu import OnGPU
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import Joined, pauses_between, speech_spans
@@ -84,6 +82,9 @@ class Separator:
             raise DeviceError("On a CPU LSTM-TasNet computes in float32; choose the precision auto or float32.")
         self.model = network.eval().requires_grad_(False).to(self.device)
         self.config = self.model.config
+        from .kernels.on_cpu import OnCPU  # kernels are loaded by who separates, not with the package
+        from .kernels.on_gpu import OnGPU
+
         on_cpu = self.device.type == "cpu" and isinstance(network, ConvTasNet)
         self.on_cpu = OnCPU(self.model, self.precision) if on_cpu else None
         self.on_gpu = None if self.device.type == "cpu" else OnGPU(self.model, DTYPES[self.precision])

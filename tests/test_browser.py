@@ -138,7 +138,7 @@ def test_a_page_is_as_wide_as_a_small_screen(app_address, browser):
 def test_a_long_separation_can_be_cancelled_and_started_again(app_address, browser, tmp_path):
     random = np.random.default_rng(0)
     soundfile.write(tmp_path / "long.wav", 0.1 * random.standard_normal(8000 * 600), 8000)
-    browser.get(f"{app_address}/?sound=upload&model=convtasnet_medium_gln_2spk_8k")
+    browser.get(f"{app_address}/?sound=upload&model=convtasnet_large_gln_2spk_8k")
     wait_for(browser, '[data-testid="stMain"] input[type="file"]')[0].send_keys(str(tmp_path / "long.wav"))
 
     def click(label: str) -> None:

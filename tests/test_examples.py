@@ -142,7 +142,7 @@ def test_an_example_with_a_missing_voice_is_not_offered(empty_caches):
 
 def test_the_cache_lies_in_the_users_cache_folder(monkeypatch):
     monkeypatch.delenv("TASNET_LENS_CACHE")
-    monkeypatch.setattr(example_list.pooch, "os_cache", lambda name: Path("/caches") / name)
+    monkeypatch.setattr(example_list.platformdirs, "user_cache_dir", lambda name: f"/caches/{name}")
     assert example_list.cache_folder() == Path("/caches/tasnet-lens/examples")
 
 

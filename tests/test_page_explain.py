@@ -37,7 +37,7 @@ def unseen(tmp_path, monkeypatch) -> None:
     for name, shape in SHAPES.items():
         torch.manual_seed(2)
         model = ConvTasNet(ConvTasNetConfig(**{"B": 4, "H": 6, "Sc": 4, "X": 3, "R": 2} | shape)).eval()
-        checkpoint.save(tmp_path / f"{name}.safetensors", model)
+        checkpoint.save(tmp_path / f"{name}.safetensors", model, dtype="float32")
 
 
 def start(**query: str) -> AppTest:

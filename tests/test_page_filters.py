@@ -38,7 +38,7 @@ def unseen(tmp_path, monkeypatch) -> dict[str, ConvTasNet]:
         if name == "relu-three-speakers":
             with torch.no_grad():
                 model.U[3] = 0
-        checkpoint.save(tmp_path / f"{name}.safetensors", model)
+        checkpoint.save(tmp_path / f"{name}.safetensors", model, dtype="float32")
         models[name] = model
     return models
 

@@ -108,13 +108,15 @@ def test_a_set_lies_below_the_root_whatever_leads_out_of_it(root):
     paths = ",".join(str(root.parent / "outside" / part / "a.wav") for part in ("s1", "s1", "s2"))
     (root / "list.csv").write_text(f"mixture_ID,mixture_path,source_1_path,source_2_path\na,{paths}\n")
     (root / "whole").symlink_to(root.parent / "outside")
-    for name in ("linked", "file", "list.csv", "whole", "../outside", str(root.parent / "outside")):
+    listed = folders.mixtures_below_root("list.csv")  # whether there is such a file elsewhere is not told
+    assert not list(listed) and all(reason.endswith("is missing.") for reason in listed.bad.values()) and listed.bad
+    for name in ("linked", "file", "whole", "../outside", str(root.parent / "outside")):
         with pytest.raises(folders.FolderError, match="not lie below the folder"):
             folders.mixtures_below_root(name)
     for kind in ("..", "../s1", "/etc", "s1/../s2", "../../outside/s1"):
         with pytest.raises(folders.FolderError, match="not the name of a folder"):
             folders.mixtures_below_root("good", kind=kind)
-    with pytest.raises(ValueError, match="There is no folder mix_x in good") as problem:
+    with pytest.raises(ValueError, match="There are no mixtures mix_x in good") as problem:
         folders.mixtures_below_root("good", kind="mix_x")
     assert str(root) not in str(problem.value)
     (root / "inside" / "near.csv").symlink_to(root / "inside" / "found.csv")

@@ -92,7 +92,10 @@ def muted_sources(inside: Representation, off: Muted, level: float = 1.0) -> np.
 def _separated(inside: Representation, off: Muted, level: float) -> np.ndarray:
     separator = Separator(edited(inside.model, off.whole, off.blocks), str(inside.model.U.device), "float32")
     separator.level = level
-    return separator.separate(inside.mixture, inside.model.config.sample_rate).sources
+    sources = np.zeros((len(inside.masks), len(inside.mixture)), np.float32)
+    # As the network has heard it: what lies below speech has been taken out before, where it was to be.
+    separator.separate_into(sources, inside.mixture, lambda done: None)
+    return sources * level_gains(sources, inside.mixture)[:, None]
 
 
 def _ordered(inside: Representation, sources: np.ndarray) -> np.ndarray:

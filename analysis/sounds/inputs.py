@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasnet.audio import Audio, read, resample
-from tasnet.below_speech import WEAK
+from tasnet.below_speech import SHORTEST, WEAK
 
 from .alignment import LONGEST, delay, moved
 from .mixing import Mixture, mix
@@ -49,6 +49,8 @@ def decode_upload(content: bytes, label: str, channel: int | None = None) -> Aud
 
 
 def _without_offset(audio: Audio) -> Audio:
+    if audio.seconds < SHORTEST:
+        return audio
     mean = float(np.mean(audio.samples, dtype=np.float64))
     if mean**2 <= WEAK * float(np.var(audio.samples, dtype=np.float64)):
         return audio
