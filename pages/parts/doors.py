@@ -9,7 +9,7 @@ from analysis.sounds import inputs
 from analysis.sounds.mixing import Mixture
 from tasnet.audio import Audio, AudioError
 
-from . import links, uploads
+from . import internals, links, uploads
 from .text import plain
 
 FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", "webm"]
@@ -146,8 +146,7 @@ def door_key(door: str) -> str:
 
 def _take(door: str, key: str) -> None:
     """Keep what came through the widget `key`; a mixture or a recording takes the place of the one before."""
-    held = st.session_state[key]
-    files = held if isinstance(held, list) else [held] if held else []
+    files = internals.still_here(st.session_state[key])
     if not files:
         return
     new = [("Recording" if door == RECORDING else file.name, file.getvalue()) for file in files]

@@ -1,6 +1,7 @@
 """Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 from streamlit import runtime
@@ -8,6 +9,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.session_state_proxy import get_session_state
+from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 
@@ -32,6 +34,12 @@ def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
     url = runtime.get_instance().media_file_mgr.add(content, mime, coordinates, file_name=name)
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}{url}" if base else url
+
+
+def still_here(held: Any) -> list[UploadedFile]:
+    """The files of a file widget, without those that are gone: taken in the run before, or no longer kept."""
+    files = held if isinstance(held, list) else [held] if held else []
+    return [file for file in files if not isinstance(file, DeletedFile)]
 
 
 def note_address(values: dict[str, str | None]) -> None:

@@ -13,6 +13,7 @@ from tasnet.convert.files import opened
 from tasnet.convert.proof import prove
 from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
+from . import internals
 from .budgeted import read_within_budget
 from .text import plain
 
@@ -67,7 +68,7 @@ def _take() -> None:
     if (old := st.session_state.pop("own_model", None)) is not None:
         Path(old).unlink(missing_ok=True)
     st.session_state.update(own_problem=None, own_note=None)
-    files = [(file.name, file.getvalue()) for file in st.session_state[WIDGET]]
+    files = [(file.name, file.getvalue()) for file in internals.still_here(st.session_state[WIDGET])]
     if not files:
         return
     try:

@@ -8,7 +8,7 @@ import tasnet
 from analysis.corpus import shipped
 from analysis.corpus.results import Results, ResultsError, read_brought, read_header, read_results, shareable
 from analysis.workers import BudgetError
-from pages.parts import models, workspace
+from pages.parts import internals, models, workspace
 from pages.parts.budgeted import read_within_budget
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.text import plain
@@ -36,7 +36,10 @@ def _read_upload(content: bytes, name: str) -> Results:
 
 def _keep() -> None:
     """The uploader's own state goes when another page is shown."""
-    file = st.session_state.corpus_upload
+    held = st.session_state.corpus_upload
+    file = next(iter(internals.still_here(held)), None)
+    if held and not file:
+        return
     st.session_state.corpus_uploaded = (file.getvalue(), file.name) if file else None
     if file:
         st.session_state.corpus_file = UPLOADED
