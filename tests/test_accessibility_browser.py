@@ -54,7 +54,7 @@ def violations(browser, source: str) -> list[tuple[str, list[str]]]:
 
 
 def lasting_violations(browser, source: str) -> list[tuple[str, list[str]]]:
-    """What axe finds at rest: a run of the page, or its theme's change, may fade what it looks at, so it looks again."""
+    """What axe finds at rest: what a run of the page or a change of its theme fades, it looks at again."""
     problems: list[tuple[str, list[str]]] = []
     for _ in range(LOOKS):
         wait_for(lambda: browser.execute_script(COMPLETE), "the page")
