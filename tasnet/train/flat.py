@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tasnet.flat_layout import aligned_zeros, offsets_in_vector
 from tasnet.model import TasNet
 
-STEP = 16  # every parameter begins at a multiple of so many values, 64 bytes
 KEPT = "_flat"  # where a network keeps its own
 
 
@@ -33,7 +33,7 @@ class Flat:
 
     def like(self) -> Tensor:
         """A vector of zeros that is laid out like `values`."""
-        return _aligned(len(self.values), self.values.device)
+        return aligned_zeros(len(self.values), self.values.device)
 
 
 def flatten(model: TasNet) -> Flat:
@@ -46,14 +46,11 @@ def flatten(model: TasNet) -> Flat:
     known = getattr(model, KEPT, None)
     if known is not None and _holds(known, parameters):
         return known
-    offsets, end = {}, 0
-    for name, parameter in parameters.items():
-        offsets[name] = end
-        end += -(-parameter.numel() // STEP) * STEP
+    offsets, end = offsets_in_vector(parameters)
     device = next(iter(parameters.values())).device
     flat = Flat(
-        _aligned(end, device),
-        _aligned(end, device),
+        aligned_zeros(end, device),
+        aligned_zeros(end, device),
         offsets,
         {name: parameter.shape for name, parameter in parameters.items()},
     )
@@ -64,13 +61,6 @@ def flatten(model: TasNet) -> Flat:
         parameter.grad = gradients[name] if parameter.requires_grad else None
     setattr(model, KEPT, flat)
     return flat
-
-
-def _aligned(length: int, device: torch.device) -> Tensor:
-    """(length,) zeros in float32, from a multiple of 64 bytes on."""
-    room = torch.zeros(length + STEP, device=device)
-    skipped = -room.data_ptr() % 64 // room.element_size()
-    return room[skipped : skipped + length]
 
 
 def _holds(flat: Flat, parameters: dict[str, torch.nn.Parameter]) -> bool:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from ...config import Config, ConvTasNetConfig
+from ...flat_layout import aligned_zeros, offsets_in_vector
 from ...model import ConvTasNet
 from . import build
 from .build import BuildError
 
 PRECISIONS = ("float32", "bfloat16")
-STEP = 16  # values: what parameters in a flat vector begin at multiples of
 KEPT = 64 << 20  # bytes: a larger workspace is not kept for the next sound
 _MASKS = ("sigmoid", "softmax", "relu")  # in the order of `Mask` in network.h
 
@@ -234,16 +234,12 @@ class _Handle:
 
 def flat_copy(model: ConvTasNet) -> tuple[Tensor, list[int]]:
     """The parameters of a model as one float32 vector, 64-byte aligned, and where each begins."""
-    parameters, offsets, end = list(model.parameters()), [], 0
-    for parameter in parameters:
-        offsets.append(end)
-        end += -(-parameter.numel() // STEP) * STEP
-    room = torch.zeros(end + STEP)
-    start = -room.data_ptr() % 64 // 4
-    values = room[start : start + end]
-    for at, parameter in zip(offsets, parameters, strict=True):
-        values[at : at + parameter.numel()] = parameter.detach().float().cpu().flatten()
-    return values, offsets
+    parameters = dict(model.named_parameters())
+    offsets, end = offsets_in_vector(parameters)
+    values = aligned_zeros(end)
+    for name, parameter in parameters.items():
+        values[offsets[name] : offsets[name] + parameter.numel()] = parameter.detach().float().cpu().flatten()
+    return values, list(offsets.values())
 
 
 def _check(values: Tensor, what: str) -> None:
