@@ -26,10 +26,11 @@ class Errand:
 
 @dataclass
 class Ongoing:
-    """One computation: how much of it is done, and in the end its value or problem."""
+    """One computation: how much of it is done, what is there already, and in the end its value or problem."""
 
     begun_by: str  # the session
     share: float = 0.0
+    parts: list[Any] = field(default_factory=list)  # of the value, as they come
     value: Any = None
     problem: Exception | None = None
     unwanted: bool = False
@@ -43,17 +44,19 @@ class Background:
         self._ongoing: dict[Hashable, Ongoing] = {}
         self._lock = threading.Lock()
 
-    def begin(self, errand: Errand, session: str, compute: Callable[[Callable[[float], None]], Any]) -> Ongoing:
+    def begin(self, errand: Errand, session: str, compute: Callable[[Callable[..., None]], Any]) -> Ongoing:
         """`compute(progress)` in a thread, or what is at this errand already. It ends once it is no longer wanted."""
         with self._lock:
             if (known := self._ongoing.get(errand.key)) is not None and not known.unwanted:
                 return known
             work = self._ongoing[errand.key] = Ongoing(session)
 
-        def progress(done: float) -> None:
+        def progress(done: float, *part: Any) -> None:
             if work.unwanted or not errand.wanted():
                 raise _UnwantedError
             work.share = done
+            if part:
+                work.parts.append(part)
 
         def run() -> None:
             try:
@@ -67,6 +70,7 @@ class Background:
                 with self._lock:
                     if self._ongoing.get(errand.key) is work:
                         del self._ongoing[errand.key]
+                work.parts.clear()
                 work.over.set()
 
         threading.Thread(target=run, name="computing", daemon=True).start()

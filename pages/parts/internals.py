@@ -1,6 +1,7 @@
 """Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -40,6 +41,22 @@ def still_here(held: Any) -> list[UploadedFile]:
     """The files of a file widget, without those that are gone: taken in the run before, or no longer kept."""
     files = held if isinstance(held, list) else [held] if held else []
     return [file for file in files if not isinstance(file, DeletedFile)]
+
+
+@contextmanager
+def drawn_anew() -> Iterator[None]:
+    """In the block, what this run has drawn already may be drawn once more, in its old place: nothing is there twice."""
+    shared = get_script_run_ctx().shared
+    known = (shared.widget_ids_this_run, shared.widget_user_keys_this_run)
+    before = [names.snapshot() for names in known]
+    for names in known:
+        names.clear()
+    try:
+        yield
+    finally:
+        for names, old in zip(known, before, strict=True):
+            for name in old:
+                names.check_and_add(name)
 
 
 def note_address(values: dict[str, str | None]) -> None:
