@@ -23,10 +23,10 @@ def _separator(model: str, precision: str) -> Separator:
 
 
 def load_ahead(name: str) -> None:
-    """Have the network `name` ("MODEL PRECISION", "" for the first one in float32), as children will need it."""
-    model, _, precision = name.partition(" ")
-    with contextlib.suppress(ValueError, OSError), threads.one_inside():  # a child says what is wrong with it
-        model = model or next(iter(available()))
+    """Have the network `name` ("PRECISION MODEL", "" for the first one in float32), as children will need it."""
+    precision, _, model = name.partition(" ")
+    with contextlib.suppress(ValueError, OSError), threads.one_torch_thread():  # a child says what is wrong with it
+        model = model or str(next(iter(available().values())))
         network = _separator(model, precision or "float32")
         _ = network.on_cpu and network.on_cpu.way  # the compiled network packs its weights
 

@@ -31,7 +31,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tasnet.parentage import leave_with
+from tasnet.worker_lifetime import end_with_parent
 
 from .turns import Turns
 
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.05  # between two looks at a child
 PATIENCE = 4
 START_SECONDS = 120  # for the nursery to load what the work needs
-NAMED = 256
+NAMED = 1024  # bytes
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
 
 
@@ -231,7 +231,7 @@ def _compute(connection: Connection) -> None:
         parent = os.getppid()
         os.setsid()
         connection.send(os.getpid())
-        leave_with(parent)
+        end_with_parent(parent)
         function, arguments, budget, tells = pickle.loads(connection.recv_bytes())
         named = {"progress": lambda *told: connection.send_bytes(pickle.dumps(("told", told)))} if tells else {}
         _limit(budget)

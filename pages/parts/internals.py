@@ -45,7 +45,7 @@ def still_here(held: Any) -> list[UploadedFile]:
 
 @contextmanager
 def drawn_anew() -> Iterator[None]:
-    """In the block, what this run has drawn already may be drawn once more, in its old place: nothing is there twice."""
+    """In the block, what this run has drawn already may be drawn once more, in its old place."""
     shared = get_script_run_ctx().shared
     known = (shared.widget_ids_this_run, shared.widget_user_keys_this_run)
     before = [names.snapshot() for names in known]

@@ -14,7 +14,7 @@ from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
-from . import internals, links, results
+from . import internals, links, result_cache
 from .handout import shown
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
@@ -238,7 +238,7 @@ def _encode(track: Track) -> _Media:
     """Made once, and kept as long as the results it belongs to."""
     digest = _digest(track.samples)
     key = ("media", digest, track.rate)
-    return results.find_result(key) or results.keep_result(key, _media(digest, track.samples, track.rate))
+    return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, track.samples, track.rate))
 
 
 def _media(digest: str, samples: np.ndarray, rate: int) -> _Media:

@@ -15,10 +15,11 @@ from analysis.scores.systems import SYSTEMS
 from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 from analysis.words.say import duration
+from tasnet.inference import find_checkpoint
 from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
 
-from . import doors, internals, own_model, results
-from .background import Errand, background
+from . import internals, own_model, result_cache, sound_inputs
+from .background import BackgroundTask, background
 from .budgeted import compute_within_budget, still_wanted
 from .text import plain
 
@@ -62,14 +63,14 @@ def selection() -> Selection:
 
 
 def chosen_sound() -> Mixture | None:
-    """The selected sound, with the doors for a user's own; where there is none, the page says why and gets None."""
+    """The selected sound, with the inputs for a user's own; where there is none, the page says why and gets None."""
     chosen = selection()
     if chosen.problem:
         st.error(plain(chosen.problem), icon=":material/error:")
     if chosen.warning:
         st.warning(plain(chosen.warning), icon=":material/info:")
-    if chosen.kind in doors.DOORS:
-        doors.show_doors(chosen.kind, open_=bool(chosen.problem or chosen.warning))
+    if chosen.kind in sound_inputs.ROLES:
+        sound_inputs.show_sound_inputs(chosen.kind, open_=bool(chosen.problem or chosen.warning))
         if chosen.sound is not None and chosen.sound.notes:
             st.caption(f":material/info: {plain(' '.join(chosen.sound.notes))}")
     return chosen.sound
@@ -78,7 +79,7 @@ def chosen_sound() -> Mixture | None:
 def example(name: str, snr_db: float) -> Mixture:
     """An example mixed at `snr_db`, decoded once."""
     key = ("example", name, snr_db)
-    return results.find_result(key) or results.keep_result(key, examples.mix_example(name, snr_db))
+    return result_cache.find_result(key) or result_cache.keep_result(key, examples.mix_example(name, snr_db))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
@@ -111,15 +112,17 @@ def last_speed() -> float | None:
     return st.session_state.get("speed")
 
 
-def _cancel(key: Any, errand: Errand | None) -> None:
+def _cancel(key: Any, task: BackgroundTask | None) -> None:
     st.session_state.cancelled = key
-    if errand is not None:
-        background().cancel(errand, internals.session_id())
+    if task is not None:
+        background().cancel(task, internals.session_id())
 
 
-def _apart(errand: Errand, compute: Callable[[Callable[..., None]], Any], show: Callable[..., None], key: tuple) -> Any:
+def _apart(
+    task: BackgroundTask, compute: Callable[[Callable[..., None]], Any], show: Callable[..., None], key: tuple
+) -> Any:
     """The value of `compute`, which goes on where this page is left; ends the run where it was cancelled."""
-    work, shown = background().begin(errand, internals.session_id(), compute), 0
+    work, shown = background().start(task, internals.session_id(), compute), 0
     while not work.over.wait(LOOK_SECONDS):
         show(work.share)
         for part in work.parts[shown:]:
@@ -169,7 +172,7 @@ def with_progress(
     nothing of the page, and where it takes long it goes on when the page is left. heard: gets the parts of the result
     that `compute` gives to `progress` beside the share that is done.
     """
-    if (value := results.find_result(key)) is not None:
+    if (value := result_cache.find_result(key)) is not None:
         return value
     if st.session_state.get("cancelled") == key:
         asked = st.empty()
@@ -180,11 +183,11 @@ def with_progress(
         asked.empty()
         st.session_state.cancelled = None
     place = st.empty()
-    errand = results.errand(key) if stays and seconds > LONG_SECONDS else None
+    task = result_cache.background_task(key) if stays and seconds > LONG_SECONDS else None
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = _Bar(label)
         if seconds > LONG_SECONDS:
-            st.button("Cancel", on_click=_cancel, args=(key, errand), key="cancel")
+            st.button("Cancel", on_click=_cancel, args=(key, task), key="cancel")
 
     def show(done: float, *part: Any) -> None:
         bar.show(done)
@@ -192,7 +195,7 @@ def with_progress(
             heard(*part)
 
     try:
-        value = compute(show) if errand is None else _apart(errand, compute, show, key)
+        value = compute(show) if task is None else _apart(task, compute, show, key)
     except ValueError as problem:
         place.empty()
         st.error(plain(problem), icon=":material/error:")
@@ -200,9 +203,19 @@ def with_progress(
     except Exception:  # what Streamlit ends a run with is none
         place.empty()
         raise
-    results.keep_result(key, value)
+    result_cache.keep_result(key, value)
     place.empty()
     return value
+
+
+def _separation_key(chosen: Mixture, model: tasnet.Separator) -> tuple:
+    return ("separation", result_cache.fingerprint(chosen.mixture), model.name, str(model.device), model.precision)
+
+
+def known_separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
+    """What `separation` gives, where it is there already."""
+    model = separator(name, scored=chosen.references is not None)
+    return result_cache.find_result(_separation_key(chosen, model))
 
 
 def separation(
@@ -213,10 +226,8 @@ def separation(
     heard: called, while it is computed, with the sample at which new voices (C, t) begin.
     """
     model = separator(name, scored=chosen.references is not None)
-    key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device), model.precision)
-    found = with_progress(
-        key, "Separating", _seconds(chosen), _separating(chosen, model, name), stays=True, heard=heard
-    )
+    key, compute = _separation_key(chosen, model), _separating(chosen, model, name)
+    found = with_progress(key, "Separating", _seconds(chosen), compute, stays=True, heard=heard)
     if found is not None and name is None:
         st.session_state.speed = found.real_time_factor
     return found
@@ -238,17 +249,18 @@ def _separating(
 
         return separate
     chosen, owner = name or selection().model, internals.session_id()
-    own = chosen == own_model.path()
+    path = str(find_checkpoint(chosen))
+    ahead = "" if chosen == own_model.path() else f"{model.precision} {path}"
     return lambda progress: compute_within_budget(
         computing.separate,
-        chosen,
+        path,
         model.precision,
         sound.mixture,
         sound.rate,
         seconds=_seconds(sound),
         owner=owner,
         progress=progress,
-        ready="" if own else f"{chosen} {model.precision}",
+        ready=ahead,
     )
 
 
@@ -261,9 +273,9 @@ def compared(
     is not the chosen one.
     """
     model = separator(name)
-    hashes = results.fingerprint(chosen.mixture, chosen.references)
+    hashes = result_cache.fingerprint(chosen.mixture, chosen.references)
     key = ("comparison", hashes, model.name, str(model.device), model.precision, ideal)
-    if not pesq and (complete := results.find_result((*key, True))) is not None:
+    if not pesq and (complete := result_cache.find_result((*key, True))) is not None:
         return complete
     owner = internals.session_id()
     return with_progress(
@@ -287,9 +299,9 @@ def compared(
 def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True) -> None:
     """Call at the page's end: measure what `compared` without PESQ left out, then show the page with it."""
     model = separator(name)
-    hashes = results.fingerprint(chosen.mixture, chosen.references)
+    hashes = result_cache.fingerprint(chosen.mixture, chosen.references)
     known = ("comparison", hashes, model.name, str(model.device), model.precision, ideal, True)
-    if results.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
+    if result_cache.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
         st.rerun()
 
 
