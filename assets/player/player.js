@@ -75,7 +75,7 @@ class Player {
       this.transport.onended = () => this.#paused();
       this.transport.seek(data.time);
       this.transport.setLoop(this.looping, this.region);
-      this.root.dataset.state = "ready";
+      this.#showState();
       if (data.blind) attend(this);
       this.say("");
       if (this.playsOn) this.start();
@@ -107,6 +107,12 @@ class Player {
     });
     this.differences.clear();
     this.transport.replace(found.map(({ samples }) => samples));
+    this.#showState();
+  }
+
+  /** "coming" can be played as far as it is there. */
+  #showState() {
+    this.root.dataset.state = this.data.tracks.every((track) => track.src) ? "ready" : "coming";
   }
 
   destroy() {
