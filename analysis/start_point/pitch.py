@@ -18,6 +18,8 @@ QUIET_DB = -35.0  # of the loudest frame: below, nothing is called voiced
 OCTAVE_COST, JUMP_COST = 0.02, 0.35  # an octave lower; an octave from one frame to the next (Boersma 1993)
 FINE = 4  # by which a voice is oversampled before it is laid out anew
 STEPS = 160  # of phase time in a period: 66 partials and their bands' edges
+BAND_STEPS = 4  # the same of one band
+PADDED = 16  # periods of silence behind the voice, so that its end does not run into its beginning
 
 
 @dataclass(frozen=True)
@@ -100,25 +102,30 @@ def jittered(voice: np.ndarray, rate: int, share: float, seed: int = 0, pitch: P
     moments = np.interp(grid, phase, np.arange(len(voice)))
     fine = signal.resample_poly(voice, FINE, 1)
     laid_out = interpolate.CubicSpline(np.arange(len(fine)), fine)(moments * FINE)
-    moved = interpolate.CubicSpline(moments, _moved(laid_out, grid, share, seed, rate / 2 / pitch.f0.min()))
+    moved = interpolate.CubicSpline(moments, _moved(laid_out, grid[0], share, seed, rate / 2 / pitch.f0.min()))
     inside = np.arange(len(voice)).clip(moments[0], moments[-1])
     return (voice + pitch.voiced * moved(inside)).astype(np.float32)
 
 
-def _moved(laid_out: np.ndarray, grid: np.ndarray, share: float, seed: int, highest: float) -> np.ndarray:
-    """What moving the partials adds to a voice along its phase: (n,), `STEPS` values a period."""
-    n = fft.next_fast_len(len(laid_out))
-    spectrum = fft.fft(laid_out, n)
-    cycles = np.arange(n) * STEPS / n
+def _moved(laid_out: np.ndarray, start: float, share: float, seed: int, highest: float) -> np.ndarray:
+    """What moving the partials adds to a voice along its phase: (n,), `STEPS` values a period, the first at `start`.
+
+    A band is two cycles a period wide: it is turned at `BAND_STEPS` values a period, and all come back together.
+    """
+    periods = fft.next_fast_len(-(-len(laid_out) // STEPS) + PADDED)
+    spectrum = fft.fft(laid_out, STEPS * periods)
+    moved = np.zeros_like(spectrum)
+    offsets = np.arange(-periods, periods)  # a period's cycle is so many bins
+    weights = 2 * np.cos(np.pi / 2 * offsets / periods) ** 2  # 2: the bands of negative frequencies are left out
+    phase = start + np.arange(BAND_STEPS * periods) / BAND_STEPS
     draws = np.random.default_rng(seed).uniform(-1, 1, STEPS)
-    added = np.zeros(len(laid_out))
-    for partial in range(2, min(int(highest) + 1, STEPS // 2 - 1)):
-        near = slice(np.searchsorted(cycles, partial - 1), np.searchsorted(cycles, partial + 1))
-        band = np.zeros(n, complex)
-        band[near] = 2 * spectrum[near] * np.cos(np.pi / 2 * (cycles[near] - partial)) ** 2
-        turned = fft.ifft(band)[: len(laid_out)]
-        added += (turned * (np.exp(2j * np.pi * share * draws[partial] * grid) - 1)).real
-    return added
+    half = BAND_STEPS // 2
+    for partial in range(half, min(int(highest) + 1, STEPS // 2 - half)):
+        band = np.zeros(BAND_STEPS * periods, complex)
+        band[offsets] = weights * spectrum[partial * periods + offsets]
+        turned = fft.fft(fft.ifft(band) * (np.exp(2j * np.pi * share * draws[partial] * phase) - 1))
+        moved[(partial - half) * periods : (partial + half) * periods] += fft.fftshift(turned)
+    return fft.ifft(moved)[: len(laid_out)].real
 
 
 def flattened(voice: np.ndarray, rate: int, f0: float, pitch: Pitch | None = None) -> np.ndarray:
