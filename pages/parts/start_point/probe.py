@@ -14,9 +14,9 @@ from analysis.start_point.probe_set import ProbeResults, curve, known_results, s
 from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
 from analysis.words.say import number, one_scale
-from pages.parts import results, workspace
+from pages.parts import result_cache, workspace
 from pages.parts.handout import say
-from pages.parts.inside.looking import prepared
+from pages.parts.inside.inspection import excerpt_at_rate
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.player import Track, player
@@ -29,7 +29,7 @@ BEFORE, AFTER = "as it is", "turned"
 
 def show_probe(models: list[str], sound: Mixture) -> None:
     """Choose what is turned and how far; hear it before and after, with the scores; the curves over the set."""
-    sound = prepared(sound, workspace.separator(models[0]).config.sample_rate)
+    sound = excerpt_at_rate(sound, workspace.separator(models[0]).config.sample_rate)
     name, value = _choose()
     probe = ALL[name]
     st.caption(f"{probe.about} — {probe.source}")
@@ -93,10 +93,10 @@ def _choose() -> tuple[str, float]:
 
 def _kept(what: str, sound: Mixture, of: tuple, compute: Callable[[], object]) -> object:
     """What is computed of a sound, once."""
-    key = ("probe", what, results.fingerprint(sound.mixture, sound.references), *of)
-    if (found := results.find_result(key)) is None:
+    key = ("probe", what, result_cache.fingerprint(sound.mixture, sound.references), *of)
+    if (found := result_cache.find_result(key)) is None:
         with st.spinner("Preparing ..."):
-            found = results.keep_result(key, compute())
+            found = result_cache.keep_result(key, compute())
     return found
 
 
@@ -153,7 +153,7 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
     chosen = {model: known[model] for model in models if model in known} or known
     curves = {model: curve(found, name) for model, found in chosen.items()}
     here = {}
-    asked = ("probe curve", name, results.fingerprint(sound.mixture, sound.references), *models)
+    asked = ("probe curve", name, result_cache.fingerprint(sound.mixture, sound.references), *models)
     st.markdown("##### Over a test set")
     if st.button("Measure every position on this sound", icon=":material/timer:", key="probe_measure"):
         st.session_state.probe_asked = asked
