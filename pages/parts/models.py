@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ def of_voices(count: int) -> list[str]:
     return [name for name in names() if label(name).voices == count]
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@lru_cache(maxsize=64)
 def _label(path: str, _changed: float) -> ModelLabel:
     config, facts = checkpoint.describe(path)
     return ModelLabel(
