@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .player import MAX_TRACKS
 
-STYLES = Path(__file__).parents[2] / "assets" / "frame" / "theme.css"
+STYLES = Path(__file__).parents[2] / "assets" / "page_header" / "theme.css"
 LANGUAGES = b"accept-encoding"  # in which a document would come compressed
 
 
