@@ -83,6 +83,14 @@ def plain_titles(names: list[str]) -> dict[str, str]:
     return _each_once({name: label(name).title for name in names})
 
 
+def with_titles(text: str) -> str:
+    """`text` with the models here called by their plain titles instead of their files' names."""
+    known = plain_titles(names())
+    for name in sorted(known, key=len, reverse=True):
+        text = text.replace(name, known[name])
+    return text
+
+
 def by_title(found: dict[str, Found]) -> dict[str, Found]:
     """What was found for models, under their plain titles; what is not among the models here keeps its name."""
     shown = plain_titles(names())
