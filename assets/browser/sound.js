@@ -1,8 +1,15 @@
 // Rates: of whole sounds as tasnet/audio.py converts them, and of sounds that are still arriving.
 
-// The low-pass of soxr's quality HQ, which Python uses: a windowed sinc, in Hz and s for a band that ends at 4 kHz.
-const CUTOFF = 3827.4873;
-const SHAPES = { 2: [0.0121563, 13.04], whole: [0.0126876, 13.711], other: [0.01447, 16.949] }; // half length, beta
+// The low-pass of soxr's quality HQ, which Python uses: a windowed sinc, in Hz and s for a band that ends at 4 kHz;
+// fitted to soxr's impulse response. Between rates without a whole ratio soxr adds a droop of 0.1 % at the band's end.
+const SHAPES = {
+  2: { cutoff: 3827.4873, half: 0.0121563, beta: 13.04 },
+  whole: { cutoff: 3827.4873, half: 0.0126876, beta: 13.711 },
+  other: {
+    cutoff: 3827.4553, half: 0.0135352, beta: 14.78374,
+    droop: [0.99980252, 1.7798520e-4, -1.3127089e-4, 8.1078448e-5, -4.3449276e-5],
+  },
+}; // prettier-ignore
 
 // A sound that is still arriving: shorter, as half of it is delay. From 3.3 to 4.1 kHz it falls by 60 dB.
 const LIVE = { cutoff: 3700, half: 0.0025, beta: 5.65 };
@@ -29,11 +36,15 @@ function kernel(cutoff, half, beta, rate) {
 const divisor = (a, b) => (b ? divisor(b, a % b) : a);
 
 /** The weights of every phase in which output samples lie between input samples, and how the phases follow. */
-function phases(from, to, { cutoff, half, beta }) {
+function phases(from, to, { cutoff, half, beta, droop = [1] }) {
   const shared = divisor(from, to);
   const [up, down] = [to / shared, from / shared];
-  const reach = Math.ceil(half * from);
-  const weigh = kernel(cutoff, half, beta, from);
+  const step = 0.5 / ((cutoff / SHAPES.whole.cutoff) * 4000); // s, from one weight of the droop to the next
+  const reach = Math.ceil((half + (droop.length - 1) * step) * from);
+  const plain = kernel(cutoff, half, beta, from);
+  const weigh = (time) => {
+    return droop.reduce((sum, a, k) => sum + a * (k ? plain(time - k * step) + plain(time + k * step) : plain(time)), 0);
+  };
   // Phase p: an output sample that lies p/up of an input sample after one.
   const taps = Array.from({ length: up }, (_, p) => {
     return Float64Array.from({ length: 2 * reach + 1 }, (_, i) => weigh((i - reach - p / up) / from));
@@ -45,9 +56,10 @@ function phases(from, to, { cutoff, half, beta }) {
 export function resample(samples, from, to) {
   if (from === to) return samples;
   const [low, ratio] = [Math.min(from, to) / 2, Math.max(from, to) / Math.min(from, to)];
-  const [half, beta] = SHAPES[ratio] ?? SHAPES[Number.isInteger(ratio) ? "whole" : "other"];
+  const shape = SHAPES[ratio] ?? SHAPES[Number.isInteger(ratio) ? "whole" : "other"];
   const narrower = 4000 / low;
-  const { up, down, reach, taps } = phases(from, to, { cutoff: CUTOFF / narrower, half: half * narrower, beta });
+  const fitting = { ...shape, cutoff: shape.cutoff / narrower, half: shape.half * narrower };
+  const { up, down, reach, taps } = phases(from, to, fitting);
   const made = new Float32Array(Math.max(1, roundHalfToEven((samples.length * to) / from)));
   for (let n = 0; n < made.length; n++) {
     const place = n * down;
