@@ -1,5 +1,6 @@
 """The models that can be chosen: their readable names, what kind each is, and its card."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import TypeVar
 import streamlit as st
 
 import tasnet
-from tasnet import checkpoint, titles
+from tasnet import checkpoint, model_titles
 from tasnet.cards import card_body
 from tasnet.published import CATALOGUE, PublishedModel
 
+SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
 Found = TypeVar("Found")
 
 
@@ -31,6 +33,16 @@ def names() -> list[str]:
     return list(tasnet.available())
 
 
+def first() -> str:
+    """The name of the model that pages begin with: what the operator set, else the best; tasnet.CheckpointError."""
+    known = names()
+    wanted = os.environ.get(SETTING) or known[0]
+    wanted = checkpoint.ALIASES.get(wanted, wanted)
+    if wanted not in known:
+        raise tasnet.CheckpointError(f"{SETTING} is {wanted!r}, which is no model here: {', '.join(known)}.")
+    return wanted
+
+
 def of_voices(count: int) -> list[str]:
     """The names of the models here that give so many voices, the best first."""
     return [name for name in names() if label(name).voices == count]
@@ -40,11 +52,11 @@ def of_voices(count: int) -> list[str]:
 def _label(path: str, _changed: float) -> ModelLabel:
     config, facts = checkpoint.describe(path)
     return ModelLabel(
-        titles.model_title(config, facts),
-        titles.scored_title(config, facts),
-        titles.kind_in_words(config, facts),
+        model_titles.model_title(config, facts),
+        model_titles.scored_title(config, facts),
+        model_titles.kind_in_words(config, facts),
         config.C,
-        titles.stated_score(facts),
+        model_titles.stated_score(facts),
     )
 
 

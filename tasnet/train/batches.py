@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tasnet.data.cache import cached_utterances
 from tasnet.data.corpora import explain_mixtures, holds_mixtures, open_mixtures
+from tasnet.data.mixture_sets import BadRow, CorpusMixture, MixtureSet
 from tasnet.data.packs import INT16
-from tasnet.data.rows import BadRow, CorpusMixture, MixtureSet
 from tasnet.data.third_voice import ThirdVoicePlan, plan_third_voices
 from tasnet.data.utterances import UtteranceSet
 
