@@ -14,7 +14,7 @@ export class Network {
     const network = new Network(config, info);
     const instance = await WebAssembly.instantiate(module, { tasnet: { seen: (...frames) => network.#seen(...frames) } });
     network.engine = instance.exports;
-    new Filler(network.engine, config, tensors).fill();
+    network.U = new Filler(network.engine, config, tensors).fill();
     network.base = network.engine.mark();
     return network;
   }
@@ -57,6 +57,24 @@ export class Network {
       throw new TasnetError("Only a causal network can separate a sound that is still arriving; this one is not.");
     }
     return new Stream(this, (...frames) => this.#run("push", ...frames), () => this.#overlap());
+  }
+
+  /** The centre frequency in Hz of every basis function of the encoder: where its spectrum is strongest. */
+  frequencies() {
+    const { N, L, sample_rate: rate } = this.config;
+    const bins = 2 * L;
+    return Float32Array.from({ length: N }, (_, n) => {
+      let [best, strongest] = [0, -1];
+      for (let k = 0; k <= bins; k++) {
+        let [re, im] = [0, 0];
+        for (let l = 0; l < L; l++) {
+          re += this.U[n * L + l] * Math.cos((Math.PI * k * l) / bins);
+          im += this.U[n * L + l] * Math.sin((Math.PI * k * l) / bins);
+        }
+        if (re * re + im * im > strongest) [best, strongest] = [k, re * re + im * im];
+      }
+      return (best / bins) * (rate / 2);
+    });
   }
 
   #run(what, samples, K) {
@@ -173,6 +191,7 @@ class Filler {
       this.#vectors(7, i, this.#tensor(`${name}.depthwise.bias`, [H]), H);
     }
     engine.reset();
+    return U;
   }
 
   #tensor(name, shape) {

@@ -29,7 +29,7 @@ export function readWeights(bytes) {
   }
   let header, about;
   try {
-    header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length)));
+    header = JSON.parse(decodeText(new Uint8Array(bytes, 8, length)));
     about = JSON.parse(header.__metadata__.tasnet);
   } catch {
     throw new TasnetError("The file holds no description of a Conv-TasNet: it is of another program.");
@@ -70,6 +70,14 @@ const READERS = {
   BF16: { size: 2, read: (bytes) => new Float32Array(Uint32Array.from(new Uint16Array(bytes), (half) => half << 16).buffer) },
   I64: { size: 8, read: (bytes) => Float32Array.from(new BigInt64Array(bytes), Number) },
 }; // prettier-ignore
+
+/** UTF-8 -> text; an audio thread has no TextDecoder. */
+function decodeText(bytes) {
+  if (typeof TextDecoder !== "undefined") return new TextDecoder().decode(bytes);
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return decodeURIComponent(escape(text));
+}
 
 /** The number that 16 bits are in IEEE half precision. */
 function fromHalf(bits) {
