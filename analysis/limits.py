@@ -16,7 +16,7 @@ from analysis.scores.metrics import best_permutation, sdr
 from analysis.sounds.mixing import Mixture
 from tasnet import Separator
 from tasnet.data.speech_level import active_speech_level
-from tasnet.facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 NOISES = ("speech-shaped", "white")
 FADE_SECONDS = 0.01  # where a voice is cut for a pause

@@ -28,7 +28,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tasnet.parentage import leave_with
+from tasnet.worker_lifetime import end_with_parent
 
 try:
     import resource
@@ -215,7 +215,7 @@ def _compute(connection: Connection) -> None:
         parent = os.getppid()
         os.setsid()
         connection.send(os.getpid())
-        leave_with(parent)
+        end_with_parent(parent)
         function, arguments, budget, tells = pickle.loads(connection.recv_bytes())
         named = {"progress": lambda done: connection.send_bytes(pickle.dumps(("told", done)))} if tells else {}
         _limit(budget)

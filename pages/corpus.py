@@ -4,7 +4,6 @@ import streamlit as st
 
 from analysis.corpus.results import Results
 from analysis.words.corpus import explain_set
-from pages.parts import frame
 from pages.parts.corpus import charts as corpus_charts
 from pages.parts.corpus import listen as corpus_listen
 from pages.parts.corpus import table as corpus_table
@@ -14,6 +13,7 @@ from pages.parts.corpus.files import choose_results, chosen_model, offer_compari
 from pages.parts.corpus.run import show_run
 from pages.parts.corpus.training import show_training, show_validation
 from pages.parts.handout import offer_handout, say
+from pages.parts.page_header import show_header
 from pages.parts.text import plain
 
 VIEWS = ("Results", "Compare", "Evaluate", "Training")
@@ -69,7 +69,7 @@ def show_results() -> None:
     offer_handout()
 
 
-frame.begin("Corpus", "How good is the network over a whole test set, beside ideal masks and published systems?")
+show_header("Corpus", "How good is the network over a whole test set, beside ideal masks and published systems?")
 if st.session_state.setdefault("corpus_view", st.query_params.get("corpus_view")) not in VIEWS:
     st.session_state.corpus_view = VIEWS[0]
 view = st.segmented_control(

@@ -7,8 +7,8 @@ from analysis.figures import designs as figures
 from analysis.figures import flowchart
 from analysis.network import cost
 from analysis.network.designs import printed_designs
-from pages.parts import frame
 from pages.parts.designs import controls
+from pages.parts.page_header import show_header
 from pages.parts.pictures import drawing, picture
 from pages.parts.text import plain
 from tasnet import ConvTasNetConfig, DeviceError
@@ -138,7 +138,7 @@ def show_command(config: ConvTasNetConfig) -> None:
     )
 
 
-frame.begin("Designs", "How large, how far-sighted and how costly is a Conv-TasNet of these sizes? (Tables I to III)")
+show_header("Designs", "How large, how far-sighted and how costly is a Conv-TasNet of these sizes? (Tables I to III)")
 left, right = st.columns([2, 3], gap="large")
 with left:
     design = controls.choose_design()

@@ -6,11 +6,12 @@ import tasnet
 from analysis.network.basis import UPGMA, tuning
 from analysis.network.filter_use import filter_use
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, workspace
+from pages.parts import workspace
 from pages.parts.explain.views import Explained, show_blocks, show_errors, show_filters, show_muting, show_swaps
 from pages.parts.filters.bank import sort
 from pages.parts.handout import offer_handout
-from pages.parts.inside.looking import look_inside, prepared
+from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
+from pages.parts.page_header import show_header
 from pages.parts.pictures import choose_format
 
 MUTING, SWAPS, ERRORS, FILTERS, BLOCKS = (
@@ -27,8 +28,8 @@ VIEWS = {MUTING: show_muting, SWAPS: show_swaps, ERRORS: show_errors, FILTERS: s
 def explained(sound: Mixture) -> Explained:
     """The sound with all that the views show of it."""
     separator = workspace.separator()
-    sound = prepared(sound, separator.config.sample_rate)
-    inside, identity = look_inside(sound, separator)
+    sound = excerpt_at_rate(sound, separator.config.sample_rate)
+    inside, identity = cached_representation(sound, separator)
     U = inside.model.U.detach().cpu().numpy()
     order, tree = sort(U, separator.config.sample_rate, UPGMA)
     peaks = tuning(U, separator.config.sample_rate).peak_hz
@@ -59,7 +60,7 @@ def show_views(sound: Mixture) -> None:
     offer_handout()
 
 
-frame.begin("Explain", "Why does this separation sound as it does? Switch parts off and hear it.")
+show_header("Explain", "Why does this separation sound as it does? Switch parts off and hear it.")
 workspace.describe_sound()
 if not isinstance(workspace.separator().model, tasnet.ConvTasNet):
     st.info("This page takes Conv-TasNet apart: choose a Conv-TasNet in the sidebar.", icon=":material/info:")

@@ -6,10 +6,11 @@ import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis
 from analysis.words.filters import explain_scale
-from pages.parts import frame, models, workspace
+from pages.parts import models, workspace
 from pages.parts.filters.bank import Bank, bank, choose_order, show_coverage, show_pairs, show_phases, sort
 from pages.parts.filters.one import show_filter
 from pages.parts.handout import offer_handout
+from pages.parts.page_header import show_header
 from pages.parts.pictures import choose_format, picture, save_arrays, save_table
 from pages.parts.text import plain
 from tasnet import checkpoint
@@ -93,7 +94,7 @@ def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
         )
 
 
-frame.begin("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
+show_header("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
 order_by, shown = choose_banks()
 scaling = choose_scale()
 st.caption(explain_scale(**scaling))

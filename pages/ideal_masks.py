@@ -4,9 +4,10 @@ import streamlit as st
 
 from analysis.figures import sound as figures
 from analysis.words.ideal_masks import SETTING, explain_sound
-from pages.parts import frame, listening, workspace
+from pages.parts import listening, workspace
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout, say
+from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
@@ -47,7 +48,7 @@ def show_systems(sound) -> None:
     workspace.add_pesq(sound, found)
 
 
-frame.begin("Ideal masks", "How close does the network come to masks computed from the clean voices themselves?")
+show_header("Ideal masks", "How close does the network come to masks computed from the clean voices themselves?")
 if (sound := workspace.chosen_sound()) is not None:
     if sound.references is None:
         st.info(

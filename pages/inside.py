@@ -5,12 +5,13 @@ import streamlit as st
 import tasnet
 from analysis.network.basis import tuning
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, listening, workspace
+from pages.parts import listening, workspace
 from pages.parts.filters.bank import choose_order, sort
 from pages.parts.handout import offer_handout
-from pages.parts.inside.looking import look_inside, prepared
+from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
 from pages.parts.inside.view import view_of
-from pages.parts.inside.views import Looked, show_masks, show_oracles, show_representation, show_walk
+from pages.parts.inside.views import Inspected, show_masks, show_oracles, show_representation, show_walk
+from pages.parts.page_header import show_header
 from pages.parts.pictures import choose_format
 from pages.parts.player import PlayerState, player
 
@@ -19,8 +20,8 @@ def show_inside(sound: Mixture) -> None:
     """Everything about `sound`."""
     separator = workspace.separator()
     config = separator.config
-    sound = prepared(sound, config.sample_rate)
-    inside, identity = look_inside(sound, separator)
+    sound = excerpt_at_rate(sound, config.sample_rate)
+    inside, identity = cached_representation(sound, separator)
     state = player(
         listening.separated_tracks(sound, inside.audible(), None),
         key="inside_player",
@@ -41,16 +42,16 @@ def show_inside(sound: Mixture) -> None:
         choose_format()
     U = inside.model.U.detach().cpu().numpy()
     order, _ = sort(U, config.sample_rate, by)
-    looked = Looked(inside, identity, order, tuning(U, config.sample_rate).peak_hz)
+    inspected = Inspected(inside, identity, order, tuning(U, config.sample_rate).peak_hz)
     if figure.open:
         with figure:
-            show_representation(looked, state)
+            show_representation(inspected, state)
     if masks.open:
         with masks:
             show_masks(inside, view_of(inside, state))
     if oracles.open:
         with oracles:
-            show_oracles(looked, view_of(inside, state))
+            show_oracles(inspected, view_of(inside, state))
     if walk.open:
         with walk:
             show_walk(inside, state)
@@ -58,7 +59,7 @@ def show_inside(sound: Mixture) -> None:
         offer_handout()
 
 
-frame.begin("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
+show_header("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
 workspace.describe_sound()
 if not isinstance(workspace.separator().model, tasnet.ConvTasNet):
     st.info("This page looks into Conv-TasNet's blocks: choose a Conv-TasNet in the sidebar.", icon=":material/info:")

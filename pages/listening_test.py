@@ -3,11 +3,11 @@
 import streamlit as st
 
 from analysis.listening.ratings import RatingsError
-from pages.parts import frame
 from pages.parts.listening_test import results as listening_results
 from pages.parts.listening_test import setup as listening_setup
 from pages.parts.listening_test import trial as listening_trial
 from pages.parts.listening_test.tests import leave, store
+from pages.parts.page_header import show_header
 from pages.parts.text import plain
 
 
@@ -19,17 +19,17 @@ def missing(problem: RatingsError) -> None:
 
 
 if key := st.query_params.get("test"):
-    frame.begin("Listening test", "Your ears are the measure. Use headphones, in a quiet place.", link=False)
+    show_header("Listening test", "Your ears are the measure. Use headphones, in a quiet place.", link=False)
     try:
         listening_trial.show_trial(store(), store().session(key))
     except RatingsError as problem:
         missing(problem)
 elif key := st.query_params.get("operator"):
-    frame.begin("Listening test: results", "What did the listeners say, and how sure can one be?")
+    show_header("Listening test: results", "What did the listeners say, and how sure can one be?")
     try:
         listening_results.show_test(store(), store().operated(key))
     except RatingsError as problem:
         missing(problem)
 else:
-    frame.begin("Listening test", "Which separation do people prefer when they cannot see its name?")
+    show_header("Listening test", "Which separation do people prefer when they cannot see its name?")
     listening_setup.show_setup(store())

@@ -13,8 +13,9 @@ from analysis.network import speed
 from analysis.network.live import LiveRun
 from analysis.paper import TABLE_VIII
 from analysis.sounds.mixing import Mixture
-from pages.parts import frame, models, workspace
+from pages.parts import models, workspace
 from pages.parts.live_player import live_player
+from pages.parts.page_header import show_header
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
 
@@ -131,7 +132,7 @@ def show_speed() -> None:
         st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
 
 
-frame.begin("Real time", "Can voices be separated while people are still speaking? (Table VIII)")
+show_header("Real time", "Can voices be separated while people are still speaking? (Table VIII)")
 workspace.describe_sound()
 if (chosen := workspace.chosen_sound()) is not None:
     model = workspace.separator().model

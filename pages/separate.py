@@ -10,9 +10,10 @@ from analysis.scores.metrics import best_permutation
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
 from analysis.sounds.mixing import Mixture
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
-from pages.parts import frame, listening, models, workspace
+from pages.parts import listening, models, workspace
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
+from pages.parts.page_header import show_header
 from pages.parts.player import Tour, linked_player
 from pages.parts.text import plain
 
@@ -117,6 +118,6 @@ def show_separation(sound: Mixture) -> None:
 
 
 label = models.label(workspace.selection().model)
-frame.begin("Separate", promise(label.kind, label.score))
+show_header("Separate", promise(label.kind, label.score))
 if (sound := workspace.chosen_sound()) is not None:
     show_separation(sound)

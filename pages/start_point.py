@@ -5,11 +5,12 @@ from collections.abc import Iterable
 import streamlit as st
 
 import tasnet
-from pages.parts import frame, models, own_model, workspace
+from pages.parts import models, own_model, workspace
+from pages.parts.page_header import show_header
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
-from tasnet.titles import voices_in_words
+from tasnet.model_titles import voices_in_words
 
 SET = "A test set"
 VIEWS = {"This sound": "", SET: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
@@ -82,7 +83,7 @@ def explain_missing(chosen: list[str]) -> None:
         )
 
 
-frame.begin("Start point", "Does the separation depend on where the mixture starts, and what upsets it?")
+show_header("Start point", "Does the separation depend on where the mixture starts, and what upsets it?")
 view = st.segmented_control(
     "View",
     list(VIEWS),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import yaml
 
 from .config import Config
-from .facts import SPEAKERS, TrainingFacts
-from .titles import model_title
+from .model_titles import model_title
+from .training_facts import SPEAKERS, TrainingFacts
 
 LIBRARY = "tasnet-lens"
 PAPER = "arxiv:1809.07454"

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from .atomic import replacing
 from .config import Config, config_from_dict
-from .facts import TrainingFacts
 from .model import TasNet
 from .networks import make_network
 from .places import WEIGHTS
+from .training_facts import TrainingFacts
 
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters

@@ -17,11 +17,11 @@ import torch
 from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
 from .disk import DiskArray
-from .facts import SPEECH_FROM_NOISE, TrainingFacts
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
-from .pauses import Joined, pauses_between, speech_spans
+from .pauses import JoinedSpans, pauses_between, speech_spans
 from .tracking import Stitcher, best_order, plan_chunks
+from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
@@ -177,7 +177,7 @@ class Separator:
         """
         rate, samples = self.config.sample_rate, mixture.shape[-1]
         spans = speech_spans(mixture, rate)
-        speech, voices = Joined(mixture, spans), Joined(sources, spans)
+        speech, voices = JoinedSpans(mixture, spans), JoinedSpans(sources, spans)
         length, overlap = speech.shape[-1], round(OVERLAP * rate)
         chunks = plan_chunks(length, length if length <= WHOLE * rate else round(CHUNK * rate), overlap)
         cuts, fixed_order = voices.starts[1:-1], self.facts.task == SPEECH_FROM_NOISE
@@ -205,9 +205,9 @@ class Separator:
         """
         rate, fade = self.config.sample_rate, round(FADE * self.config.sample_rate)
         context = slice(0, round(OVERLAP * rate))
-        speech, known = Joined(mixture, spans)[..., context], Joined(sources, spans)[..., context]
+        speech, known = JoinedSpans(mixture, spans)[..., context], JoinedSpans(sources, spans)[..., context]
         pauses = pauses_between(spans, mixture.shape[-1], fade)
-        quiet, found = Joined(mixture, pauses), Joined(sources, pauses)
+        quiet, found = JoinedSpans(mixture, pauses), JoinedSpans(sources, pauses)
         places, weights = quiet.fades(fade)
         for piece in plan_chunks(quiet.shape[-1], round((CHUNK - OVERLAP) * rate), fade):
             separated = self._network(np.concatenate([speech, quiet[..., piece]])[None])[0]
@@ -247,7 +247,7 @@ class Separator:
         if self.on_cpu:
             return self.on_cpu(x)
         if self.device.type == "cpu":
-            with threads.one_inside():  # an LSTM's threads would wait for each other at every frame
+            with threads.one_torch_thread():  # an LSTM's threads would wait for each other at every frame
                 return self.model(x)
         return self.on_gpu(x)
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from .coders import Decoder, Encoder, PinvEncoder
 from .config import Config, ConvTasNetConfig
-from .facts import TrainingFacts
 from .tcn import Block, SeparationModule
+from .training_facts import TrainingFacts
 
 
 class TasNet(nn.Module):

@@ -57,7 +57,7 @@ def _active_frames(signal: np.ndarray | DiskArray, frame: int) -> np.ndarray:
     return power > max(QUIET * loud, min(ABOVE_FLOOR * np.percentile(power, 10), AT_MOST * loud))
 
 
-class Joined:
+class JoinedSpans:
     """The spans of an array (T,) or (C, T), joined; read and written as joined[..., begin:end]."""
 
     def __init__(self, array: np.ndarray | DiskArray, spans: Sequence[slice]) -> None:

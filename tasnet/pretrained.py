@@ -21,9 +21,9 @@ from .cards import make_card
 from .checkpoint import STORED, CheckpointError
 from .command_line import program
 from .config import Config, config_from_dict
-from .facts import TrainingFacts
 from .inference import find_checkpoint
 from .model import TasNet
+from .training_facts import TrainingFacts
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME

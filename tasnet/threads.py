@@ -18,7 +18,7 @@ _here = threading.local()  # .alone: whether this Python thread is to compute on
 
 
 @contextmanager
-def one_inside() -> Iterator[int]:
+def one_torch_thread() -> Iterator[int]:
     """PyTorch computes on one thread; gives how many threads a team may have here."""
     global _guests, _own
     with _lock:
@@ -37,12 +37,12 @@ def one_inside() -> Iterator[int]:
 
 
 @contextmanager
-def single() -> Iterator[None]:
+def single_threaded() -> Iterator[None]:
     """What this Python thread computes, teams included, is computed on one thread."""
     before = getattr(_here, "alone", False)
     _here.alone = True
     try:
-        with one_inside():
+        with one_torch_thread():
             yield
     finally:
         _here.alone = before

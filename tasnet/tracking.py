@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from .disk import DiskArray
-from .pauses import Joined
+from .pauses import JoinedSpans
 from .voices import Signature, distances, loudness_of_speech, signatures
 
 # By how much less the voices after a pause must differ from those before it in the order of the network than in the
@@ -45,7 +45,7 @@ class Stitcher:
 
     def __init__(
         self,
-        sources: np.ndarray | DiskArray | Joined,
+        sources: np.ndarray | DiskArray | JoinedSpans,
         rate: int,
         overlap: int,
         pauses: Sequence[int] = (),

@@ -9,12 +9,12 @@ from page_tools import open_page, texts, upload, wait_for, wav_file
 
 import tasnet
 from pages.parts import uploads, workspace
-from pages.parts.background import Background, Errand
+from pages.parts.background import Background, BackgroundTask
 
 
 def test_two_pages_share_one_computation_and_errors_come_through():
     kept, go, times = [], threading.Event(), []
-    errand = Errand("key", kept.append, lambda: True)
+    background_task = BackgroundTask("key", kept.append, lambda: True)
 
     def compute(progress):
         times.append(1)
@@ -23,9 +23,9 @@ def test_two_pages_share_one_computation_and_errors_come_through():
         return 7
 
     works = Background()
-    first, second = (works.begin(errand, who, compute) for who in ("ana", "ben"))
+    first, second = (works.start(background_task, who, compute) for who in ("ana", "ben"))
     assert first is second
-    works.cancel(errand, "ben")  # it is ana's
+    works.cancel(background_task, "ben")  # it is ana's
     wait_for(lambda: first.share == 0.5)
     go.set()
     assert first.over.wait(10) and (first.value, kept, times) == (7, [7], [1])
@@ -33,24 +33,24 @@ def test_two_pages_share_one_computation_and_errors_come_through():
     def fail(progress):
         raise ValueError("no")
 
-    third = works.begin(errand, "ana", fail)
+    third = works.start(background_task, "ana", fail)
     assert third.over.wait(10) and str(third.problem) == "no" and kept == [7]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "unwanted"])
 def test_it_ends_when_cancelled_and_when_nobody_is_to_have_it(how):
     kept, wanted = [], [True]
-    errand = Errand("key", kept.append, lambda: wanted[0])
+    background_task = BackgroundTask("key", kept.append, lambda: wanted[0])
 
     def compute(progress):
         while True:
             progress(0.1)
 
     works = Background()
-    work = works.begin(errand, "ana", compute)
+    work = works.start(background_task, "ana", compute)
     if how == "cancelled":
-        works.cancel(errand, "ana")
-        again = works.begin(errand, "ana", lambda progress: 3)  # at once, while the old one is not over
+        works.cancel(background_task, "ana")
+        again = works.start(background_task, "ana", lambda progress: 3)  # at once, while the old one is not over
         assert again.over.wait(10) and kept == [3]
     wanted[0] = False
     assert work.over.wait(10) and work.unwanted and work.value is None

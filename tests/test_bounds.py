@@ -18,8 +18,8 @@ from analysis.sounds.mixing import Mixture
 from pages.parts import internals, memory, uploads
 from tasnet import audio, checkpoint
 from tasnet.config import ConvTasNetConfig
-from tasnet.facts import TrainingFacts
 from tasnet.inference import SeparationError
+from tasnet.training_facts import TrainingFacts
 
 RATE = 8000
 TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
@@ -107,7 +107,7 @@ def test_more_files_than_voices_are_not_decoded(voice):
 
 
 def test_results_go_by_bytes():
-    kept = memory.Kept(1000)
+    kept = memory.SizedCache(1000)
     for key in range(4):
         kept.put(key, {"array": np.zeros(50), "again": (np.zeros(0), b"12345")})
     assert list(kept) == [2, 3] and kept.size == 810

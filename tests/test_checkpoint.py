@@ -12,8 +12,8 @@ import torch
 from tasnet import checkpoint
 from tasnet.checkpoint import CheckpointError, bundled, load, save
 from tasnet.config import ConvTasNetConfig
-from tasnet.facts import SPEECH_FROM_NOISE, TrainingFacts
 from tasnet.model import ConvTasNet
+from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
 

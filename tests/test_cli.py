@@ -12,7 +12,7 @@ import torch
 
 import tasnet
 from tasnet import checkpoint, inference, separate
-from tasnet.facts import TrainingFacts
+from tasnet.training_facts import TrainingFacts
 
 RATE = 8000
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,7 @@ import soundfile
 from corpus_tools import LIBRI_NAMES, RATE, WSJ0_NAMES, noise, write, write_split
 
 from tasnet.data.corpora import BadRow, CorpusError, open_mixtures, open_utterances
-from tasnet.data.rows import speaker_genders, speakers_of
+from tasnet.data.mixture_sets import speaker_genders, speakers_of
 
 
 @pytest.mark.parametrize("where", ["", "tt", "2speakers/wav8k/min/tt"])

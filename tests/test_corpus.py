@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from analysis.corpus import engine as engines
-from analysis.corpus import evaluation, work
+from analysis.corpus import evaluation, evaluation_run
 from analysis.corpus.__main__ import main
 from analysis.corpus.results import ResultsError, read_results
 from analysis.scores import ideal_masks, metrics
@@ -21,7 +21,7 @@ from analysis.scores.metrics import stoi
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 from tasnet.checkpoint import save
 from tasnet.data.corpora import CorpusError
-from tasnet.facts import TrainingFacts
+from tasnet.training_facts import TrainingFacts
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
@@ -471,7 +471,7 @@ def test_equal_lengths_are_batched_together_for_a_gpu(whole, mixtures, model, tm
 
     monkeypatch.setattr(Separator, "separate_batch", watch)
     monkeypatch.setattr(evaluation, "separates_ahead", lambda separator: True)
-    monkeypatch.setattr(work, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(evaluation_run, "separates_ahead", lambda separator: True)
     results = evaluate(mixtures, model, tmp_path / "out.csv")
     assert sorted(batches) == [(1, 8000), (1, 10000), (1, 12000), (3, 9000)]
     undisturbed = read_results(whole)
@@ -484,7 +484,7 @@ def test_equal_lengths_are_batched_together_for_a_gpu(whole, mixtures, model, tm
 
 def test_a_silent_mixture_does_not_spoil_its_batch(model, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "separates_ahead", lambda separator: True)
-    monkeypatch.setattr(work, "separates_ahead", lambda separator: True)
+    monkeypatch.setattr(evaluation_run, "separates_ahead", lambda separator: True)
     folder = write_set(tmp_path / "set", [8000] * 3)
     for part in ("s1", "s2"):
         soundfile.write(folder / part / "m01.wav", np.zeros(8000), RATE)

@@ -17,7 +17,7 @@ from analysis.figures.training import validation_curves
 from analysis.scores.systems import MEASURES, NETWORK
 from analysis.sounds.rank_examples import known_scores
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
-from tasnet.data.rows import read_genders
+from tasnet.data.mixture_sets import read_genders
 
 MODELS = checkpoint.bundled()
 SETS = {2: "libri2mix_test_subset", 3: "libri2mix_test_subset_three"}  # by the number of voices

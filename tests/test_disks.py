@@ -22,7 +22,7 @@ from tasnet import checkpoint, separate
 from tasnet.config import ConvTasNetConfig
 from tasnet.convert.__main__ import main as convert
 from tasnet.data.command import main as corpora
-from tasnet.data.rows import BadRow, Clip
+from tasnet.data.mixture_sets import BadRow, Clip
 from tasnet.data.utterances import open_utterances
 from tasnet.train.__main__ import main as train
 

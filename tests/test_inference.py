@@ -11,10 +11,10 @@ import tasnet
 from tasnet import AudioError, CheckpointError, ConvTasNet, ConvTasNetConfig, DeviceError, Separator, checkpoint
 from tasnet import inference as inference_module
 from tasnet.disk import DiskArray
-from tasnet.facts import TrainingFacts
 from tasnet.level import CausalLevel, level_gains
-from tasnet.pauses import Joined, pauses_between, speech_spans
+from tasnet.pauses import JoinedSpans, pauses_between, speech_spans
 from tasnet.tracking import Stitcher, best_order, plan_chunks
+from tasnet.training_facts import TrainingFacts
 
 RATE = 8000
 
@@ -275,7 +275,7 @@ def test_joined_spans_are_read_and_written_as_one(where, tmp_path):
     if where == "disk":
         store = DiskArray(array.shape, tmp_path)
         store[..., 0:20] = array
-    joined, expected = Joined(store, spans), np.concatenate([array[:, span] for span in spans], axis=1)
+    joined, expected = JoinedSpans(store, spans), np.concatenate([array[:, span] for span in spans], axis=1)
     assert joined.shape == (2, 14) and [joined.place(k) for k in (0, 2, 3, 4, 13)] == [1, 3, 6, 10, 19]
     for a, b in itertools.combinations_with_replacement(range(15), 2):
         assert np.array_equal(joined[..., a:b], expected[:, a:b])

@@ -23,7 +23,7 @@ from pages.parts.corpus import listen
 from tasnet.data.command import main
 from tasnet.data.corpora import CorpusError, explain_mixtures, open_mixtures, open_utterances
 from tasnet.data.librimix import read_metadata
-from tasnet.data.rows import FileRow
+from tasnet.data.mixture_sets import FileRow
 from tasnet.data.wsj0mix import read_levels, read_mixing_list
 
 TRIES = int(os.environ.get("FUZZ", "0"))

@@ -17,7 +17,7 @@ from analysis.start_point import shifts
 from pages.parts import jobs, own_model, workspace
 from pages.parts.listening_test import tests as listening_tests
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
-from tasnet.facts import SPEECH_FROM_NOISE, TrainingFacts
+from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 
 def torchaudio_like(C=2, L=16):

@@ -13,9 +13,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 from streamlit.testing.v1 import AppTest
 
 from analysis.corpus import evaluation, failures, shipped
+from analysis.corpus.evaluation_run import EvaluationRun
 from analysis.corpus.report import mean
 from analysis.corpus.results import ResultsFile, read_results
-from analysis.corpus.work import Work
 from analysis.jobs import JobError
 from analysis.sounds.examples import available_examples, mix_example
 from pages.parts import folders, jobs
@@ -275,13 +275,13 @@ def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said, tmp_path, 
 def test_a_job_is_found_again_and_its_owner_alone_ends_it(mixtures, tmp_path, monkeypatch):
     """Started, left, closed; found by the address and by its link; cancelled by its owner and by nobody else."""
     monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
-    go, do = threading.Event(), Work.do
+    go, do = threading.Event(), EvaluationRun.score_batch
 
     def slow(self, *known) -> None:
         do(self, *known)
         go.wait(60)
 
-    monkeypatch.setattr(Work, "do", slow)
+    monkeypatch.setattr(EvaluationRun, "score_batch", slow)
     app = start(corpus_view="Evaluate")
     app.text_input(key="corpus_set").set_value(str(mixtures))
     app.number_input(key="corpus_workers").set_value(1)
@@ -306,7 +306,7 @@ def test_a_job_is_found_again_and_its_owner_alone_ends_it(mixtures, tmp_path, mo
     assert "Cancelled" in texts(ended(again)) and server.find(job.id).state == "cancelled"
     (kept,) = (tmp_path / "out").glob("*.csv")
     assert 0 < len(read_results(kept).rows) < 5  # what was scored stays
-    monkeypatch.setattr(Work, "do", do)
+    monkeypatch.setattr(EvaluationRun, "score_batch", do)
     again.text_input(key="corpus_set").set_value(str(mixtures))
     again.number_input(key="corpus_workers").set_value(1)
     again.toggle(key="corpus_pesq").set_value(False)
@@ -339,7 +339,7 @@ def test_an_error_ends_the_runs_display_and_the_page_goes_on(error, said, mixtur
         if error is full_disk:
             broken.setattr(ResultsFile, "append", full_disk)
         else:
-            broken.setattr(Work, "do", fails)
+            broken.setattr(EvaluationRun, "score_batch", fails)
         app = run_evaluation(str(mixtures), limit=3)
     (shown,) = app.error
     assert said in shown.value.replace("\\", "") and "\n" not in shown.value

@@ -14,7 +14,7 @@ import tasnet
 from analysis.corpus import cards, shipped
 from tasnet import ConvTasNet, ConvTasNetConfig, LSTMTasNet, LSTMTasNetConfig, TasNet, checkpoint, pretrained
 from tasnet.cards import Evaluation, card_body, card_head, make_card
-from tasnet.facts import TrainingFacts
+from tasnet.training_facts import TrainingFacts
 
 TINY = dict(N=6, L=4, B=4, H=5, Sc=3, P=3, X=2, R=2)
 FACTS = TrainingFacts(

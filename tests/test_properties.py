@@ -27,8 +27,8 @@ from tasnet.below_speech import without
 from tasnet.channels import Channels
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE, ConvTasNetConfig
 from tasnet.convert.files import convert, decode, imported
-from tasnet.facts import TrainingFacts
 from tasnet.train.recipe import Recipe
+from tasnet.training_facts import TrainingFacts
 
 TRIES = int(os.environ.get("FUZZ", "0"))
 search = settings(

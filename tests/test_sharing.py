@@ -6,7 +6,7 @@ from page_tools import open_page, texts, upload, wav_file
 from test_app import BUNDLED, PAGES, start
 
 from analysis.sounds import examples
-from pages.parts import results, uploads
+from pages.parts import result_cache, uploads
 from pages.parts.uploads import UploadStore
 
 
@@ -133,7 +133,7 @@ def test_results_are_kept_with_the_upload_alone(mixture):
     app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav_file(0.75 * mixture.mixture)))
     kept = set(uploads._store().get(app.query_params["upload"], "test session id").results)
     assert {key[0] for key in kept} == {"separation", "media"}
-    assert not kept & set(results._shared())
+    assert not kept & set(result_cache._shared())
 
 
 def test_the_longest_unused_make_way():

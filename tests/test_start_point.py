@@ -17,7 +17,7 @@ from analysis.start_point.__main__ import main
 from analysis.words import start_point as words
 from tasnet import Separator, available
 from tasnet.data.speech_level import active_speech_level
-from tasnet.facts import TrainingFacts
+from tasnet.training_facts import TrainingFacts
 
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 RATE = 8000

@@ -19,7 +19,9 @@ def three_threads():
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-@pytest.mark.parametrize("kinds", [(threads.single, threads.one_inside), (threads.one_inside, threads.single)])
+@pytest.mark.parametrize(
+    "kinds", [(threads.single_threaded, threads.one_torch_thread), (threads.one_torch_thread, threads.single_threaded)]
+)
 def test_the_number_comes_back_in_whatever_order_they_end(kinds, order):
     stacks = [ExitStack(), ExitStack()]
     for stack, kind in zip(stacks, kinds, strict=True):
@@ -32,11 +34,11 @@ def test_the_number_comes_back_in_whatever_order_they_end(kinds, order):
 
 
 def test_a_team_is_as_large_as_the_process_allows_and_alone_within_single():
-    with threads.one_inside() as size, threads.one_inside() as again:
+    with threads.one_torch_thread() as size, threads.one_torch_thread() as again:
         assert size == again == 3
-        with threads.single(), threads.one_inside() as alone:
+        with threads.single_threaded(), threads.one_torch_thread() as alone:
             assert alone == 1
-    with threads.one_inside() as size:
+    with threads.one_torch_thread() as size:
         assert size == 3
 
 
@@ -44,10 +46,10 @@ def test_single_is_for_its_own_python_thread():
     seen = []
 
     def other() -> None:
-        with threads.one_inside() as size:
+        with threads.one_torch_thread() as size:
             seen.append(size)
 
-    with threads.single():
+    with threads.single_threaded():
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
@@ -61,7 +63,7 @@ def test_separations_and_scores_that_interleave_leave_the_number_as_it_was():
 
     def work(alone: bool) -> None:
         for _ in range(15):
-            with threads.single() if alone else ExitStack():
+            with threads.single_threaded() if alone else ExitStack():
                 if not torch.equal(tiled.forward(model, x), expected):
                     failures.append(alone)
 

@@ -12,9 +12,9 @@ import torch
 from tasnet.config import ConvTasNetConfig
 from tasnet.data.corpora import UtteranceSet
 from tasnet.data.disturbed import DisturbedRow
+from tasnet.data.mixture_sets import CorpusError, CorpusMixture
 from tasnet.data.noise import coloured_noise, open_noise
 from tasnet.data.rooms import HELD_OUT_ROOMS, Room, measured_rooms, shoe_box
-from tasnet.data.rows import CorpusError, CorpusMixture
 from tasnet.data.speech_level import active_speech_level
 from tasnet.train.mixing import DynamicMixtures, Mixing, Pool, Share
 from tasnet.train.recipe import Recipe, RecipeError

@@ -17,7 +17,6 @@ import torch
 
 from tasnet import checkpoint
 from tasnet.config import ConvTasNetConfig
-from tasnet.facts import VALID, TrainingFacts
 from tasnet.train.__main__ import main
 from tasnet.train.engines import FASTEST_FIRST, choose_engine, why_not
 from tasnet.train.legs import finished
@@ -27,6 +26,7 @@ from tasnet.train.mixing import Mixing
 from tasnet.train.recipe import RecipeError
 from tasnet.train.recipes import load_recipe
 from tasnet.train.trainer import Trainer, TrainingError
+from tasnet.training_facts import VALID, TrainingFacts
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000

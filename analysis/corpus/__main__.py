@@ -43,8 +43,8 @@ from tasnet.command_line import program
 
 from .engine import BACKENDS
 from .evaluation import FOLDER, score_set
+from .evaluation_run import Progress
 from .summary import as_text
-from .work import Progress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

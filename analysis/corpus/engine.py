@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import joblib
 
 from tasnet.data.corpora import CorpusError
-from tasnet.parentage import bound_to
+from tasnet.worker_lifetime import parent_watcher
 
 from .scores import Task, score_task
 
@@ -61,7 +61,7 @@ def _connect(backend: str, workers: int | None, stack: ExitStack) -> dict[str, o
     """Connects to the cluster of a backend that has one, or starts one here; joblib's settings of the backend."""
     try:
         if backend == "loky":
-            return {"initializer": bound_to(os.getpid())}
+            return {"initializer": parent_watcher(os.getpid())}
         if backend == "dask":
             return {"client": _dask_client(workers, stack)}
         if backend == "ray":

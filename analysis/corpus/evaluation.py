@@ -11,9 +11,9 @@ import tasnet
 from tasnet.data.corpora import CorpusError, explain_mixtures, open_mixtures
 
 from . import engine as engines
+from .evaluation_run import EvaluationRun, Progress, describe_run, separates_ahead
 from .results import Header, Results, ResultsFile
 from .scores import columns
-from .work import Progress, Work, describe_run, separates_ahead
 
 FOLDER = Path("runs") / "corpus"
 TASKS_PER_WORKER = 4  # in a batch: at its end the workers wait for the slowest
@@ -58,14 +58,14 @@ def score_set(
         engines.start(backend, workers) as engine,
         ResultsFile(results_path(out, header), header, columns(header.speakers, pesq)) as file,
     ):
-        work = Work(mixtures, separator, model, file, chosen)
-        progress(work.progress)
+        run = EvaluationRun(mixtures, separator, model, file, chosen)
+        progress(run.progress)
         size = TASKS_PER_WORKER * engine.workers if engine.workers > 1 else 1
         if separates_ahead(separator):
             size = max(size, GPU_BATCH)
-        for batch in work.batches(size):
-            work.do(batch, engine.run)
-            progress(work.progress)
+        for batch in run.batches(size):
+            run.score_batch(batch, engine.run)
+            progress(run.progress)
         return file.finish()
 
 

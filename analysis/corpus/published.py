@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasnet.facts import SPEAKERS
 from tasnet.published import CATALOGUE, PublishedModel
+from tasnet.training_facts import SPEAKERS
 
 
 @dataclass(frozen=True)

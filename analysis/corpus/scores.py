@@ -21,7 +21,7 @@ from analysis.scores.systems import (
 )
 from tasnet import Separator
 from tasnet.data.corpora import CorpusMixture
-from tasnet.threads import single
+from tasnet.threads import single_threaded
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def score_task(task: Task) -> dict[str, float] | str:
     Runs on one thread: there is a worker for every core.
     """
     try:
-        with single():
+        with single_threaded():
             return {name: value for name, value in _scores(task) if value is not None}
     except ValueError as problem:
         return str(problem)

@@ -28,7 +28,7 @@ from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import program
 from tasnet.data.corpora import CorpusError, open_mixtures
-from tasnet.data.rows import read_genders
+from tasnet.data.mixture_sets import read_genders
 
 from .evaluation import FOLDER as RUNS
 from .results import Results, ResultsError, read_header, read_results, shareable

@@ -17,7 +17,7 @@ import numpy as np
 from analysis.scores.systems import CLEAN, LEAKAGE, MEASURES, MIXTURE, NETWORK
 from analysis.words.corpus import explain_pair, explain_set
 from tasnet.command_line import program
-from tasnet.data.rows import read_genders
+from tasnet.data.mixture_sets import read_genders
 
 from .failures import (
     FailureShare,

@@ -38,7 +38,7 @@ class LiveRun:
         self._device = model.V.device
         self._ended, self._asked = threading.Event(), time.monotonic()
         self.stopped = False  # before its end
-        with threads.single():  # what is compiled at the first call is not part of the run
+        with threads.single_threaded():  # what is compiled at the first call is not part of the run
             self._push(np.zeros(packet, np.float32))
         self._stream.reset()
 
@@ -65,7 +65,7 @@ class LiveRun:
     def _run(self) -> None:
         length, began = self.packet / self.rate, time.perf_counter()
         try:
-            with threads.single():
+            with threads.single_threaded():
                 for number in range(self.packets):
                     arrival = began + (number + 1) * length
                     if self._ended.wait(max(0.0, arrival - time.perf_counter())):

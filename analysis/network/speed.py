@@ -66,7 +66,7 @@ def time_per_frame(
     The ways take turns, round after round, so that a busy machine disturbs all alike.
     """
     runs = [run for name, network in networks.items() for run in _runs(name, network)]
-    with threads.single(), torch.inference_mode():
+    with threads.single_threaded(), torch.inference_mode():
         for done in range(ROUNDS):
             for number, run in enumerate(runs):
                 run.measure(warm=done == 0)

@@ -7,8 +7,8 @@ import numpy as np
 
 from analysis.scores.metrics import evaluate, mixture_scores
 from tasnet import Separator
-from tasnet.facts import SPEECH_FROM_NOISE
-from tasnet.titles import voices_in_words
+from tasnet.model_titles import voices_in_words
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 STEPS = 41
 # Primes: their multiples meet every position of the frames, whose hop is 20 samples or 8, not just the few of a

@@ -2,7 +2,7 @@
 
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MEASURES, NETWORK
-from tasnet.titles import voices_in_words
+from tasnet.model_titles import voices_in_words
 
 from .say import disagreement, one_scale, places, same, with_unit
 

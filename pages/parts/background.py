@@ -1,6 +1,6 @@
 """Long computing that goes on while its page is left, and keeps its result where the page will look for it.
 
-It ends by itself, when whoever began it cancels it, or when the upload that it is for is gone with its last tab.
+It ends by itself, when whoever started it cancels it, or when the upload that it is for is gone with its last tab.
 """
 
 import threading
@@ -16,7 +16,7 @@ class _UnwantedError(Exception):
 
 
 @dataclass(frozen=True)
-class Errand:
+class BackgroundTask:
     """What is computed apart from a page: a key of its own, what keeps the value, and whether it is still wanted."""
 
     key: Hashable
@@ -25,10 +25,10 @@ class Errand:
 
 
 @dataclass
-class Ongoing:
+class RunningTask:
     """One computation: how much of it is done, and in the end its value or problem."""
 
-    begun_by: str  # the session
+    started_by: str  # the session
     share: float = 0.0
     value: Any = None
     problem: Exception | None = None
@@ -40,42 +40,44 @@ class Background:
     """What is being computed, by key."""
 
     def __init__(self) -> None:
-        self._ongoing: dict[Hashable, Ongoing] = {}
+        self._ongoing: dict[Hashable, RunningTask] = {}
         self._lock = threading.Lock()
 
-    def begin(self, errand: Errand, session: str, compute: Callable[[Callable[[float], None]], Any]) -> Ongoing:
-        """`compute(progress)` in a thread, or what is at this errand already. It ends once it is no longer wanted."""
+    def start(
+        self, task: BackgroundTask, session: str, compute: Callable[[Callable[[float], None]], Any]
+    ) -> RunningTask:
+        """`compute(progress)` in a thread, or what is at this task already. It ends once it is no longer wanted."""
         with self._lock:
-            if (known := self._ongoing.get(errand.key)) is not None and not known.unwanted:
+            if (known := self._ongoing.get(task.key)) is not None and not known.unwanted:
                 return known
-            work = self._ongoing[errand.key] = Ongoing(session)
+            work = self._ongoing[task.key] = RunningTask(session)
 
         def progress(done: float) -> None:
-            if work.unwanted or not errand.wanted():
+            if work.unwanted or not task.wanted():
                 raise _UnwantedError
             work.share = done
 
         def run() -> None:
             try:
                 work.value = compute(progress)
-                errand.keep(work.value)
+                task.keep(work.value)
             except _UnwantedError:
                 work.unwanted = True
             except Exception as problem:
                 work.problem = problem
             finally:
                 with self._lock:
-                    if self._ongoing.get(errand.key) is work:
-                        del self._ongoing[errand.key]
+                    if self._ongoing.get(task.key) is work:
+                        del self._ongoing[task.key]
                 work.over.set()
 
         threading.Thread(target=run, name="computing", daemon=True).start()
         return work
 
-    def cancel(self, errand: Errand, session: str) -> None:
-        """End what this session has begun; another's goes on."""
+    def cancel(self, task: BackgroundTask, session: str) -> None:
+        """End what this session has started; another's goes on."""
         with self._lock:
-            if (work := self._ongoing.get(errand.key)) is not None and work.begun_by == session:
+            if (work := self._ongoing.get(task.key)) is not None and work.started_by == session:
                 work.unwanted = True
 
 

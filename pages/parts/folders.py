@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from tasnet.data.corpora import CorpusError, MixtureSet, open_mixtures
-from tasnet.data.rows import Clip
+from tasnet.data.mixture_sets import Clip
 
 SETTING = "TASNET_LENS_ROOT"  # environment variable with the root; the working folder by default
 MOST_ENTRIES = 20_000  # files and folders that are looked at

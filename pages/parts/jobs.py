@@ -12,7 +12,7 @@ import streamlit as st
 from analysis.jobs import ACTIVE, CANCELLED, DONE, RUNNING, WAITING, Job, JobError, Jobs
 from analysis.keys import new_key
 
-from . import errors, folders, work
+from . import errors, folders, job_kinds
 from .text import plain
 
 FOLDER = Path("runs") / "jobs"
@@ -24,7 +24,7 @@ LOOK_SECONDS = 1.0
 
 @st.cache_resource(show_spinner=False)
 def _jobs(folder: Path, server: int) -> Jobs:
-    return Jobs(folder, work.KINDS, _said)
+    return Jobs(folder, job_kinds.KINDS, _said)
 
 
 def server_jobs() -> Jobs:

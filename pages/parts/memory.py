@@ -34,7 +34,7 @@ def size_of(value: Any) -> int:
     return visit(value)
 
 
-class Kept:
+class SizedCache:
     """Values by key, for any number of threads; the longest unused make way once all take more than `max_bytes`."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -63,7 +63,7 @@ class Kept:
             if size_of(value) <= self._values.maxsize:
                 self._values[key] = value
 
-    def take(self, other: "Kept") -> None:
+    def take(self, other: "SizedCache") -> None:
         """Keep what `other` keeps."""
         for key in other:
             self.put(key, other.get(key))

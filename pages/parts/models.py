@@ -8,7 +8,7 @@ from typing import TypeVar
 import streamlit as st
 
 import tasnet
-from tasnet import checkpoint, titles
+from tasnet import checkpoint, model_titles
 from tasnet.cards import card_body
 from tasnet.published import CATALOGUE, PublishedModel
 
@@ -40,11 +40,11 @@ def of_voices(count: int) -> list[str]:
 def _label(path: str, _changed: float) -> ModelLabel:
     config, facts = checkpoint.describe(path)
     return ModelLabel(
-        titles.model_title(config, facts),
-        titles.scored_title(config, facts),
-        titles.kind_in_words(config, facts),
+        model_titles.model_title(config, facts),
+        model_titles.scored_title(config, facts),
+        model_titles.kind_in_words(config, facts),
         config.C,
-        titles.stated_score(facts),
+        model_titles.stated_score(facts),
     )
 
 

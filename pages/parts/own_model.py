@@ -11,7 +11,7 @@ import streamlit as st
 from tasnet import checkpoint
 from tasnet.convert.files import opened
 from tasnet.convert.proof import prove
-from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
 from .budgeted import read_within_budget

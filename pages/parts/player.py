@@ -14,7 +14,7 @@ from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
-from . import internals, links, results
+from . import internals, links, result_cache
 from .handout import shown
 
 ASSETS = Path(__file__).parents[2] / "assets" / "player"
@@ -203,7 +203,7 @@ def _digest(track: Track) -> str:
 def _encode(digest: str, samples: np.ndarray, rate: int) -> _Media:
     """Made once, and kept as long as the results it belongs to."""
     key = ("media", digest, rate)
-    return results.find_result(key) or results.keep_result(key, _media(digest, samples, rate))
+    return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, samples, rate))
 
 
 def _media(digest: str, samples: np.ndarray, rate: int) -> _Media:

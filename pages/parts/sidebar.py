@@ -1,7 +1,8 @@
 """The sidebar every page shares: which sound, which model, which device, and what is running.
 
 A page is asked only for what it uses. The choices of `LINKED` stand in the URL, so that a link reproduces the view and
-Back brings back the last; so does the token of the upload on show. Users' own sounds come in through the page: `doors`.
+Back brings back the last; so does the token of the upload on show. Users' own sounds come in through the page, by
+`sound_inputs`.
 """
 
 from collections.abc import Collection
@@ -16,7 +17,7 @@ from analysis.sounds.rank_examples import known_scores, ordered
 from tasnet import checkpoint
 from tasnet.kernels.on_cpu import TILED, precisions_worth
 
-from . import doors, links, models, more_models, own_model, uploads, workspace
+from . import links, models, more_models, own_model, sound_inputs, uploads, workspace
 from .text import plain
 
 SOUND, SECOND = "sound", "second model"  # what a page may use beside the model
@@ -42,7 +43,9 @@ def choose(page: str, uses: Collection[str]) -> None:
         with place:
             kind = _kind()
             try:
-                sound, warning = (_example(model), "") if kind == "example" else doors.bring(kind, _level(kind))
+                sound, warning = (
+                    (_example(model), "") if kind == "example" else sound_inputs.uploaded_sound(kind, _level(kind))
+                )
                 if sound is None:
                     uploads.check_link()
             except ValueError as error:

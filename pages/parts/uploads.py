@@ -24,7 +24,7 @@ from tasnet.audio import Audio
 
 from . import guard, internals, links
 from .budgeted import nursery, read_within_budget
-from .memory import Kept, size_of
+from .memory import SizedCache, size_of
 
 # Room for all uploads together, in files of the largest size: with what is made from them; before a page takes them.
 MAX_LARGEST_FILES = 6
@@ -47,7 +47,7 @@ class Upload:
     sessions: set[str] = field(default_factory=set)  # the tabs that use it
     left: float | None = None  # when it was first seen without an open tab
     decoded: dict[tuple[str, int | None], list[Audio]] = field(default_factory=dict)
-    results: Kept = field(default_factory=lambda: Kept(MAX_RESULTS))
+    results: SizedCache = field(default_factory=lambda: SizedCache(MAX_RESULTS))
 
     @property
     def size(self) -> int:

@@ -12,8 +12,8 @@ from analysis.sounds import examples
 from analysis.sounds.mixing import Mixture
 from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
 
-from . import doors, internals, own_model, results
-from .background import Errand, background
+from . import internals, own_model, result_cache, sound_inputs
+from .background import BackgroundTask, background
 from .text import plain
 
 LONG_SECONDS = 20
@@ -55,14 +55,14 @@ def selection() -> Selection:
 
 
 def chosen_sound() -> Mixture | None:
-    """The selected sound, with the doors for a user's own; where there is none, the page says why and gets None."""
+    """The selected sound, with the inputs for a user's own; where there is none, the page says why and gets None."""
     chosen = selection()
     if chosen.problem:
         st.error(plain(chosen.problem), icon=":material/error:")
     if chosen.warning:
         st.warning(plain(chosen.warning), icon=":material/info:")
-    if chosen.kind in doors.DOORS:
-        doors.show_doors(chosen.kind, open_=bool(chosen.problem or chosen.warning))
+    if chosen.kind in sound_inputs.ROLES:
+        sound_inputs.show_sound_inputs(chosen.kind, open_=bool(chosen.problem or chosen.warning))
         if chosen.sound is not None and chosen.sound.notes:
             st.caption(f":material/info: {plain(' '.join(chosen.sound.notes))}")
     return chosen.sound
@@ -71,7 +71,7 @@ def chosen_sound() -> Mixture | None:
 def example(name: str, snr_db: float) -> Mixture:
     """An example mixed at `snr_db`, decoded once."""
     key = ("example", name, snr_db)
-    return results.find_result(key) or results.keep_result(key, examples.mix_example(name, snr_db))
+    return result_cache.find_result(key) or result_cache.keep_result(key, examples.mix_example(name, snr_db))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model ...")
@@ -104,17 +104,20 @@ def last_speed() -> float | None:
     return st.session_state.get("speed")
 
 
-def _cancel(key: Any, errand: Errand | None) -> None:
+def _cancel(key: Any, task: BackgroundTask | None) -> None:
     st.session_state.cancelled = key
-    if errand is not None:
-        background().cancel(errand, internals.session_id())
+    if task is not None:
+        background().cancel(task, internals.session_id())
 
 
 def _apart(
-    errand: Errand, compute: Callable[[Callable[[float], None]], Any], show: Callable[[float], None], key: tuple
+    task: BackgroundTask,
+    compute: Callable[[Callable[[float], None]], Any],
+    show: Callable[[float], None],
+    key: tuple,
 ) -> Any:
     """The value of `compute`, which goes on where this page is left; ends the run where it was cancelled."""
-    work = background().begin(errand, internals.session_id(), compute)
+    work = background().start(task, internals.session_id(), compute)
     while not work.over.wait(LOOK_SECONDS):
         show(work.share)
     if work.problem is not None:
@@ -135,7 +138,7 @@ def with_progress(
     through, and of the bar nothing is left. With `stays`, `compute` asks nothing of the page, and where it takes long
     it goes on when the page is left.
     """
-    if (value := results.find_result(key)) is not None:
+    if (value := result_cache.find_result(key)) is not None:
         return value
     if st.session_state.get("cancelled") == key:
         asked = st.empty()
@@ -146,21 +149,21 @@ def with_progress(
         asked.empty()
         st.session_state.cancelled = None
     place = st.empty()
-    errand = results.errand(key) if stays and seconds > LONG_SECONDS else None
+    task = result_cache.background_task(key) if stays and seconds > LONG_SECONDS else None
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text=f"{label} ...")
         if seconds > LONG_SECONDS:
-            st.button("Cancel", on_click=_cancel, args=(key, errand), key="cancel")
+            st.button("Cancel", on_click=_cancel, args=(key, task), key="cancel")
 
     def show(done: float) -> None:
         bar.progress(done, text=f"{label} ...")
 
     try:
-        value = compute(show) if errand is None else _apart(errand, compute, show, key)
+        value = compute(show) if task is None else _apart(task, compute, show, key)
     except Exception:  # what Streamlit ends a run with is none
         place.empty()
         raise
-    results.keep_result(key, value)
+    result_cache.keep_result(key, value)
     place.empty()
     return value
 
@@ -168,7 +171,7 @@ def with_progress(
 def separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
     """The separation of the sound by the chosen model, or the one named; None when the user cancelled it."""
     model = separator(name, scored=chosen.references is not None)
-    key = ("separation", results.fingerprint(chosen.mixture), model.name, str(model.device), model.precision)
+    key = ("separation", result_cache.fingerprint(chosen.mixture), model.name, str(model.device), model.precision)
     found = with_progress(
         key,
         "Separating",
@@ -190,9 +193,9 @@ def compared(
     is not the chosen one.
     """
     model = separator(name)
-    hashes = results.fingerprint(chosen.mixture, chosen.references)
+    hashes = result_cache.fingerprint(chosen.mixture, chosen.references)
     key = ("comparison", hashes, model.name, str(model.device), model.precision, ideal)
-    if not pesq and (complete := results.find_result((*key, True))) is not None:
+    if not pesq and (complete := result_cache.find_result((*key, True))) is not None:
         return complete
     return with_progress(
         (*key, pesq),
@@ -206,9 +209,9 @@ def compared(
 def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True) -> None:
     """Call at the page's end: measure what `compared` without PESQ left out, then show the page with it."""
     model = separator(name)
-    hashes = results.fingerprint(chosen.mixture, chosen.references)
+    hashes = result_cache.fingerprint(chosen.mixture, chosen.references)
     known = ("comparison", hashes, model.name, str(model.device), model.precision, ideal, True)
-    if results.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
+    if result_cache.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
         st.rerun()
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tasnet.checkpoint import DTYPES, CheckpointError, save
 from tasnet.command_line import program
-from tasnet.facts import TrainingFacts
+from tasnet.training_facts import TrainingFacts
 
 from .files import imported, read_tensors
 from .proof import prove

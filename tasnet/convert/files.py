@@ -15,7 +15,7 @@ from tasnet.model import ConvTasNet
 
 from . import pickles
 from .importers import Imported, from_layout, from_research, research_config
-from .settings import read_settings, told
+from .settings import read_settings, stored_settings
 from .states import take_one, weight_sets
 
 BESIDE = (".json", ".yaml", ".yml")  # files with settings
@@ -89,7 +89,7 @@ def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
             raise CheckpointError(f"{name:.80} claims more values than the file holds.")
     if taken.layout is not None:
         about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
-        found = from_layout(taken.layout, taken.tensors, told(about, config))
+        found = from_layout(taken.layout, taken.tensors, stored_settings(about, config))
     elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
     else:

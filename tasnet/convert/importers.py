@@ -18,7 +18,7 @@ from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
 from .layouts import LAYOUTS, Layout
-from .settings import told
+from .settings import stored_settings
 
 RESEARCH = {
     "enc.weight": "encoder.U",
@@ -131,7 +131,7 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
 def from_asteroid(checkpoint: dict) -> ConvTasNet:
     """The network in a checkpoint of asteroid's: {"model_args": ..., "state_dict": ...}; see `from_layout`."""
     layout = next(layout for layout in LAYOUTS if layout.program == "asteroid")
-    return from_layout(layout, checkpoint["state_dict"], told(checkpoint, None)).model
+    return from_layout(layout, checkpoint["state_dict"], stored_settings(checkpoint, None)).model
 
 
 def _refuse(layout: Layout, settings: dict) -> None:

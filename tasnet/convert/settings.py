@@ -87,7 +87,7 @@ def read_settings(text: str, name: str) -> dict:
     return content
 
 
-def told(content: dict, config: dict | None) -> dict:
+def stored_settings(content: dict, config: dict | None) -> dict:
     """The settings in what a checkpoint holds beside its tensors, overruled by those of the file beside it.
 
     A network that was pickled whole tells its own by the attributes of its modules.

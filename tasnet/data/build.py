@@ -17,9 +17,9 @@ import numpy as np
 import soundfile
 
 from tasnet.atomic import replacing
-from tasnet.parentage import leave_with
+from tasnet.worker_lifetime import end_with_parent
 
-from .rows import BadRow, is_file
+from .mixture_sets import BadRow, is_file
 
 MODES = ("min", "max")
 MADE, FOUND = "made", "found"
@@ -61,7 +61,7 @@ def build(
     """Writes every plan's files below `folder`, as 16-bit WAV; `workers` processes, one for each
     core by default. on_progress(done, total) is called as mixtures are finished."""
     report = Report(folder)
-    with ProcessPoolExecutor(workers, initializer=leave_with, initargs=(os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, initializer=end_with_parent, initargs=(os.getpid(),)) as pool:
         outcomes = pool.map(partial(_make, folder=folder), plans, chunksize=8)
         for done, (plan, outcome) in enumerate(zip(plans, outcomes, strict=True), 1):
             if outcome == MADE:

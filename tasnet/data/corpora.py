@@ -36,11 +36,11 @@ from .lists import (
     read_records,
     read_table,
 )
+from .mixture_sets import BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet, RefusedRow, Row
 from .names import Roles, choose_parts
 from .packs import holds_lengths, pack_rows, packs_in
 from .people import mixed_rows
 from .places import Finder
-from .rows import BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet, RefusedRow, Row
 from .sums import sum_notes
 from .utterances import UtteranceSet, open_utterances
 

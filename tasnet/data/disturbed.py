@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from scipy.signal import fftconvolve
 
+from .mixture_sets import CorpusMixture, MixtureSet, Row
 from .rooms import Room
-from .rows import CorpusMixture, MixtureSet, Row
 from .speech_level import active_speech_level
 from .utterances import UtteranceSet
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from tasnet.sound_files import printable
 
 from .lists import is_part_list, list_part
+from .mixture_sets import SUFFIXES, BadRow, Clip, CorpusError, speakers_of
 from .names import MIXTURE, MixturePart, holds_voices, part_of, split_part, strip_part
-from .rows import SUFFIXES, BadRow, Clip, CorpusError, speakers_of
 
 FOLDERS, FOLDER_EACH, BESIDE, LISTS = "a folder a part", "a folder a mixture", "side by side", "lists"
 LOOKED_INTO = 3  # names

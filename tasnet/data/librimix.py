@@ -16,7 +16,7 @@ from scipy.signal import resample_poly
 
 from .build import MODES, Report, build, fit, read_recording
 from .lists import finite, path_below, problem_of_name, read_columns
-from .rows import BadRow, CorpusError, MixtureSet
+from .mixture_sets import BadRow, CorpusError, MixtureSet
 
 RATE = 16000  # Hz, of LibriSpeech and of WHAM's noise
 MIXTURES = ("mix_clean", "mix_both", "mix_single")

@@ -34,8 +34,8 @@ from pathlib import Path
 
 from tasnet.sound_files import printable
 
+from .mixture_sets import BadRow, CorpusError
 from .names import MIXTURE, MixturePart, part_of, split_part, strip_part
-from .rows import BadRow, CorpusError
 
 TABLES = (".csv", ".tsv", ".txt")
 PART_LISTS = (".json", ".scp")

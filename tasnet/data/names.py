@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .rows import CorpusError
+from .mixture_sets import CorpusError
 
 MIXTURE, SOURCE, NOISE = "mixture", "source", "noise"
 ANECHOIC, REVERB = "_anechoic", "_reverb"

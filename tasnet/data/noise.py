@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from .lists import read_json
+from .mixture_sets import SUFFIXES, CorpusError, is_file
 from .packs import are_lengths, packs_at, pcm_at_rate
-from .rows import SUFFIXES, CorpusError, is_file
 from .utterances import UtteranceSet, open_utterances
 
 SPLITS = ("train", "valid", "test")

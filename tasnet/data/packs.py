@@ -13,7 +13,7 @@ import soundfile
 from tasnet.audio import resample
 
 from .lists import read_json
-from .rows import SUFFIXES, Clip, CorpusError, FileRow, is_file
+from .mixture_sets import SUFFIXES, Clip, CorpusError, FileRow, is_file
 
 INT16 = 32768
 LIBRISPEECH = "librispeech"

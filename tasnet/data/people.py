@@ -14,8 +14,17 @@ import numpy as np
 
 from tasnet.sound_files import printable
 
+from .mixture_sets import (
+    LIBRISPEECH_UTTERANCE,
+    SUFFIXES,
+    BadRow,
+    Clip,
+    CorpusError,
+    CorpusMixture,
+    is_file,
+    speakers_of,
+)
 from .names import MIXTURE, NOISE, part_of, split_part
-from .rows import LIBRISPEECH_UTTERANCE, SUFFIXES, BadRow, Clip, CorpusError, CorpusMixture, is_file, speakers_of
 from .sums import find_sum
 
 LOOKED_INTO = 3  # folders, and names

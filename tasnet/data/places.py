@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .rows import BadRow, is_file
+from .mixture_sets import BadRow, is_file
 
 PLACEHOLDER = re.compile(r"^(\$\w+|\$?\{\w+\})[/\\]+")
 MOST_FOLDERS = 12  # above the list's

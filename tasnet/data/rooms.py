@@ -16,8 +16,8 @@ from tasnet.atomic import replacing
 
 from .cache import speech_cache
 from .lists import read_json
+from .mixture_sets import CorpusError
 from .packs import are_lengths
-from .rows import CorpusError
 
 # Never in training, to validate with: T60 of 0.36, 0.39 to 0.44, and 0.59 to 0.60 s.
 HELD_OUT_ROOMS = ("openair-rymer-auditorium", "house-dining-room", "medium-room1")

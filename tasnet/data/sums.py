@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import correlate
 
-from .rows import BadRow, Clip, CorpusError, FileRow, MixtureSet, Row
+from .mixture_sets import BadRow, Clip, CorpusError, FileRow, MixtureSet, Row
 
 FIRST_SECONDS, SECONDS = 60, 10
 ROWS = 3

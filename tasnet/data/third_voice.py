@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .build import Report, build, fit
-from .rows import BadRow, CorpusError, MixtureSet, Row
+from .mixture_sets import BadRow, CorpusError, MixtureSet, Row
 from .utterances import to_pcm
 
 SAME = 0.95  # correlation from which on two voices are one recording at two levels

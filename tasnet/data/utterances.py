@@ -13,9 +13,9 @@ import soundfile
 from tasnet.sound_files import printable
 
 from .layouts import find_places
+from .mixture_sets import BadRow, CorpusError, mean_of_channels
 from .packs import INT16, packs_at, pcm_at_rate, read_pack
 from .people import speaker_files
-from .rows import BadRow, CorpusError, mean_of_channels
 
 
 @dataclass(frozen=True)

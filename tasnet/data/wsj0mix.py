@@ -18,7 +18,7 @@ from scipy.signal import cheby2, resample_poly, sosfilt
 
 from .build import MODES, Report, build, fit, read_recording
 from .lists import finite, path_below, problem_of_name, read_text
-from .rows import BadRow, CorpusError
+from .mixture_sets import BadRow, CorpusError
 from .speech_level import active_speech_level
 
 RATE = 16000  # Hz, of WSJ0

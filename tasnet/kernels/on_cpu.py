@@ -37,7 +37,7 @@ class OnCPU:
         network = self._compiled()
         if network is None:
             return tiled.forward(self.model, mixture, getattr(torch, self.precision))
-        with threads.one_inside() as team:
+        with threads.one_torch_thread() as team:
             return network.forward(mixture, team)
 
     @property

@@ -226,5 +226,5 @@ class _Team:
 @contextmanager
 def _team() -> Iterator[_Team]:
     """As many threads as PyTorch may have here, while it has but one inside each of them."""
-    with threads.one_inside() as size, ThreadPoolExecutor(size) as pool:
+    with threads.one_torch_thread() as size, ThreadPoolExecutor(size) as pool:
         yield _Team(size, pool)

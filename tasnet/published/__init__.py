@@ -23,7 +23,7 @@ import platformdirs
 from tasnet.atomic import replacing
 from tasnet.checkpoint import CheckpointError, save
 from tasnet.convert.files import decode, imported
-from tasnet.facts import TrainingFacts
+from tasnet.training_facts import TrainingFacts
 
 from .catalogue import CATALOGUE, PublishedModel
 

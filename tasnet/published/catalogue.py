@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE
 
 
 @dataclass(frozen=True)

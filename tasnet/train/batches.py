@@ -12,10 +12,10 @@ from torch import Tensor
 from tasnet.data.cache import cached_utterances
 from tasnet.data.corpora import explain_mixtures, holds_mixtures, open_mixtures
 from tasnet.data.disturbed import clean_and_not, speech_and_noise
+from tasnet.data.mixture_sets import BadRow, CorpusMixture, MixtureSet
 from tasnet.data.noise import open_noise
 from tasnet.data.packs import INT16
 from tasnet.data.rooms import HELD_OUT_ROOMS, LONGEST_T60, Room, measured_rooms, simulated_rooms
-from tasnet.data.rows import BadRow, CorpusMixture, MixtureSet
 from tasnet.data.third_voice import ThirdVoicePlan, plan_third_voices
 from tasnet.data.utterances import UtteranceSet
 

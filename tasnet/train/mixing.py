@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tasnet.data.corpora import explain_mixtures
-from tasnet.data.rows import BadRow, CorpusError, MixtureSet
+from tasnet.data.mixture_sets import BadRow, CorpusError, MixtureSet
 from tasnet.data.utterances import UtteranceSet
 
 UTTERANCE_RMS = 0.05  # of every utterance in memory, -26 dB full scale

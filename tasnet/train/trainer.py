@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from tasnet import checkpoint
-from tasnet.facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 from tasnet.networks import make_network
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 
 from .batches import open_data
-from .beginning import first_network
 from .clock import Clock
 from .engines import choose_engine
 from .flat import flatten
+from .initial_network import initial_network
 from .legs import BEST
 from .lock import FolderLock
 from .log import END, Log
@@ -95,7 +95,7 @@ class Trainer:
         self.train, self.valid = open_data(recipe, device, self.machine.share, self.say)
         state = self._read_state()
         self.resumed, self.counters, self.skipped, self.warm = state is not None, Counters(), 0, False
-        self.model, before = first_network(recipe.changed({"begin_from": ""}) if state else recipe, self.train)
+        self.model, before = initial_network(recipe.changed({"begin_from": ""}) if state else recipe, self.train)
         self.counters.hours_before = before.hours_of_mixtures
         self.model.to(device).train()
         self.flat = flatten(self.model)

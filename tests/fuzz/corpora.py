@@ -20,7 +20,7 @@ import tasnet  # noqa: F401  loaded before, so that only what is tried is instru
 
 with atheris.instrument_imports(include=["tasnet.data"]):
     from tasnet.data import corpora, librimix, wsj0mix
-    from tasnet.data.rows import CorpusError, FileRow
+    from tasnet.data.mixture_sets import CorpusError, FileRow
     from tasnet.data.utterances import open_utterances
 
 ROOT = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))

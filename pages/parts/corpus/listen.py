@@ -9,8 +9,7 @@ from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
 from analysis.scores.systems import NETWORK
 from analysis.sounds.mixing import Mixture
-from pages.parts import folders, listening, workspace
-from pages.parts import results as store
+from pages.parts import folders, listening, result_cache, workspace
 from pages.parts.player import player
 from pages.parts.score_table import score_table
 from pages.parts.text import plain
@@ -88,7 +87,7 @@ def listen_to_both(both: Pair, position: int) -> None:
     for separator, results in zip(separators, (both.first, both.second), strict=True):
         key = (
             "pair",
-            store.fingerprint(sound.mixture, sound.references),
+            result_cache.fingerprint(sound.mixture, sound.references),
             results.header.weights,
             str(separator.device),
         )
@@ -121,7 +120,7 @@ def listen(results: Results, position: int) -> None:
         st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
         return
     found = workspace.with_progress(
-        ("corpus", store.fingerprint(sound.mixture, sound.references), header.weights, str(separator.device)),
+        ("corpus", result_cache.fingerprint(sound.mixture, sound.references), header.weights, str(separator.device)),
         f"Separating {plain(row.mixture)}",
         len(sound.mixture) / sound.rate,
         lambda progress: comparison.compare_systems(

@@ -8,8 +8,8 @@ import streamlit as st
 
 from analysis.jobs import Job
 from pages.parts import folders, jobs, workspace
+from pages.parts.job_kinds import EVALUATION
 from pages.parts.text import plain
-from pages.parts.work import EVALUATION
 
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 

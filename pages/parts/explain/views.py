@@ -18,7 +18,7 @@ from analysis.sounds.mixing import Mixture
 from analysis.words import explain as words
 from analysis.words.inside import explain_blocks, explain_use
 from analysis.words.say import one_scale
-from pages.parts import listening, results, workspace
+from pages.parts import listening, result_cache, workspace
 from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
 from pages.parts.pictures import picture, save_table
@@ -51,9 +51,9 @@ class Explained(NamedTuple):
 def kept(explained: Explained, name: str, compute: Callable[[], object], label: str) -> object:
     """What was computed of the sound and the model, once."""
     key = ("explain", name, explained.identity)
-    if (found := results.find_result(key)) is None:
+    if (found := result_cache.find_result(key)) is None:
         with st.spinner(f"{label} ..."):
-            found = results.keep_result(key, compute())
+            found = result_cache.keep_result(key, compute())
     return found
 
 

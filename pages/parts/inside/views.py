@@ -13,7 +13,7 @@ from analysis.network.filter_use import filter_use
 from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
 from analysis.words import inside as words
-from pages.parts import results
+from pages.parts import result_cache
 from pages.parts.handout import say
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
@@ -28,7 +28,7 @@ WHOLE, STRETCH = "Whole sound", "Stretch"
 SHARES = ("Near 0", "Near 1", "Between")
 
 
-class Looked(NamedTuple):
+class Inspected(NamedTuple):
     """What the page looks into: the inside of a model for a sound, and how its filters are sorted."""
 
     inside: Representation
@@ -38,9 +38,9 @@ class Looked(NamedTuple):
 
 
 @st.fragment
-def show_representation(looked: Looked, state: PlayerState) -> None:
+def show_representation(inspected: Inspected, state: PlayerState) -> None:
     """Fig. 2 for the stretch that the player shows, and the frame at its cursor."""
-    inside, _, order, peaks_hz = looked
+    inside, _, order, peaks_hz = inspected
     view = view_now(inside, state, "inside_bar")
     bar = st.container()
     extremes = st.toggle(
@@ -50,7 +50,7 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
         help="Where a column of the picture holds several frames, it shows a mask's mean over them, or its largest "
         "value, by which no short opening is lost and the mask looks more open than it is.",
     )
-    seen, figure = _figure2(looked, view, extremes)
+    seen, figure = _figure2(inspected, view, extremes)
     picture(
         figure,
         "Mixture, encoder representation, the speakers' masks, masked representations and waveforms over time, the "
@@ -87,9 +87,9 @@ def show_representation(looked: Looked, state: PlayerState) -> None:
     )
 
 
-def _figure2(looked: Looked, view: View, extremes: bool) -> tuple[Picture, go.Figure]:
+def _figure2(inspected: Inspected, view: View, extremes: bool) -> tuple[Picture, go.Figure]:
     """What is drawn of `view`, and drawn; the last is kept, since most often only the cursor has moved."""
-    inside, identity, order, peaks_hz = looked
+    inside, identity, order, peaks_hz = inspected
     key = (identity, order.tobytes(), view.start, view.stop, extremes)
     if (kept := st.session_state.get("inside_drawn")) and kept[0] == key:
         return kept[1:]
@@ -188,9 +188,9 @@ def show_masks(inside: Representation, view: View) -> None:
     )
 
 
-def show_oracles(looked: Looked, view: View) -> None:
+def show_oracles(inspected: Inspected, view: View) -> None:
     """Scores of ideal masks on the encoder's output: what the masks lose against what the basis loses."""
-    inside = looked.inside
+    inside = inspected.inside
     if inside.references is None:
         st.info("Ideal masks are made from the clean voices, which are not known here.", icon=":material/info:")
         return
@@ -202,10 +202,10 @@ def show_oracles(looked: Looked, view: View) -> None:
     st.markdown("Ideal masks computed on the encoder's output instead of the STFT, beside the estimated ones.")
     names = speaker_names(len(inside.references))
     ends = (stretch.start, stretch.stop) if stretch else (0.0, None)
-    key = ("oracle_scores", looked.identity, ends)
-    if (scores := results.find_result(key)) is None:
+    key = ("oracle_scores", inspected.identity, ends)
+    if (scores := result_cache.find_result(key)) is None:
         with st.spinner("Scoring ideal masks ..."):
-            scores = results.keep_result(key, learned_masks.oracle_scores(inside, *ends))
+            scores = result_cache.keep_result(key, learned_masks.oracle_scores(inside, *ends))
     say(words.explain_oracles(scores), key="oracles")
     columns = {
         "SI-SNR (dB)": lambda found: found.mean("si_snr"),

@@ -11,7 +11,7 @@ from analysis.words.start_point import explain_limit
 from pages.parts import workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
-from pages.parts.results import fingerprint
+from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
 
 ABOUT = {

@@ -12,11 +12,11 @@ from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, vary_start
 from analysis.words.start_point import explain_set_starts, explain_start
 from pages.parts import folders, jobs, workspace
+from pages.parts.job_kinds import STARTS
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
-from pages.parts.results import fingerprint
+from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
-from pages.parts.work import STARTS
 
 
 def show_sound(models: list[str], sound: Mixture) -> None:

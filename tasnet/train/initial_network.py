@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from tasnet import checkpoint
-from tasnet.facts import TrainingFacts
 from tasnet.model import TasNet
 from tasnet.networks import make_network
+from tasnet.training_facts import TrainingFacts
 
 from .growing import grow
 from .mixing import Batches
@@ -17,7 +17,7 @@ from .recipe import Recipe, RecipeError, weights_file
 SPEECH = 300.0  # seconds of the training's own speech, from which a shorter frame is guessed
 
 
-def first_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFacts]:
+def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFacts]:
     """The network of `recipe.model` with its first weights, and what is known of their training.
 
     Raises RecipeError where the weights that the recipe begins from cannot become that network, and CheckpointError.

@@ -12,23 +12,23 @@ import numpy as np
 import streamlit as st
 
 from . import internals, own_model, uploads
-from .background import Errand
-from .memory import Kept
+from .background import BackgroundTask
+from .memory import SizedCache
 
 MAX_BYTES = 2**29  # of what is computed from examples and corpora
 
 
 @st.cache_resource
-def _shared() -> Kept:
-    return Kept(MAX_BYTES)
+def _shared() -> SizedCache:
+    return SizedCache(MAX_BYTES)
 
 
 @st.cache_resource(scope="session")
-def _private() -> Kept:
-    return Kept(uploads.MAX_RESULTS)
+def _private() -> SizedCache:
+    return SizedCache(uploads.MAX_RESULTS)
 
 
-def _store() -> Kept:
+def _store() -> SizedCache:
     if own_model.in_use():
         return _private()
     upload = uploads.current()
@@ -45,7 +45,7 @@ def fingerprint(*arrays: np.ndarray | None) -> str:
     return digest.hexdigest()
 
 
-def errand(key: Hashable) -> Errand:
+def background_task(key: Hashable) -> BackgroundTask:
     """For what is computed after the page was left: its value is kept here under `key`; nobody wants it any more once
     the upload, or the session whose own model it is of, is gone."""
     store, session, private = _store(), internals.session_id(), own_model.in_use()
@@ -58,7 +58,7 @@ def errand(key: Hashable) -> Errand:
     def wanted() -> bool:
         return internals.is_known(session) if private else upload is None or uploads.is_kept(upload)
 
-    return Errand((upload, session if private else None, key), keep, wanted)
+    return BackgroundTask((upload, session if private else None, key), keep, wanted)
 
 
 def find_result(key: Hashable) -> Any | None:

@@ -6,14 +6,14 @@ import streamlit as st
 
 from analysis.network.representation import Representation, represent
 from analysis.sounds.mixing import Mixture
-from pages.parts import results
+from pages.parts import result_cache
 from tasnet import Separator
 from tasnet.audio import resample
 
 MAX_SECONDS = 60
 
 
-def prepared(sound: Mixture, rate: int) -> Mixture:
+def excerpt_at_rate(sound: Mixture, rate: int) -> Mixture:
     """At most `MAX_SECONDS` of the sound, which the user chooses, at the model's rate."""
     seconds = len(sound.mixture) / sound.rate
     start = 0
@@ -33,13 +33,13 @@ def prepared(sound: Mixture, rate: int) -> Mixture:
     return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
 
 
-def look_inside(sound: Mixture, separator: Separator) -> tuple[Representation, tuple]:
+def cached_representation(sound: Mixture, separator: Separator) -> tuple[Representation, tuple]:
     """What goes on inside, and its identity: made once, and kept with the upload that it is of."""
-    hashes = results.fingerprint(sound.mixture, sound.references)
+    hashes = result_cache.fingerprint(sound.mixture, sound.references)
     key = ("representation", hashes, separator.name, str(separator.device))
-    if (inside := results.find_result(key)) is None:
+    if (inside := result_cache.find_result(key)) is None:
         with st.spinner("Looking inside ..."):
             mixture, _ = separator.without_what_lies_below(sound.mixture)
             inside = represent(separator.model, mixture, sound.references, separator.level)
-        results.keep_result(key, inside)
+        result_cache.keep_result(key, inside)
     return inside, key

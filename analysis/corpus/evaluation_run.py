@@ -12,9 +12,9 @@ import numpy as np
 
 from tasnet import Separator, checkpoint
 from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
-from tasnet.facts import SPEECH_FROM_NOISE
 from tasnet.inference import find_checkpoint
-from tasnet.titles import voices_in_words
+from tasnet.model_titles import voices_in_words
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from .engine import Run
 from .results import Header, ResultsFile, ScoredMixture
@@ -37,7 +37,7 @@ class Progress:
         return self.seconds / self.of_seconds if self.of_seconds else 1.0
 
 
-class Work:
+class EvaluationRun:
     """Mixtures of a set, the network, and the file in which the rows collect."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Work:
         while batch := list(itertools.islice(order, size)):
             yield batch
 
-    def do(self, batch: Sequence[int], run: Run) -> None:
+    def score_batch(self, batch: Sequence[int], run: Run) -> None:
         """Separate and score a batch and put its rows on the disk."""
         read, problems = self._read(batch)
         estimates = self._separated(read, problems) if separates_ahead(self.separator) else {}

@@ -1,6 +1,6 @@
 """Where users bring their own sounds: the widgets in the page, and the list of what came, each with a button to remove.
 
-A widget is only a door: what comes through is kept by `uploads`, and the door is empty again for the next.
+A widget is only a way in: what comes through it is kept by `uploads`, and the widget is empty again for the next.
 """
 
 import streamlit as st
@@ -16,7 +16,7 @@ FILE_TYPES = ["wav", "flac", "mp3", "ogg", "opus", "m4a", "aac", "aif", "aiff", 
 LONGEST_NAME = 36  # characters
 CHANNEL, ALL = "channel", "As one"
 MIXTURE, REFERENCES, VOICES, RECORDING = "mixture_file", "reference_files", "voice_files", "recording"
-DOORS = {"upload": (MIXTURE, REFERENCES), "mix": (VOICES,), "record": (RECORDING,)}
+ROLES = {"upload": (MIXTURE, REFERENCES), "mix": (VOICES,), "record": (RECORDING,)}
 QUESTIONS = {
     "upload": "Choose a sound of your own: a recording of two people who speak at once.",
     "mix": "Choose a sound of your own: two or three clean voices, a file each, that are mixed here.",
@@ -24,7 +24,7 @@ QUESTIONS = {
 }
 
 
-def bring(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
+def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
     """The sound of this `kind` that the user has brought, or None; and what was wrong with its clean voices, if any.
 
     Raises ValueError, in words for the user, where no sound can be made of it.
@@ -35,35 +35,35 @@ def bring(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
     if kind == "mix":
         voices = upload.audio(VOICES)
         return (inputs.from_voices(voices, snr_db) if voices else None), ""
-    mixture = upload.audio(DOORS[kind][0])
+    mixture = upload.audio(ROLES[kind][0])
     if not mixture:
         return None, ""
     if (channel := _channel(mixture[0])) is not None:
-        mixture = upload.audio(DOORS[kind][0], channel)
+        mixture = upload.audio(ROLES[kind][0], channel)
     try:
         return inputs.from_mixture(mixture[0], upload.audio(REFERENCES)), ""
     except (inputs.InputError, AudioError) as problem:  # the clean voices do not fit: the mixture is separated anyhow
         return inputs.from_mixture(mixture[0]), f"{problem} Until then the separation is here without scores."
 
 
-def show_doors(kind: str, *, open_: bool) -> None:
-    """The doors for a `kind` of sound; with files behind them folded to a line unless `open_`."""
+def show_sound_inputs(kind: str, *, open_: bool) -> None:
+    """The inputs for a `kind` of sound; once they have files, folded to a line unless `open_`."""
     upload = uploads.current()
-    files = {door: upload.files.get(door, []) if upload else [] for door in DOORS[kind]}
+    files = {role: upload.files.get(role, []) if upload else [] for role in ROLES[kind]}
     if not any(files.values()):
-        with st.container(border=True, key="doors"):
+        with st.container(border=True, key="sound_inputs"):
             st.markdown(f"**{QUESTIONS[kind]}**")
-            _door(DOORS[kind][0], files)
+            _show_input(ROLES[kind][0], files)
         return
     names = [short_name(name) for held in files.values() for name, _ in held]
     title = "Your sound: " + plain(names[0]) + (f" and {len(names) - 1} more" if names[1:] else "")
-    _offer_channels(upload, DOORS[kind][0])
+    _offer_channels(upload, ROLES[kind][0])
     with st.expander(title, icon=":material/audio_file:", expanded=open_):
-        for door, held in files.items():
+        for role, held in files.items():
             for index in range(len(held)):
-                _show_file(upload, door, index)
-        for door in DOORS[kind]:
-            _door(door, files)
+                _show_file(upload, role, index)
+        for role in ROLES[kind]:
+            _show_input(role, files)
 
 
 def _channel(recording: Audio) -> int | None:
@@ -73,12 +73,12 @@ def _channel(recording: Audio) -> int | None:
     return numbers.get(wanted) if recording.channels > 1 else None
 
 
-def _offer_channels(upload: uploads.Upload, door: str) -> None:
+def _offer_channels(upload: uploads.Upload, role: str) -> None:
     """The choice of a channel, where the recording has several: of a call, for one, each person alone."""
-    if door == VOICES or not upload.files.get(door):
+    if role == VOICES or not upload.files.get(role):
         return
     try:
-        (recording,) = upload.audio(door)
+        (recording,) = upload.audio(role)
     except ValueError:
         return
     if recording.channels == 1:
@@ -102,26 +102,26 @@ def short_name(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 14]}…{name[-12:]}"
 
 
-def _show_file(upload: uploads.Upload, door: str, index: int) -> None:
-    name, _ = upload.files[door][index]
+def _show_file(upload: uploads.Upload, role: str, index: int) -> None:
+    name, _ = upload.files[role][index]
     try:
-        sound = upload.audio(door)[index]
+        sound = upload.audio(role)[index]
         about = f"{sound.seconds:.2f} s · {sound.rate} Hz"
     except ValueError:
         about = "cannot be used"
-    role = "clean voice · " if door == REFERENCES else ""
+    kind = "clean voice · " if role == REFERENCES else ""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{plain(short_name(name))}**  \n{role}{about}", width="stretch")
+        st.markdown(f"**{plain(short_name(name))}**  \n{kind}{about}", width="stretch")
         st.button(
-            "Remove", icon=":material/delete:", key=f"remove_{door}_{index}", on_click=_remove, args=(door, index)
+            "Remove", icon=":material/delete:", key=f"remove_{role}_{index}", on_click=_remove, args=(role, index)
         )
 
 
-def _door(door: str, files: dict[str, list]) -> None:
-    key = door_key(door)
-    if door == RECORDING:
-        label = "Record again" if files[door] else "Two people talking at once"
-        st.audio_input(label, sample_rate=inputs.RATE, key=key, on_change=_take, args=(door, key))
+def _show_input(role: str, files: dict[str, list]) -> None:
+    key = input_key(role)
+    if role == RECORDING:
+        label = "Record again" if files[role] else "Two people talking at once"
+        st.audio_input(label, sample_rate=inputs.RATE, key=key, on_change=_take, args=(role, key))
         return
     labels = {
         MIXTURE: "Another recording instead" if files.get(MIXTURE) else "A mixture of two voices",
@@ -129,37 +129,37 @@ def _door(door: str, files: dict[str, list]) -> None:
         VOICES: "More clean voices" if files.get(VOICES) else "Two or three clean voices",
     }
     st.file_uploader(
-        labels[door],
+        labels[role],
         type=FILE_TYPES,
-        accept_multiple_files=door != MIXTURE,
+        accept_multiple_files=role != MIXTURE,
         key=key,
         on_change=_take,
-        args=(door, key),
+        args=(role, key),
     )
 
 
-def door_key(door: str) -> str:
-    """The widget's key: a new one after every use, so that the door is empty again."""
-    uses = st.session_state.setdefault("door_uses", {}).get(door, 0)
-    return f"{door}_{uses}" if uses else door
+def input_key(role: str) -> str:
+    """The widget's key: a new one after every use, so that the input is empty again."""
+    uses = st.session_state.setdefault("input_uses", {}).get(role, 0)
+    return f"{role}_{uses}" if uses else role
 
 
-def _take(door: str, key: str) -> None:
+def _take(role: str, key: str) -> None:
     """Keep what came through the widget `key`; a mixture or a recording takes the place of the one before."""
     files = internals.still_here(st.session_state[key])
     if not files:
         return
-    new = [("Recording" if door == RECORDING else file.name, file.getvalue()) for file in files]
-    if door not in (REFERENCES, VOICES) and (CHANNEL in st.session_state or CHANNEL in st.query_params):
+    new = [("Recording" if role == RECORDING else file.name, file.getvalue()) for file in files]
+    if role not in (REFERENCES, VOICES) and (CHANNEL in st.session_state or CHANNEL in st.query_params):
         st.session_state[CHANNEL] = ALL  # the choice was of the recording before
     old = uploads.current()
-    before = old.files.get(door, []) if old and door in (REFERENCES, VOICES) else []
-    uploads.keep_files(door, [*before, *new])
-    uploads.forget_transit(files)  # the door is empty in the next run
-    st.session_state.door_uses[door] = st.session_state.door_uses.get(door, 0) + 1
+    before = old.files.get(role, []) if old and role in (REFERENCES, VOICES) else []
+    uploads.keep_files(role, [*before, *new])
+    uploads.forget_transit(files)  # the input is empty in the next run
+    st.session_state.input_uses[role] = st.session_state.input_uses.get(role, 0) + 1
 
 
-def _remove(door: str, index: int) -> None:
+def _remove(role: str, index: int) -> None:
     if (upload := uploads.current()) is not None:
-        files = upload.files.get(door, [])
-        uploads.keep_files(door, files[:index] + files[index + 1 :])
+        files = upload.files.get(role, [])
+        uploads.keep_files(role, files[:index] + files[index + 1 :])

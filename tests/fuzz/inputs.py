@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the doors, by hand: pip install atheris; python tests/fuzz/doors.py sound -runs=1000000
+"""Coverage-guided fuzzing of the doors, by hand: pip install atheris; python tests/fuzz/inputs.py sound -runs=1000000
 
 The doors: sound, checkpoint, link. Whatever comes is used or refused in one sentence; anything else ends the run, and
 the input lies beside as crash-*: it becomes a test. Further arguments are libFuzzer's.
@@ -43,7 +43,7 @@ def checkpoint(data: bytes) -> None:
     name = ("a.pth", "a.safetensors", "a.yaml")[data[0] % 3 if data else 0]
     try:
         if name == "a.yaml":
-            settings.told({}, settings.read_settings(data[1:].decode(errors="replace"), name))
+            settings.stored_settings({}, settings.read_settings(data[1:].decode(errors="replace"), name))
         else:
             files.imported(files.decode(data[1:], name))
     except ValueError as problem:

@@ -8,14 +8,14 @@ import streamlit as st
 from . import internals, links
 from .handout import start_handout
 
-ASSETS = Path(__file__).parents[2] / "assets" / "frame"
+ASSETS = Path(__file__).parents[2] / "assets" / "page_header"
 
 
 @cache
 def _copy_link():
     """The button that copies the page's link; with it come the styles that all pages share."""
     return st.components.v2.component(
-        "tasnet_frame",
+        "tasnet_page_header",
         html=(ASSETS / "link.html").read_text(),
         css=(ASSETS / "theme.css").read_text() + (ASSETS / "link.css").read_text(),
         js=(ASSETS / "link.js").read_text(),
@@ -23,7 +23,7 @@ def _copy_link():
     )
 
 
-def begin(title: str, question: str, *, link: bool = True) -> None:
+def show_header(title: str, question: str, *, link: bool = True) -> None:
     """The page's title, a button that copies its link unless that would tell too much, and the question it answers."""
     internals.start_in_app()
     with st.container(horizontal=True, vertical_alignment="center", key="page_top"):

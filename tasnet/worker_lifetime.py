@@ -11,19 +11,19 @@ from functools import lru_cache
 LOOK_SECONDS = 0.5  # between two looks whether the parent is still there
 
 
-def leave_with(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """In a worker that the process `parent` started: ends the worker now, or as soon as `parent` is gone.
 
     Nothing tells a worker that its parent was killed (`kill -9`): it would wait for work for ever. So it looks, at its
     start and from then on. Linux could send a signal instead (PR_SET_PDEATHSIG), but does so already at the end of the
     thread that started the worker, and a pool of workers outlives such threads.
     """
-    bound_to(parent)()
+    parent_watcher(parent)()
 
 
 @lru_cache(maxsize=1)
-def bound_to(parent: int) -> Callable[[], None]:
-    """`leave_with(parent)` as a function that cloudpickle carries by value.
+def parent_watcher(parent: int) -> Callable[[], None]:
+    """`end_with_parent(parent)` as a function that cloudpickle carries by value.
 
     A worker of loky runs it, and looks, before it has loaded this package and PyTorch with it.
     """

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from analysis.corpus import evaluation
-from analysis.corpus.work import Progress
+from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
 from tasnet import Separator

@@ -3,8 +3,8 @@
 import torch
 
 from .config import Config
-from .facts import SPEAKERS, VALID, TrainingFacts
 from .networks import make_network
+from .training_facts import SPEAKERS, VALID, TrainingFacts
 
 SMALL, LARGE = 1e6, 3e6  # parameters: below, small; from here on, large, as the paper's networks are (Table II)
 DEMONSTRATION = 10.0  # dB: what scores less is for seeing how the network works; published ones reach 13 to 15
