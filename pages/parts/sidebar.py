@@ -89,12 +89,17 @@ def _model() -> str:
     if wanted := st.session_state.pop("model_wanted", None):
         st.session_state.model = wanted
         _follow_voices()
-    names = list(tasnet.available())
+    names = models.names()
+    try:
+        first = models.first()
+    except tasnet.CheckpointError as error:
+        st.error(str(error))
+        st.stop()
     own = [own_model.path()] if own_model.path() else []
     shown = models.scored_titles(names) | {path: own_model.own_label(path) for path in own}
     chosen = st.selectbox(
         "Model",
-        links.choices("model", [*names, *own], aliases=checkpoint.ALIASES),
+        links.choices("model", [*names, *own], first, aliases=checkpoint.ALIASES),
         format_func=shown.get,
         key="model",
         on_change=_follow_voices,
