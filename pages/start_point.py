@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 import tasnet
-from pages.parts import models, own_model, workspace
+from pages.parts import links, models, own_model, workspace
 from pages.parts.page_header import show_header
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.probe import show_probe
@@ -86,15 +86,7 @@ def explain_missing(chosen: list[str]) -> None:
 
 
 show_header("Start point", "Does the separation depend on where the mixture starts, and what upsets it?")
-view = st.segmented_control(
-    "View",
-    list(VIEWS),
-    default="This sound",
-    required=True,
-    key="start_view",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+view = links.choose_view("start_view", list(VIEWS))
 sound = None if view == SET else workspace.chosen_sound()
 chosen = choose_models()
 if view == SET:

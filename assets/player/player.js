@@ -53,6 +53,7 @@ class Player {
     this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.showTour(); // from the start: what is below it does not move later
     this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";
     this.say("Loading …", { stay: true, aloud: data.loop });

@@ -142,7 +142,10 @@ def player(
         "region": start.region,
         "active": start.active or tracks[0].name,
     }
-    state = _component()(key=key, data=data, on_state_change=lambda: None).state
+    # The room it will take is there before it is: see `first_paint`.
+    whole = spectrograms and not blind and not loop
+    with st.container(key=f"signals{len(tracks)}{'_tour' if tour else ''}_{key}" if whole else None):
+        state = _component()(key=key, data=data, on_state_change=lambda: None).state
     if not state or state["set"] != identity:
         return start
     if link:
