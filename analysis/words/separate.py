@@ -6,6 +6,7 @@ from analysis.scores.systems import MEASURES
 from .ideal_masks import explain_mismatch
 from .say import number
 
+PAPER = "https://arxiv.org/abs/1809.07454"
 # From each bound (dB) on. Published Conv-TasNets reach 13 to 15 dB on clean two-voice mixtures (see the model cards).
 IMPROVEMENTS = (
     (-float("inf"), "worse than nothing"),
@@ -61,9 +62,9 @@ def beside_the_mixture(measure: str, value: float | None, own: float | None) -> 
 
 
 def promise(kind: str, score: float | None) -> str:
-    """The line under the page's title: which `kind` of model, and the SI-SNRi (dB) that its facts state, if any."""
+    """The line under the page's title: what the app is, and which `kind` of model (its SI-SNRi in dB) is at work."""
     stated = "" if score is None else f" ({_change(score)} on speakers it never heard)"
-    return f"People speak at once; a {kind}{stated} tries to give you each alone."
+    return f"Gives you people who speak at once each alone, by [Conv-TasNet]({PAPER}); here a {kind}{stated}."
 
 
 def _change(score: float) -> str:
