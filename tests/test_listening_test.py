@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.listening import stimuli
 from analysis.listening.headphones import QUESTIONS, headphone_questions
-from analysis.listening.ratings import ABX, MOS, MUSHRA, Session, Stimulus, Store, plan_training, plan_trials
+from analysis.listening.ratings import Store
+from analysis.listening.trials import ABX, MOS, MUSHRA, Session, Stimulus, plan_training, plan_trials
 from analysis.scores.comparison import compare_systems
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness

@@ -12,7 +12,7 @@ from analysis.scores.systems import ANCHOR, MIXTURE, SYSTEMS
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
-from .ratings import REFERENCE, Stimulus
+from .trials import REFERENCE, Stimulus
 
 # The mixture is a low anchor.
 STIMULUS_SYSTEMS = (REFERENCE, *SYSTEMS, MIXTURE)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.listening import opinion, stimuli
-from analysis.listening.ratings import ABX, MOS, MUSHRA, REFERENCE, RatingsError, Session, Store
+from analysis.listening.ratings import Store
+from analysis.listening.trials import ABX, MOS, MUSHRA, REFERENCE, RatingsError, Session
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
 from pages.parts import workspace
@@ -24,7 +25,8 @@ EXPLANATIONS = {
     "it, the clean one among them, without names and in random order.",
     ABX: "A and B are the two systems' versions of one utterance, X is one of them. Can a listener tell which?",
     MUSHRA: "ITU-R BS.1534: all versions of an utterance on one page, rated from 0 to 100 beside the clean reference. "
-    "The reference hides among them; the mixture and a low-passed reference are the anchors.",
+    "The reference hides among them; the mixture and a low-passed reference are the anchors. Listeners who rate the "
+    f"hidden reference below {opinion.SURE} on more than {opinion.SHARE:.0%} of the pages are left out.",
 }
 DEFAULT_SYSTEMS = {MOS: (REFERENCE, "IRM", NETWORK), ABX: ("IRM", NETWORK), MUSHRA: ("IRM", NETWORK)}
 DEFAULT_TRAINING = {MOS: 3, ABX: 2, MUSHRA: 1}
