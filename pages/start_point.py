@@ -8,12 +8,14 @@ import tasnet
 from pages.parts import links, models, own_model, workspace
 from pages.parts.page_header import show_header
 from pages.parts.start_point.limits import show_limit
+from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
 from tasnet.model_titles import voices_in_words
 
 SET = "A test set"
-VIEWS = {"This sound": "", SET: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
+PROBE = "Probe"
+VIEWS = {"This sound": "", SET: "", PROBE: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
 MOST_MODELS = 3
 
 
@@ -99,7 +101,9 @@ elif sound is not None:
         )
     elif chosen := usable(chosen, len(sound.references)):
         try:
-            if limit := VIEWS[view]:
+            if view == PROBE:
+                show_probe(chosen, sound)
+            elif limit := VIEWS[view]:
                 show_limit(limit, chosen, sound)
             else:
                 show_sound(chosen, sound)

@@ -4,6 +4,7 @@ import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
 import { attend, showRating } from "./hearing.js";
 import { fetchSamples, openContext } from "./media.js";
+import { showNoted } from "./noted.js";
 import { Spectrogram } from "./spectrogram.js";
 import { cssColour, onGround, ramp, readTheme } from "./theme.js";
 import { createRow, Mixer, updateRow } from "./tracks.js";
@@ -437,6 +438,8 @@ class Player {
       if (region) stretch(element, region, overview ? whole : view);
       else element.hidden = true;
     }
+    showNoted(this.root, this.data.noted, (shade, noted, lane) =>
+      stretch(shade, noted, lane.dataset.lane === "overview" ? whole : view));
     stretch(this.find(".tp-window"), [view.from, view.to], whole);
     this.find(".tp-window").hidden = view.whole;
     this.find("[data-do=loop]").setAttribute("aria-pressed", this.looping);

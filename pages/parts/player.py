@@ -29,6 +29,7 @@ MODULES = (
     "tracks",
     "address",
     "hearing",
+    "noted",
     "gestures",
     "player",
 )
@@ -90,6 +91,7 @@ def player(
     faders: str = "",
     start: PlayerState | None = None,
     tour: Tour | None = None,
+    noted: Sequence[tuple[float, float]] = (),
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
@@ -99,7 +101,8 @@ def player(
     and time on show, the levels as they are, no address that two equal tracks share; the page reruns when a track was
     heard. `faders`, in a blind player: under every track but the one of this name stands a fader from 0 to 100.
     `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
-    that goes along time is on show, and where one was playing the next set plays on.
+    that goes along time is on show, and where one was playing the next set plays on. Stretches (s) that are
+    `noted` are shaded in every lane.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
@@ -139,6 +142,7 @@ def player(
         "follow": follow,
         "link": link,
         "tour": tour and {"words": tour.words, "stops": [{"track": t, "words": w} for t, w in tour.stops]},
+        "noted": [list(one) for one in noted],
         "time": start.time,
         "region": start.region,
         "active": start.active or tracks[0].name,
