@@ -27,6 +27,7 @@ SOUNDS = {".wav", ".flac"}
 COLUMNS = {"stimulus", "condition", "file"}
 SILENT_PAGES = {"generic", "consent", "volume", "finish"}  # of webMUSHRA: words, or things that every test has here
 MOST_SOUNDS = 2000
+DEEPEST = 8  # lists of pages in one another
 LONGEST_CONFIGURATION = 200_000  # characters
 LEAST_COMMON = 0.98  # of the reference's length that a condition must have at least
 
@@ -82,11 +83,11 @@ def read_webmushra(text: str) -> ImportedTest:
     return _checked(ImportedTest(title, tuple(pages), tuple(dict.fromkeys(notes))))
 
 
-def _pages(found: Sequence[Any]) -> Iterator[dict]:
+def _pages(found: Sequence[Any], depth: int = 0) -> Iterator[dict]:
     """The pages of a list, and of the lists in it, which begin with `random` where their order is."""
     for page in found:
-        if isinstance(page, list):
-            yield from _pages(page)
+        if isinstance(page, list) and depth < DEEPEST:
+            yield from _pages(page, depth + 1)
         elif isinstance(page, dict):
             yield page
         elif page not in ("random", "fixed"):

@@ -1,10 +1,12 @@
 """What the page Separate says of a score to somebody who has never seen one, in a word or two."""
 
+from collections.abc import Sequence
+
 from analysis.scores.comparison import Comparison
-from analysis.scores.systems import MEASURES
+from analysis.scores.systems import MEASURES, ScoredSystem
 
 from .ideal_masks import explain_mismatch
-from .say import number
+from .say import listed, number, same, with_unit
 
 PAPER = "https://arxiv.org/abs/1809.07454"
 # From each bound (dB) on. Published Conv-TasNets reach 13 to 15 dB on clean two-voice mixtures (see the model cards).
@@ -79,3 +81,24 @@ def explain_voices(found: Comparison, model: str, examples: bool) -> str:
     own = len(found.network.estimates)
     choose = f"an example with {own} voices, or " if examples else ""
     return f"{explain_mismatch(found)} Choose {choose}{model}, in the sidebar."
+
+
+def explain_two(first: ScoredSystem, second: ScoredSystem, measures: Sequence[str]) -> list[str]:
+    """Which of two models is ahead on one sound by each measure's mean, and where the measures disagree."""
+    groups: dict[str, list[str]] = {}
+    for measure in measures:
+        values, facts = [one.score(measure) for one in (first, second)], MEASURES[measure]
+        if None in values:
+            continue
+        if same(*values, facts.decimals):
+            groups.setdefault("", []).append(facts.name)
+        else:
+            ahead = max((first, second), key=lambda one: one.score(measure)).name
+            size = with_unit(facts, abs(values[1] - values[0]), facts.decimals)
+            groups.setdefault(ahead, []).append(f"{facts.name} ({size})")
+    said = [f"{ahead} is ahead by {listed(found)}." for ahead, found in groups.items() if ahead]
+    if level := groups.get(""):
+        said.append(f"Both read the same by {listed(level)}.")
+    if len([ahead for ahead in groups if ahead]) > 1:
+        said.append("So which is better here depends on the measure: listen to both.")
+    return said

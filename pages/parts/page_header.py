@@ -46,7 +46,7 @@ def show_header(title: str, question: str, *, link: bool = True) -> None:
             class_tour.invite()
         _copy_link()(key="copy_link", data=links.complete() if link else {}, width="content", height="content")
     st.markdown(question)
-    if link:
+    if link and isinstance(st.session_state.get("selection"), workspace.Selection):
         _open_choices()(key="open_choices", data=_chosen(), height="content")
     class_tour.show_stop()
     start_handout(title, question)
