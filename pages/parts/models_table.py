@@ -27,7 +27,7 @@ def show_two_models(first: ScoredSystem, second: ScoredSystem, *, perceptual: bo
     rows, index, styles = [], [], []
     for measure in MEASURED:
         facts, pending = MEASURES[measure], measure in PERCEPTUAL and not perceptual
-        for who, speaker in [(MEAN, None), *((name, number) for number, name in enumerate(names))]:
+        for who, speaker in [(MEAN, None), *((name, place) for place, name in enumerate(names))]:
             values = [one.score(measure, speaker) for one in (first, second)]
             index.append((facts.title, who))
             rows.append(_row(values, facts.decimals, pending))
