@@ -14,9 +14,9 @@ from pages.parts import listening, models, workspace
 from pages.parts.coming_player import ComingPlayer
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
+from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
 from pages.parts.player import Tour
-from pages.parts.text import plain
 
 
 def systems() -> dict[str, str | None]:
@@ -56,15 +56,18 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
     return found
 
 
-def tour(row: ScoredSystem) -> Tour:
-    """The mixture, then each voice, with what there is to hear."""
+def tour(rows: list[ScoredSystem]) -> Tour:
+    """The mixture, then each voice as every model makes it, with what there is to hear."""
     kind = models.label(workspace.selection().model).kind
-    count = {2: "both voices", 3: "all three voices"}.get(len(row.estimates), "all voices")
+    count = {2: "both voices", 3: "all three voices"}.get(len(rows[0].estimates), "all voices")
     stops = [(MIXTURE, f"The mixture: {count} at once.")]
-    for speaker in range(len(row.estimates)):
-        words = f"Voice {speaker + 1}, as the network makes it out of the mixture: how much of the rest is left?"
-        stops.append((listening.estimate_name(row, speaker), words))
-    return Tour(f"First {count} at once, then each alone. What you hear is the work of a {kind}.", tuple(stops))
+    for speaker in range(len(rows[0].estimates)):
+        for row in rows:
+            maker = "the network makes" if len(rows) == 1 else f"{row.name} makes"
+            words = f"Voice {speaker + 1}, as {maker} it out of the mixture: how much of the rest is left?"
+            stops.append((listening.estimate_name(row, speaker), words))
+    whose = f"the work of a {kind}" if len(rows) == 1 else f"first of {rows[0].name}, then of {rows[1].name}"
+    return Tour(f"First {count} at once, then each alone. What you hear is {whose}.", tuple(stops))
 
 
 def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
@@ -105,10 +108,12 @@ def show_separation(sound: Mixture) -> None:
         return
     rows = [row for _, row, _ in found]
     tracks = listening.tracks_of(sound, rows)
-    coming.show(tracks, tour(rows[0]))
-    for _, row, comparison in found:
-        if len(found) > 1:
-            st.markdown(f"##### {plain(row.name)}")
+    coming.show(tracks, tour(rows))
+    scored = [row for row in rows if row.scores is not None]
+    if len(scored) > 1:
+        perceptual = all(comparison.perceptual for *_, comparison in found)
+        show_two_models(*scored, perceptual=perceptual)
+    for _, row, comparison in found[: len(found) if len(scored) < 2 else 0]:
         if comparison is None:
             continue
         if row.scores is None:

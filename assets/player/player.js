@@ -2,7 +2,7 @@
 
 import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
-import { attend } from "./hearing.js";
+import { attend, showRating } from "./hearing.js";
 import { fetchTrack, openContext } from "./media.js";
 import { showNoted } from "./noted.js";
 import { Spectrogram } from "./spectrogram.js";
@@ -56,6 +56,10 @@ class Player {
     this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.heard = null;
+    this.ratings = { ...data.ratings };
+    this.root.classList.toggle("tp-faders", Boolean(data.faders));
+    for (const row of this.rows) showRating(this, row);
     this.showTour(); // from the start: what is below it does not move later
     this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";

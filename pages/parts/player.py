@@ -86,6 +86,7 @@ class PlayerState:
     active: str = ""  # name of the chosen track
     gains: tuple[float, ...] = ()  # factor on every track in what is heard
     heard: tuple[str, ...] = ()  # names of the tracks that a listening test's listener played for long enough
+    ratings: tuple[tuple[str, int], ...] = ()  # name and value, 0 to 100, of every fader that was moved
 
 
 def player(
@@ -97,6 +98,7 @@ def player(
     link: bool = False,
     blind: bool = False,
     loop: bool = False,
+    faders: str = "",
     start: PlayerState | None = None,
     tour: Tour | None = None,
     noted: Sequence[tuple[float, float]] = (),
@@ -107,7 +109,8 @@ def player(
     track or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL
     says; where it says nothing, or without, it begins at `start`. `blind` is for listening tests: nothing but names
     and time on show, the levels as they are, no address that two equal tracks share; the page reruns when a track was
-    heard. `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
+    heard. `faders`, in a blind player: under every track but the one of this name stands a fader from 0 to 100.
+    `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
     that goes along time is on show, and where one was playing the next set plays on. Stretches (s) that are
     `noted` are shaded in every lane.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
@@ -150,6 +153,8 @@ def player(
         "spectrograms": spectrograms,
         "blind": blind,
         "loop": loop,
+        "faders": faders,
+        "ratings": before.get("ratings", {}) if before and before["set"] == identity else {},
         "follow": follow,
         "link": link,
         "tour": tour and {"words": tour.words, "stops": [{"track": t, "words": w} for t, w in tour.stops]},
@@ -173,6 +178,7 @@ def player(
         state["active"],
         tuple(state["gains"]),
         tuple(state.get("heard", ())),
+        tuple((state.get("ratings") or {}).items()),
     )
 
 
