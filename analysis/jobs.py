@@ -1,9 +1,10 @@
 """Long work as jobs of the server, which outlive the page that asked for them.
 
 A job has a name, an owner, a place in a fair queue, its progress and the time left; only its owner cancels it. One runs
-at a time, since each takes all cores or the GPU, and beside it one of the kinds that take days; of the owners that wait,
-it is the turn of whoever's last was longest ago. Each is a small file, so that another server goes on with what a stop or a kill has left: the work itself must be
-one that goes on from its own results. What it cannot go on with it tells as lost.
+at a time, since each takes all cores or the GPU, and beside it one of the kinds that take days; of the owners that
+wait, it is the turn of whoever's last was longest ago. Each is a small file, so that another server goes on with what a
+stop or a kill has left: the work itself must be one that goes on from its own results, or begins again. What it cannot
+go on with it tells as lost.
 """
 
 from __future__ import annotations
@@ -169,9 +170,7 @@ class Jobs:
         """How many come before it, the one that runs among them."""
         aside = job.kind in self.aside
         waiting = [one.id for one in self._queue(aside)]
-        running = sum(
-            one.state == RUNNING and (one.kind in self.aside) == aside for one in list(self._jobs.values())
-        )
+        running = sum(one.state == RUNNING and (one.kind in self.aside) == aside for one in list(self._jobs.values()))
         return running + waiting.index(job.id) if job.id in waiting else 0
 
     def cancel(self, job: Job, owner: str) -> None:
@@ -193,9 +192,10 @@ class Jobs:
             if self._jobs[job.id].state not in ACTIVE:
                 self._forget(job)
 
-    def settings_of(self, kind: str) -> list[Mapping[str, Any]]:
-        """The settings of all jobs of a kind that are remembered."""
-        return [one.settings for one in list(self._jobs.values()) if one.kind == kind]
+    @property
+    def known(self) -> list[Job]:
+        """All jobs that are remembered."""
+        return list(self._jobs.values())
 
     def is_ending(self, job: Job) -> bool:
         """Whether it was cancelled and is not over yet."""

@@ -119,8 +119,8 @@ class Nursery:
 
         wanted: called again and again while the child computes; an exception that it raises ends the child and comes
         through. progress: the function gets a `progress` too, what it is called with comes here. owner, long: who waits
-        for it (None: whoever calls has seen to its turn), and whether that takes long (see `Turns`). ready: what the nursery should load (at most `NAMED` bytes).
-        Raises BudgetError, and whatever the function raises.
+        for it (None: whoever calls has seen to its turn), and whether that takes long (see `Turns`). ready: what the
+        nursery should load, in at most `NAMED` bytes. Raises BudgetError, and whatever the function raises.
         """
         if not CAN_FORK:
             return function(*arguments, **({} if progress is None else {"progress": progress}))
