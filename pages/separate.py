@@ -17,7 +17,6 @@ from pages.parts.handout import offer_handout
 from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
 from pages.parts.player import Tour
-
 from pages.parts.whole_recording import offer_whole_recording
 
 

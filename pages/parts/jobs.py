@@ -90,6 +90,12 @@ def _files_needed(jobs: Jobs) -> dict[str, bool]:
     return needed
 
 
+def mine(kind: str) -> list[Job]:
+    """This visitor's jobs of a kind. Raises FolderError, JobError and OSError."""
+    jobs = server_jobs()
+    return [one for one in jobs.owned(_owner(jobs)) if one.kind == kind]
+
+
 def may_have_any() -> bool:
     """Whether this visitor has asked for a job, or the address names one: others need not be looked for."""
     return "jobs_owner" in st.session_state or bool({OWNER, LINK} & st.query_params.to_dict().keys())

@@ -39,8 +39,8 @@ def _offer(name: str, content: bytes, channel: int | None) -> None:
             }
             jobs.submit(SEPARATION, f"All of {name}", settings, lambda: None, (name, content))
         st.caption(
-            "As a job, which goes on when you leave: the recording lies on this server until its voices are there, they "
-            f"do for {job_files.DAYS} days at most, or until you remove them."
+            "As a job, which goes on when you leave: the recording lies on this server until its voices are there, "
+            f"they do for {job_files.DAYS} days at most, or until you remove them."
         )
 
 

@@ -1,6 +1,7 @@
 """Train a network from the page, as a job of the server; the runs that are over can be heard and evaluated."""
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -43,9 +44,17 @@ def show_train_here() -> None:
             "hours": hours,
             "device": workspace.selection().device,
         }
-        jobs.submit(TRAINING, f"{recipe} as {run.strip()}", settings, partial(training_recipe, settings))
+        jobs.submit(TRAINING, f"{recipe} as {run.strip()}", settings, partial(_check, settings))
     if jobs.may_have_any():
         jobs.show_jobs(TRAINING, {"corpus_view": "Training"}, _offer_run)
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Raises RecipeError and FolderError."""
+    training_recipe(settings)
+    run = settings["run"]
+    if folders.below_root(str(RUNS / run)).exists() and run not in {one.settings["run"] for one in jobs.mine(TRAINING)}:
+        raise folders.FolderError(f"There is a run named {run} that is not yours: choose another name.")
 
 
 def _offer_run(job: Job) -> None:
