@@ -42,6 +42,7 @@ def show_systems(sound) -> None:
         sound.rate,
         key="ideal_masks",
         scores=listening.descriptions(tracks),
+        source_rate=sound.source_rate,
     )
     offer_handout()
     workspace.describe_sound()

@@ -16,6 +16,7 @@ from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
 from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
+from pages.parts.pictures import picture
 from pages.parts.player import Tour
 from pages.parts.whole_recording import offer_whole_recording
 
@@ -125,9 +126,11 @@ def show_separation(sound: Mixture) -> None:
     signals = {track.name: track.samples for track in tracks}
     with st.expander("All spectrograms on one time axis", icon=":material/equalizer:", on_change="rerun") as unfolded:
         if unfolded.open:
-            st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
+            picture(figures.spectrograms(signals, sound.rate), "Spectrograms of all signals", key="spectrograms")
     with st.expander("Download the signals", icon=":material/download:"):
-        downloads(signals, sound.rate, key="separation", scores=listening.descriptions(tracks))
+        downloads(
+            signals, sound.rate, key="separation", scores=listening.descriptions(tracks), source_rate=sound.source_rate
+        )
     offer_handout()
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:

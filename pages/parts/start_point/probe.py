@@ -18,7 +18,7 @@ from pages.parts import result_cache, workspace
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
 from pages.parts.models import by_title
-from pages.parts.pictures import picture, save_table, sentences
+from pages.parts.pictures import picture, save_table, sentences, show_table
 from pages.parts.player import Track, player
 from pages.parts.text import plain
 
@@ -53,19 +53,13 @@ def show_probe(models: list[str], sound: Mixture) -> None:
         for title, model in titles.items()
     ]
     say(said, key="probe")
-    st.dataframe(
-        [
-            {"Model": title, "Sound": state if state == BEFORE else words.at_value(probe, value)} | means[model, state]
-            for title, model in titles.items()
-            for state in made
-        ],
-        hide_index=True,
-        column_config={
-            title: st.column_config.NumberColumn(format="%.3f" if one == "stoi" else "%.2f")
-            for one, title in shown.items()
-        },
-        key="probe_scores",
-    )
+    rows = [
+        {"Model": title, "Sound": state if state == BEFORE else words.at_value(probe, value)} | means[model, state]
+        for title, model in titles.items()
+        for state in made
+    ]
+    decimals = {title: 3 if one == "stoi" else 2 for one, title in shown.items()}
+    show_table("Mean scores", rows, decimals, key="probe_scores")
     _show_curves(name, value, models, sound)
 
 
