@@ -39,7 +39,11 @@ class Site {
       find(".examples").append(button);
     }
     await this.#guarded(() => this.#chooseModel());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#redraw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.talk.repaint();
+      this.playing?.();
+      this.#redraw();
+    });
     addEventListener("resize", () => this.#redraw());
     document.body.dataset.state = "ready";
   }
@@ -165,7 +169,8 @@ class Site {
       follow: false, link: false, tour: null, time: 0, region: null, active: names[1], heard: [],
     }; // prettier-ignore
     find(".player-place").hidden = false;
-    mountPlayer({ parentElement: find(".player-place"), data, setStateValue: () => {} });
+    this.playing = () => mountPlayer({ parentElement: find(".player-place"), data, setStateValue: () => {} });
+    this.playing();
     const downloads = signals.map((_, i) => {
       return Object.assign(document.createElement("a"), { href: this.addresses[i], download: `${title} ${names[i]}.wav`, textContent: `Download ${names[i]}` });
     });
@@ -192,7 +197,7 @@ class Site {
       const value = (row, column) => pictures[i][column * N + this.order[row]];
       const share = i ? value : (row, column) => Math.sqrt(value(row, column)) / most;
       drawMap(canvas, N, columns, share, { colour: i ? SPEAKERS[(i - 1) % 3] : MIXTURE });
-      return i ? `The mask of ${names[i]}: dark is what it takes` : `The mixture in ${N} filters, ${(columns * seconds).toFixed(1)} s`;
+      return i ? `The mask of ${names[i]}: what it takes of every filter, from nothing to all` : `The mixture in ${N} filters, ${(columns * seconds).toFixed(1)} s`;
     });
   }
 

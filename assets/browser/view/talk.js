@@ -31,10 +31,15 @@ export class Talk {
       this.live.volume = Number(event.target.value);
       this.live.hear(this.live.heard);
     });
-    this.resize = new ResizeObserver(() => this.rows?.forEach((row) => row.clear()));
+    this.resize = new ResizeObserver(() => this.repaint());
     this.resize.observe(root);
     this.say(WELCOME);
     this.#arrange(["Mixture", "Voice 1", "Voice 2"]);
+  }
+
+  /** After the size or the theme has changed. */
+  repaint() {
+    this.rows?.forEach((row) => row.clear());
   }
 
   /** models: [{name, title, weights: () => bytes, cost}], the one to begin with first; `cost` orders them by work. */
