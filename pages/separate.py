@@ -49,10 +49,13 @@ def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison
 def tour(row: ScoredSystem) -> Tour:
     """The mixture, then each voice, with what there is to hear."""
     kind = models.label(workspace.selection().model).kind
-    count = {2: "both voices", 3: "all three voices"}.get(len(row.estimates), "all voices")
+    names = listening.speaker_names(len(row.estimates))
+    speakers = names[0].startswith("Speaker")
+    count = {2: "both voices", 3: "all three voices"}.get(len(names), "all voices") if speakers else "speech and noise"
     stops = [(MIXTURE, f"The mixture: {count} at once.")]
-    for speaker in range(len(row.estimates)):
-        words = f"Voice {speaker + 1}, as the network makes it out of the mixture: how much of the rest is left?"
+    for speaker, name in enumerate(names):
+        name = name.replace("Speaker", "Voice")
+        words = f"{name}, as the network makes it out of the mixture: how much of the rest is left?"
         stops.append((listening.estimate_name(row, speaker), words))
     return Tour(f"First {count} at once, then each alone. What you hear is the work of a {kind}.", tuple(stops))
 

@@ -21,7 +21,7 @@ from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
 from .tracking import Stitcher, best_order, plan_chunks
-from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
+from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
@@ -55,6 +55,7 @@ class Separation:
     device: str
     precision: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the sources, such as "Speech" and "Noise"
 
 
 class Separator:
@@ -115,10 +116,10 @@ class Separator:
         )
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
         notes = self.separate_into(sources, mixture, progress or (lambda fraction: None))
-        if causal_level:
+        if causal_level and not self.facts.keeps_level:
             sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
         else:
-            sources *= level_gains(sources, mixture)[:, None]
+            sources *= self.gains(sources, mixture)[:, None]
         sources = _of_length(audio.resample(sources, self.config.sample_rate, sound.rate), len(sound.samples))
         seconds = time.perf_counter() - began
         return Separation(
@@ -129,6 +130,7 @@ class Separator:
             str(self.device),
             self.precision,
             sound.notes + self.rate_notes(sound.rate) + below + notes,
+            self.names,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:
@@ -146,9 +148,23 @@ class Separator:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
         sources = self._network(at_own_rate)
         for voices, mixture in zip(sources, at_own_rate, strict=True):
-            voices *= level_gains(voices, mixture)[:, None]
+            voices *= self.gains(voices, mixture)[:, None]
         sources = audio.resample(sources, self.config.sample_rate, rate)
         return np.stack([_of_length(voices, checked.shape[-1]) for voices in sources])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the outputs: Speaker 1, Speaker 2, ..., or Speech and Noise."""
+        return output_names(self.facts.task, self.config.C)
+
+    def gains(self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray) -> np.ndarray:
+        """(C,) that bring the network's outputs (C, T) to the level of the mixture (T,): see `level.level_gains`.
+
+        Ones where the network was trained to keep the level: there an output that is silent has to stay so.
+        """
+        if self.facts.keeps_level:
+            return np.ones(len(sources), np.float32)
+        return level_gains(sources, mixture)
 
     def rate_notes(self, rate: int) -> tuple[str, ...]:
         """What is to be said of a recording at `rate` Hz."""

@@ -136,7 +136,7 @@ def _separate_one(
             channel=channel,
             progress=lambda done: bar.update(done - bar.n),
         )
-    targets = _targets(folder, stem, len(found.sources), taken)
+    targets = _targets(folder, stem, separator.names, taken)
     for number, target in enumerate(targets):
         audio.write(target, found.sources.row(number), found.rate)
     _say(
@@ -173,13 +173,17 @@ def _recordings(path: Path) -> list[Path]:
     return found
 
 
-def _targets(folder: Path, stem: str, speakers: int, taken: set[str]) -> list[Path]:
-    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken."""
-    longest = LONGEST_NAME - len(f"_s{speakers}.wav")
+def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -> list[Path]:
+    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken.
+
+    Outputs that are no speakers are called what they are: <stem>_speech.wav, <stem>_noise.wav.
+    """
+    ends = [f"_{output.lower().replace('speaker ', 's')}.wav" for output in outputs]
+    longest = LONGEST_NAME - max(map(len, ends))
     for number in itertools.count(1):
         tail = f"-{number}" if number > 1 else ""
         name = _shortened(stem, longest - len(tail)) + tail
-        targets = [folder / f"{name}_s{speaker}.wav" for speaker in range(1, speakers + 1)]
+        targets = [folder / f"{name}{end}" for end in ends]
         if taken.isdisjoint(map(_key, targets)):
             taken.update(map(_key, targets))
             return targets

@@ -38,7 +38,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Example:
-    """Two or three voices to be mixed; `id` may stand in a URL.
+    """Two or three voices to be mixed, or one in noise that is made here; `id` may stand in a URL.
 
     Tiers: "bundled" comes with the project and is synthetic, "debian" is fetched at set-up by
     `analysis.sounds.fetch_examples`, "librispeech" on demand by `analysis.sounds.examples.fetch_librispeech`.
@@ -49,6 +49,8 @@ class Example:
     tier: str
     voices: tuple[Voice, ...]
     note: str = ""  # a sentence one has to know to judge the scores
+    noise: str = ""  # what the one voice is in: "pink", or "babble" of `crowd`
+    crowd: tuple[Voice, ...] = ()
 
     @property
     def synthetic(self) -> bool:
@@ -61,14 +63,17 @@ class Example:
     @property
     def credits(self) -> str:
         """A paragraph that names every speaker, source and licence."""
-        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices]
+        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices + self.crowd]
         kind = "Synthetic voices, no person was recorded" if self.synthetic else "Real voices"
-        return f"{kind}: {'; '.join(voices)}. {self.note}".strip()
+        noise = {"pink": " The pink noise is made here.", "babble": " The babble is made of the others."}.get(
+            self.noise, ""
+        )
+        return f"{kind}: {'; '.join(voices)}.{noise} {self.note}".strip()
 
     def paths(self) -> list[Path]:
         """Where the voices' files are, or would be if they were here."""
         folders = {"bundled": BUNDLED, "debian": cache_folder(), "librispeech": librosa_folder()}
-        return [folders[self.tier] / voice.file for voice in self.voices]
+        return [folders[self.tier] / voice.file for voice in self.voices + self.crowd]
 
 
 def cache_folder() -> Path:
@@ -263,6 +268,22 @@ EXAMPLES = (
         (_librispeech(3), _librispeech(1), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
+    Example(
+        "pink-english", "Woman in pink noise · English telephone prompt (real)", "debian", (ALLISON_BUSY,), noise="pink"
+    ),
+    Example(
+        "babble-english",
+        "Woman in a babble of four · English telephone prompt (real)",
+        "debian",
+        (ALLISON_QUEUE,),
+        noise="babble",
+        crowd=(
+            _asterisk("French", "demo-nogo"),
+            _asterisk("Italian", "queue-periodic-announce"),
+            _asterisk("Russian", "vm-instructions"),
+            BIG_FISH_WHEEL,
+        ),
+    ),
     Example("synthetic-woman-man", "Woman + man · synthetic voices", "bundled", (SLT, RMS)),
     Example("synthetic-men", "Man + man · synthetic voices", "bundled", (RMS, AWB)),
     Example(
@@ -272,6 +293,15 @@ EXAMPLES = (
         (SLT, ONA),
     ),
     Example("synthetic-three", "Three speakers · synthetic voices", "bundled", (SLT, AWB, KED)),
+    Example("synthetic-pink", "Man in pink noise · synthetic voice", "bundled", (AWB,), noise="pink"),
+    Example(
+        "synthetic-babble",
+        "Woman in a babble of four · synthetic voices",
+        "bundled",
+        (SLT,),
+        noise="babble",
+        crowd=(RMS, AWB, KED, ONA),
+    ),
 )
 
 
@@ -280,7 +310,7 @@ def package_files() -> dict[str, list[str]]:
     files = {package: set() for package in PACKAGES}
     for example in EXAMPLES:
         if example.tier == "debian":
-            for voice in example.voices:
+            for voice in example.voices + example.crowd:
                 package, file = voice.file.split("/", 1)
                 files[package].add(file)
     return {package: sorted(names) for package, names in files.items()}

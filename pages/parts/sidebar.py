@@ -188,7 +188,7 @@ def _follow_voices() -> None:
 def _example(model: str) -> mixing.Mixture:
     voices, known = models.label(model).voices, _examples(model)
     titles = {
-        one.id: one.title + (f" · needs a model of {len(one.voices)} voices" if len(one.voices) != voices else "")
+        one.id: one.title + (f" · needs {_fitting_model(len(one.voices))}" if len(one.voices) != voices else "")
         for one in known
     }
     chosen = st.selectbox(
@@ -206,15 +206,19 @@ def _example(model: str) -> mixing.Mixture:
     return workspace.example(chosen, snr_db)
 
 
+def _fitting_model(voices: int) -> str:
+    return "a model for noise" if voices == 1 else f"a model of {voices} voices"
+
+
 def _offer_model(voices: int, wanted: int) -> None:
     """A way from an example with `wanted` voices to a model for it, where the chosen one separates `voices`."""
     fitting = models.of_voices(wanted)
     if wanted != voices and fitting:
         st.button(
-            f"Take a model of {wanted} voices",
+            f"Take {_fitting_model(wanted)}",
             icon=":material/swap_horiz:",
             type="tertiary",
-            help=f"{models.label(fitting[0]).scored}, the best here for so many voices.",
+            help=f"{models.label(fitting[0]).scored}, the best here for it.",
             key="fitting_model",
             on_click=_take,
             args=(fitting[0],),

@@ -201,7 +201,9 @@ def compared(
         (*key, pesq),
         "Scoring" if pesq else "Preparing the signals",
         len(chosen.mixture) / chosen.rate,
-        lambda progress: comparison.compare_systems(chosen, found.sources, ideal=ideal, pesq=pesq, progress=progress),
+        lambda progress: comparison.compare_systems(
+            chosen, found.sources, ideal=ideal, pesq=pesq, task=model.facts.task, progress=progress
+        ),
         stays=True,
     )
 
