@@ -22,7 +22,7 @@ from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 def torchaudio_like(C=2, L=16):
     """The file of a small network in torchaudio's names and shapes."""
-    N, B, H, X = 24, 8, 12, 2
+    N, B, H, X = 24, 8, 12, 8
     net, part = torch.nn.Module(), torch.nn.Module()
     net.encoder, net.decoder = torch.nn.Conv1d(1, N, L, bias=False), torch.nn.ConvTranspose1d(N, 1, L, bias=False)
     part.input_norm, part.input_conv = torch.nn.GroupNorm(1, N), torch.nn.Conv1d(N, B, 1)

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ def of_voices(count: int) -> list[str]:
     return [name for name in names() if label(name).voices == count]
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@lru_cache(maxsize=64)
 def _label(path: str, _changed: float) -> ModelLabel:
     config, facts = checkpoint.describe(path)
     return ModelLabel(
@@ -83,6 +84,14 @@ def scored_titles(names: list[str]) -> dict[str, str]:
 def plain_titles(names: list[str]) -> dict[str, str]:
     """{name: title}, each title once, which new weights of the same kind do not change: for links and legends."""
     return _each_once({name: label(name).title for name in names})
+
+
+def with_titles(text: str) -> str:
+    """`text` with the models here called by their plain titles instead of their files' names."""
+    known = plain_titles(names())
+    for name in sorted(known, key=len, reverse=True):
+        text = text.replace(name, known[name])
+    return text
 
 
 def by_title(found: dict[str, Found]) -> dict[str, Found]:

@@ -29,7 +29,6 @@ NO_SECOND = "none"
 
 def choose(page: str, uses: Collection[str]) -> None:
     """Draw the choices that `page` uses and put the selection where `workspace` finds it."""
-    st.markdown("### :material/graphic_eq: TasNet Lens")
     if links.follow_address(LINKED, page):
         uploads.follow_upload()
     kind = sound = example = None
@@ -55,6 +54,13 @@ def choose(page: str, uses: Collection[str]) -> None:
         workspace.Selection(model, device, precision, sound, example, problem or None, kind, second, warning)
     )
     _link(page, asks_for_sound)
+
+
+def prepare_first_view() -> None:
+    """Before any visit: what a bare address shows is computed once for all."""
+    model = next(iter(tasnet.available()))
+    first = _examples(model)[0].id
+    workspace.prepare_sound(model, tasnet.devices()[0], examples.mix_example(first, 0.0))
 
 
 def _link(page: str, asks_for_sound: bool) -> None:
