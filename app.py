@@ -10,6 +10,7 @@ from pages.parts import errors, first_paint, sidebar, startup, uploads, workspac
 from pages.parts.text import plain
 
 ASSETS = Path(__file__).parent / "assets"
+SIDEBAR_WIDTH = 336  # pixels; assets/page_header/theme.css keeps its place
 # What the sidebar asks for beside the model; where a page is not named, for a sound.
 USES = {
     "Separate": {sidebar.SOUND, sidebar.SECOND},
@@ -22,7 +23,9 @@ USES = {
 
 def visit() -> None:
     """One run of the app for one tab: the sidebar, then the page."""
-    st.set_page_config(page_title="TasNet Lens", page_icon=ASSETS / "icon.png", layout="wide")
+    st.set_page_config(
+        page_title="TasNet Lens", page_icon=ASSETS / "icon.png", layout="wide", initial_sidebar_state=336
+    )
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "icon.png"), size="large")
     errors.show_numbers_only()
     uploads.watch_over_server()

@@ -18,6 +18,7 @@ import soundfile as sf
 from analysis.sounds import example_list, examples, fetch_examples
 from analysis.sounds.example_list import BUNDLED, EXAMPLES, PACKAGES
 from analysis.sounds.examples import ExampleError, available_examples, fetch_librispeech, mix_example
+from analysis.sounds.rank_examples import ordered
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
 ROOT = Path(__file__).parents[1]
@@ -98,7 +99,7 @@ def test_ids_are_unique_and_fit_in_a_url():
 def test_every_voice_names_speaker_source_and_licence():
     for example in EXAMPLES:
         assert ("synthetic" in example.title) == example.synthetic
-        assert ("(real)" in example.title) != example.synthetic
+        assert len(example.title) <= 40 and len(example.about) <= 90
         assert example.credits.startswith("Synthetic" if example.synthetic else "Real")
         for voice in example.voices + example.crowd:
             assert voice.sex in ("woman", "man")
@@ -121,6 +122,18 @@ def test_real_voices_come_first_and_the_default_is_a_real_woman_and_man():
     assert [example.synthetic for example in EXAMPLES] == sorted(e.synthetic for e in EXAMPLES)
     assert EXAMPLES[0].tier == "debian"
     assert {voice.sex for voice in EXAMPLES[0].voices} == {"woman", "man"}
+
+
+def test_titles_tell_the_examples_apart():
+    assert len({example.title for example in EXAMPLES}) == len(EXAMPLES)
+
+
+def test_first_is_the_best_of_real_voices_in_english_if_there_is_one():
+    scores = {example.id: float(number) for number, example in enumerate(EXAMPLES)}
+    assert ordered(EXAMPLES, scores, 2)[0].id == "librispeech-men"
+    without = [example for example in EXAMPLES if example.tier != "librispeech"]
+    assert ordered(without, scores, 2)[0].id == "italian-czech-men"
+    assert ordered(SYNTHETIC, scores, 3)[0].id == "synthetic-three"
 
 
 def test_available_neither_downloads_nor_starts_anything(monkeypatch):

@@ -45,7 +45,6 @@ class Example:
     """
 
     id: str
-    title: str
     tier: str
     voices: tuple[Voice, ...]
     note: str = ""  # a sentence one has to know to judge the scores
@@ -55,6 +54,35 @@ class Example:
     @property
     def synthetic(self) -> bool:
         return self.tier == "bundled"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Each once; without whose English it is."""
+        return tuple(dict.fromkeys(voice.language.split()[-1] for voice in self.voices))
+
+    @property
+    def title(self) -> str:
+        """Short enough for a list beside a page: who speaks, and in which languages."""
+        sexes = [voice.sex for voice in self.voices]
+        same = {"woman": "Two women", "man": "Two men"}
+        if self.noise:
+            kind = ", synthetic" if self.synthetic else ""
+            return f"{sexes[0].capitalize()} in {self.noise} · {self.languages[0]}{kind}"
+        who = "Three" if len(sexes) == 3 else same[sexes[0]] if len({*sexes}) == 1 else "Woman + man"
+        kind = " readers" if self.tier == "librispeech" else ", synthetic" if self.synthetic else ""
+        return f"{who} · {' + '.join(self.languages)}{kind}"
+
+    @property
+    def about(self) -> str:
+        """A short sentence: where the voices are from, and what makes the example hard."""
+        kinds = {"prompts": "telephone prompts", "game": "a game", "LibriSpeech": "audiobooks", "synthes": "a computer"}
+        if self.noise:
+            crowd = f"{len(self.crowd)} others at once" if self.crowd else "pink noise that is made here"
+            return f"A voice in {crowd}: for a model that takes speech out of noise."
+        sources = [what for word, what in kinds.items() if any(word in voice.source for voice in self.voices)]
+        reasons = ["three at once"] if len(self.voices) > 2 else []
+        reasons += ["the same sex"] if len({voice.sex for voice in self.voices}) == 1 else []
+        return f"Voices of {' and '.join(sources)}; {f'hard: {reasons[0]}' if reasons else 'a woman and a man'}."
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -219,61 +247,50 @@ HEARD_IN_TRAINING = (
 EXAMPLES = (
     Example(
         "czech-woman-man",
-        "Woman + man · Czech game voices (real)",
         "debian",
         (SMALL_FISH_DAVID, BIG_FISH_WHEEL),
     ),
     Example(
         "english-french-women",
-        "Woman + woman, two languages · English and French telephone prompts (real)",
         "debian",
         (ALLISON_BUSY, _asterisk("French", "demo-nogo")),
     ),
     Example(
         "russian-italian",
-        "Woman + man, two languages · Russian and Italian telephone prompts (real)",
         "debian",
         (_asterisk("Russian", "vm-instructions"), _asterisk("Italian", "queue-periodic-announce")),
     ),
     Example(
         "italian-czech-men",
-        "Man + man, two languages · Italian prompt and Czech game voice (real)",
         "debian",
         (_asterisk("Italian", "tt-allbusy"), BIG_FISH_WHEEL),
     ),
     Example(
         "three-real",
-        "Three speakers · English, Italian and Czech (real)",
         "debian",
         (ALLISON_QUEUE, _asterisk("Italian", "vm-rec-unv"), BIG_FISH_SYMBOL),
     ),
     Example(
         "librispeech-woman-man",
-        "Woman + man · LibriSpeech readers (real)",
         "librispeech",
         (_librispeech(3), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
     Example(
         "librispeech-men",
-        "Man + man · LibriSpeech readers (real)",
         "librispeech",
         (_librispeech(1), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
     Example(
         "librispeech-three",
-        "Three speakers · LibriSpeech readers (real)",
         "librispeech",
         (_librispeech(3), _librispeech(1), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
-    Example(
-        "pink-english", "Woman in pink noise · English telephone prompt (real)", "debian", (ALLISON_BUSY,), noise="pink"
-    ),
+    Example("pink-english", "debian", (ALLISON_BUSY,), noise="pink"),
     Example(
         "babble-english",
-        "Woman in a babble of four · English telephone prompt (real)",
         "debian",
         (ALLISON_QUEUE,),
         noise="babble",
@@ -284,24 +301,16 @@ EXAMPLES = (
             BIG_FISH_WHEEL,
         ),
     ),
-    Example("synthetic-woman-man", "Woman + man · synthetic voices", "bundled", (SLT, RMS)),
-    Example("synthetic-men", "Man + man · synthetic voices", "bundled", (RMS, AWB)),
+    Example("synthetic-woman-man", "bundled", (SLT, RMS)),
+    Example("synthetic-men", "bundled", (RMS, AWB)),
     Example(
         "synthetic-women",
-        "Woman + woman, two languages · synthetic English and Catalan voices",
         "bundled",
         (SLT, ONA),
     ),
-    Example("synthetic-three", "Three speakers · synthetic voices", "bundled", (SLT, AWB, KED)),
-    Example("synthetic-pink", "Man in pink noise · synthetic voice", "bundled", (AWB,), noise="pink"),
-    Example(
-        "synthetic-babble",
-        "Woman in a babble of four · synthetic voices",
-        "bundled",
-        (SLT,),
-        noise="babble",
-        crowd=(RMS, AWB, KED, ONA),
-    ),
+    Example("synthetic-three", "bundled", (SLT, AWB, KED)),
+    Example("synthetic-pink", "bundled", (AWB,), noise="pink"),
+    Example("synthetic-babble", "bundled", (SLT,), noise="babble", crowd=(RMS, AWB, KED, ONA)),
 )
 
 

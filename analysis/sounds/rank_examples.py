@@ -63,15 +63,16 @@ def known_scores(weights: Path) -> dict[str, float]:
 def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) -> list[Example]:
     """`examples` as a model of so many `voices` with these `scores` offers them.
 
-    First the best that is in English throughout, which most people understand, then the best first, then those that
-    were not measured, at last those with another number of voices.
+    First the best of real voices that is in English throughout, which most people understand, or else the best of real
+    voices; then the best first, then those that were not measured, at last those with another number of voices.
     """
     known = sorted(
         examples,
         key=lambda one: (len(one.voices) != voices, one.id not in scores, -scores.get(one.id, 0.0)),
     )
-    fitting = [one for one in known if len(one.voices) == voices]
-    first = next((one for one in fitting if all("English" in voice.language for voice in one.voices)), None)
+    real = [one for one in known if len(one.voices) == voices and not one.synthetic]
+    english = [one for one in real if one.languages == ("English",)]
+    first = next(iter([*english, *real]), None)
     return known if first is None else [first, *(one for one in known if one is not first)]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.keys import new_key
-from analysis.listening.ratings import Session, Store
+from analysis.listening.ratings import Store
+from analysis.listening.trials import Session
 from pages.parts.text import plain
 
 FILE = Path(__file__).parents[3] / ".cache" / "listening_tests.sqlite3"
