@@ -22,6 +22,7 @@ NETWORK = "convtasnet_small_gln_2spk_8k"
 SHORTEST = 0.5  # s: what is shorter is heard several times over
 MOST = 3  # voices that are told apart: "3 or more"
 SURE = 0.5  # the probability from which noise or a room is said to be there
+WIDEST = 4.0  # standard deviations: features that lie further out count as this
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
 
@@ -30,7 +31,7 @@ class HearingError(ValueError):
 
 
 @dataclass(frozen=True)
-class Heard:
+class Hearing:
     """What a sound seems to be.
 
     voices: the probabilities of 0, 1, 2, and 3 or more voices; noise, room: that there is one.
@@ -61,7 +62,7 @@ class Heard:
         return f"{said}: a model of {len(speakers)} voices cannot tell all of them apart."
 
 
-def hear(samples: np.ndarray, rate: int) -> Heard:
+def hear(samples: np.ndarray, rate: int) -> Hearing:
     """What the sound (T,) at `rate` Hz seems to be. Raises AudioError for what is no sound, and HearingError."""
     model, head = _network(), _head()
     own = model.config.sample_rate
@@ -70,7 +71,7 @@ def hear(samples: np.ndarray, rate: int) -> Heard:
     if len(sound) < SHORTEST * own:
         sound = np.resize(sound, round(WINDOW * own))
     found = np.mean([head.probabilities(sound_features(model, window)[0]) for window in windows_of(sound, own)], axis=0)
-    return Heard(tuple(float(share) for share in found[: MOST + 1]), float(found[-2]), float(found[-1]))
+    return Hearing(tuple(float(share) for share in found[: MOST + 1]), float(found[-2]), float(found[-1]))
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,6 @@ class Head:
         logits = self.out @ np.maximum(self.hidden @ x + self.hidden_bias, 0) + self.out_bias
         counts = np.exp(logits[: MOST + 1] - logits[: MOST + 1].max())
         return np.concatenate([counts / counts.sum(), 1 / (1 + np.exp(-logits[MOST + 1 :]))])
-
-
-WIDEST = 4.0  # standard deviations: what lies further out counts as this
 
 
 @lru_cache(maxsize=1)

@@ -8,8 +8,10 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,6 +24,9 @@ from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
 from .tracking import Stitcher, best_order, plan_chunks
 from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
+
+if TYPE_CHECKING:
+    from .hearing import Hearing
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
@@ -56,6 +61,20 @@ class Separation:
     precision: str
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # of the sources, such as "Speech" and "Noise"
+    mixture: np.ndarray | None = field(default=None, repr=False)  # (T,), as it came
+
+    @cached_property
+    def hearing(self) -> Hearing | None:
+        """How many voices there seem to be in the mixture, and whether noise or a room; computed when it is asked for.
+
+        None where what tells it is not installed.
+        """
+        from .hearing import HearingError, hear
+
+        try:
+            return hear(self.mixture, self.rate)
+        except HearingError:
+            return None
 
 
 class Separator:
@@ -140,6 +159,7 @@ class Separator:
             self.precision,
             sound.notes + self.rate_notes(sound.rate) + below + notes,
             self.names,
+            sound.samples,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:

@@ -16,12 +16,14 @@ from tqdm import tqdm
 from tasnet.command_line import program
 
 from . import audio, checkpoint
+from .hearing import Hearing, HearingError, hear
 from .inference import Separator, available
 from .recordings import separate_recording
 from .sound_files import SUFFIXES, printable
 
 EACH = "each"  # channel, on its own
 
+HEARD = 60.0  # s, from which is told how many people speak
 LONGEST_NAME = 255  # bytes: what file systems take
 OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that other files do not share
 
@@ -139,8 +141,19 @@ def _separate_one(
     notes = list(dict.fromkeys(found.notes))
     if found.peak > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
+    if hearing := _heard(path, channel):
+        notes.append(hearing.sentence(separator.names))
     for note in notes:
         _say(f"  {note}")
+
+
+def _heard(path: Path, channel: int | None) -> Hearing | None:
+    """What the recording seems to be, from its first minute; None where that cannot be told."""
+    try:
+        sound = audio.read(path, path.name, seconds=HEARD, channel=channel)
+        return hear(sound.samples, sound.rate)
+    except (HearingError, audio.AudioError, MemoryError):
+        return None
 
 
 def _recordings(path: Path) -> list[Path]:

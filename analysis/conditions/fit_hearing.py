@@ -48,6 +48,7 @@ class Material:
     noise: Pool
     measured: list[Room]
     simulated: list[Room]
+    simulated_share: float  # of the rooms
 
 
 def material(data: Path, split: str) -> Material:
@@ -57,7 +58,7 @@ def material(data: Path, split: str) -> Material:
         speech = cached_utterances([data / "train"], RATE, UTTERANCE_RMS)
         voices = Pool(speech, weights={"librispeech": 2.0}, temper=0.5)
         measured = [room for room in rooms if room.name not in HELD_OUT_ROOMS and room.t60 <= LONGEST_T60]
-        return Material(voices, Pool(open_noise([data / "noise"], RATE)), measured, simulated[:SIMULATED_TRAIN])
+        return Material(voices, Pool(open_noise([data / "noise"], RATE)), measured, simulated[:SIMULATED_TRAIN], 0.6)
     clips: dict[bytes, np.ndarray] = {}
     for mixture in open_mixtures(data / "valid"):
         for source in mixture.sources:
@@ -67,7 +68,7 @@ def material(data: Path, split: str) -> Material:
     speech = UtteranceSet("valid", RATE, np.concatenate(pcm), np.array([len(clip) for clip in pcm]), names, {})
     measured = [room for room in rooms if room.name in HELD_OUT_ROOMS]
     noise = Pool(open_noise([data / "noise"], RATE, "test"))
-    return Material(Pool(speech), noise, measured, simulated[SIMULATED_TRAIN:])
+    return Material(Pool(speech), noise, measured, simulated[SIMULATED_TRAIN:], 0.5)
 
 
 def draw_window(of: Material, seed: int, number: int) -> tuple[np.ndarray, np.ndarray, tuple[int, bool, bool]]:
@@ -90,7 +91,7 @@ def draw_window(of: Material, seed: int, number: int) -> tuple[np.ndarray, np.nd
         voices *= 10 ** (rng.uniform(-2.5, 2.5, count) / 20)[:, None]
     played = voices
     if in_room:
-        rooms = of.simulated if rng.random() < 0.55 else of.measured
+        rooms = of.simulated if rng.random() < of.simulated_share else of.measured
         room = rooms[rng.integers(len(rooms))]
         places = rng.permutation(len(room.responses))
         played, voices = (
