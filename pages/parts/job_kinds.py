@@ -1,13 +1,14 @@
 """What jobs do, without any page; their settings may come from an earlier server's file, so names are checked here."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from analysis.corpus import evaluation
 from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
-from tasnet import Separator
+from tasnet import Separator, available
 
 from . import folders
 
@@ -24,6 +25,8 @@ def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
         report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
 
     known = {**settings, "folder": folders.below_root(settings["folder"]), "within": folders.reading_root()}
+    if known["model"] not in available() and not Path(known["model"]).is_absolute():  # of a run
+        known["model"] = str(folders.file_below_root(known["model"]))
     results = evaluation.score_set(**known, out=out, progress=show, say=_telling(report))
     return folders.name_below_root(evaluation.results_path(out, results.header))
 
