@@ -11,20 +11,35 @@ from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, Scor
 from analysis.sounds.mixing import Mixture
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
+from pages.parts.coming_player import ComingPlayer
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
 from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
-from pages.parts.player import Tour, linked_player
+from pages.parts.player import Tour
 
 
-def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
-    """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores)."""
+def systems() -> dict[str, str | None]:
+    """{what each chosen model is called in the player: its name, None for the first}."""
+    chosen, second = workspace.selection().model, workspace.selection().second
+    if second is None:
+        return {NETWORK: None}
+    titles = [models.label(name).title for name in (chosen, second)]
+    return dict(zip([chosen, second] if titles[0] == titles[1] else titles, (None, second), strict=True))
+
+
+def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
+    """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores).
+
+    Until then `coming` has what there is to hear.
+    """
     found = []
-    for name in (None, workspace.selection().second):
-        if found and name is None:
-            break
-        separation = workspace.separation(sound, name)
+    for title, name in systems().items():
+        separation = workspace.known_separation(sound, name)
+        if separation is None:
+            if not found:
+                coming.show_mixture()
+            separation = workspace.separation(sound, name, None if found else coming.take)
         if separation is None:
             return []
         sources, comparison = separation.sources, None
@@ -37,12 +52,7 @@ def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison
             if found and len(sources) == len(found[0][1].estimates):
                 sources = sources[list(best_permutation(sources, found[0][1].estimates))]
             row = ScoredSystem(NETWORK, sources, masks=None, scores=None)
-        found.append((name, row, comparison))
-    if len(found) == 2:
-        names = [workspace.selection().model, workspace.selection().second]
-        titles = [models.label(name).title for name in names]
-        titles = names if titles[0] == titles[1] else titles
-        found = [(one[0], replace(one[1], name=title), one[2]) for one, title in zip(found, titles, strict=True)]
+        found.append((name, replace(row, name=title), comparison))
     return found
 
 
@@ -89,15 +99,16 @@ def show_mismatch(comparison: Comparison) -> None:
 
 def show_separation(sound: Mixture) -> None:
     """The separation of `sound`, once it is there: the player first, what takes longer after it."""
-    with (
-        st.container()
-    ):  # one place for what is shown meanwhile: the player below it stays, and plays on, in the next run
-        found = separated(sound)
+    voices = {title: workspace.separator(name).config.C for title, name in systems().items()}
+    coming = ComingPlayer(sound, voices, key="separate_player")
+    with st.container():  # one place for what is shown meanwhile
+        found = separated(sound, coming)
     if not found:
+        coming.show_mixture(coming=False)
         return
     rows = [row for _, row, _ in found]
     tracks = listening.tracks_of(sound, rows)
-    linked_player(tracks, key="separate_player", tour=tour(rows))
+    coming.show(tracks, tour(rows))
     scored = [row for row in rows if row.scores is not None]
     if len(scored) > 1:
         perceptual = all(comparison.perceptual for *_, comparison in found)

@@ -99,14 +99,17 @@ class Separator:
         *,
         causal_level: bool = False,
         progress: Callable[[float], None] | None = None,
+        heard: Callable[[int, np.ndarray], None] | None = None,
     ) -> Separation:
         """Separate a mixture (T,) at `rate` Hz into its C speakers.
 
         causal_level: the level of each moment is that which fits what came before it (`level.CausalLevel`), as a
         device would have it that does not know the rest; else that of the whole recording.
         `progress` is called with the fraction done after each step; an exception that it raises ends the work and
-        comes through. Raises AudioError if there is nothing to separate, SeparationError if the network gives no
-        numbers.
+        comes through. `heard` is called meanwhile, where the recording goes through the network in chunks, with what
+        can be listened to before all is there: the sample at which it begins, and the voices (C, t) from there on, at
+        the level that fits best so far and without what long pauses hold.
+        Raises AudioError if there is nothing to separate, SeparationError if the network gives no numbers.
         """
         began = time.perf_counter()
         sound = audio.check_samples(samples, rate, "the mixture")
@@ -114,7 +117,13 @@ class Separator:
             audio.resample(sound.samples, sound.rate, self.config.sample_rate)
         )
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
-        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None))
+
+        def ready(begin: int, end: int) -> None:
+            gains = level_gains(sources[:, :end], mixture[:end])
+            voices = audio.resample(gains[:, None] * sources[:, begin:end], self.config.sample_rate, sound.rate)
+            heard(round(begin * sound.rate / self.config.sample_rate), voices)
+
+        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None), ready if heard else None)
         if causal_level:
             sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
         else:
@@ -169,11 +178,16 @@ class Separator:
         return below_speech.without(mixture, self.config.sample_rate, causal=self.config.causal, empty=empty)
 
     def separate_into(
-        self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray, progress: Callable[[float], None]
+        self,
+        sources: np.ndarray | DiskArray,
+        mixture: np.ndarray | DiskArray,
+        progress: Callable[[float], None],
+        ready: Callable[[int, int], None] | None = None,
     ) -> tuple[str, ...]:
         """Separate a mixture (T,) into `sources` (C, T), at the model's rate and the network's own level; notes.
 
-        Beside the two arrays it takes the memory of a few chunks.
+        Beside the two arrays it takes the memory of a few chunks. ready: called after each chunk but the last with the
+        samples of `sources` between which there is speech that will not change any more.
         """
         rate, samples = self.config.sample_rate, mixture.shape[-1]
         spans = speech_spans(mixture, rate)
@@ -182,11 +196,15 @@ class Separator:
         chunks = plan_chunks(length, length if length <= WHOLE * rate else round(CHUNK * rate), overlap)
         cuts, fixed_order = voices.starts[1:-1], self.facts.task == SPEECH_FROM_NOISE
         stitcher = Stitcher(voices, rate, overlap, cuts, causal=self.config.causal, fixed_order=fixed_order)
+        told = 0
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
             separated = self._network(np.stack([speech[..., chunk] for chunk in batch]))
             for chunk, found in zip(batch, separated, strict=True):
                 stitcher.add(chunk, found)
             progress(stitcher.done / samples)
+            if ready is not None and overlap < stitcher.done < length:
+                there, told = told, voices.place(stitcher.done - overlap)
+                ready(there, told)
         if length < samples:
             self._separate_pauses(sources, mixture, spans, fixed_order, progress)
         return _doubt_notes([voices.place(sample) / rate for sample in stitcher.doubts])

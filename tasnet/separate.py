@@ -6,7 +6,6 @@ import argparse
 import errno
 import itertools
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,14 +18,8 @@ from tasnet.command_line import program
 from . import audio, checkpoint
 from .inference import Separator, available
 from .recordings import separate_recording
-from .sound_files import printable
+from .sound_files import SUFFIXES, printable
 
-# What is taken from a folder; a file named on the command line may be called anything.
-SOUNDS = re.compile(
-    r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|snd|caf|w64|rf64|m4[ab]|mp4|aac|webm|wma|mk[av]|mov|amr|3gp|ac3|ape|wv"
-    r"|tta|tak|mpc|dsf|voc|sph|sphere|nist|shn|wv[12])",
-    re.IGNORECASE,
-)
 EACH = "each"  # channel, on its own
 
 LONGEST_NAME = 255  # bytes: what file systems take
@@ -159,7 +152,7 @@ def _recordings(path: Path) -> list[Path]:
         return [path]
     try:
         files = (p for p in path.iterdir() if not p.name.startswith("."))
-        found = sorted(p for p in files if p.is_file() and SOUNDS.fullmatch(p.suffix))
+        found = sorted(p for p in files if p.is_file() and p.suffix.lower() in SUFFIXES)
     except PermissionError:
         raise audio.AudioError(f"You have no permission to read {path}.") from None
     if not found:

@@ -104,13 +104,14 @@ export function createRow(track, index) {
   row.dataset.src = track.src;
   const find = (selector) => row.querySelector(selector);
   find("kbd").textContent = index < 9 ? index + 1 : "";
-  find("[data-do=difference]").hidden = !track.reference;
   return row;
 }
 
 /** Show a track's texts and state in its row. */
 export function updateRow(row, track, index, mixer) {
   const find = (selector) => row.querySelector(selector);
+  find("[data-do=difference]").hidden = !track.reference;
+  row.classList.toggle("tp-coming", !track.src);
   const differs = mixer.differences.has(index);
   const shown = differs ? `${track.name} − ${track.reference}` : track.name;
   const heard = mixer.heard.includes(index);

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,6 +47,7 @@ class Track:
     `samples` is float32 (T,) at `rate` Hz. `group` ("mixture", "speaker 1", ...) gives the colour where
     `colour` is empty. `system` names what made the signal: the tracks of one system can be remixed.
     `reference` is the name of the track with the clean signal; the player then offers the difference.
+    `parts` is None where the signal is there; of one that is still coming it is what there is of it.
     """
 
     name: str
@@ -57,6 +58,15 @@ class Track:
     description: str = ""
     system: str = ""
     reference: str = ""
+    parts: "tuple[Part, ...] | None" = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has come of a track: where it is in it, in samples, and the address of its file (`serve_part`)."""
+
+    begin: int
+    src: str
 
 
 @dataclass(frozen=True)
@@ -109,14 +119,16 @@ def player(
     start = start or PlayerState()
     if link:
         start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate, start)
-    media = [_encode(_digest(track), track.samples, track.rate) for track in tracks]
+    media = [_encode(track) if track.parts is None else None for track in tracks]
     if not (blind or loop):
-        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in tracks})
-    gains = [0.0] * len(media) if blind else matching_gains([m.loudness for m in media], [m.peak for m in media])
+        whole = [track for track in tracks if track.parts is None]
+        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in whole})
+    gains = [0.0] * len(media) if blind else _gains(media)
     rows = [
         {
             "name": track.name,
-            "src": _serve(m, f"player.{key}.{index}", blind),
+            "src": _serve(m, f"player.{key}.{index}", blind) if m else "",
+            "parts": [{"from": part.begin, "src": part.src} for part in track.parts or ()],
             "colour": track.colour or _colour(track.group),
             "group": track.group,
             "description": track.description,
@@ -126,14 +138,18 @@ def player(
         }
         for index, (track, m, gain) in enumerate(zip(tracks, media, gains, strict=True))
     ]
-    identity = hashlib.blake2b("".join(f"{r['name']}{r['src']}" for r in rows).encode()).hexdigest()
+    length = max(len(track.samples) for track in tracks)
+    identity = _hash(f"{row['name']}{row['src']}{row['parts']}" for row in rows)
+    # What this has in common with a set that more comes of: the first track is there from the beginning.
+    base = _hash([rows[0]["src"], length, *(row["name"] for row in rows)])
     before = (st.session_state.get(key) or {}).get("state")
     data = {
         "set": identity,
+        "base": base,
         "heard": before.get("heard", []) if before and before["set"] == identity else [],
         "tracks": rows,
         "rate": tracks[0].rate,
-        "length": max(len(track.samples) for track in tracks),
+        "length": length,
         "spectrograms": spectrograms,
         "blind": blind,
         "loop": loop,
@@ -172,6 +188,24 @@ def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None
     player(tracks, key=key, link=True, tour=tour)
 
 
+def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> Part:
+    """What has come of a signal from sample `begin` on, for the browser to fetch until the page's next run."""
+    name = f"{_digest(samples)}.wav"
+    return Part(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
+
+
+def _gains(media: "Sequence[_Media | None]") -> list[float]:
+    """dB, which make the signals equally loud; what is still coming is taken for as loud as the first."""
+    here = [one for one in media if one]
+    gains = iter(matching_gains([one.loudness for one in here], [one.peak for one in here]))
+    found = [next(gains) if one else None for one in media]
+    return [found[0] if gain is None else gain for gain in found]
+
+
+def _hash(parts: Iterable[object]) -> str:
+    return hashlib.blake2b("\n".join(map(str, parts)).encode()).hexdigest()
+
+
 def _linked(duration: float, start: PlayerState = PlayerState()) -> PlayerState:
     """What the URL says of the player of sounds that last `duration` s; what it does not say is as at the `start`."""
     region = links.stretch("region")
@@ -208,15 +242,16 @@ class _Media:
     peak: float
 
 
-def _digest(track: Track) -> str:
-    samples = np.ascontiguousarray(track.samples, dtype=np.float32)
+def _digest(samples: np.ndarray) -> str:
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
     return hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
 
 
-def _encode(digest: str, samples: np.ndarray, rate: int) -> _Media:
+def _encode(track: Track) -> _Media:
     """Made once, and kept as long as the results it belongs to."""
-    key = ("media", digest, rate)
-    return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, samples, rate))
+    digest = _digest(track.samples)
+    key = ("media", digest, track.rate)
+    return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, track.samples, track.rate))
 
 
 def _media(digest: str, samples: np.ndarray, rate: int) -> _Media:

@@ -196,15 +196,18 @@ def show_filters(explained: Explained) -> None:
     said = [words.explain_filter_kinds(use), *explain_use(use, float(shut[0]) if explained.known else None)]
     say(said, key="filters")
     chosen = st.session_state.get("explain_clicked")
+    alone = kept(explained, "each", lambda: muting.filter_importance(inside), "Muting filter by filter")
     picture(
-        figures.filter_use_map(use, explained.order, explained.peaks_hz, [] if chosen is None else [chosen]),
-        "Share of each filter's energy that each voice alone, several or nobody gets, and the energy it holds",
+        figures.filter_use_map(use, explained.order, explained.peaks_hz, alone, [] if chosen is None else [chosen]),
+        "Share of each filter's energy that each voice alone, several or nobody gets, the energy it holds, and the "
+        "SI-SNR lost without it",
         key="explain_use",
         on_click=lambda point: st.session_state.update(explain_clicked=int(point["customdata"][0])),
     )
     st.caption(
         "Of the energy of each filter, in the order of the page Filters: what one voice's mask alone lets through (0.5 "
-        "and more), what several do at once; what is missing gets through to nobody by half. Click a bar to open its "
+        "and more), what several do at once; what is missing gets through to nobody by half. Below: the energy that it "
+        "holds, and the SI-SNR lost where it alone is muted in the output (below 0: gained). Click a bar to open its "
         "filter."
     )
     if chosen is not None and chosen < len(use.energy):
@@ -232,7 +235,12 @@ def show_filters(explained: Explained) -> None:
     save_table(
         "Use (CSV)",
         lambda: (
-            {"filter": explained.order, "energy": use.energy[explained.order], "shared": use.shared[explained.order]}
+            {
+                "filter": explained.order,
+                "energy": use.energy[explained.order],
+                "lost without it (dB)": alone[explained.order],
+                "shared": use.shared[explained.order],
+            }
             | {f"speaker {c + 1} alone": row[explained.order] for c, row in enumerate(use.exclusive)}
             | {f"mean mask {c + 1}": row[explained.order] for c, row in enumerate(use.use)}
         ),
