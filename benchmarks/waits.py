@@ -38,7 +38,7 @@ PAGES = (
     "corpus?corpus_view=Training",
     "start_point",
     "designs",
-    "live",
+    "realtime",
     "listening_test",
 )
 WIDTHS = {1440: 900, 390: 844}

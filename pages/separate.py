@@ -17,6 +17,7 @@ from pages.parts.handout import offer_handout
 from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
 from pages.parts.player import Tour
+from pages.parts.whole_recording import offer_whole_recording
 
 
 def systems() -> dict[str, str | None]:
@@ -135,5 +136,7 @@ def show_separation(sound: Mixture) -> None:
 
 label = models.label(workspace.selection().model)
 show_header("Separate", promise(label.kind, label.score))
-if (sound := workspace.chosen_sound()) is not None:
+sound = workspace.chosen_sound()
+offer_whole_recording()
+if sound is not None:
     show_separation(sound)

@@ -14,7 +14,11 @@ from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
+<<<<<<< HEAD
 from .checkpoints import offer_checkpoints
+=======
+from .train_here import show_train_here
+>>>>>>> visitors
 
 DIARY = "log.jsonl"
 LOOK_SECONDS = 5.0  # between two looks at runs that go on
@@ -71,7 +75,15 @@ def show_validation(names: list[str]) -> None:
 
 
 def show_training() -> None:
+<<<<<<< HEAD
     """Choose runs of a folder: their curves, live while they go on; then the models that come along."""
+=======
+    """The models that come along; then choose runs of a folder: their curves and how far each came."""
+    st.markdown("##### The models that come along")
+    show_validation(list(shipped.shipped()))
+    st.markdown("##### Runs")
+    show_train_here()
+>>>>>>> visitors
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
         try:
