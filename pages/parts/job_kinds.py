@@ -11,17 +11,13 @@ from analysis.corpus import evaluation
 from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
-<<<<<<< HEAD
-from tasnet import Separator, available
-=======
-from tasnet import Separator, audio
+from tasnet import Separator, audio, available
 from tasnet.recordings import separate_recording
 from tasnet.train.legs import BEST, legs_to_go
 from tasnet.train.machine import find_machine
 from tasnet.train.recipe import Recipe, RecipeError
 from tasnet.train.recipes import recipes
 from tasnet.train.trainer import Trainer, TrainingProgress
->>>>>>> visitors
 
 from . import folders, job_files
 
@@ -42,9 +38,12 @@ def perform(root: str, scratch: str, kind: str, settings: dict[str, Any], progre
 
 
 def model_of(name: str) -> str:
-    """The model of a job's settings as `Separator` takes it. Raises JobFileError."""
+    """The model of a job's settings as `Separator` takes it: one that is here, a run's, or one that was brought.
+
+    Raises JobFileError and FolderError.
+    """
     if not name.startswith(KEPT):
-        return name
+        return name if name in available() else str(folders.file_below_root(name))
     return str(next(iter(job_files.files_of(name.removeprefix(KEPT))), job_files.folder_of(name.removeprefix(KEPT))))
 
 
@@ -64,18 +63,12 @@ def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
         unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
         report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
 
-<<<<<<< HEAD
-    known = {**settings, "folder": folders.below_root(settings["folder"]), "within": folders.reading_root()}
-    if known["model"] not in available() and not Path(known["model"]).is_absolute():  # of a run
-        known["model"] = str(folders.file_below_root(known["model"]))
-=======
     known = {
         **settings,
         "model": model_of(settings["model"]),
         "folder": folders.below_root(settings["folder"]),
         "within": folders.reading_root(),
     }
->>>>>>> visitors
     results = evaluation.score_set(**known, out=out, progress=show, say=_telling(report))
     return folders.name_below_root(evaluation.results_path(out, results.header))
 

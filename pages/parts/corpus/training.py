@@ -14,11 +14,8 @@ from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
-<<<<<<< HEAD
 from .checkpoints import offer_checkpoints
-=======
 from .train_here import show_train_here
->>>>>>> visitors
 
 DIARY = "log.jsonl"
 LOOK_SECONDS = 5.0  # between two looks at runs that go on
@@ -75,15 +72,7 @@ def show_validation(names: list[str]) -> None:
 
 
 def show_training() -> None:
-<<<<<<< HEAD
     """Choose runs of a folder: their curves, live while they go on; then the models that come along."""
-=======
-    """The models that come along; then choose runs of a folder: their curves and how far each came."""
-    st.markdown("##### The models that come along")
-    show_validation(list(shipped.shipped()))
-    st.markdown("##### Runs")
-    show_train_here()
->>>>>>> visitors
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
         try:
@@ -118,6 +107,7 @@ def show_training() -> None:
     going = any(_goes_on(path) for path in paths.values())
     if paths:
         st.fragment(draw, run_every=LOOK_SECONDS if going else None)()
+    show_train_here()
     st.markdown("##### The models that come along")
     show_validation(list(shipped.shipped()))
 
