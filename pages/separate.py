@@ -61,12 +61,15 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
 def tour(rows: list[ScoredSystem]) -> Tour:
     """The mixture, then each voice as every model makes it, with what there is to hear."""
     kind = models.label(workspace.selection().model).kind
-    count = {2: "both voices", 3: "all three voices"}.get(len(rows[0].estimates), "all voices")
+    names = listening.speaker_names(len(rows[0].estimates))
+    speakers = names[0].startswith("Speaker")
+    count = {2: "both voices", 3: "all three voices"}.get(len(names), "all voices") if speakers else "speech and noise"
     stops = [(MIXTURE, f"The mixture: {count} at once.")]
-    for speaker in range(len(rows[0].estimates)):
+    for speaker, name in enumerate(names):
         for row in rows:
             maker = "the network makes" if len(rows) == 1 else f"{row.name} makes"
-            words = f"Voice {speaker + 1}, as {maker} it out of the mixture: how much of the rest is left?"
+            what = name.replace("Speaker", "Voice")
+            words = f"{what}, as {maker} it out of the mixture: how much of the rest is left?"
             stops.append((listening.estimate_name(row, speaker), words))
     whose = f"the work of a {kind}" if len(rows) == 1 else f"first of {rows[0].name}, then of {rows[1].name}"
     return Tour(f"First {count} at once, then each alone. What you hear is {whose}.", tuple(stops))

@@ -7,6 +7,7 @@ from analysis.scores.comparison import Comparison
 from analysis.scores.phase import PhaseCost
 from analysis.scores.systems import MEASURES, NETWORK
 from tasnet.model_titles import voices_in_words
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from .say import counted, disagreement, listed, number, one_scale, places, same, signed, with_unit
 
@@ -18,10 +19,14 @@ PENDING = "PESQ and STOI are still being measured: which is better is not known 
 
 
 def explain_mismatch(found: Comparison) -> str:
-    """Why a network of another number of voices has no scores."""
+    """Why a network of another number of voices, or for something else, has no scores."""
+    estimates, references = len(found.network.estimates), len(found.mixture.references)
+    if estimates == references:
+        asked, given = ("noise", "voices") if found.mixture.task == SPEECH_FROM_NOISE else ("voices", "noise")
+        return f"This is a mixture with {asked}, and the model is for {given}: only the ideal masks can be scored."
     return (
-        f"The model {voices_in_words(len(found.network.estimates))} and this mixture has "
-        f"{len(found.mixture.references)}, so only the ideal masks can be scored."
+        f"The model {voices_in_words(estimates)} and this mixture has "
+        f"{references}, so only the ideal masks can be scored."
     )
 
 
