@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasnet.audio import Audio, read, resample
-from tasnet.below_speech import SHORTEST, WEAK
+from tasnet.below_speech import without_offset
 
 from .alignment import LONGEST, delay, moved
 from .mixing import Mixture, mix
@@ -49,13 +49,11 @@ def decode_upload(content: bytes, label: str, channel: int | None = None) -> Aud
 
 
 def _without_offset(audio: Audio) -> Audio:
-    if audio.seconds < SHORTEST:
+    samples, offset, _ = without_offset(audio.samples, audio.rate)
+    if not offset:
         return audio
-    mean = float(np.mean(audio.samples, dtype=np.float64))
-    if mean**2 <= WEAK * float(np.var(audio.samples, dtype=np.float64)):
-        return audio
-    note = f"{audio.label} has an offset (DC) of {mean:.3g} of full scale, which was taken out."
-    return replace(audio, samples=audio.samples - np.float32(mean), notes=(*audio.notes, note))
+    note = f"{audio.label} has an offset (DC) of {offset:.3g} of full scale, which was taken out."
+    return replace(audio, samples=samples, notes=(*audio.notes, note))
 
 
 def _prepared(sounds: list[Audio], rate: int) -> list[Audio]:

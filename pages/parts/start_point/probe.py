@@ -6,6 +6,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from analysis.conditions.everyday import CONDITIONS
+from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
 from analysis.scores.metrics import Scores, best_permutation, evaluate
 from analysis.scores.systems import MEASURES, PERCEPTUAL
@@ -22,7 +24,7 @@ from pages.parts.pictures import picture, save_table, sentences, show_table
 from pages.parts.player import Track, player
 from pages.parts.text import plain
 
-ALL = PROBES
+ALL = PROBES | CONDITIONS
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
 BEFORE, AFTER = "as it is", "turned"
 
@@ -137,13 +139,18 @@ def _tracks(
 
 
 @st.cache_data(show_spinner=False, ttl=60)
-def _measured() -> dict[str, ProbeResults]:
-    return known_results()
+def _measured() -> list[dict[str, ProbeResults]]:
+    return [known_results(), condition_results()]
+
+
+def _results_of(name: str) -> dict[str, ProbeResults]:
+    """{model: results that have this probe}."""
+    return {model: found for known in _measured() for model, found in known.items() if name in found.network}
 
 
 def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture) -> None:
     """The curves over the set of those models that have been measured, and of this sound where that is asked for."""
-    probe, known = ALL[name], {model: found for model, found in _measured().items() if name in found.network}
+    probe, known = ALL[name], _results_of(name)
     chosen = {model: known[model] for model in models if model in known} or known
     curves = {model: curve(found, name) for model, found in chosen.items()}
     here = {}
@@ -168,8 +175,8 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
     )
     st.caption(
         "Mean over the voices and mixtures; the bands are 95 % intervals that know how few people speak in the set "
-        "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`; "
-        "`runs/probes` is looked in, too."
+        "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`, and "
+        "the conditions of everyday recordings by `python -m analysis.conditions DIR`; `runs/probes` is looked in, too."
     )
     if curves:
         save_table(
