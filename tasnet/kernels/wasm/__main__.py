@@ -1,6 +1,6 @@
 """Builds the browser's engine, assets/browser/engine.wasm, with clang and lld.
 
-    python -m tasnet.kernels.wasm
+python -m tasnet.kernels.wasm
 """
 
 import argparse
