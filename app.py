@@ -7,6 +7,7 @@ import streamlit as st
 import pages.parts.first_imports  # noqa: F401 - before what uses its content
 from pages.parts import errors, sidebar, uploads, workspace
 from pages.parts.text import plain
+from tasnet.errors import UserError
 
 st.set_page_config(
     page_title="TasNet Lens",
@@ -52,7 +53,7 @@ with st.sidebar:
     running = st.container()
 try:
     workspace.separator()
-except ValueError as problem:  # a damaged or foreign checkpoint, a device that is gone
+except UserError as problem:  # a damaged or foreign checkpoint, a device that is gone
     st.error(plain(problem), icon=":material/error:")
 else:
     page.run()

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.keys import new_key, same_key
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
+from tasnet.errors import UserError
 from tasnet.locks import Locked, WriterLock
 
 logger = logging.getLogger(__name__)
@@ -34,10 +35,10 @@ MOST_STARTS = 3  # a job under which the server died as often is lost
 SAVE_SECONDS = 2.0  # between two notes of the progress on the disk
 
 Report = Callable[[float, str], None]  # the share that is done, and how far that is in words
-Work = Callable[[Mapping[str, Any], Report], str]  # settings -> the result's name; raises ValueError, OSError
+Work = Callable[[Mapping[str, Any], Report], str]  # settings -> the result's name; raises UserError
 
 
-class JobError(ValueError):
+class JobError(UserError):
     """A job that cannot be taken or found; the message is one sentence for the user."""
 
 
@@ -78,7 +79,7 @@ class Jobs:
     """The jobs of the server whose files are in `folder`; `kinds`: what does the work of each kind.
 
     said: one sentence on an error that is none of ours. Raises JobError where another server has the folder, and
-    OSError.
+    PathError.
     """
 
     folder: Path
@@ -88,7 +89,7 @@ class Jobs:
     _unwanted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         try:
             self._lock = WriterLock(self.folder / "jobs")
         except Locked:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tasnet import Separator, checkpoint
 from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
+from tasnet.errors import UserError
 from tasnet.inference import find_checkpoint
 from tasnet.model_titles import voices_in_words
 from tasnet.training_facts import SPEECH_FROM_NOISE
@@ -126,7 +127,7 @@ class EvaluationRun:
             try:
                 stacked = np.stack([read[index].mixture for index in group])
                 sources = self.separator.separate_batch(stacked, self.header.rate)
-            except ValueError as problem:
+            except UserError as problem:
                 if len(group) == 1:
                     problems[group[0]] = str(problem)
                 else:

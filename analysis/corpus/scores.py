@@ -21,6 +21,7 @@ from analysis.scores.systems import (
 )
 from tasnet import Separator
 from tasnet.data.corpora import CorpusMixture
+from tasnet.errors import UserError
 from tasnet.threads import single_threaded
 
 
@@ -55,7 +56,7 @@ def score_task(task: Task) -> dict[str, float] | str:
     try:
         with single_threaded():
             return {name: value for name, value in _scores(task) if value is not None}
-    except ValueError as problem:
+    except UserError as problem:
         return str(problem)
 
 

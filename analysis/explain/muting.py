@@ -15,6 +15,7 @@ from analysis.network.learned_masks import RATIO, oracle_mask
 from analysis.network.representation import Representation
 from analysis.scores.metrics import best_permutation, si_snr
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
+from tasnet.errors import UserError
 from tasnet.level import level_gains
 
 ESTIMATED, BINARY, SWAPPED = "as estimated", "binary: 0 or 1", "swapped between the voices"
@@ -22,7 +23,7 @@ IDEAL = {f"ideal: {kind}": kind for kind in ("IBM", "IRM", "WFM", RATIO)}
 MASKS = (ESTIMATED, BINARY, SWAPPED, *IDEAL)
 
 
-class MutingError(ValueError):
+class MutingError(UserError):
     """A part that cannot be switched off in this network, said in one sentence."""
 
 

@@ -17,6 +17,8 @@ import numpy as np
 
 from analysis.keys import new_key, rows_with_key
 from analysis.scores.systems import CLEAN
+from tasnet.atomic import make_folder
+from tasnet.errors import UserError, opening
 
 MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
 ABX = "ABX"  # is X the same as A or as B?
@@ -51,7 +53,7 @@ ADDED = (
 )
 
 
-class RatingsError(ValueError):
+class RatingsError(UserError):
     """A listening test that cannot go on as asked."""
 
 
@@ -165,10 +167,11 @@ class Store:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         # Read and written by their owner only; SQLite gives the files beside it the same rights.
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        self.path.chmod(0o600)
+        with opening(self.path, "be written"):
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self.path.chmod(0o600)
         with self._connect() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)

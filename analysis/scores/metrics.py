@@ -24,6 +24,7 @@ from scipy import fft, linalg, optimize
 
 from tasnet.audio import resample
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE
+from tasnet.errors import UserError
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`
@@ -40,7 +41,7 @@ LEAKAGE_FRAME = 0.032  # s
 LEAKAGE_FLOOR = 1e-4  # of the mean energy: -40 dB
 
 
-class MetricsError(ValueError):
+class MetricsError(UserError):
     """Signals that cannot be scored against each other, said in one sentence."""
 
 

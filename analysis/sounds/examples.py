@@ -1,6 +1,7 @@
 """Examples whose clean voices are known: which are here, and one of them mixed on the fly."""
 
 from tasnet.audio import read
+from tasnet.errors import UserError
 
 from .example_list import EXAMPLES, Example, Voice
 from .inputs import RATE
@@ -9,7 +10,7 @@ from .mixing import Mixture, mix
 __all__ = ["Example", "ExampleError", "Voice", "available_examples", "fetch_librispeech", "mix_example"]
 
 
-class ExampleError(ValueError):
+class ExampleError(UserError):
     """There is no such example, or it cannot be had; the message is one sentence for the user."""
 
 

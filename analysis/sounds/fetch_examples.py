@@ -9,11 +9,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from tasnet.command_line import program
+from tasnet.atomic import make_folder
+from tasnet.command_line import command_line, program
+from tasnet.errors import PathError
 
 from .example_list import PACKAGES, cache_folder, package_files
 
@@ -114,7 +118,7 @@ def fetch(package: str, client: Client) -> None:
 def fetch_all(packages: list[str]) -> None:
     """Fetch what can be fetched and print one line for each of `packages`."""
     reasons = {}
-    cache_folder().mkdir(parents=True, exist_ok=True)
+    make_folder(cache_folder())
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=cache_folder()) as work:
         client = Client(Path(work), time.monotonic() + BUDGET_SECONDS)
         try:
@@ -131,11 +135,12 @@ def fetch_all(packages: list[str]) -> None:
             print(f"{package}: {f'not available: {reason}' if reason else 'done'}", flush=True)
 
 
-def main() -> None:
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> None:
     """Fetch what is missing; what cannot be had is said, and is no error."""
     argparse.ArgumentParser(
         prog=program("analysis.sounds.fetch_examples"), description=__doc__.splitlines()[0]
-    ).parse_args()
+    ).parse_args(arguments)
     missing = [package for package in PACKAGES if not is_here(package)]
     for package in PACKAGES:
         if package not in missing:
@@ -143,9 +148,9 @@ def main() -> None:
     if missing:
         try:
             fetch_all(missing)
-        except OSError as error:
-            print(f"No real voices fetched: the folder {cache_folder()} cannot be used ({error}).")
+        except PathError as error:
+            print(f"No real voices fetched: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

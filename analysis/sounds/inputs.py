@@ -6,6 +6,7 @@ import numpy as np
 
 from tasnet.audio import Audio, read, resample
 from tasnet.below_speech import SHORTEST, WEAK
+from tasnet.errors import UserError
 
 from .alignment import LONGEST, delay, moved
 from .mixing import Mixture, mix
@@ -16,7 +17,7 @@ MAX_SECONDS = 600
 LENGTH_TOLERANCE_SECONDS = 0.01
 
 
-class InputError(ValueError):
+class InputError(UserError):
     """The user's sounds do not fit together; the message is one sentence for the user."""
 
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from tasnet.audio import Audio, resample
 from tasnet.data.speech_level import active_speech_level
+from tasnet.errors import UserError
 
 PEAK = 0.9
 SHORTEST_SECONDS = 0.1
 WIDEST_DB = 60
 
 
-class MixError(ValueError):
+class MixError(UserError):
     """Voices that cannot be mixed, said in one sentence."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.scores.metrics import evaluate, mixture_scores
 from tasnet import Separator
+from tasnet.errors import UserError
 from tasnet.model_titles import voices_in_words
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
@@ -21,7 +22,7 @@ RANGES = {
 SHORTEST_SECONDS = 0.5  # of what is scored
 
 
-class StartPointError(ValueError):
+class StartPointError(UserError):
     """A mixture whose start cannot be varied, said in one sentence."""
 
 

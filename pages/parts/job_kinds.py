@@ -7,6 +7,7 @@ from analysis.corpus import evaluation
 from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
+from analysis.start_point.shifts import StartPointError
 from tasnet import Separator
 
 from . import folders
@@ -50,7 +51,7 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
         )
         name = found.header.set
         if not found.sdri:
-            raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
+            raise StartPointError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
     return name
 
 

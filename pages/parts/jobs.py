@@ -11,6 +11,7 @@ import streamlit as st
 
 from analysis.jobs import ACTIVE, CANCELLED, DONE, RUNNING, WAITING, Job, JobError, Jobs
 from analysis.keys import new_key
+from tasnet.errors import PathError, UserError
 
 from . import errors, folders, job_kinds
 from .text import plain
@@ -28,17 +29,16 @@ def _jobs(folder: Path, server: int) -> Jobs:
 
 
 def server_jobs() -> Jobs:
-    """The jobs of this server. Raises FolderError, JobError or OSError where their folder cannot be used."""
+    """The jobs of this server. Raises FolderError, JobError or PathError where their folder cannot be used."""
     return _jobs(folders.folder_for(FOLDER), os.getpid())
 
 
 def _said(problem: Exception) -> str:
     """One sentence on what ended a job."""
-    if isinstance(problem, ValueError):  # ours are sentences
+    if isinstance(problem, PathError):
+        return f"{folders.without_root(problem)} {GOES_ON}"
+    if isinstance(problem, UserError):
         return folders.without_root(problem)
-    if isinstance(problem, OSError):
-        where = Path(problem.filename).name if problem.filename else "The file of results"
-        return f"{where} cannot be read or written: {problem.strerror or problem}. {GOES_ON}"
     return f"The work ended. {errors.note(problem)} {GOES_ON}"
 
 
@@ -56,7 +56,7 @@ def submit(kind: str, name: str, settings: dict[str, Any], check: Callable[[], o
         check()
         jobs = server_jobs()
         jobs.submit(kind, name, settings, _owner(jobs))
-    except (ValueError, OSError) as problem:
+    except UserError as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
 
 
@@ -67,7 +67,7 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
     """
     try:
         jobs = server_jobs()
-    except (ValueError, OSError) as problem:
+    except UserError as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
         return
     owner = _owner(jobs)

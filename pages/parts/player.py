@@ -13,6 +13,7 @@ import streamlit as st
 from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
+from tasnet.errors import UserError
 
 from . import internals, links, result_cache
 from .handout import shown
@@ -35,7 +36,7 @@ MODULES = (
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
 
 
-class PlayerError(ValueError):
+class PlayerError(UserError):
     """The tracks cannot be played together."""
 
 

@@ -26,7 +26,7 @@ def prove(found: Imported) -> str:
 def speech_gain(found: Imported) -> float | None:
     """SI-SNRi in dB on a mixture of the bundled voices, or of one and noise; None for a number of outputs without any.
 
-    Raises SeparationError where the network gives no numbers, AudioError or OSError where the voices are not there.
+    Raises SeparationError where the network gives no numbers, AudioError where the voices are not there.
     """
     C = found.model.config.C
     speech = C == 1 or (found.predicts_noise and C == 2)  # from noise

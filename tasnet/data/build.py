@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
 from tasnet.worker_lifetime import end_with_parent
 
 from .mixture_sets import BadRow, is_file
@@ -84,7 +84,7 @@ def _make(plan: Plan, folder: Path) -> str:
     except BadRow as error:
         return str(error)
     for path, samples in zip(paths, parts, strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path) as unfinished:
             wav = io.BytesIO()  # not into the file: libsndfile does not tell why a disk takes no more
             soundfile.write(wav, samples, plan.rate, subtype="PCM_16", format="WAV")

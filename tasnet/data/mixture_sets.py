@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 
 from tasnet.channels import CANCELLED
+from tasnet.errors import UserError, opening
 from tasnet.sound_files import printable
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -21,7 +22,7 @@ LIBRISPEECH_UTTERANCE = re.compile(r"(\d+)-\d+-\d+")
 WSJ0_UTTERANCE = re.compile(r"([0-9a-z]{3})[0-9a-z]{5}")
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError):
     """A corpus that cannot be used, said in one sentence."""
 
     def __init__(self, message: str) -> None:
@@ -297,9 +298,10 @@ def read_genders(path: Path) -> dict[str, str]:
     """{speaker: "F" or "M"} in LibriSpeech's SPEAKERS.TXT, or in the table of the speakers of LibriMix's mixtures.
 
     The table (libri2mix_test-clean_info.csv) has columns speaker_1_ID, speaker_1_sex, ..., its numbers written as
-    1089.0. A file of another kind has none. Raises OSError.
+    1089.0. A file of another kind has none. Raises PathError.
     """
-    text = path.read_text(errors="replace")
+    with opening(path):
+        text = path.read_text(errors="replace")
     if path.suffix.lower() != ".csv":
         return {match[1]: match[2] for match in re.finditer(r"^(\d+)\s*\|\s*([FM])\b", text, re.MULTILINE)}
     return {

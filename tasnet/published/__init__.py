@@ -20,7 +20,7 @@ from pathlib import Path
 
 import platformdirs
 
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
 from tasnet.checkpoint import CheckpointError, save
 from tasnet.convert.files import decode, imported
 from tasnet.training_facts import TrainingFacts
@@ -53,7 +53,7 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
     """The file of a published model, downloaded and converted where it is not here yet.
 
     `progress` is called with the part of the download that is done, from 0 to 1; an exception that it raises ends the
-    download and comes through, and nothing is left of it. Raises PublishedError.
+    download and comes through, and nothing is left of it. Raises PublishedError, PathError.
     """
     model = CATALOGUE.get(name)
     if model is None:
@@ -71,12 +71,9 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
     found = imported(decode(content, f"What {_host(model)} sent for {name}"), model.config)
     if (found.model.config.C, found.model.config.sample_rate) != (model.speakers, model.rate):
         raise PublishedError(f"What {_host(model)} sent for {name} is another network than the catalogue says.")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save(file, found.model, _facts(model, digest), dtype="float32")
-        _hashes({name: digest, f"{name} converted": _sha256(file)})
-    except OSError as error:
-        raise PublishedError(f"{file.parent} cannot be written to: {error.strerror or error}.") from None
+    make_folder(file.parent)
+    save(file, found.model, _facts(model, digest), dtype="float32")
+    _hashes({name: digest, f"{name} converted": _sha256(file)})
     return file
 
 

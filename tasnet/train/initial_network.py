@@ -10,7 +10,7 @@ from tasnet.model import TasNet
 from tasnet.networks import make_network
 from tasnet.training_facts import TrainingFacts
 
-from .growing import grow
+from .growing import GrowingError, grow
 from .mixing import Batches
 from .recipe import Recipe, RecipeError, weights_file
 
@@ -34,7 +34,7 @@ def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFac
         speech = torch.cat(list(_voices(train, SPEECH * recipe.model.sample_rate)))
     try:
         state, config = grow(model.state_dict(), model.config, recipe.model, speech=speech, seed=recipe.seed)
-    except ValueError as error:
+    except GrowingError as error:
         raise RecipeError(f"The training cannot begin from {recipe.begin_from}: {error}") from None
     grown = make_network(config)
     grown.load_state_dict(state)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tasnet.atomic import replacing
+from tasnet.errors import opening
 
 END = "end"  # the event of a run that is through
 
@@ -20,7 +21,9 @@ def read_log(path: str | Path) -> list[dict]:
     if not path.is_file():
         return []
     records = []
-    for line in path.read_text().splitlines():
+    with opening(path):
+        text = path.read_text()
+    for line in text.splitlines():
         try:
             records.append(json.loads(line))
         except ValueError:
@@ -40,5 +43,5 @@ class Log:
         self.path = path
 
     def write(self, event: str, step: int, **values: object) -> None:
-        with self.path.open("a") as file:
+        with opening(self.path, "be written"), self.path.open("a") as file:
             file.write(json.dumps({"event": event, "step": step, **values}) + "\n")

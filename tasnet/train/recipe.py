@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasnet import checkpoint
 from tasnet.config import Config, ConvTasNetConfig, config_from_dict
+from tasnet.errors import UserError
 
 from .mixing import Mixing
 
@@ -17,7 +18,7 @@ ENGINES = (AUTO, "autograd", "cpu", "gpu")
 PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError):
     """A recipe that cannot be followed, said in one sentence."""
 
 

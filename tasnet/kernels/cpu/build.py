@@ -21,6 +21,8 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from tasnet.errors import UserError
+
 from ...atomic import replacing
 
 SOURCE = Path(__file__).parent / "source"
@@ -39,7 +41,7 @@ _failed: dict[tuple[str, ...], str] = {}  # flags -> why there is no library, as
 _loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
 
 
-class BuildError(RuntimeError):
+class BuildError(UserError):
     """There is no compiled network; the message is one sentence that says why."""
 
 
