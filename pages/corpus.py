@@ -4,12 +4,14 @@ import streamlit as st
 
 from analysis.corpus.results import Results
 from analysis.words.corpus import explain_set
+from pages.parts import links, models
 from pages.parts.corpus import charts as corpus_charts
 from pages.parts.corpus import listen as corpus_listen
 from pages.parts.corpus import table as corpus_table
 from pages.parts.corpus.compare import show_comparison
 from pages.parts.corpus.failures import show_failures
 from pages.parts.corpus.files import choose_results, chosen_model, offer_comparison
+from pages.parts.corpus.place import located
 from pages.parts.corpus.run import show_run
 from pages.parts.corpus.training import show_training, show_validation
 from pages.parts.handout import offer_handout, say
@@ -21,9 +23,9 @@ VIEWS = ("Results", "Compare", "Evaluate", "Training")
 
 def show_facts(results: Results) -> None:
     """What was measured, how much of it, and what could not be."""
-    header = results.header
+    header, model = results.header, models.with_titles(results.header.model)
     st.caption(
-        f"**{plain(header.model)}** ({header.parameters / 1e6:.2f} M parameters, {plain(header.precision)}) on "
+        f"**{plain(model)}** ({header.parameters / 1e6:.2f} M parameters, {plain(header.precision)}) on "
         f"**{plain(header.set)}**{f' ({plain(header.kind)})' if header.kind else ''}: "
         f"{len(results.good)} of {header.mixtures} mixtures of "
         f"{header.speakers} voices at {header.rate} Hz, {sum(row.seconds for row in results.good) / 60:.1f} minutes."
@@ -59,7 +61,8 @@ def show_results() -> None:
     show_failures(results)
     st.markdown("##### Conv-TasNet against each mask")
     scatter = st.container()
-    st.markdown("##### Listen" if results.header.folder else "##### The worst and the best")
+    st.markdown("##### The worst and the best")
+    results = located(results)
     corpus_listen.show_extremes(results, measure)
     chosen = corpus_listen.choose_mixture(results, measure)
     with scatter:
@@ -70,9 +73,5 @@ def show_results() -> None:
 
 
 show_header("Corpus", "How good is the network over a whole test set, beside ideal masks and published systems?")
-if st.session_state.setdefault("corpus_view", st.query_params.get("corpus_view")) not in VIEWS:
-    st.session_state.corpus_view = VIEWS[0]
-view = st.segmented_control(
-    "View", VIEWS, required=True, key="corpus_view", bind="query-params", label_visibility="collapsed"
-)
+view = links.choose_view("corpus_view", VIEWS)
 {"Results": show_results, "Compare": show_comparison, "Evaluate": show_run, "Training": show_training}[view]()

@@ -5,9 +5,19 @@ import streamlit as st
 import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis
+from analysis.network.fixed_banks import FIXED_BANKS
 from analysis.words.filters import explain_scale
 from pages.parts import models, workspace
-from pages.parts.filters.bank import Bank, bank, choose_order, show_coverage, show_pairs, show_phases, sort
+from pages.parts.filters.bank import (
+    Bank,
+    choose_order,
+    fixed_bank,
+    learned_bank,
+    show_coverage,
+    show_pairs,
+    show_phases,
+    sort,
+)
 from pages.parts.filters.one import show_filter
 from pages.parts.handout import offer_handout
 from pages.parts.page_header import show_header
@@ -27,7 +37,8 @@ def choose_banks() -> tuple[str, list[Bank]]:
     """The sort order and the models to show: the sidebar's and, where wanted, a second one."""
     chosen = workspace.separator()
     titles = models.plain_titles([chosen.name, *(name for name in tasnet.available() if name != chosen.name)])
-    others = {UNTRAINED: UNTRAINED} | {name: title for name, title in titles.items() if name != chosen.name}
+    fixed = {name: one.title for name, one in FIXED_BANKS.items()}
+    others = {UNTRAINED: UNTRAINED} | fixed | {name: title for name, title in titles.items() if name != chosen.name}
     with st.container(horizontal=True):
         by = choose_order()
         against = st.selectbox(
@@ -39,13 +50,20 @@ def choose_banks() -> tuple[str, list[Bank]]:
             key="against",
             bind="query-params",
             width=320,
-            help="The filters of another model beside these.",
+            help="The filters of another model beside these, or a filterbank that nobody learned.",
         )
         choose_format()
-    banks = [bank(titles[chosen.name], "model", chosen.model)]
-    if against:
+    banks = [learned_bank(titles[chosen.name], "model", chosen.model)]
+    if against in FIXED_BANKS:
+        try:
+            banks.append(fixed_bank(against, "other", chosen.config))
+        except basis.BasisError as problem:
+            st.info(plain(problem), icon=":material/info:")
+        else:
+            st.caption(f"**{fixed[against]}**: {FIXED_BANKS[against].about}")
+    elif against:
         other = basis.untrained(chosen.config) if against == UNTRAINED else load_other(against)
-        banks.append(bank(others[against], "other", other))
+        banks.append(learned_bank(others[against], "other", other))
     return by, banks
 
 

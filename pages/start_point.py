@@ -5,16 +5,18 @@ from collections.abc import Iterable
 import streamlit as st
 
 import tasnet
-from pages.parts import models, own_model, workspace
+from pages.parts import links, models, own_model, workspace
 from pages.parts.page_header import show_header
 from pages.parts.start_point.limits import show_limit
+from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
 from tasnet.errors import UserError
 from tasnet.model_titles import voices_in_words
 
 SET = "A test set"
-VIEWS = {"This sound": "", SET: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
+PROBE = "Probe"
+VIEWS = {"This sound": "", SET: "", PROBE: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
 MOST_MODELS = 3
 
 
@@ -85,15 +87,7 @@ def explain_missing(chosen: list[str]) -> None:
 
 
 show_header("Start point", "Does the separation depend on where the mixture starts, and what upsets it?")
-view = st.segmented_control(
-    "View",
-    list(VIEWS),
-    default="This sound",
-    required=True,
-    key="start_view",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+view = links.choose_view("start_view", list(VIEWS))
 sound = None if view == SET else workspace.chosen_sound()
 chosen = choose_models()
 if view == SET:
@@ -108,7 +102,9 @@ elif sound is not None:
         )
     elif chosen := usable(chosen, len(sound.references)):
         try:
-            if limit := VIEWS[view]:
+            if view == PROBE:
+                show_probe(chosen, sound)
+            elif limit := VIEWS[view]:
                 show_limit(limit, chosen, sound)
             else:
                 show_sound(chosen, sound)

@@ -21,6 +21,7 @@ class TrainingFacts:
     hours_of_mixtures: float = 0.0  # seen in training
     steps: int = 0
     level_dbfs: float = LEVEL_DBFS  # RMS of the mixtures in training: matters where the norm is BN
+    keeps_level: bool = False  # the outputs have the level of what they are: trained with SNR, not with SI-SNR
     scores: dict[str, float] = field(default_factory=dict)  # dB by set and measure, such as VALID
     licence: str = ""
     credits: str = ""
@@ -33,7 +34,7 @@ class TrainingFacts:
             wanted = {float: (int, float), dict: dict, tuple[str, ...]: tuple, dict[str, float]: dict}.get(
                 known.type, known.type
             )
-            if not isinstance(value, wanted) or isinstance(value, bool):
+            if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
                 raise ValueError(f"{known.name} cannot be {value!r:.60}")
         if not all(isinstance(score, int | float) for score in self.scores.values()):
             raise ValueError("scores must be numbers")

@@ -19,6 +19,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Without an NVIDIA GPU its kernels run in Triton's interpreter, which has to be said before Triton is loaded.
 if not shutil.which("nvidia-smi"):
     os.environ.setdefault("TRITON_INTERPRET", "1")
+# Pages begin with the small model: what they do is the same, and the large one computes for most of a suite's time.
+os.environ.setdefault("TASNET_LENS_MODEL", "convtasnet_small_gln_2spk_8k")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 import tasnet
 from analysis.sounds import examples
 from analysis.sounds.examples import available_examples
+from pages.parts import models
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
@@ -44,6 +45,17 @@ def test_a_second_model_stands_beside_the_first_with_scores_of_its_own():
     scores = [float(one.value) for one in app.metric if one.label == "SI-SNRi (dB)"]
     alone = [float(start(model=one).metric[0].value) for one in (first, second)]
     assert scores == alone and scores[0] != scores[1]
+
+
+def test_pages_begin_with_the_operators_model_else_with_the_best(monkeypatch):
+    best, second, *_ = checkpoint.bundled()
+    monkeypatch.setenv("TASNET_LENS_MODEL", second)
+    assert models.first() == second
+    monkeypatch.delenv("TASNET_LENS_MODEL")
+    assert models.first() == best
+    monkeypatch.setenv("TASNET_LENS_MODEL", "nobody")
+    app = start()
+    assert [one.value.partition(",")[0] for one in app.error] == ["TASNET_LENS_MODEL is 'nobody'"] and not app.metric
 
 
 def test_the_table_has_every_system_and_the_papers_figures():

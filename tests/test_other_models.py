@@ -14,7 +14,7 @@ import tasnet
 from analysis import limits
 from analysis.scores import metrics
 from analysis.start_point import shifts
-from pages.parts import jobs, own_model, workspace
+from pages.parts import jobs, models, own_model, workspace
 from pages.parts.listening_test import tests as listening_tests
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
@@ -22,7 +22,7 @@ from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 def torchaudio_like(C=2, L=16):
     """The file of a small network in torchaudio's names and shapes."""
-    N, B, H, X = 24, 8, 12, 2
+    N, B, H, X = 24, 8, 12, 8
     net, part = torch.nn.Module(), torch.nn.Module()
     net.encoder, net.decoder = torch.nn.Conv1d(1, N, L, bias=False), torch.nn.ConvTranspose1d(N, 1, L, bias=False)
     part.input_norm, part.input_conv = torch.nn.GroupNorm(1, N), torch.nn.Conv1d(N, B, 1)
@@ -56,7 +56,7 @@ def test_a_dropped_checkpoint_is_used_and_goes_with_its_removal():
     assert app.metric
     drop(app)
     assert not Path(chosen).exists()
-    assert app.selectbox(key="model").value == next(iter(tasnet.available()))
+    assert app.selectbox(key="model").value == models.first()
 
 
 def own_model_file(path):
@@ -124,6 +124,7 @@ def imported(request, monkeypatch, tmp_path):
     checkpoint.save(tmp_path / f"{name}.safetensors", ConvTasNet(config), facts)
     models = {name: tmp_path / f"{name}.safetensors"}
     monkeypatch.setattr(tasnet, "available", lambda: models)
+    monkeypatch.delenv("TASNET_LENS_MODEL")
     monkeypatch.setattr(checkpoint, "bundled", lambda: models)
     return name, config
 

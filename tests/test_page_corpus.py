@@ -405,3 +405,18 @@ def test_the_page_fits_a_small_screen_and_plays_by_a_click(app_address, browser,
     assert "corpus_mixture=" in browser.current_url
     severe = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
     assert not [message for message in severe if "_stcore" not in message]
+
+
+def test_back_leads_through_every_view(tmp_path):
+    """Back changes the address alone; the view it left out is the first."""
+    app = open_page("pages/corpus.py")
+    steps = []
+    for view in ("Training", "Compare"):
+        app.segmented_control(key="corpus_view").set_value(view).run()
+        steps.append(app.query_params.get("corpus_view"))
+    assert steps == ["Training", "Compare"]
+    app.query_params["corpus_view"] = "Training"
+    assert app.run().segmented_control(key="corpus_view").value == "Training"
+    del app.query_params["corpus_view"]
+    assert app.run().segmented_control(key="corpus_view").value == "Results"
+    assert not app.exception

@@ -83,7 +83,7 @@ def running() -> AppTest:
 
 def sent(test: AppTest) -> dict:
     """What the component was given."""
-    protos = [block.proto for block in test.main.children.values()]
+    protos = [block.proto for block in test.main]
     return json.loads(next(p.json for p in protos if getattr(p, "component_name", "") == "tasnet_player"))
 
 

@@ -70,3 +70,46 @@ def test_half_precision_estimates_are_measured_in_float32():
     loss = separation_loss(estimate, source)
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(separation_loss(estimate.double(), source).item(), abs=1e-3)
+
+
+def soft_snr(estimate: np.ndarray, source: np.ndarray, mixture: np.ndarray) -> float:
+    """The loss of one output in float64 (Wisdom et al. 2021): a voice's, or a silent source's."""
+    power = np.dot(source, source)
+    if power <= 1e-5 * np.dot(mixture, mixture):
+        return 10 * np.log10(np.dot(estimate, estimate) / np.dot(mixture, mixture) + 1e-4)
+    error = estimate - source
+    return 10 * np.log10((np.dot(error, error) + 1e-3 * power) / power)
+
+
+@pytest.mark.parametrize("permute", [True, False])
+def test_soft_snr_is_the_formula_with_silent_sources(permute):
+    rng = np.random.default_rng(3)
+    sources = rng.normal(0, 0.1, (5, 2, 1000))
+    sources[1, 0] = sources[2, 1] = sources[3] = 0
+    mixture = sources.sum(1) + rng.normal(0, 0.02, (5, 1000))
+    estimates = sources[:, ::-1] + rng.normal(0, 0.03, sources.shape)
+    estimates[4] = sources[4]  # perfect: the threshold is what is left
+    orders = [(0, 1), (1, 0)] if permute else [(0, 1)]
+    expected = [
+        min(np.mean([soft_snr(e[k], s[order[k]], x) for k in (0, 1)]) for order in orders)
+        for e, s, x in zip(estimates, sources, mixture, strict=True)
+    ]
+    given = (torch.tensor(x) for x in (estimates, sources, mixture))
+    found = separation_loss(*given, permute=permute, kind="snr")
+    assert found.item() == pytest.approx(np.mean(expected), abs=1e-4)
+    assert expected[4] == pytest.approx(-30, abs=0.1)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-7, 1.0])
+def test_soft_snr_is_finite_with_a_gradient_towards_silence(level):
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.zeros(2, 2, 500)
+    sources[0, 0] = torch.randn(500, generator=generator)
+    mixture = torch.zeros(2, 500)
+    mixture[0] = sources[0, 0]
+    estimates = (level * torch.randn(2, 2, 500, generator=generator)).requires_grad_()
+    loss = separation_loss(estimates, sources, mixture, permute=False, kind="snr")
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(estimates.grad).all()
+    if level == 1.0:  # a step against the gradient makes the silent source's estimate softer
+        assert (estimates.grad[0, 1] * estimates[0, 1]).sum() > 0

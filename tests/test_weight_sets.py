@@ -8,6 +8,7 @@ import pathlib
 import pickle
 import struct
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +16,15 @@ import torch
 from test_importers import assert_output, stored
 from test_other_models import torchaudio_like
 
+from tasnet import checkpoint
 from tasnet.checkpoint import CheckpointError
 from tasnet.convert import files as weights
 from tasnet.convert import pickles
 from tasnet.convert import proof as proofs
 from tasnet.convert.__main__ import main
+from tasnet.convert.importers import from_layout
+from tasnet.convert.layouts import LAYOUTS
+from tasnet.convert.trials import settled
 from tasnet.inference import find_checkpoint
 
 
@@ -63,6 +68,63 @@ def test_asteroids_lightning_checkpoints_tell_their_settings(network, flat):
     assert (config.mask, config.sample_rate, config.X) == ("relu", 16000, arguments["n_blocks"])
     assert not any(word in found.assumed for word in ("mask", "rate", "X "))
     assert found.used == len(state)
+
+
+def as_asteroid_has_it(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The weights of a network of ours by asteroid's names: a state alone, as people save it."""
+    layout = next(layout for layout in LAYOUTS if layout.program == "asteroid")
+    theirs = {ours: name for name, ours in layout.names(()).items() if not name.endswith(".3.0")}
+    state: dict[str, torch.Tensor] = {}
+    for name, value in model.state_dict().items():
+        module, _, last = name.rpartition(".")
+        if name in ("encoder.U", "decoder.V"):
+            state[theirs[name]] = value[:, None]
+        elif ".blocks." in name:
+            _, _, number, part, _ = name.split(".")
+            if part == "depthwise" and last == "weight":
+                value = value.T[:, None]
+            elif part.startswith("conv") and last == "weight":
+                value = value[..., None]
+            residual, skip = value.split(model.config.B) if part == "conv_out" else (None, None)
+            held = {part: value} if skip is None else {"residual": residual, "skip": skip}
+            state |= {f"{theirs[one].format(b=number)}.{last}": tensor for one, tensor in held.items()}
+        else:
+            state[f"{theirs[module]}.{last}"] = value[..., None] if value.ndim == 2 else value
+    return state
+
+
+@pytest.fixture(scope="module")
+def trained():
+    model, _ = checkpoint.load(checkpoint.bundled()["convtasnet_small_gln_2spk_8k"])
+    return model, as_asteroid_has_it(model)
+
+
+def test_settings_that_a_file_does_not_tell_are_found_by_trial(trained):
+    """14 blocks of X 7, which asteroid's 8 does not divide."""
+    model, state = trained
+    found = read({"state_dict": state, "epoch": 3})
+    assert found.model.config.to_dict() | {"edges": 0} == model.config.to_dict() | {"edges": 0}
+    assert found.assumed.startswith(
+        "Not told by the file, and found by trial: X 7, norm gLN, mask sigmoid, sample_rate 8000, encoder linear; so it"
+    )
+
+
+def test_a_setting_of_the_program_that_is_wrong_is_found_by_trial(trained):
+    """Here as if asteroid's own mask were relu."""
+    _, state = trained
+    asteroid = next(one for one in LAYOUTS if one.program == "asteroid")
+    layout = replace(asteroid, assumed=asteroid.assumed | {"mask": "relu"})
+    settings = {"X": 7, "norm_type": "gLN", "sample_rate": 8000, "encoder_activation": "linear"}
+    found = settled(layout, {}, lambda more: from_layout(layout, state, settings | more))
+    assert (found.model.config.mask, found.untold) == ("sigmoid", {"mask": "sigmoid"})
+
+
+def test_weights_that_show_nothing_have_no_guessed_repeats(network):
+    state, _, x, y = network  # 2 repeats of 3 blocks, at random
+    with pytest.raises(CheckpointError, match=r"how many of its 6 blocks make a repeat.* X \(1, 2, 3, 6\) in a file"):
+        read({"state_dict": state})
+    told = weights.imported(weights.decode(saved(state), "a.pth"), {"n_repeats": 2})
+    assert_output(told.model, x, y)  # R tells X
 
 
 NESTED = {
@@ -177,8 +239,6 @@ def test_the_proof_of_a_conversion(network, tmp_path, capsys):
 
 
 def test_the_proof_tells_a_trained_network_from_another():
-    from tasnet import checkpoint
-
     model, _ = checkpoint.load(checkpoint.bundled()["convtasnet_small_gln_2spk_8k"])
     found = proofs.Imported(model, "ours", used=5, beside=("a", "b"))
     assert proofs.speech_gain(found) > 4

@@ -143,13 +143,18 @@ def results_by_set(
     return found
 
 
-def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int, ...]) -> SetHeader:
+def weights_name(separator: Separator) -> str:
+    """A hash of the values of a network."""
     digest = hashlib.blake2b(digest_size=8)
     for value in separator.model.state_dict().values():
         digest.update(value.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int, ...]) -> SetHeader:
     return SetHeader(
         model=separator.name,
-        weights=digest.hexdigest(),
+        weights=weights_name(separator),
         causal=separator.config.causal,
         set=name,
         names=hashlib.blake2b("\n".join(names).encode(), digest_size=8).hexdigest(),

@@ -1,6 +1,6 @@
 """One mixture started at different samples, as in Fig. 4A: SDRi over the shift."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,17 @@ def vary_start(
     share, from the largest on: only the start differs, not the sound. `progress` is called with the fraction done.
     Raises StartPointError where the mixture is too short or has another number of speakers than the network.
     """
+    curve = None
+    for number, found in enumerate(growing_curve(separator, mixture, references, rate, shifts), 1):
+        curve = found
+        progress(number / len(shifts))
+    return curve
+
+
+def growing_curve(
+    separator: Separator, mixture: np.ndarray, references: np.ndarray, rate: int, shifts: Sequence[int]
+) -> Iterator[StartCurve]:
+    """What `vary_start` finds, point by point, so that the whole range is seen early: each time all points so far."""
     last = max(shifts)
     if len(references) != separator.config.C:
         raise StartPointError(
@@ -88,10 +99,28 @@ def vary_start(
     scored, clean = mixture[last:], references[:, last:]
     baseline = mixture_scores(clean, scored, rate, pesq=False)
     permute = separator.facts.task != SPEECH_FROM_NOISE
-    found = []
-    for number, shift in enumerate(shifts, 1):
+    found = {}
+    for shift in (shifts[index] for index in coarse_first(len(shifts))):
         sources = separator.separate(mixture[shift:], rate).sources[:, last - shift :]
-        found.append(evaluate(sources, clean, scored, rate, permute=permute, pesq=False, baseline=baseline))
-        progress(number / len(shifts))
-    sdri = [np.nan if (value := scores.mean("sdri")) is None else value for scores in found]
-    return StartCurve(tuple(shifts), rate, np.array(sdri), tuple(scores.permutation for scores in found))
+        found[shift] = evaluate(sources, clean, scored, rate, permute=permute, pesq=False, baseline=baseline)
+        known = tuple(shift for shift in shifts if shift in found)
+        values = [found[shift].mean("sdri") for shift in known]
+        sdri = np.array([np.nan if value is None else value for value in values])
+        yield StartCurve(known, rate, sdri, tuple(found[shift].permutation for shift in known))
+
+
+def coarse_first(count: int) -> list[int]:
+    """0 .. `count` - 1 in an order in which any beginning is spread over the whole: both ends, the middle, ...
+
+    >>> coarse_first(5)
+    [0, 4, 2, 1, 3]
+    """
+    order = list(dict.fromkeys((0, count - 1)))
+    gaps = [(0, count - 1)]
+    while gaps:
+        low, high = gaps.pop(0)
+        if high - low > 1:
+            middle = (low + high) // 2
+            order.append(middle)
+            gaps += [(low, middle), (middle, high)]
+    return order

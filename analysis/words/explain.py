@@ -99,7 +99,7 @@ def explain_local_swaps(found: Sequence[Swap], voices: int) -> str:
     if not found:
         return "Nowhere do the voices change places for a while (in stretches of 0.25 s in which both speak)."
     where = listed([f"from {swap.start:.2f} to {swap.stop:.2f} s" for swap in found])
-    return f"The outputs are more like the voices in the other order {where}."
+    return f"The outputs are more like the voices in the other order {where} (shaded)."
 
 
 def explain_change(before: Mapping[str, float | None], after: Mapping[str, float | None], what: str) -> str:

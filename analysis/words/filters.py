@@ -7,6 +7,7 @@ from analysis.network.basis_set import CONVENTIONS, CoderPair, PhaseBand
 
 from .say import counted, listed, number, same, share_text
 
+FIXED = "fixed"  # the kind of a filterbank that nobody learned, beside the kinds of encoders
 PAPERS_SHARE = 0.6  # section V: more than 60 % are tuned below 1 kHz
 
 
@@ -68,11 +69,10 @@ def explain_phases(name: str, bands: Sequence[PhaseBand]) -> list[str]:
 
 def explain_coders(name: str, fit: CoderPair, encoder: str) -> str:
     """How far the decoder of the model `name` is from inverting its encoder."""
-    freedom = (
-        "its encoder is made from the decoder's pseudo-inverse (Pinv of Table III)"
-        if encoder == "pinv"
-        else "nothing forces its decoder to invert its encoder (section IV-A)"
-    )
+    freedom = {
+        "pinv": "its encoder is made from the decoder's pseudo-inverse (Pinv of Table III)",
+        FIXED: "nobody learned it, and its decoder is taken to be its pseudo-inverse",
+    }.get(encoder, "nothing forces its decoder to invert its encoder (section IV-A)")
     back = (
         "white noise comes back as it was"
         if fit.reconstruction_db == math.inf

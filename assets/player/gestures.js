@@ -58,6 +58,7 @@ export function listen(player) {
 /** Run the action of a button; `row` is the track's row where the button is in one. */
 function act(player, action, row) {
   if (action === "help") return help(player);
+  if (action === "more") return more(player);
   if (!player.transport) return;
   const { mixer } = player;
   const index = row ? Number(row.dataset.index) : mixer.active;
@@ -87,6 +88,12 @@ function act(player, action, row) {
     },
   };
   actions[action]?.();
+}
+
+/** On a narrow screen the bar is one line; what else there is to press unfolds below it. */
+function more(player) {
+  const button = player.find("[data-do=more]");
+  button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") === "false");
 }
 
 function help(player) {

@@ -4,6 +4,7 @@ import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
 import { attend } from "./hearing.js";
 import { fetchSamples, openContext } from "./media.js";
+import { showNoted } from "./noted.js";
 import { Spectrogram } from "./spectrogram.js";
 import { cssColour, onGround, ramp, readTheme } from "./theme.js";
 import { createRow, Mixer, updateRow } from "./tracks.js";
@@ -52,6 +53,7 @@ class Player {
     this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.showTour(); // from the start: what is below it does not move later
     this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";
     this.say("Loading …", { stay: true, aloud: data.loop });
@@ -432,6 +434,8 @@ class Player {
       if (region) stretch(element, region, overview ? whole : view);
       else element.hidden = true;
     }
+    showNoted(this.root, this.data.noted, (shade, noted, lane) =>
+      stretch(shade, noted, lane.dataset.lane === "overview" ? whole : view));
     stretch(this.find(".tp-window"), [view.from, view.to], whole);
     this.find(".tp-window").hidden = view.whole;
     this.find("[data-do=loop]").setAttribute("aria-pressed", this.looping);

@@ -1,6 +1,8 @@
 """Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -13,16 +15,13 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 
-def start_in_app() -> None:
-    """Let a page's first visit begin in `app.py`.
+def pages_are_named() -> None:
+    """Before any visit: `app.py` names the pages itself.
 
     A folder named pages/ makes Streamlit take the first visit to a new server for an app of its older kind, which
-    runs a page without `app.py`, its sidebar and its selection; the page then starts over inside `app.py`. So does
-    that of a second visitor who came before the first one's page had run.
+    runs a page without `app.py`, its sidebar and its selection.
     """
-    if PagesManager.uses_pages_directory or "selection" not in st.session_state:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
+    PagesManager.uses_pages_directory = False
 
 
 def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
@@ -79,6 +78,18 @@ def on_error(handle: Callable[[Exception], bool]) -> None:
     manager._on_script_error = handle  # of sessions to come
     if (info := manager.get_active_session_info(context.session_id)) is not None:
         info.session._on_script_error = handle  # of this one's callbacks, which run before its pages
+
+
+@contextmanager
+def outside_of_visits() -> Iterator[None]:
+    """What pages use is used before any of them runs: Streamlit need not warn of it."""
+    logger = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def is_open(session: str) -> bool:

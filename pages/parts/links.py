@@ -71,6 +71,20 @@ def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) 
     st.session_state.link_last = {"page": page, "address": now, "chosen": chosen}
 
 
+def choose_view(key: str, views: Sequence[str]) -> str:
+    """One of a page's `views`, the first at the bare address; every change is a step of the browser's history."""
+    address, last = st.query_params.get(key), st.session_state.get("view_last", {}).get(key)
+    if last is not None and last["address"] != address and st.session_state.get(key) == last["chosen"]:
+        st.session_state.pop(key)  # Back or Forward: nobody chose anything, and the address says something else
+    choices(key, views)
+    chosen = st.segmented_control("View", views, required=True, key=key, label_visibility="collapsed")
+    chosen = chosen if chosen in views else views[0]
+    put({key: address if chosen == (address or views[0]) else chosen if chosen != views[0] else None})
+    seen = {"address": st.query_params.get(key), "chosen": chosen}
+    st.session_state.view_last = st.session_state.get("view_last", {}) | {key: seen}
+    return chosen
+
+
 def complete() -> dict[str, str]:
     """Every choice, also those that the address leaves out: the link that is sent to somebody."""
     return {name: value for name, value in st.session_state.get("link_complete", {}).items() if value}

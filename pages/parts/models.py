@@ -1,7 +1,9 @@
 """The models that can be chosen: their readable names, what kind each is, and its card."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +14,7 @@ from tasnet import checkpoint, model_titles
 from tasnet.cards import card_body
 from tasnet.published import CATALOGUE, PublishedModel
 
+SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
 Found = TypeVar("Found")
 
 
@@ -31,12 +34,22 @@ def names() -> list[str]:
     return list(tasnet.available())
 
 
+def first() -> str:
+    """The name of the model that pages begin with: what the operator set, else the best; tasnet.CheckpointError."""
+    known = names()
+    wanted = os.environ.get(SETTING) or known[0]
+    wanted = checkpoint.ALIASES.get(wanted, wanted)
+    if wanted not in known:
+        raise tasnet.CheckpointError(f"{SETTING} is {wanted!r}, which is no model here: {', '.join(known)}.")
+    return wanted
+
+
 def of_voices(count: int) -> list[str]:
     """The names of the models here that give so many voices, the best first."""
     return [name for name in names() if label(name).voices == count]
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@lru_cache(maxsize=64)
 def _label(path: str, _changed: float) -> ModelLabel:
     config, facts = checkpoint.describe(path)
     return ModelLabel(
@@ -68,6 +81,14 @@ def scored_titles(names: list[str]) -> dict[str, str]:
 def plain_titles(names: list[str]) -> dict[str, str]:
     """{name: title}, each title once, which new weights of the same kind do not change: for links and legends."""
     return _each_once({name: label(name).title for name in names})
+
+
+def with_titles(text: str) -> str:
+    """`text` with the models here called by their plain titles instead of their files' names."""
+    known = plain_titles(names())
+    for name in sorted(known, key=len, reverse=True):
+        text = text.replace(name, known[name])
+    return text
 
 
 def by_title(found: dict[str, Found]) -> dict[str, Found]:

@@ -30,6 +30,7 @@ MODULES = (
     "tracks",
     "address",
     "hearing",
+    "noted",
     "gestures",
     "player",
 )
@@ -89,6 +90,7 @@ def player(
     loop: bool = False,
     start: PlayerState | None = None,
     tour: Tour | None = None,
+    noted: Sequence[tuple[float, float]] = (),
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
@@ -97,7 +99,8 @@ def player(
     says; where it says nothing, or without, it begins at `start`. `blind` is for listening tests: nothing but names
     and time on show, the levels as they are, no address that two equal tracks share; the page reruns when a track was
     heard. `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
-    that goes along time is on show, and where one was playing the next set plays on.
+    that goes along time is on show, and where one was playing the next set plays on. Stretches (s) that are
+    `noted` are shaded in every lane.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
@@ -135,11 +138,15 @@ def player(
         "follow": follow,
         "link": link,
         "tour": tour and {"words": tour.words, "stops": [{"track": t, "words": w} for t, w in tour.stops]},
+        "noted": [list(one) for one in noted],
         "time": start.time,
         "region": start.region,
         "active": start.active or tracks[0].name,
     }
-    state = _component()(key=key, data=data, on_state_change=lambda: None).state
+    # The room it will take is there before it is: see `first_paint`.
+    whole = spectrograms and not blind and not loop
+    with st.container(key=f"signals{len(tracks)}{'_tour' if tour else ''}_{key}" if whole else None):
+        state = _component()(key=key, data=data, on_state_change=lambda: None).state
     if not state or state["set"] != identity:
         return start
     if link:

@@ -61,6 +61,11 @@ def background_task(key: Hashable) -> BackgroundTask:
     return BackgroundTask((upload, session if private else None, key), keep, wanted)
 
 
+def keep_for_all(key: Hashable, value: Any) -> None:
+    """Keep `value` under `key` for all sessions; nothing that is somebody's own."""
+    _shared().put(key, value)
+
+
 def find_result(key: Hashable) -> Any | None:
     """The result kept under `key`, or None."""
     return _store().get(key)

@@ -30,7 +30,6 @@ NO_SECOND = "none"
 
 def choose(page: str, uses: Collection[str]) -> None:
     """Draw the choices that `page` uses and put the selection where `workspace` finds it."""
-    st.markdown("### :material/graphic_eq: TasNet Lens")
     if links.follow_address(LINKED, page):
         uploads.follow_upload()
     kind = sound = example = None
@@ -56,6 +55,13 @@ def choose(page: str, uses: Collection[str]) -> None:
         workspace.Selection(model, device, precision, sound, example, problem or None, kind, second, warning)
     )
     _link(page, asks_for_sound)
+
+
+def prepare_first_view() -> None:
+    """Before any visit: what a bare address shows is computed once for all."""
+    model = next(iter(tasnet.available()))
+    first = _examples(model)[0].id
+    workspace.prepare_sound(model, tasnet.devices()[0], examples.mix_example(first, 0.0))
 
 
 def _link(page: str, asks_for_sound: bool) -> None:
@@ -90,12 +96,17 @@ def _model() -> str:
     if wanted := st.session_state.pop("model_wanted", None):
         st.session_state.model = wanted
         _follow_voices()
-    names = list(tasnet.available())
+    names = models.names()
+    try:
+        first = models.first()
+    except tasnet.CheckpointError as error:
+        st.error(str(error))
+        st.stop()
     own = [own_model.path()] if own_model.path() else []
     shown = models.scored_titles(names) | {path: own_model.own_label(path) for path in own}
     chosen = st.selectbox(
         "Model",
-        links.choices("model", [*names, *own], aliases=checkpoint.ALIASES),
+        links.choices("model", [*names, *own], first, aliases=checkpoint.ALIASES),
         format_func=shown.get,
         key="model",
         on_change=_follow_voices,

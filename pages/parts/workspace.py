@@ -50,7 +50,6 @@ def select(selection: Selection) -> None:
 
 def selection() -> Selection:
     """What the sidebar chose in this run."""
-    internals.start_in_app()  # a page may ask before it draws its top
     return st.session_state.selection
 
 
@@ -97,6 +96,25 @@ def separator(model: str | None = None, *, scored: bool = True) -> tasnet.Separa
     if chosen.precision == AUTOMATIC and found.on_cpu and not scored and fastest_precision() != found.precision:
         return load(name, chosen.device, fastest_precision())
     return found
+
+
+def prepare_sound(model: str, device: str, sound: Mixture) -> None:
+    """Before any visit: load the model, and keep for all what it makes of `sound`."""
+    network = _load(model, device, AUTOMATIC)
+    found = network.separate(sound.mixture, sound.rate)
+    result_cache.keep_for_all(_separation_key(sound, network), found)
+    scored = comparison.compare_systems(sound, found.sources, ideal=False, pesq=True)
+    result_cache.keep_for_all((*_comparison_key(sound, network, ideal=False), True), scored)
+
+
+def _separation_key(sound: Mixture, model: tasnet.Separator) -> tuple:
+    return ("separation", result_cache.fingerprint(sound.mixture), model.name, str(model.device), model.precision)
+
+
+def _comparison_key(sound: Mixture, model: tasnet.Separator, *, ideal: bool) -> tuple:
+    """Of the scores, to which is added whether PESQ is among them."""
+    hashes = result_cache.fingerprint(sound.mixture, sound.references)
+    return ("comparison", hashes, model.name, str(model.device), model.precision, ideal)
 
 
 def last_speed() -> float | None:
@@ -171,9 +189,8 @@ def with_progress(
 def separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
     """The separation of the sound by the chosen model, or the one named; None when the user cancelled it."""
     model = separator(name, scored=chosen.references is not None)
-    key = ("separation", result_cache.fingerprint(chosen.mixture), model.name, str(model.device), model.precision)
     found = with_progress(
-        key,
+        _separation_key(chosen, model),
         "Separating",
         len(chosen.mixture) / chosen.rate,
         lambda progress: model.separate(chosen.mixture, chosen.rate, progress=progress),
@@ -193,8 +210,7 @@ def compared(
     is not the chosen one.
     """
     model = separator(name)
-    hashes = result_cache.fingerprint(chosen.mixture, chosen.references)
-    key = ("comparison", hashes, model.name, str(model.device), model.precision, ideal)
+    key = _comparison_key(chosen, model, ideal=ideal)
     if not pesq and (complete := result_cache.find_result((*key, True))) is not None:
         return complete
     return with_progress(
@@ -209,8 +225,7 @@ def compared(
 def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True) -> None:
     """Call at the page's end: measure what `compared` without PESQ left out, then show the page with it."""
     model = separator(name)
-    hashes = result_cache.fingerprint(chosen.mixture, chosen.references)
-    known = ("comparison", hashes, model.name, str(model.device), model.precision, ideal, True)
+    known = (*_comparison_key(chosen, model, ideal=ideal), True)
     if result_cache.find_result(known) is None and compared(chosen, found, name, ideal=ideal) is not None:
         st.rerun()
 

@@ -17,6 +17,7 @@ from . import pickles
 from .importers import Imported, from_layout, from_research, research_config
 from .settings import read_settings, stored_settings
 from .states import take_one, weight_sets
+from .trials import Setting, settled
 
 BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
@@ -86,7 +87,12 @@ def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
             raise CheckpointError(f"{name:.80} claims more values than the file holds.")
     if taken.layout is not None:
         about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
-        found = from_layout(taken.layout, taken.tensors, stored_settings(about, config))
+        settings = stored_settings(about, config)
+
+        def again(more: dict[str, Setting]) -> Imported:
+            return from_layout(taken.layout, taken.tensors, settings | more)
+
+        found = settled(taken.layout, settings, again)
     elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
     else:

@@ -8,13 +8,13 @@ The research layout (its norm is gLN or, where causal, cLN; its encoder linear; 
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import torch
 from torch import Tensor
 
 from tasnet.checkpoint import CheckpointError, check_tensors
-from tasnet.config import ConvTasNetConfig
+from tasnet.config import LARGEST, ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
 from .layouts import LAYOUTS, Layout
@@ -50,7 +50,8 @@ _Part = dict[str, Tensor]  # tensors by their names in the network or in a block
 
 @dataclass(frozen=True)
 class Imported:
-    """A network of another program: which program, and in a sentence what it did not tell and was assumed.
+    """A network of another program: which program, what its file did not tell, with the values that were taken for it,
+    and in words what a trial has shown of these (see `trials`).
 
     Of its file: how many tensors were used, which beside them were of no use, in a sentence which of several sets of
     weights was taken, and the classes of objects in it that were not opened.
@@ -58,12 +59,23 @@ class Imported:
 
     model: ConvTasNet
     program: str
-    assumed: str = ""
+    untold: dict[str, object] = field(default_factory=dict)
+    trial: str = ""
     predicts_noise: bool = False  # whether the last output is the noise
     used: int = 0
     beside: tuple[str, ...] = ()
     choice: str = ""
     passed_over: tuple[str, ...] = ()
+
+    @property
+    def assumed(self) -> str:
+        """A sentence on what was taken for what the file does not tell; "" where it tells all."""
+        if not self.untold:
+            return ""
+        values = ", ".join(f"{name} {value}" for name, value in self.untold.items())
+        if self.trial:
+            return f"Not told by the file, and found by trial: {values}; {self.trial}."
+        return f"Not told by the file, and taken as {self.program} has it: {values}."
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -108,7 +120,7 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
     """
     _refuse(layout, settings)
     network, blocks = _sort(layout, tensors)
-    config, assumed = _configuration(layout, tensors, network, blocks, settings)
+    config, untold = _configuration(layout, tensors, network, blocks, settings)
     state = dict(network)
     for n, block in enumerate(blocks.values()):
         state |= {f"separator.blocks.{n}.{name}": value for name, value in _with_one_output(block, config).items()}
@@ -127,7 +139,9 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
         if name.endswith("running_var"):
             state[name] = state[name] + (BN_EPS - config.norm_eps)
     noise = layout.program == "espnet" and settings.get("predict_noise") is True
-    return Imported(_network(state, config, f"This {layout.program} network"), layout.program, assumed, noise)
+    return Imported(
+        _network(state, config, f"This {layout.program} network"), layout.program, untold, predicts_noise=noise
+    )
 
 
 def from_asteroid(checkpoint: dict) -> ConvTasNet:
@@ -233,15 +247,15 @@ def _configuration(
     network: _Part,
     blocks: dict[tuple[int, ...], _Part],
     settings: dict,
-) -> tuple[ConvTasNetConfig, str]:
-    """What the tensors show and the settings tell, and a sentence on what neither does."""
+) -> tuple[ConvTasNetConfig, dict[str, object]]:
+    """What the tensors show and the settings tell, and what of it neither does."""
     that = f"this {layout.program} network"
-    values, told_not = dict(layout.fixed), []
+    values, untold = dict(layout.fixed), {}
 
-    def known(name: str) -> object:
-        if name not in settings:
-            told_not.append(f"{name} {layout.assumed[name]}")
-        return settings.get(name, layout.assumed[name])
+    def known(name: str, setting: str = "") -> object:
+        if (setting or name) not in settings:
+            untold[name] = layout.assumed[name]
+        return settings.get(setting or name, layout.assumed[name])
 
     try:
         first, masks = next(iter(blocks.values())), network["separator.conv_mask.weight"]
@@ -256,16 +270,13 @@ def _configuration(
         raise CheckpointError(f"The masks of {that} are not as wide as its encoder.")
     if len(next(iter(blocks))) == 2:
         values["X"] = 1 + next(reversed(blocks))[1]
-    elif len(blocks) % (X := settings.get("X", 8 if len(blocks) % 8 == 0 else len(blocks))) == 0:
-        values["X"] = X
-        if "X" not in settings:
-            told_not.append(f"X {X}")
     else:
-        raise CheckpointError(f"The {len(blocks)} blocks of {that} do not make repeats of {X}.")
+        values["X"] = _blocks_in_a_repeat(layout, len(blocks), settings, untold, that)
     values["R"] = len(blocks) // values["X"]
     values["coder_bias"] = bool({"encoder.bias", "decoder.bias"} & network.keys())
     causal = layout.causal(tensors)
-    values.setdefault("causal", (settings.get("causal", False) is True) if causal is None else causal)
+    if "causal" not in values:
+        values["causal"] = known("causal") is True if causal is None else causal
     if "norm" not in values:
         values["norm"] = _norm(layout, tensors, first, settings, known)
     if layout.program == "asteroid" and values["causal"] and values["norm"] in ("gLN", "BN"):
@@ -275,7 +286,7 @@ def _configuration(
     values["mask"] = known("mask")
     values["sample_rate"] = int(known("sample_rate") or 8000)
     if layout.program == "asteroid":
-        values["encoder"] = settings.get("encoder_activation") or "linear"
+        values["encoder"] = known("encoder", "encoder_activation")
     for name in SIZES:
         if isinstance(settings.get(name), int) and settings[name] != values[name]:
             raise CheckpointError(f"The tensors of {that} make {name} {values[name]}, but it says {settings[name]}.")
@@ -286,8 +297,22 @@ def _configuration(
         raise CheckpointError(f"The frames of {that} do not overlap by half: L {config.L}, stride {stride}.")
     if layout.program == "torchaudio" and config.P != 3:
         raise CheckpointError(f"torchaudio itself cannot run such a network: its blocks need P 3, not {config.P}.")
-    sentence = f"Not told by the file, and taken as {layout.program} has it: {', '.join(told_not)}." if told_not else ""
-    return config, sentence
+    return config, {name: getattr(config, name) for name in untold}
+
+
+def _blocks_in_a_repeat(layout: Layout, blocks: int, settings: dict, untold: dict, that: str) -> int:
+    """X of a network whose names number its blocks among all. Raises CheckpointError."""
+    R = settings.get("R")
+    if "X" in settings:
+        X = settings["X"]
+    elif isinstance(R, int) and R > 0:
+        X = blocks // R or 1
+    else:
+        untold["X"] = None
+        return next(n for n in (layout.assumed["X"], *range(LARGEST["X"], 0, -1)) if blocks % n == 0)
+    if blocks % X:
+        raise CheckpointError(f"The {blocks} blocks of {that} do not make repeats of {X}.")
+    return X
 
 
 def _config(values: dict) -> ConvTasNetConfig:

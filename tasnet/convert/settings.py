@@ -59,6 +59,8 @@ SECTIONS += ("encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", 
 SECTIONS += ("hparams", "args", "conf", "cfg", "main_args")
 # asteroid's Lightning checkpoints have the sections' names before the settings': masknet_mask_act, data_sample_rate.
 FLATTENED = re.compile(rf"(?:{'|'.join(SECTIONS)})[_./](?P<name>\w+)")
+# What None stands for in asteroid's: no skip paths, half a filter, no activation.
+NONE = {"skip_chan": 0, "stride": 0, "encoder_activation": "linear"}
 
 
 class _Tolerant(yaml.SafeLoader):
@@ -116,7 +118,7 @@ def _collect(values: dict, found: dict, above: tuple[dict, ...] = ()) -> None:
         if name in SETTINGS:
             if isinstance(value, str) and value.startswith("<") and value.endswith(">"):  # speechbrain's !ref <N>
                 value = top.get(value[1:-1])
-            if value is None and name in ("skip_chan", "stride"):  # asteroid's: no skip paths; half a filter
-                value = 0
+            if value is None:
+                value = NONE.get(name)
             if isinstance(value, str | int | float) and value != "":
                 found[SETTINGS[name]] = value

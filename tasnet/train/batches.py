@@ -11,13 +11,17 @@ from torch import Tensor
 
 from tasnet.data.cache import cached_utterances
 from tasnet.data.corpora import explain_mixtures, holds_mixtures, open_mixtures
+from tasnet.data.disturbed import clean_and_not, speech_and_noise
 from tasnet.data.mixture_sets import BadRow, CorpusMixture, MixtureSet
+from tasnet.data.noise import open_noise
 from tasnet.data.packs import INT16
+from tasnet.data.rooms import HELD_OUT_ROOMS, LONGEST_T60, Room, measured_rooms, simulated_rooms
 from tasnet.data.third_voice import ThirdVoicePlan, plan_third_voices
 from tasnet.data.utterances import UtteranceSet
 
 from .mixing import ALONE, UTTERANCE_RMS, Batches, DynamicMixtures, Pool, Share, StaticMixtures
 from .recipe import Recipe, RecipeError
+from .scenes import Stage
 
 HELD_OUT_BATCHES = 25  # the validation of a run that holds speakers out, in batches
 
@@ -145,8 +149,17 @@ def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMi
 
 
 def _validation(recipe: Recipe, device) -> WholeMixtures:
-    """Where the network has three outputs and the set two voices, a third is added to each mixture."""
+    """Where the network has three outputs and the set two voices, a third is added to each mixture.
+
+    Where the training has noise or rooms, the validation has other ones.
+    """
     mixtures = _sets(recipe, [Path(recipe.valid)], "valid")
+    rate = recipe.model.sample_rate
+    if recipe.noise and mixtures.voices == 2:
+        return WholeMixtures(speech_and_noise(mixtures, open_noise(recipe.noise, rate, "valid")), recipe.batch, device)
+    if recipe.background and recipe.model.C == mixtures.voices == 2:
+        noise, rooms = open_noise(recipe.background, rate, "valid"), _rooms(recipe, held_out=True)
+        return WholeMixtures(clean_and_not(mixtures, noise, rooms), recipe.batch, device)
     if recipe.model.C == 3 and mixtures.voices == 2:
         rows = [ThreeVoicesRow(plan) for plan in plan_third_voices(mixtures.checked())]
         mixtures = MixtureSet(f"{mixtures.name}, a third voice added", rows, mixtures.rate)
@@ -163,20 +176,45 @@ def _dynamic(
 
     if recipe.fixed_order and not recipe.noise:
         raise RecipeError("Say with --noise where recordings of noise are.")
+    if recipe.scenes.noise + recipe.scenes.silent > 0 and not recipe.noise and not recipe.background:
+        raise RecipeError("Say with background where recordings of noise are that are heard beside the voices.")
     rate = recipe.model.sample_rate
     speech = _held_out(cached_utterances(paths, rate, UTTERANCE_RMS, on_decode), recipe)
-    noise = _held_out(cached_utterances(recipe.noise, rate, UTTERANCE_RMS, on_decode), recipe) if recipe.noise else None
+    noise = _held_out(open_noise(recipe.noise, rate), recipe) if recipe.noise else None
+    background = _held_out(open_noise(recipe.background, rate), recipe) if recipe.background else None
+    measured, simulated = [], []
+    if recipe.scenes.room:
+        measured = _rooms(recipe)
+        if not measured or recipe.scenes.measured < 1:
+            say("The rooms are simulated first, once for all trainings: half a second each.")
+            simulated = simulated_rooms(max(1, round(recipe.scenes.simulated)), rate, recipe.seed)
 
     def mixtures(kept: int, **how) -> DynamicMixtures:
         # Corpora are weighted in training only: the held-out speakers may be of one corpus.
         voices = Pool(speech[kept], device, *([] if kept else [recipe.weights, recipe.mixing.temper]))
         sources = [voices, Pool(noise[kept], device)] if noise else [voices] * recipe.model.C
-        return DynamicMixtures(sources, recipe.mixing, batch=recipe.batch, segment=recipe.segment_samples, **how)
+        stage = None
+        if recipe.scenes.any:
+            heard = Pool(background[kept], device) if background else None
+            stage = Stage(recipe.scenes, voices, heard, measured, simulated, sum(pool is voices for pool in sources))
+        return DynamicMixtures(
+            sources, recipe.mixing, batch=recipe.batch, segment=recipe.segment_samples, stage=stage, **how
+        )
 
     train = mixtures(0, steps_per_epoch=recipe.epoch_steps, seed=recipe.seed, share=share)
     if not recipe.hold_out:
         return train, None
     return train, mixtures(1, steps_per_epoch=HELD_OUT_BATCHES, seed=recipe.seed + 1)
+
+
+def _rooms(recipe: Recipe, held_out: bool = False) -> list[Room]:
+    """The measured rooms to train with, or those that are held out of every training, by name."""
+    if not recipe.rooms:
+        return []
+    rooms = measured_rooms(recipe.rooms, recipe.model.sample_rate)
+    if held_out:
+        return [room for room in rooms if room.name in HELD_OUT_ROOMS]
+    return [room for room in rooms if room.name not in HELD_OUT_ROOMS and room.t60 <= LONGEST_T60]
 
 
 def _held_out(utterances: UtteranceSet, recipe: Recipe) -> tuple[UtteranceSet, UtteranceSet]:

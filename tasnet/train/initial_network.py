@@ -27,8 +27,14 @@ def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFac
             torch.manual_seed(recipe.seed)
             return make_network(recipe.model), TrainingFacts()
     model, facts = checkpoint.load(weights_file(recipe.begin_from))
-    if model.config == recipe.model:
-        return model, facts
+    if model.config != recipe.model:
+        model = _grown(model, recipe, train)
+    if recipe.loss == "snr" and not facts.keeps_level:
+        _at_level(model, train.batch(0)[0].cpu())
+    return model, facts
+
+
+def _grown(model: TasNet, recipe: Recipe, train: Batches) -> TasNet:
     speech = None
     if recipe.model.L < model.config.L:
         speech = torch.cat(list(_voices(train, SPEECH * recipe.model.sample_rate)))
@@ -38,7 +44,14 @@ def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFac
         raise RecipeError(f"The training cannot begin from {recipe.begin_from}: {error}") from None
     grown = make_network(config)
     grown.load_state_dict(state)
-    return grown, facts
+    return grown
+
+
+@torch.no_grad()
+def _at_level(model: TasNet, mixture: Tensor) -> None:
+    """Gives the decoder the gain, and sign, at which the sum of the outputs fits the mixture (b, T) best."""
+    sums = model.eval()(mixture).sum(1)
+    model.decoder.V *= (sums * mixture).sum() / sums.square().sum().clamp(min=1e-12)
 
 
 def _voices(train: Batches, samples: float) -> Iterator[Tensor]:

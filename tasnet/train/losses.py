@@ -1,4 +1,5 @@
-"""The training objective: SI-SNR (eq. 15) with utterance-level permutation invariance (section III-C)."""
+"""The training objective: SI-SNR (eq. 15), or SNR where sources may be silent, with utterance-level permutation
+invariance (section III-C)."""
 
 from itertools import permutations
 
@@ -7,6 +8,10 @@ from torch import Tensor
 
 # Powers below EPS, summed over the signal, count as silence: 65 dB below speech of -60 dB full scale.
 EPS = 1e-8
+# Of the loss by SNR, as powers:
+BEST = 1e-3  # errors 30 dB below a source are good enough
+QUIETEST = 1e-4  # outputs 40 dB below the mixture are silent enough
+SILENT = 1e-5  # sources 50 dB below the mixture count as silent
 
 
 def si_snr_of(estimate: Tensor, source: Tensor) -> Tensor:
@@ -53,7 +58,40 @@ def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     return si_snr_of(estimates, sources).mean(-1)
 
 
-def separation_loss(estimates: Tensor, sources: Tensor, *, permute: bool = True) -> Tensor:
-    """The mean over the batch of the negative SI-SNR in dB, computed in float32 or better."""
+def soft_snr_losses(estimates: Tensor, sources: Tensor, mixture: Tensor) -> Tensor:
+    """(batch, E, T), (batch, C, T), (batch, T) -> (batch, E, C): the loss in dB of every estimate as every source.
+
+    The negative SNR with a soft threshold, so that what is good already stops pulling; where a source is silent, the
+    energy of the estimate re that of the mixture, down to a floor (Wisdom et al., "What's all the FUSS about free
+    universal sound separation data?", 2021, section 4). Unlike SI-SNR it teaches the level.
+    """
+    whole = mixture.square().sum(-1)[:, None, None] + EPS
+    power = sources.square().sum(-1)[:, None]
+    error = (estimates[:, :, None] - sources[:, None]).square().sum(-1)
+    spoken = 10 * torch.log10((error + BEST * power + EPS) / (power + EPS))
+    silent = 10 * torch.log10(estimates.square().sum(-1)[..., None] / whole + QUIETEST)
+    return torch.where(power > SILENT * whole, spoken, silent)
+
+
+def best_soft_snr(estimates: Tensor, sources: Tensor, mixture: Tensor, *, permute: bool) -> Tensor:
+    """(batch,): the mean over the sources of the loss of the best assignment, or of each estimate as its own source."""
+    losses = soft_snr_losses(estimates, sources, mixture)
+    if not permute:
+        return losses.diagonal(dim1=1, dim2=2).mean(-1)
+    assignments = permutations(range(sources.shape[1]))  # of estimates to the sources in order
+    means = [torch.stack([losses[:, e, s] for s, e in enumerate(each)], -1).mean(-1) for each in assignments]
+    return torch.stack(means, -1).amin(-1)
+
+
+def separation_loss(
+    estimates: Tensor, sources: Tensor, mixture: Tensor | None = None, *, permute: bool = True, kind: str = "si-snr"
+) -> Tensor:
+    """The mean over the batch in dB, computed in float32 or better; a scalar.
+
+    kind: "si-snr", the negative of eq. 15, or "snr", see `soft_snr_losses`, which needs the mixture.
+    """
+    wide = torch.promote_types(estimates.dtype, torch.float32)
+    if kind == "snr":
+        return best_soft_snr(estimates.to(wide), sources.to(wide), mixture.to(wide), permute=permute).mean()
     estimates, sources = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (estimates, sources))
     return -(best_si_snr if permute else fixed_si_snr)(estimates, sources).mean()

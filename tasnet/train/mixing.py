@@ -148,10 +148,20 @@ class Pool:
         return chosen
 
 
+class Stage(Protocol):
+    """What makes more of drawn sources than their sum: `scenes.Stage`."""
+
+    def play(
+        self, rng: np.random.Generator, sources: Tensor, gains: np.ndarray, loudness: float
+    ) -> tuple[Tensor, Tensor]:
+        """sources (C, T), gains (C,) and loudness in dB -> mixture (T,), targets (C, T)."""
+
+
 class DynamicMixtures:
     """Mixtures drawn from utterances, different for every step (dynamic mixing).
 
-    pools: one for each source; sources that share a pool are always different speakers.
+    pools: one for each source; sources that share a pool are always different speakers. stage: what is made of the
+    sources; None: their sum.
     """
 
     def __init__(
@@ -164,8 +174,9 @@ class DynamicMixtures:
         steps_per_epoch: int,
         seed: int,
         share: Share = ALONE,
+        stage: Stage | None = None,
     ):
-        self.C = len(pools)
+        self.C, self.stage = len(pools), stage
         self.pools, self.mixing, self.batch_size, self.segment = pools, mixing, batch, segment
         self.steps_per_epoch, self.seed, self.rows = steps_per_epoch, seed, share.rows(batch)
         self.notes: list[str] = []
@@ -204,7 +215,15 @@ class DynamicMixtures:
             [voice(pool, utterance[mine, c], where[mine, c], speed[mine, c], T) for c, pool in enumerate(self.pools)],
             dim=1,
         )
-        return at_levels(sources, gains[mine], loudness[mine])
+        if self.stage is None:
+            return at_levels(sources, gains[mine], loudness[mine])
+        rows = range(*mine.indices(self.batch_size))
+        played = [
+            self.stage.play(np.random.default_rng((self.seed, step, row)), sources[k], gains[row], loudness[row])
+            for k, row in enumerate(rows)
+        ]
+        mixture, targets = (torch.stack(parts) for parts in zip(*played, strict=True))
+        return mixture, targets
 
 
 def voice(pool: Pool, utterance: np.ndarray, where: np.ndarray, speed: np.ndarray, T: int) -> Tensor:

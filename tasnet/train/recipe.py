@@ -9,12 +9,14 @@ from tasnet.config import Config, ConvTasNetConfig, config_from_dict
 from tasnet.errors import UserError
 
 from .mixing import Mixing
+from .scenes import SHARES, Scenes
 
 SCHEDULES = ("plateau", "cosine", "linear")
 OPTIMISERS = ("adam", "muon")
 LARGEST = 1e12  # of any number
 AUTO = "auto"
 ENGINES = (AUTO, "autograd", "cpu", "gpu")
+LOSSES = ("si-snr", "snr")
 PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
@@ -28,7 +30,8 @@ class Recipe:
 
     `train` are either mixtures made beforehand (static) or speakers' utterances, which are mixed
     anew for every step (dynamic); which of the two is seen from the data. With `noise` the task is
-    to separate speech from noise, whose order is fixed; otherwise speakers are separated by uPIT.
+    to separate speech from noise, whose order is fixed; otherwise speakers are separated by uPIT, and `background`
+    is noise that is heard beside them.
 
     A run can go by `legs`: each is this recipe with the changes it names, begins from the best weights of the one
     before, warms up, and takes its rates to zero, so that it ends in weights that can be used, and nothing but weights
@@ -42,16 +45,20 @@ class Recipe:
     # Data
     train: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
+    background: tuple[str, ...] = ()
+    rooms: str = ""  # a pack of measured ones
     valid: str = ""  # a set of mixtures; or
     hold_out: float = 0.0  # the share of the speakers kept out of training, to validate with
     mixture: str = ""  # the folder of the mixtures where there are several: "mix_both", "mix_single"
     weights: dict[str, float] = field(default_factory=dict)  # how often to draw from a corpus
     mixing: Mixing = field(default_factory=Mixing)
+    scenes: Scenes = field(default_factory=Scenes)
     epoch_hours: float = 30.0  # of dynamic mixtures in an epoch, as many as the paper's training set
     segment: float = 4.0  # seconds
     batch: int = 8  # segments in a step, over all processes (the paper does not say its own)
     seed: int = 0
     # Optimisation
+    loss: str = "si-snr"  # eq. 15; or "snr", which teaches the level too, and silence
     epochs: int = 100
     hours: float = 0.0  # of mixtures: the run's length instead of epochs; 0: by epochs
     optimiser: str = "adam"  # or "muon": for the 1x1 convolutions, Adam for the rest
@@ -78,6 +85,7 @@ class Recipe:
             ("precision", PRECISIONS),
             ("optimiser", OPTIMISERS),
             ("engine", ENGINES),
+            ("loss", LOSSES),
         ):
             if getattr(self, name) not in choices:
                 raise RecipeError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}.")
@@ -89,6 +97,15 @@ class Recipe:
                 raise RecipeError(f"{name} must be at least 0 and below 1.")
         if self.fixed_order and self.model.C != 2:
             raise RecipeError("Speech from noise needs a network of two outputs (model.C = 2).")
+        shares = {name: getattr(self.scenes, name) for name in SHARES}
+        for name, share in shares.items():
+            if not 0 <= share <= 1:
+                raise RecipeError(f"scenes.{name} is a share, from 0 to 1, not {share!r}.")
+        for one, other in (("silent", "one"), ("coloured", "babble")):
+            if shares[one] + shares[other] > 1:
+                raise RecipeError(f"scenes.{one} and scenes.{other} are together more than 1.")
+        if self.scenes.silent + self.scenes.one > 0 and self.loss == "si-snr":
+            raise RecipeError('Silent sources have no SI-SNR: take loss = "snr" with scenes.silent and scenes.one.')
         for number in range(len(self.legs)):
             self.leg(number)
 
@@ -110,7 +127,7 @@ class Recipe:
 
         Raises RecipeError where they are not there.
         """
-        named = [*self.train, *self.noise, *([self.valid] if self.valid else [])]
+        named = [*self.train, *self.noise, *self.background, *filter(None, (self.rooms, self.valid))]
         for path in named or ("train",):
             if not (data / path).exists():
                 raise RecipeError(f"There is nothing at {data / path}.")
@@ -119,6 +136,8 @@ class Recipe:
             self,
             train=tuple(str(data / path) for path in self.train or ("train",)),
             noise=tuple(str(data / path) for path in self.noise),
+            background=tuple(str(data / path) for path in self.background),
+            rooms=str(data / self.rooms) if self.rooms else "",
             valid=str(valid) if valid.exists() else "",
         )
 

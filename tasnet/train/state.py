@@ -15,7 +15,8 @@ from .recipe import Recipe, RecipeError
 
 # Settings that may change when a run is resumed.
 FREE = (
-    *("name", "train", "noise", "valid", "epochs", "hours", "total_seconds", "begin_from", "legs"),
+    *("name", "train", "noise", "background", "rooms", "valid", "begin_from", "legs"),
+    *("epochs", "hours", "total_seconds"),
     *("learning_rate", "matrix_rate", "clip", "compile", "precision", "engine"),
 )
 
@@ -64,9 +65,9 @@ def check_same_run(state: dict, recipe: Recipe, out: Path) -> None:
     """
     old, new = json.loads(state["recipe"]), json.loads(json.dumps(recipe.to_dict()))
     default = json.loads(json.dumps(Recipe().to_dict()))
-    mixing = old.get("mixing")
-    if isinstance(mixing, dict):
-        old["mixing"] = default["mixing"] | mixing
+    for group in ("mixing", "scenes"):
+        if isinstance(old.get(group), dict):
+            old[group] = default[group] | old[group]
     changed = [name for name in new if name not in FREE and new[name] != old.get(name, default[name])]
     if changed:
         raise RecipeError(

@@ -38,7 +38,8 @@ from .validation import forward_of, improvement
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
 RECORD_EVERY = 10.0  # seconds between records in the log
-PLACES = ("train", "noise", "valid", "begin_from", "legs")  # settings that stay in the run's folder
+# Settings that stay in the run's folder.
+PLACES = ("train", "noise", "background", "rooms", "valid", "begin_from", "legs")
 MOST_SKIPPED = 20  # steps whose gradient is not finite, before a run ends
 
 
@@ -106,7 +107,7 @@ class Trainer:
         self.optimiser = Optimiser(self.model, recipe, self.machine.precision)
         if state:
             self._go_on(state)
-        loss = partial(separation_loss, permute=not recipe.fixed_order)
+        loss = partial(separation_loss, permute=not recipe.fixed_order, kind=recipe.loss)
         self.engine = choose_engine(recipe.engine, self.model, self.machine, loss, compiled=recipe.compile)
         self.engine.weights_changed()
 
@@ -336,6 +337,7 @@ class Trainer:
             hours_of_mixtures=self.counters.hours_before + self.counters.step * self._seconds_a_step / 3600,
             steps=self.counters.step,
             level_dbfs=self.level_dbfs,
+            keeps_level=self.recipe.loss == "snr",
             scores={} if score is None else {VALID: score},
             more={**known, "settings": known.pop("recipe"), "epoch": self.epoch, "seconds": self.counters.seconds},
         )

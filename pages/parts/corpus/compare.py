@@ -1,5 +1,7 @@
 """Two models on one test set: their difference mixture by mixture, and the mixtures where they differ most, by ear."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
@@ -10,11 +12,14 @@ from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
 from analysis.scores.systems import NETWORK
 from analysis.words.corpus import explain_pair
+from analysis.words.say import signed
+from pages.parts import models
 from pages.parts.pictures import picture, save_table
 from pages.parts.text import bullets, plain
 
 from .files import choose_other, choose_results
 from .listen import choose_among, list_mixtures, listen_to_both, point_hint, set_mixture
+from .place import located
 
 COUNT = 8
 
@@ -36,7 +41,8 @@ def show_comparison() -> None:
     except ResultsError as problem:
         st.error(plain(problem), icon=":material/error:")
         return
-    shown, (one, other) = both.measures, map(plain, both.names)
+    names = tuple(map(models.with_titles, both.names))
+    shown, (one, other) = both.measures, map(plain, names)
     measure = st.segmented_control(
         "Measure",
         list(shown),
@@ -47,7 +53,7 @@ def show_comparison() -> None:
     )
     for caution in cautions(who_speaks(both.first)):
         st.warning(caution, icon=":material/groups:")
-    st.markdown(bullets([plain(sentence) for sentence in explain_pair(both)]))
+    st.markdown(bullets([plain(models.with_titles(sentence)) for sentence in explain_pair(both)]))
     st.dataframe([_row(both, name, title) for name, title in shown.items()], hide_index=True, height="content")
     st.caption(
         f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
@@ -62,18 +68,19 @@ def show_comparison() -> None:
         key=f"corpus_pair_{measure}",
     )
     st.markdown("##### Where they differ most")
+    both = replace(both, first=located(both.first))
     with st.container(horizontal=True):
         for better, positions in zip((one, other), extremes(both, measure, COUNT), strict=True):
             if positions:
-                lines = {both.mixtures[k]: f"{values[k]:+.{digits(measure)}f}".replace("-", "−") for k in positions}
-                list_mixtures(f"{better} ahead", lines)
+                lines = {both.mixtures[k]: signed(values[k], digits(measure)) for k in positions}
+                list_mixtures(f"{better} ahead", lines, playable=bool(both.first.header.folder))
     by_name = {both.mixtures[k]: k for k in furthest(both, measure)}
-    chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {both.names[0]}"))
+    chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {names[0]}"))
     with scatter:
         st.caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
         picture(
-            against_each_other(*scores, both.names, both.mixtures, shown[measure], chosen),
-            f"{shown[measure]} of {both.names[0]} over that of {both.names[1]}, a point for each of "
+            against_each_other(*scores, names, both.mixtures, shown[measure], chosen),
+            f"{shown[measure]} of {names[0]} over that of {names[1]}, a point for each of "
             f"{len(both.mixtures)} mixtures.",
             key="corpus_pair",
             on_click=lambda point: set_mixture(both.mixtures[point["customdata"][0]]),
@@ -89,11 +96,11 @@ def _row(both, measure: str, title: str) -> dict[str, object]:
     better, ties, count = ahead_on(values)
     return {
         "Measure": title,
-        "Difference": f"{found.mean:+.{n}f}",
-        "Interval": "–" if np.isnan(found.low) else f"{found.low:+.{n}f} to {found.high:+.{n}f}",
+        "Difference": signed(found.mean, n),
+        "Interval": "–" if np.isnan(found.low) else f"{signed(found.low, n)} to {signed(found.high, n)}",
         "Naive interval": "–"
         if np.isnan(found.naive_low)
-        else f"{found.naive_low:+.{n}f} to {found.naive_high:+.{n}f}",
+        else f"{signed(found.naive_low, n)} to {signed(found.naive_high, n)}",
         "Better on": f"{better / count:.0%}",
         "Level on": f"{ties / count:.0%}",
     }

@@ -9,7 +9,8 @@ from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
 from analysis.scores.systems import NETWORK
 from analysis.sounds.mixing import Mixture
-from pages.parts import folders, listening, result_cache, workspace
+from analysis.words.say import number
+from pages.parts import folders, listening, models, result_cache, workspace
 from pages.parts.player import player
 from pages.parts.score_table import score_table
 from pages.parts.text import plain
@@ -31,15 +32,18 @@ def point_hint(results: Results) -> str:
 
 
 def show_extremes(results: Results, measure: str) -> None:
-    """The ten worst and best mixtures, each a button, and a list of all."""
+    """The ten worst and best mixtures; each a button where it can be played."""
     order, values = ranked(results, measure), per_mixture(results, NETWORK, measure)
     count = min(COUNT, len(order) // 2)
     lists = {f"The {count} worst": order[:count], f"The {count} best": order[::-1][:count]}
+    if not results.header.folder:
+        st.caption("The scores came without their mixtures, so these rows are silent until the folder is named.")
     with st.container(horizontal=True):
         for title, positions in lists.items():
             list_mixtures(
                 title,
-                {results.good[k].mixture: f"{values[k]:.{digits(measure)}f}".replace("-", "−") for k in positions},
+                {results.good[k].mixture: number(values[k], digits(measure)) for k in positions},
+                playable=bool(results.header.folder),
             )
 
 
@@ -56,14 +60,18 @@ def choose_among(names: list[str], order: str) -> str | None:
     return st.selectbox("Listen to", names, index=None, placeholder=order, key="corpus_mixture", bind="query-params")
 
 
-def list_mixtures(title: str, lines: dict[str, str]) -> None:
-    """Mixtures as buttons that choose them; lines: {mixture: what is said before its name}."""
+def list_mixtures(title: str, lines: dict[str, str], *, playable: bool) -> None:
+    """Mixtures as buttons that choose them; lines: {mixture: what is said before its name}.
+
+    The icon says before the click whether it will be heard, or only marked in the pictures.
+    """
     with st.container(border=True, gap=None, width=LIST_WIDTH):
         st.markdown(f"**{title}**")
         for name, value in lines.items():
             st.button(
                 f"**{value}** · {plain(name)}",
-                icon=":material/play_circle:",
+                icon=":material/play_circle:" if playable else ":material/my_location:",
+                help=None if playable else "Marks it in the picture.",
                 type="tertiary",
                 key=f"{title} {name}",
                 on_click=set_mixture,
@@ -104,7 +112,10 @@ def listen_to_both(both: Pair, position: int) -> None:
         if scored is None:
             return
         found.append(scored)
-    player(listening.models_tracks(dict(zip(both.names, found, strict=True))), key="corpus_pair_player")
+    player(
+        listening.models_tracks(dict(zip(map(models.with_titles, both.names), found, strict=True))),
+        key="corpus_pair_player",
+    )
 
 
 def listen(results: Results, position: int) -> None:
@@ -136,11 +147,7 @@ def listen(results: Results, position: int) -> None:
 
 def _tell_silent() -> None:
     """Why a mixture of results without a folder cannot be played."""
-    st.info(
-        "The mixtures of these results are on another computer. Where this one has them too, evaluate them (above): "
-        "then each can be heard.",
-        icon=":material/volume_off:",
-    )
+    st.info("To hear it, name the folder of these mixtures above the lists.", icon=":material/volume_off:")
 
 
 def _read(header: Header, index: int, name: str) -> Mixture:

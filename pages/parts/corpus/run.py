@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from analysis.jobs import Job
-from pages.parts import folders, jobs, workspace
+from pages.parts import folders, jobs, models, workspace
+from pages.parts.browse import offer_folders
 from pages.parts.job_kinds import EVALUATION
 from pages.parts.text import plain
 
@@ -17,11 +18,13 @@ SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 def show_run() -> None:
     """Choose a set and start; below it the jobs, and a way to the results of each."""
     separator = workspace.separator()
+    title = models.label(separator.name).title
     st.caption(
-        f"Scores **{plain(separator.name)}** and the ideal masks on **{separator.device}**; choose model and device in "
+        f"Scores **{plain(title)}** and the ideal masks on **{separator.device}**; choose model and device in "
         "the sidebar. Results are kept row by row: an evaluation that is cancelled goes on where it was. Long sets run "
         "better on the command line: `python -m analysis.corpus DIR --model NAME`."
     )
+    offer_folders("corpus_set")
     with st.form("corpus_run"):
         folder = st.text_input(
             "Folder or list of the mixtures",
@@ -77,7 +80,7 @@ def show_run() -> None:
             "kind": kind.strip(),
             "pesq": pesq,
         }
-        name = f"{separator.name} on {folder.strip()}"
+        name = f"{title} on {folder.strip()}"
         check = partial(folders.mixtures_below_root, folder.strip(), split=split, kind=kind.strip())
         jobs.submit(EVALUATION, name, settings, check)
     jobs.show_jobs(EVALUATION, {"corpus_view": "Evaluate"}, _offer_results)

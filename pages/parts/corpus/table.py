@@ -14,6 +14,7 @@ from analysis.corpus.report import digits, mean, measures, papers_own, set_means
 from analysis.corpus.results import Results
 from analysis.scores.systems import MEASURES, NETWORK
 from analysis.words.say import number, same
+from pages.parts import models
 from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, paper_heads, printed_scores, show_table
 
 # A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
@@ -105,7 +106,7 @@ def _published(results: Results) -> Styler:
     ours = [(name, mean(results, NETWORK, name)) for name in MEASURES]
     scores = [number(one.mean, digits(name)) if one else "–" for name, one in ours]
     trained = header.training_data or "not said in its file"
-    rows.append((header.model, *scores, trained, f"{header.set}, {len(results.good)} mixtures"))
+    rows.append((models.with_titles(header.model), *scores, trained, f"{header.set}, {len(results.good)} mixtures"))
     links.append("")
     for one in published(header.speakers):
         holds = TRAINING_SETS.get(one.training_set)

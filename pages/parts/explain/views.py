@@ -160,7 +160,9 @@ def show_errors(explained: Explained) -> None:
             )
             for name, signal in heard.items()
         ]
-    state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True)
+    found = errors.local_swaps(estimates, sound.references, sound.rate)
+    noted = [(swap.start, swap.stop) for swap in found]
+    state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True, noted=noted)
     say(words.explain_split(parts), key="split")
     st.caption(
         "BSS Eval v3: target is what a 512-tap filter makes of the voice itself, interference what such filters make "
@@ -168,7 +170,6 @@ def show_errors(explained: Explained) -> None:
     )
     edges, by_band = errors.band_edges(sound.rate), errors.snr_by_band(estimates, sound.references, sound.rate)
     middles, over_time = errors.snr_over_time(estimates, sound.references, sound.rate)
-    found = errors.local_swaps(estimates, sound.references, sound.rate)
     st.markdown("##### Over time")
     say([words.explain_local_swaps(found, len(estimates))], key="local")
     bar = st.container()

@@ -8,6 +8,7 @@ import streamlit as st
 import tasnet
 from analysis.figures import filters as figures_filters
 from analysis.network import basis, basis_set
+from analysis.network.fixed_banks import FIXED_BANKS
 from analysis.words import filters as words
 from pages.parts.handout import say
 from pages.parts.pictures import picture
@@ -20,7 +21,7 @@ BELOW = {  # what a filter's frequency is taken to be -> the head of its column
 
 
 class Bank(NamedTuple):
-    """The basis functions of one model, as the page shows them."""
+    """The basis functions of one model, or of a filterbank that nobody learned, as the page shows them."""
 
     name: str
     key: str
@@ -29,14 +30,23 @@ class Bank(NamedTuple):
     rate: int
     tuning: basis.Tuning
     decoder_tuning: basis.Tuning
-    encoder: str  # what kind it is
+    encoder: str  # what kind it is: of a network, else `words.FIXED`
 
 
-def bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
+def learned_bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
     """`Bank` of a model; `key` tells its widgets apart."""
     U, V = (rows.detach().cpu().numpy() for rows in (model.U, model.V))
-    rate = model.config.sample_rate
-    return Bank(name, key, U, V, rate, basis.tuning(U, rate), basis.tuning(V, rate), model.config.encoder)
+    return _bank(name, key, U, V, model.config.sample_rate, model.config.encoder)
+
+
+def fixed_bank(name: str, key: str, config: tasnet.ConvTasNetConfig) -> Bank:
+    """`Bank` of one of `FIXED_BANKS` beside a network of `config`; BasisError where it cannot stand there."""
+    fixed = FIXED_BANKS[name]
+    return _bank(fixed.title, key, *fixed.rows(config), config.sample_rate, words.FIXED)
+
+
+def _bank(name: str, key: str, U: np.ndarray, V: np.ndarray, rate: int, encoder: str) -> Bank:
+    return Bank(name, key, U, V, rate, basis.tuning(U, rate), basis.tuning(V, rate), encoder)
 
 
 def choose_order() -> str:

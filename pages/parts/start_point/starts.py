@@ -1,5 +1,7 @@
 """The start of one mixture (Fig. 4A), and of every mixture of a set (Fig. 4B)."""
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,14 +11,17 @@ from analysis.figures import limits as figures_limits
 from analysis.jobs import Job
 from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
-from analysis.start_point.shifts import RANGES, StartCurve, vary_start
+from analysis.start_point.shifts import RANGES, StartCurve, growing_curve
 from analysis.words.start_point import explain_set_starts, explain_start
 from pages.parts import folders, jobs, workspace
+from pages.parts.browse import offer_folders
 from pages.parts.job_kinds import STARTS
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
+
+DRAW_SECONDS = 1.5  # between two pictures of a curve that fills in
 
 
 def show_sound(models: list[str], sound: Mixture) -> None:
@@ -33,22 +38,25 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     )
     separators = [workspace.separator(model) for model in models]
 
-    def compute(report) -> dict[str, StartCurve]:
-        return {
-            separator.name: vary_start(
-                separator,
-                sound.mixture,
-                sound.references,
-                sound.rate,
-                RANGES[chosen],
-                lambda done, number=number: report((number + done) / len(separators)),
-            )
-            for number, separator in enumerate(separators)
-        }
+    place = st.empty()
+
+    def compute(report: Callable[[float], None]) -> dict[str, StartCurve]:
+        """All models in turn, point by point, on show as they come."""
+        found: dict[str, StartCurve] = {}
+        shifts, drawn = RANGES[chosen], time.monotonic() - DRAW_SECONDS
+        curves = [growing_curve(one, sound.mixture, sound.references, sound.rate, shifts) for one in separators]
+        for number, points in enumerate(zip(*curves, strict=True), 1):
+            found = {separator.name: curve for separator, curve in zip(separators, points, strict=True)}
+            if number > 1 and time.monotonic() - drawn >= DRAW_SECONDS:
+                drawn = time.monotonic()
+                place.plotly_chart(figures_limits.start_curves(by_title(found)), key=f"start_filling_{number}")
+            report(number / len(shifts))
+        return found
 
     hashes = fingerprint(sound.mixture, sound.references)
     key = ("start", chosen, hashes, *models, str(separators[0].device))
     found = workspace.with_progress(key, "Separating from every start", workspace.ALWAYS_CANCELLABLE, compute)
+    place.empty()
     if found is None:
         return
     found = by_title(found)
@@ -71,6 +79,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
 
 def show_set(models: list[str]) -> None:
     """Measure a folder of mixtures with `models`; box plots of what has been measured."""
+    offer_folders("start_folder")
     with st.form("start_set_form"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             folder = st.text_input(

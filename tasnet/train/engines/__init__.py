@@ -22,7 +22,7 @@ from tasnet.model import TasNet
 from ..machine import Machine
 from ..recipe import AUTO, RecipeError
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # estimates (b, C, T), sources (b, C, T) -> the mean over the batch
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # estimates, sources (b, C, T), mixture (b, T) -> mean over the batch
 FASTEST_FIRST = ("gpu", "cpu", "autograd")
 
 

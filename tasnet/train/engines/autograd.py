@@ -34,7 +34,7 @@ class AutogradEngine:
     def _loss_and_gradient(self, mixture: Tensor, sources: Tensor) -> Tensor:
         with self.machine.autocast():
             estimates = self.model(mixture)
-        loss = self.loss(estimates, sources)
+        loss = self.loss(estimates, sources, mixture)
         self.flat.gradient.zero_()
         loss.backward()
         return loss.detach()

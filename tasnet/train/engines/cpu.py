@@ -44,7 +44,7 @@ class CpuEngine:
         parts = self.parts[:batch]
         each = zip(self.workspaces, mixture, strict=False)
         estimates = torch.stack(list(self.pool.map(lambda pair: pair[0].forward(pair[1]), each))).requires_grad_()
-        loss = self.loss(estimates, sources)
+        loss = self.loss(estimates, sources, mixture)
         (d_estimates,) = torch.autograd.grad(loss, estimates)
 
         def back(part: int) -> None:

@@ -53,7 +53,7 @@ class GPUEngine:
         from tasnet.kernels.gpu.network import forward_with_gradient
 
         estimates = forward_with_gradient(self.model, mixture, self.machine.precision, Stacked(*self.stacked))
-        loss = self.loss(estimates, sources)
+        loss = self.loss(estimates, sources, mixture)
         found = torch.autograd.grad(loss, [*self.stacked, *self.others.values()])
         for into, part in zip(self.gradient, found, strict=True):
             into.copy_(part)

@@ -1,0 +1,281 @@
+"""The curves of the probes over a test set: what the turning of each costs a model, with intervals over the mixtures.
+
+    python -m analysis.start_point.probe_set DIR --model NAME [NAME ...] [--limit 30] [--probe jitter ...]
+
+DIR is anything that `python -m tasnet.corpora layouts` tells of. Every mixture is separated at every value of every
+probe (`analysis/start_point/probes.py`) and scored by SI-SNR. The rows go to a file a model (NAME.probes.jsonl), from
+which the view "Probe" of the page "Start point" draws; the same command goes on with it. Those of the bundled models
+are in assets/results; `-o assets/results` measures them anew.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from analysis.corpus.evaluation import spread_evenly
+from analysis.corpus.intervals import Estimate, estimate
+from analysis.scores.metrics import best_permutation, si_snr
+from analysis.sounds.mixing import Mixture
+from tasnet import Separator
+from tasnet.atomic import make_folder, replacing
+from tasnet.command_line import command_line, program
+from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
+from tasnet.errors import UserError, opening
+
+from .probes import PROBES, Probe
+from .sets import weights_name
+
+SHIPPED = Path(__file__).parents[2] / "assets" / "results"
+FOLDER = Path("runs") / "probes"
+SUFFIX = ".probes.jsonl"
+LIMIT, SECONDS = 30, 4.0
+DECIMALS = 2
+
+
+class ProbeError(UserError):
+    """A measurement that cannot be made or read, said in one sentence."""
+
+
+@dataclass(frozen=True)
+class ProbeHeader:
+    """Which model was measured on which set, at which values {probe: values}."""
+
+    model: str
+    weights: str
+    set: str
+    mixtures: int  # in the whole set
+    seconds: float  # so much of each mixture, from its beginning
+    values: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class ProbeResults:
+    """The mean SI-SNR (dB) over the voices, by mixture and value.
+
+    network, unprocessed: {probe: (mixtures, values)}, nan where undefined; speakers: of each mixture.
+    """
+
+    header: ProbeHeader
+    network: dict[str, np.ndarray]
+    unprocessed: dict[str, np.ndarray]
+    speakers: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class ProbeCurve:
+    """A probe's curve: at each of `values` the mean over the mixtures and its 95 % interval.
+
+    costs: the mean over the mixtures of what a value takes from the first one's SI-SNR, paired, with its interval.
+    """
+
+    values: tuple[float, ...]
+    network: tuple[Estimate | None, ...]
+    unprocessed: tuple[Estimate | None, ...]
+    costs: tuple[Estimate | None, ...]
+
+
+def score_probe(separator: Separator, probe: Probe, sound: Mixture) -> float:
+    """The mean SI-SNR (dB) of the voices that `separator` gives of a `sound` that a probe has made."""
+    return score_voices(separator.separate(sound.mixture, sound.rate).sources, probe, sound)
+
+
+def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture) -> float:
+    """The mean SI-SNR (dB) of `sources` (C, T) in their best order, without what the probe does not score."""
+    part = slice(round(probe.skip * sound.rate), None)
+    sources, references = sources[:, part], sound.references[:, part]
+    return float(np.mean(si_snr(sources[list(best_permutation(sources, references))], references)))
+
+
+def measure(
+    folder: str | Path,
+    separators: Sequence[Separator],
+    out: str | Path = FOLDER,
+    *,
+    split: str = "test",
+    limit: int | None = LIMIT,
+    seconds: float = SECONDS,
+    probes: Mapping[str, Probe] = PROBES,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> list[ProbeResults]:
+    """Measure all `separators`, of one number of voices, on `limit` mixtures of `folder`; a file each in `out`.
+
+    Of each mixture the first `seconds` are taken. What the files hold already is left. progress: called with the
+    mixtures done and their number. Raises CorpusError or ProbeError (UserErrors).
+    """
+    voices = {separator.config.C for separator in separators}
+    if len(voices) != 1:
+        raise ProbeError("The models separate different numbers of voices: measure them apart.")
+    mixtures = open_mixtures(folder, split=split, speakers=voices.pop())
+    for sentence in explain_mixtures(mixtures):
+        say(sentence)
+    values = {name: probe.values for name, probe in probes.items()}
+    paths, done = [], []
+    for separator in separators:
+        header = ProbeHeader(separator.name, weights_name(separator), mixtures.name, len(mixtures), seconds, values)
+        path = Path(out) / f"{separator.name.replace('/', '-')}{SUFFIX}"
+        paths.append(path)
+        done.append(_begin(path, header))
+    chosen = spread_evenly(len(mixtures), limit)
+    for number, index in enumerate(chosen):
+        progress(number, len(chosen))
+        left = [k for k, known in enumerate(done) if mixtures.rows[index].name not in known]
+        if not left:
+            continue
+        try:
+            one = mixtures[index]
+        except BadRow as problem:
+            say(str(problem))
+            continue
+        part = slice(round(seconds * one.rate))
+        sound = Mixture(one.mixture[part], one.sources[:, part], one.rate, tuple(one.speakers), None)
+        for k, row in zip(left, _rows([separators[k] for k in left], probes, sound), strict=True):
+            with opening(paths[k], "be written"), paths[k].open("a") as file:
+                file.write(json.dumps({"mixture": one.name, "speakers": list(one.speakers)} | row) + "\n")
+    progress(len(chosen), len(chosen))
+    return [read_probes(path) for path in paths]
+
+
+def _rows(separators: Sequence[Separator], probes: Mapping[str, Probe], sound: Mixture) -> list[dict]:
+    """What each of `separators` scores at every value of `probes`, as a row of its file has it."""
+    rows: list[dict] = [{"network": {}, "unprocessed": {}} for _ in separators]
+    for name, probe in probes.items():
+        for value in probe.values:
+            made = probe.apply(sound, value)
+            plain = score_voices(np.broadcast_to(made.mixture, made.references.shape), probe, made)
+            for separator, row in zip(separators, rows, strict=True):
+                row["network"].setdefault(name, []).append(_short(score_probe(separator, probe, made)))
+                row["unprocessed"].setdefault(name, []).append(_short(plain))
+    return rows
+
+
+def _short(value: float) -> float | None:
+    return round(value, DECIMALS) if np.isfinite(value) else None
+
+
+def _begin(path: Path, header: ProbeHeader) -> set[str]:
+    """The mixtures that the file at `path` has already; it is begun where it is not there. Raises ProbeError."""
+    if not path.exists():
+        make_folder(path.parent)
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(asdict(header)) + "\n")
+        return set()
+    found, rows = _read(path)
+    if found != header:
+        raise ProbeError(
+            f"{path} holds results of other weights, values or mixtures: give these a folder of their own."
+        )
+    with replacing(path) as unfinished:  # without a last line that was not finished
+        unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *rows)))
+    return {row["mixture"] for row in rows}
+
+
+def _read(path: Path) -> tuple[ProbeHeader, list[dict]]:
+    lines = []
+    try:
+        for line in path.read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:  # of a run that was ended
+                break
+        header, *rows = lines
+        values = {name: tuple(of) for name, of in header["values"].items()}
+        return ProbeHeader(**{**header, "values": values}), rows
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.") from None
+
+
+def read_probes(path: str | Path) -> ProbeResults:
+    """The results in a file of `measure`. Raises ProbeError."""
+    header, rows = _read(Path(path))
+    try:
+        tables = {
+            kind: {name: np.array([row[kind][name] for row in rows], float) for name in header.values}
+            for kind in ("network", "unprocessed")
+        }
+        sizes = {name: table.shape for name, table in tables["network"].items()}
+        if any(size != (len(rows), len(header.values[name])) for name, size in sizes.items()) or not rows:
+            raise ValueError
+        return ProbeResults(header, **tables, speakers=tuple(tuple(row["speakers"]) for row in rows))
+    except (KeyError, TypeError, ValueError):
+        raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.") from None
+
+
+def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER)) -> dict[str, ProbeResults]:
+    """{model: results} of the files in `folders`; of a model that is in several, those of the first."""
+    found: dict[str, ProbeResults] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))):
+        try:
+            results = read_probes(path)
+        except ProbeError:
+            continue
+        found.setdefault(results.header.model, results)
+    return found
+
+
+def curve(results: ProbeResults, probe: str) -> ProbeCurve:
+    """The curve of a probe that the results have."""
+    network, unprocessed = results.network[probe], results.unprocessed[probe]
+
+    def of(table: np.ndarray) -> tuple[Estimate | None, ...]:
+        return tuple(estimate(column, results.speakers) for column in table.T)
+
+    return ProbeCurve(results.header.values[probe], of(network), of(unprocessed), of(network[:, :1] - network))
+
+
+@command_line("Stopped: the same command goes on from here.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
+    from analysis.words.probe import explain_curve
+
+    options = _parser().parse_args(arguments)
+    separators = [Separator(model, options.device, "float32") for model in options.model]
+    with tqdm(disable=None, unit="mixture") as bar:
+
+        def show(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        found = measure(
+            options.folder,
+            separators,
+            options.out,
+            split=options.split,
+            limit=options.limit,
+            seconds=options.seconds,
+            probes={name: PROBES[name] for name in options.probe},
+            progress=show,
+            say=print,
+        )
+    for results in found:
+        for name in options.probe:
+            print(PROBES[name].title, explain_curve(results.header.model, PROBES[name], curve(results, name)), sep=": ")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program("analysis.start_point.probe_set"),
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="the mixtures with their clean voices")
+    add("--model", required=True, nargs="+", metavar="NAME", help="names from `tasnet.separate --list`, or files")
+    add("--limit", type=int, default=LIMIT, metavar="N", help=f"so many mixtures, evenly spread; by default {LIMIT}")
+    add("--seconds", type=float, default=SECONDS, help=f"of each mixture, by default {SECONDS:g}")
+    add("--probe", nargs="+", choices=PROBES, default=list(PROBES), metavar="NAME", help=f"of {', '.join(PROBES)}")
+    add("-o", "--out", type=Path, default=FOLDER, metavar="FOLDER", help=f"for the results, by default {FOLDER}")
+    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""What the view Probe of the page Start point says: what a probe costs on this sound, and over a set."""
+
+from collections.abc import Mapping, Sequence
+
+from analysis.start_point.probe_set import ProbeCurve
+from analysis.start_point.probes import Probe
+
+from .corpus import decided
+from .explain import explain_change
+from .say import counted, listed, number
+
+N_DB = 1
+# arXiv:2203.04420: what a jitter of so many per cent of one voice leaves of a Conv-TasNet's score.
+PRINTED_JITTER = {0.0: 15.4, 3.0: 0.70}
+
+
+def at_value(probe: Probe, value: float) -> str:
+    """A position of the slider in a sentence: "3 %"."""
+    return f"{value:g} {probe.unit}"
+
+
+def explain_probe(
+    name: str, probe: Probe, value: float, before: Mapping[str, float | None], after: Mapping[str, float | None]
+) -> str:
+    """What a model's mean scores {title: value} on one sound lose and gain from as it is to a position."""
+    return explain_change(before, after, f"**{name}**, from the sound as it is to {at_value(probe, value)}")
+
+
+def explain_curve(name: str, probe: Probe, curve: ProbeCurve) -> str:
+    """Where over a set the turning clearly costs a model something, or brings it something, and where most."""
+    first = curve.network[0]
+    if first is None:
+        return f"{name} has no defined score."
+    signs = [decided(cost, N_DB) for cost in curve.costs]
+    said = [f"{name} has {number(first.mean, N_DB)} dB SI-SNR at {at_value(probe, curve.values[0])}"]
+    said += [
+        f"clearly {word} {_where(probe, curve.values, [one == sign for one in signs])}"
+        for sign, word in ((1, "lower"), (-1, "higher"))
+        if sign in signs
+    ]
+    if not any(signs):
+        said.append("nowhere clearly lower or higher")
+    else:
+        sign = 1 if 1 in signs else -1
+        k = max((k for k, one in enumerate(signs) if one == sign), key=lambda k: sign * curve.costs[k].mean)
+        cost = curve.costs[k]
+        low, high = sorted((sign * cost.low, sign * cost.high))
+        said.append(
+            f"most at {at_value(probe, curve.values[k])}, by {number(sign * cost.mean, N_DB)} dB (95 % interval "
+            f"{number(low, N_DB)} to {number(high, N_DB)}), where it has {number(curve.network[k].mean, N_DB)} dB"
+        )
+    return f"{'; '.join(said)}; over {counted(first.count, 'mixture')}."
+
+
+def _where(probe: Probe, values: Sequence[float], chosen: Sequence[bool]) -> str:
+    """The chosen values: "from 3 % on" where they are the last ones, else each of them."""
+    first = chosen.index(True)
+    if all(chosen[first:]) and first < len(values) - 1:
+        return "everywhere else" if first == 1 else f"from {at_value(probe, values[first])} on"
+    return f"at {listed([f'{value:g}' for value, one in zip(values, chosen, strict=True) if one])} {probe.unit}"
+
+
+def explain_printed(name: str, curve: ProbeCurve) -> str:
+    """What the jitter of the paper's second figure costs here beside what it costs there; "" if it was not measured."""
+    (start, high), (value, low) = PRINTED_JITTER.items()
+    if start not in curve.values or value not in curve.values:
+        return ""
+    cost = curve.costs[curve.values.index(value)]
+    if cost is None or curve.values[0] != start:
+        return ""
+    change = "loses nothing" if cost.mean <= 0 else f"loses {number(cost.mean, N_DB)} dB"
+    printed = f"{number(high - low, N_DB)} dB (from {number(high, N_DB)} to {number(low, N_DB)})"
+    return f"At {value:g} % {name} {change}; the network of arXiv:2203.04420 loses {printed}."

@@ -1,0 +1,97 @@
+// Beside the page: files are separated here, speed is measured, and live sound where the audio thread is too slow.
+
+import { Chain } from "./chain.js";
+import { Network } from "./network.js";
+import { Separator } from "./separator.js";
+import { TasnetError } from "./weights.js";
+
+const TELL = 50; // ms between two reports of a live sound
+const TRIAL = 120; // packets
+
+let network = null;
+
+const actions = {
+  async open({ engine, weights }) {
+    network = await Network.open(engine, weights);
+    const { config, info } = network;
+    return { config, info, frequencies: network.frequencies() };
+  },
+
+  separate({ samples, rate }, tell) {
+    const began = performance.now();
+    const { sources, notes } = new Separator(network).separate(samples, rate, (done) => tell({ done }));
+    return { sources, notes, seconds: (performance.now() - began) / 1000 };
+  },
+
+  /** ms that a packet of `hops` hops takes: the median, and the share of packets that take longer than they last. */
+  time({ hops }) {
+    const { hop, sample_rate: rate } = network.config;
+    const chain = new Chain(network);
+    const packet = Float32Array.from({ length: hops * hop }, (_, n) => 0.1 * Math.sin(n));
+    const times = Array.from({ length: TRIAL }, () => {
+      const began = performance.now();
+      chain.push(packet.slice());
+      return performance.now() - began;
+    }).sort((a, b) => a - b);
+    network.onframes = null;
+    return { median: times[TRIAL / 2], length: (1000 * hops * hop) / rate };
+  },
+
+  /** Mean masks and representation of a sound, `columns` frames of the picture: see Inside in the app. */
+  look({ samples, columns }) {
+    const { config, engine } = network;
+    const { N, C } = config;
+    const K = Math.max(1, Math.ceil((samples.length - config.L) / config.hop) + 1);
+    const per = Math.max(1, Math.ceil(K / columns));
+    const count = Math.ceil(K / per);
+    const pictures = Array.from({ length: 1 + C }, () => new Float32Array(count * N));
+    let frame = 0;
+    network.onframes = (w, m, rows, _, width) => {
+      for (let r = 0; r < rows; r++, frame++) {
+        const column = Math.floor(frame / per);
+        for (let n = 0; n < N; n++) {
+          pictures[0][column * N + n] += Math.abs(w[r * width + n]) / per;
+          for (let c = 0; c < C; c++) pictures[1 + c][column * N + n] += m[(r * C + c) * width + n] / per;
+        }
+      }
+    };
+    const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
+    network.separate(samples.map((x) => x / Math.sqrt(Math.max(power, 1e-30))));
+    network.onframes = null;
+    return { pictures, columns: count, seconds: (per * config.hop) / config.sample_rate, memory: engine.memory.buffer.byteLength };
+  },
+
+  /** Packets come and voices go through this port; what the page draws goes to the page. */
+  live(_, tell, [port]) {
+    const chain = new Chain(network);
+    let [signals, told] = [null, performance.now()];
+    port.onmessage = ({ data: { packet } }) => {
+      const began = performance.now();
+      const made = chain.push(packet);
+      const now = performance.now();
+      signals = made.map((signal, i) => (signals ? joinedTo(signals[i], signal) : signal));
+      port.postMessage({ signals: made, busy: now - began });
+      if (now - told < TELL) return;
+      tell({ signals, film: chain.takeFilm() });
+      [signals, told] = [null, now];
+    };
+    return {};
+  },
+};
+
+function joinedTo(first, second) {
+  const both = new Float32Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
+}
+
+self.onmessage = async ({ data: { id, action, ...values }, ports }) => {
+  try {
+    const result = await actions[action](values, (news) => self.postMessage({ id, news }), ports);
+    self.postMessage({ id, result });
+  } catch (error) {
+    const known = error instanceof TasnetError;
+    self.postMessage({ id, error: known ? error.message : `The network could not run: ${error.message}.` });
+  }
+};

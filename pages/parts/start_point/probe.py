@@ -1,0 +1,207 @@
+"""What upsets separation: one thing at a time turned on this sound and heard, with its curves over a test set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from analysis.figures import probes as figures
+from analysis.scores.metrics import Scores, best_permutation, evaluate
+from analysis.scores.systems import MEASURES, PERCEPTUAL
+from analysis.sounds.mixing import Mixture
+from analysis.start_point.probe_set import ProbeResults, curve, known_results, score_probe
+from analysis.start_point.probes import PROBES, Probe
+from analysis.words import probe as words
+from analysis.words.say import number, one_scale
+from pages.parts import result_cache, workspace
+from pages.parts.handout import say
+from pages.parts.inside.inspection import excerpt_at_rate
+from pages.parts.models import by_title
+from pages.parts.pictures import picture, save_table, sentences
+from pages.parts.player import Track, player
+from pages.parts.text import plain
+
+ALL = PROBES
+SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
+BEFORE, AFTER = "as it is", "turned"
+
+
+def show_probe(models: list[str], sound: Mixture) -> None:
+    """Choose what is turned and how far; hear it before and after, with the scores; the curves over the set."""
+    sound = excerpt_at_rate(sound, workspace.separator(models[0]).config.sample_rate)
+    name, value = _choose()
+    probe = ALL[name]
+    st.caption(f"{probe.about} — {probe.source}")
+    made = {BEFORE: sound, AFTER: _kept("made", sound, (name, value), lambda: probe.apply(sound, value))}
+    voices, scores = {}, {}
+    for model in models:
+        for state, mixture in made.items():
+            if (found := workspace.separation(mixture, model)) is None:
+                return
+            sources = found.sources[list(best_permutation(found.sources, mixture.references))]
+            voices[model, state] = sources
+            scores[model, state] = _kept(
+                "scores", mixture, (model, probe.skip), partial(_scores, sources, mixture, probe)
+            )
+    player(_tracks(made, voices, scores), key="probe_player", spectrograms=False)
+    titles = by_title({model: model for model in models})
+    shown = {one: title for one, title in SHOWN.items() if probe.speech or one not in PERCEPTUAL}
+    means = {at: {title: found.mean(one) for one, title in shown.items()} for at, found in scores.items()}
+    said = [
+        words.explain_probe(plain(title), probe, value, means[model, BEFORE], means[model, AFTER])
+        for title, model in titles.items()
+    ]
+    say(said, key="probe")
+    st.dataframe(
+        [
+            {"Model": title, "Sound": state if state == BEFORE else words.at_value(probe, value)} | means[model, state]
+            for title, model in titles.items()
+            for state in made
+        ],
+        hide_index=True,
+        column_config={
+            title: st.column_config.NumberColumn(format="%.3f" if one == "stoi" else "%.2f")
+            for one, title in shown.items()
+        },
+        key="probe_scores",
+    )
+    _show_curves(name, value, models, sound)
+
+
+def _choose() -> tuple[str, float]:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "What is turned",
+            list(ALL),
+            format_func=lambda one: ALL[one].title,
+            key="probe_name",
+            bind="query-params",
+            width=220,
+        )
+        values = ALL[name].values
+        value = st.select_slider(
+            ALL[name].axis,
+            values,
+            value=values[len(values) // 2],
+            format_func=lambda one: f"{one:g}",
+            key=f"probe_value_{name}",
+            width=420,
+        )
+    return name, value
+
+
+def _kept(what: str, sound: Mixture, of: tuple, compute: Callable[[], object]) -> object:
+    """What is computed of a sound, once."""
+    key = ("probe", what, result_cache.fingerprint(sound.mixture, sound.references), *of)
+    if (found := result_cache.find_result(key)) is None:
+        with st.spinner("Preparing ..."):
+            found = result_cache.keep_result(key, compute())
+    return found
+
+
+def _scores(sources: np.ndarray, sound: Mixture, probe: Probe) -> Scores:
+    part = slice(round(probe.skip * sound.rate), None)
+    return evaluate(
+        sources[:, part],
+        sound.references[:, part],
+        sound.mixture[part],
+        sound.rate,
+        permute=False,
+        pesq=probe.speech,
+        stoi=probe.speech,
+    )
+
+
+def _tracks(
+    made: Mapping[str, Mixture], voices: Mapping[tuple[str, str], np.ndarray], scores: Mapping[tuple[str, str], Scores]
+) -> list[Track]:
+    """The mixtures, then voice by voice what each model makes of them and what was asked for."""
+    models = list(dict.fromkeys(model for model, _ in voices))
+    titles = {model: title for title, model in by_title({model: model for model in models}).items()}
+    tracks = [Track(f"Mixture · {state}", mixture.mixture, mixture.rate) for state, mixture in made.items()]
+    for speaker in range(len(made[BEFORE].references)):
+        group = f"speaker {speaker + 1}"
+        for model in models:
+            whose = f" · {titles[model]}" if len(models) > 1 else ""
+            for state, mixture in made.items():
+                score = scores[model, state].si_snr[speaker]
+                tracks.append(
+                    Track(
+                        f"Speaker {speaker + 1}{whose} · {state}",
+                        voices[model, state][speaker],
+                        mixture.rate,
+                        group=group,
+                        description="" if score is None else f"SI-SNR {number(score, 1)} dB",
+                    )
+                )
+        tracks += [
+            Track(f"Speaker {speaker + 1} · clean, {state}", mixture.references[speaker], mixture.rate, group=group)
+            for state, mixture in made.items()
+        ]
+    return tracks
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def _measured() -> dict[str, ProbeResults]:
+    return known_results()
+
+
+def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture) -> None:
+    """The curves over the set of those models that have been measured, and of this sound where that is asked for."""
+    probe, known = ALL[name], {model: found for model, found in _measured().items() if name in found.network}
+    chosen = {model: known[model] for model in models if model in known} or known
+    curves = {model: curve(found, name) for model, found in chosen.items()}
+    here = {}
+    asked = ("probe curve", name, result_cache.fingerprint(sound.mixture, sound.references), *models)
+    st.markdown("##### Over a test set")
+    if st.button("Measure every position on this sound", icon=":material/timer:", key="probe_measure"):
+        st.session_state.probe_asked = asked
+    if st.session_state.get("probe_asked") == asked:
+        here = _measure_here(asked, probe, models, sound)
+    titled = by_title(curves)
+    said = [words.explain_curve(f"**{plain(title)}**", probe, found) for title, found in titled.items()]
+    if name == "jitter":
+        said += filter(None, (words.explain_printed(f"**{plain(title)}**", found) for title, found in titled.items()))
+    if said:
+        say(said, key="probe_curves")
+    else:
+        st.caption("No set has been measured with this.")
+    picture(
+        figures.probe_curves(titled, probe, value, by_title(here), list(by_title(dict.fromkeys([*models, *curves])))),
+        f"SI-SNR in dB over: {probe.axis}. {sentences(said)}",
+        key=f"probe_{name}",
+    )
+    st.caption(
+        "Mean over the voices and mixtures; the bands are 95 % intervals that know how few people speak in the set "
+        "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`; "
+        "`runs/probes` is looked in, too."
+    )
+    if curves:
+        save_table(
+            "Curves (CSV)",
+            lambda: (
+                {probe.axis: probe.values}
+                | {
+                    f"{title}: {part}": [getattr(one, part) if one else np.nan for one in found.network]
+                    for title, found in titled.items()
+                    for part in ("mean", "low", "high")
+                }
+            ),
+            key=f"probe_{name}",
+        )
+
+
+def _measure_here(key: tuple, probe: Probe, models: Sequence[str], sound: Mixture) -> dict[str, dict[float, float]]:
+    separators = {model: workspace.separator(model) for model in models}
+
+    def compute(report: Callable[[float], None]) -> dict[str, dict[float, float]]:
+        found: dict[str, dict[float, float]] = {model: {} for model in models}
+        for number_, value in enumerate(probe.values):
+            made = probe.apply(sound, value)
+            for model, separator in separators.items():
+                found[model][value] = score_probe(separator, probe, made)
+            report((number_ + 1) / len(probe.values))
+        return found
+
+    return workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute) or {}

@@ -1,0 +1,60 @@
+"""What the server does before it answers: a first visitor waits for nothing that could have been done beforehand.
+
+Six seconds of a first visit were imports (torch, scipy, streamlit, pandas), and Streamlit's full garbage collection
+after every run held all sessions for half a second. So everything is imported here, the first view is computed once,
+and what is there by then is left out of all later collections (`gc.freeze`); `runner.postScriptGC` is off in
+`.streamlit/config.toml`. `python -m benchmarks.waits` measures it.
+"""
+
+import ast
+import gc
+import importlib
+import logging
+import pkgutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+
+import pages.parts
+from tasnet.errors import UserError
+
+from . import internals, sidebar, uploads
+
+PAGES = Path(__file__).parents[1]
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def ready(_app: st.App) -> AsyncIterator[None]:
+    """Around the time in which the server answers."""
+    warm()
+    yield
+
+
+def warm() -> None:
+    """Import what any page needs, compute the first view, and leave all of it out of later collections."""
+    internals.pages_are_named()
+    for module in needed_modules():
+        importlib.import_module(module)
+    uploads.watch_over_server()
+    with internals.outside_of_visits():
+        try:
+            sidebar.prepare_first_view()
+        except UserError as problem:  # the page will say it, where it is asked for
+            logger.warning("the first view could not be prepared: %s", problem)
+    gc.collect()
+    gc.freeze()
+
+
+def needed_modules() -> Iterator[str]:
+    """The parts of all pages, and what the pages import themselves."""
+    for module in pkgutil.walk_packages(pages.parts.__path__, "pages.parts."):
+        yield module.name
+    for page in sorted(PAGES.glob("*.py")):
+        for node in ast.walk(ast.parse(page.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (name.name for name in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module

@@ -1,0 +1,107 @@
+"""Settings that a file does not tell, found by trial: those with which its network separates example speech.
+
+A trained network loses 1 dB or more with another norm, activation, sample rate or number of blocks in a repeat than its
+own, mostly all that it gains. Untrained weights prove nothing: then a setting is what the program has unless told
+otherwise, which is said, and where the program has none that fits the file is refused. A file that tells sizes has what
+the program was called with: then all else but the sample rate is the program's own for sure, and is not tried.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+
+from tasnet.checkpoint import CheckpointError
+from tasnet.config import LARGEST
+
+from .importers import SIZES, Imported
+from .layouts import Layout
+from .proof import speech_gain
+
+SECONDS = 2  # of example speech for each trial
+PROVEN = 3.0  # dB that the network must gain
+CLEAR = 0.5  # dB by which another setting must be better than the program's own
+PASSES = 2  # the first settings are chosen while others may be wrong
+
+Setting = int | str | bool
+VALUES: dict[str, tuple[Setting, ...]] = {
+    "mask": ("sigmoid", "relu", "softmax"),
+    "sample_rate": (8000, 16000),
+    "causal": (False, True),
+    "encoder_activation": ("linear", "relu"),
+}
+SETTING = {"norm": "norm_type", "encoder": "encoder_activation"}  # where it is called otherwise than the field
+
+
+def settled(layout: Layout, settings: dict, again: Callable[[dict[str, Setting]], Imported]) -> Imported:
+    """What `again` imports with the settings by which it separates speech best, of those that its file does not tell.
+
+    `settings` are those that it tells, `again` takes further ones, by the names that `settings.SETTINGS` gives them.
+    Raises CheckpointError where the file does not tell X, the program's own does not fit, and no trial shows it.
+    """
+    found = again({})
+    blocks = found.model.config.X * found.model.config.R
+    options = _options(found, layout, blocks)
+    own_X_fits = blocks % layout.assumed.get("X", 1) == 0
+    if any(name in settings for name in SIZES):
+        uncertain = ("sample_rate",) if own_X_fits else ("sample_rate", "X")
+        options = {name: values for name, values in options.items() if name in uncertain}
+    if not options:
+        return found
+    tried: dict[tuple[Setting, ...], float] = {}
+
+    def gain(chosen: dict[str, Setting]) -> float:
+        key = tuple(chosen.values())
+        if key not in tried:
+            tried[key] = _gain(again, chosen)
+        return tried[key]
+
+    chosen = {name: values[0] for name, values in options.items()}
+    for _ in range(PASSES):
+        for name, values in options.items():
+            best = max(({**chosen, name: value} for value in values), key=gain)
+            if gain(best) > gain(chosen) + CLEAR:
+                chosen = best
+    reached = gain(chosen)
+    if reached >= PROVEN:
+        others = [{**chosen, name: value} for name, values in options.items() for value in values]
+        second = max((gain(other) for other in others if other != chosen), default=-inf)
+        trial = f"so it gains {reached:.1f} dB SI-SNR on {SECONDS} s of example speech, otherwise {second:.1f} or less"
+        proven = again(chosen)
+        untold = {name: getattr(proven.model.config, name) for name in found.untold}
+        return replace(proven, untold=untold, trial=trial)
+    if "X" in options and not own_X_fits:
+        raise CheckpointError(
+            f"The file does not tell how many of its {blocks} blocks make a repeat, and example speech does not show "
+            f"it: give X ({', '.join(map(str, sorted(options['X'])))}) in a file of settings."
+        )
+    return found
+
+
+def _options(found: Imported, layout: Layout, blocks: int) -> dict[str, list[Setting]]:
+    """{setting: its values, the program's own first} of what the file does not tell."""
+    options: dict[str, list[Setting]] = {}
+    for name, own in found.untold.items():
+        if name == "X":
+            values = [n for n in range(1, LARGEST["X"] + 1) if blocks % n == 0]
+        elif name == "norm":
+            values = _norms(layout)
+            own = next(norm for norm in values if layout.norms[norm] == layout.assumed["norm"])
+        else:
+            values = list(VALUES[SETTING.get(name, name)])
+        options[SETTING.get(name, name)] = [own, *(value for value in values if value != own)]
+    return options
+
+
+def _norms(layout: Layout) -> list[Setting]:
+    """One of the program's names for each norm that has no statistics."""
+    names = {norm: name for name, norm in reversed(layout.norms.items()) if norm != "BN"}
+    return list(names.values())
+
+
+def _gain(again: Callable[[dict[str, Setting]], Imported], chosen: dict[str, Setting]) -> float:
+    """What the network gains with these settings; -inf where there is none with them, or nothing to try it on."""
+    try:
+        gain = speech_gain(again(chosen), SECONDS)
+    except ValueError:
+        return -inf
+    return -inf if gain is None or gain != gain else gain
