@@ -19,7 +19,7 @@ def program(module: str) -> str:
     return called if called.startswith("tasnet ") else f"python -m {module}"
 
 
-def say(text: object) -> None:
+def print_line(text: object) -> None:
     """Print `text`, whatever bytes the names of files in it have."""
     print(printable(str(text)))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tasnet.command_line import command_line, complain, program, say
+from tasnet.command_line import command_line, complain, print_line, program
 
 from . import audio, checkpoint
 from .atomic import make_folder
@@ -130,7 +130,7 @@ def _separate_one(
     targets = _targets(folder, stem, len(found.sources), taken)
     for number, target in enumerate(targets):
         audio.write(target, found.sources.row(number), found.rate)
-    say(
+    print_line(
         f"{path} -> {', '.join(map(str, targets))} ({found.seconds:.1f} s on {separator.device}, "
         f"{1 / found.real_time_factor:.1f} times as fast as it plays)"
     )
@@ -138,7 +138,7 @@ def _separate_one(
     if found.peak > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
     for note in notes:
-        say(f"  {note}")
+        print_line(f"  {note}")
 
 
 def _recordings(path: Path) -> list[Path]:

@@ -292,11 +292,9 @@ class Store:
 
     def pesq(self, session: Session) -> dict[tuple[int, str], float]:
         """PESQ (MOS-LQO) of every sound that has one, by utterance and system."""
+        query = "SELECT utterance, system, pesq FROM stimulus WHERE session = ? AND pesq IS NOT NULL"
         with self._connect() as database:
-            rows = database.execute(
-                "SELECT utterance, system, pesq FROM stimulus WHERE session = ? AND pesq IS NOT NULL", (session.id,)
-            ).fetchall()
-        return {(utterance, system): pesq for utterance, system, pesq in rows}
+            return {(utterance, system): pesq for utterance, system, pesq in database.execute(query, (session.id,))}
 
     def join(self, session: Session, nickname: str) -> Listener:
         """A new listener. Raises RatingsError for an empty, overlong or taken nickname."""

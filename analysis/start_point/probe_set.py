@@ -92,7 +92,7 @@ def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture) -> float:
     return float(np.mean(si_snr(sources[list(best_permutation(sources, references))], references)))
 
 
-def measure(
+def measure_probes(
     folder: str | Path,
     separators: Sequence[Separator],
     out: str | Path = FOLDER,
@@ -192,7 +192,7 @@ def _read(path: Path) -> tuple[ProbeHeader, list[dict]]:
 
 
 def read_probes(path: str | Path) -> ProbeResults:
-    """The results in a file of `measure`. Raises ProbeError."""
+    """The results in a file of `measure_probes`. Raises ProbeError."""
     header, rows = _read(Path(path))
     try:
         tables = {
@@ -242,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bar.total = of
             bar.update(done - bar.n)
 
-        found = measure(
+        found = measure_probes(
             options.folder,
             separators,
             options.out,

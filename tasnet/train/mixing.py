@@ -148,7 +148,7 @@ class Pool:
         return chosen
 
 
-class Stage(Protocol):
+class ScenePlayer(Protocol):
     """What makes more of drawn sources than their sum: `scenes.Stage`."""
 
     def play(
@@ -174,7 +174,7 @@ class DynamicMixtures:
         steps_per_epoch: int,
         seed: int,
         share: Share = ALONE,
-        stage: Stage | None = None,
+        stage: ScenePlayer | None = None,
     ):
         self.C, self.stage = len(pools), stage
         self.pools, self.mixing, self.batch_size, self.segment = pools, mixing, batch, segment
