@@ -140,7 +140,8 @@ def test_a_set_is_measured_taken_up_again_and_refused_where_it_is_another(tmp_pa
     plain = si_snr(np.stack([one.references.sum(0)] * 2), one.references).mean()
     assert results[1].unprocessed["gaps"][0, 0] == pytest.approx(plain, abs=0.02)
     with pytest.raises(ProbeError, match="other weights, values or mixtures"):
-        measure_probes(
+        wanted = {"gaps": PROBES["gaps"]}
+        measure_probes(tmp_path / "set", [Sum("a")], probes=wanted, seconds=0.75, out=tmp_path / "out")
             tmp_path / "set", [Sum("a")], probes={"gaps": PROBES["gaps"]}, seconds=0.75, out=tmp_path / "out"
         )
     path.write_text('{"model": "a"}\n')
