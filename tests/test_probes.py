@@ -142,8 +142,6 @@ def test_a_set_is_measured_taken_up_again_and_refused_where_it_is_another(tmp_pa
     with pytest.raises(ProbeError, match="other weights, values or mixtures"):
         wanted = {"gaps": PROBES["gaps"]}
         measure_probes(tmp_path / "set", [Sum("a")], probes=wanted, seconds=0.75, out=tmp_path / "out")
-            tmp_path / "set", [Sum("a")], probes={"gaps": PROBES["gaps"]}, seconds=0.75, out=tmp_path / "out"
-        )
     path.write_text('{"model": "a"}\n')
     with pytest.raises(ProbeError, match="not a file of results"):
         read_probes(path)

@@ -19,7 +19,7 @@ from tasnet.atomic import make_folder
 from tasnet.command_line import command_line, program
 from tasnet.errors import PathError
 
-from .example_list import PACKAGES, cache_folder, package_files
+from .example_list import PACKAGES, examples_folder, package_files
 
 BUDGET_SECONDS = 240  # for all packages together, 113 MB; what is done by then stays
 
@@ -90,7 +90,7 @@ class Client:
 
 
 def is_here(package: str) -> bool:
-    folder = cache_folder() / package
+    folder = examples_folder() / package
     return all((folder / file).is_file() for file in package_files()[package])
 
 
@@ -110,7 +110,7 @@ def fetch(package: str, client: Client) -> None:
         (ready / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(origin, ready / file)
     shutil.rmtree(unpacked)
-    target = cache_folder() / package
+    target = examples_folder() / package
     shutil.rmtree(target, ignore_errors=True)  # what an older version of this project needed
     os.replace(ready, target)
 
@@ -118,8 +118,8 @@ def fetch(package: str, client: Client) -> None:
 def fetch_all(packages: list[str]) -> None:
     """Fetch what can be fetched and print one line for each of `packages`."""
     reasons = {}
-    make_folder(cache_folder())
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=cache_folder()) as work:
+    make_folder(examples_folder())
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=examples_folder()) as work:
         client = Client(Path(work), time.monotonic() + BUDGET_SECONDS)
         try:
             client.refresh(packages)

@@ -18,16 +18,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-
 from tasnet.atomic import make_folder, replacing
 from tasnet.checkpoint import CheckpointError, save
 from tasnet.convert.files import decode, imported
+from tasnet.places import cache_folder
 from tasnet.training_facts import TrainingFacts
 
 from .catalogue import CATALOGUE, PublishedModel
 
-CACHE = "tasnet-lens"
 SECONDS = 20  # without a byte, after which a server counts as gone
 ROUNDED = 0.02  # by how much a file may differ from a size that is known as a rounded number only
 
@@ -40,7 +38,7 @@ def folder() -> Path:
     """Where the models are kept on this machine; TASNET_MODELS names another place than the user's cache."""
     if chosen := os.environ.get("TASNET_MODELS"):
         return Path(chosen)
-    return Path(platformdirs.user_cache_dir(CACHE)) / "published"
+    return cache_folder("published")
 
 
 def installed() -> dict[str, Path]:

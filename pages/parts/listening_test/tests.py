@@ -1,15 +1,15 @@
 """Where the listening tests of this server are, the links into them, and whose they are."""
 
 import os
-from pathlib import Path
 
 import streamlit as st
 
 from analysis.keys import new_key
 from analysis.listening.ratings import Session, Store
 from pages.parts.text import plain
+from tasnet.places import data_folder
 
-FILE = Path(__file__).parents[3] / ".cache" / "listening_tests.sqlite3"
+FILE = data_folder() / "listening_tests.sqlite3"
 SETTING = "TASNET_LENS_TESTS"  # environment variable with another path
 
 

@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock
 
 from tasnet.errors import UserError
+from tasnet.places import cache_folder
 
 from ...atomic import replacing
 
@@ -46,8 +46,8 @@ class BuildError(UserError):
 
 
 def library_folder() -> Path:
-    """Where compiled libraries are kept: in the user's cache, ~/.cache/tasnet-lens/kernels on Linux."""
-    return Path(platformdirs.user_cache_dir("tasnet-lens")) / "kernels"
+    """Where compiled libraries are kept."""
+    return cache_folder("kernels")
 
 
 @cache
