@@ -72,7 +72,6 @@ def test_the_start_is_what_is_cut_off_and_the_score_that_of_the_common_part(soun
         expected.append((scores[0] - scores[1]).mean())
     np.testing.assert_allclose(curve.sdri, expected, atol=0.01)
     assert curve.deviation == pytest.approx(np.std(curve.sdri, ddof=1))
-    assert curve.reordered == 1
     np.testing.assert_allclose(curve.milliseconds, [0, 0.875, 50])
 
 

@@ -220,7 +220,6 @@ class Scores:
     sdr: tuple[float | None, ...]  # dB, BSS Eval v3
     sdri: tuple[float | None, ...]  # dB over the mixture
     pesq: tuple[float | None, ...]  # MOS-LQO
-    pesqi: tuple[float | None, ...]  # MOS-LQO over the mixture
     raw_pesq: tuple[float | None, ...]  # raw P.862
     stoi: tuple[float | None, ...]  # 0 ... 1
     permutation: tuple[int, ...]  # the estimate that was scored against each reference
@@ -262,7 +261,6 @@ def evaluate(
         **scores,
         si_snri=_improvements(scores["si_snr"], baseline.si_snr),
         sdri=_improvements(scores["sdr"], baseline.sdr),
-        pesqi=_improvements(scores["pesq"], baseline.pesq),
         permutation=permutation,
     )
 
@@ -287,7 +285,6 @@ def mixture_scores(
         **scores,
         si_snri=_improvements(scores["si_snr"], scores["si_snr"]),
         sdri=_improvements(scores["sdr"], scores["sdr"]),
-        pesqi=_improvements(scores["pesq"], scores["pesq"]),
         permutation=tuple(range(len(references))),
     )
 

@@ -17,8 +17,7 @@ from tasnet.checkpoint import CheckpointError, check_tensors
 from tasnet.config import LARGEST, ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
-from .layouts import LAYOUTS, Layout
-from .settings import stored_settings
+from .layouts import Layout
 
 RESEARCH = {
     "enc.weight": "encoder.U",
@@ -142,12 +141,6 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
     return Imported(
         _network(state, config, f"This {layout.program} network"), layout.program, untold, predicts_noise=noise
     )
-
-
-def from_asteroid(checkpoint: dict) -> ConvTasNet:
-    """The network in a checkpoint of asteroid's: {"model_args": ..., "state_dict": ...}; see `from_layout`."""
-    layout = next(layout for layout in LAYOUTS if layout.program == "asteroid")
-    return from_layout(layout, checkpoint["state_dict"], stored_settings(checkpoint, None)).model
 
 
 def _refuse(layout: Layout, settings: dict) -> None:
