@@ -13,10 +13,10 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from analysis.scores.metrics import best_permutation, sdr
-from analysis.sounds.mixing import Mixture
 from tasnet import Separator
 from tasnet.data.speech_level import active_speech_level
 from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
 NOISES = ("speech-shaped", "white")

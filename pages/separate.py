@@ -8,7 +8,6 @@ from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import best_permutation
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
-from analysis.sounds.mixing import Mixture
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
 from pages.parts.downloads import downloads
@@ -16,6 +15,7 @@ from pages.parts.handout import offer_handout
 from pages.parts.page_header import show_header
 from pages.parts.player import Tour, linked_player
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 
 def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:

@@ -11,7 +11,6 @@ from analysis.corpus.intervals import Estimate
 from analysis.figures.probes import probe_curves
 from analysis.scores.metrics import si_snr
 from analysis.sounds.examples import available_examples, mix_example
-from analysis.sounds.mixing import Mixture
 from analysis.start_point import probe_set
 from analysis.start_point.pitch import flattened, jittered, track
 from analysis.start_point.probe_set import ProbeCurve, ProbeError, curve, known_results, measure_probes, read_probes
@@ -19,6 +18,7 @@ from analysis.start_point.probes import PROBES, alternate_tones, delay_onset, in
 from analysis.words.probe import explain_curve, explain_printed
 from tasnet import Separator
 from tasnet.data.speech_level import active_speech_level
+from tasnet.mixture import Mixture
 
 RATE = 8000
 EXAMPLE = next(one.id for one in available_examples() if one.tier == "bundled" and len(one.voices) == 2)

@@ -11,12 +11,12 @@ from scipy.signal import lfilter
 
 from analysis import limits
 from analysis.sounds.examples import available_examples, mix_example
-from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets, shifts
 from analysis.start_point.__main__ import main
 from analysis.words import start_point as words
 from tasnet import Separator, available
 from tasnet.data.speech_level import active_speech_level
+from tasnet.mixture import Mixture
 from tasnet.training_facts import TrainingFacts
 
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)

@@ -22,9 +22,9 @@ from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import Scores
 from analysis.scores.systems import CLEAN as VOICES
 from analysis.scores.systems import LEAKAGE, MEASURES, MIXTURE, NETWORK, SYSTEMS, ScoredSystem
-from analysis.sounds.mixing import Mixture
 from analysis.words import corpus, explain, filters, ideal_masks, inside, say, separate, start_point
 from tasnet import ConvTasNetConfig
+from tasnet.mixture import Mixture
 
 MASKS = [name for name in SYSTEMS if name != NETWORK]
 NO_PHASE = ("phase", "because", "since", "repair")

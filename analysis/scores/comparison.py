@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.sounds.mixing import Mixture
+from tasnet.mixture import Mixture
 
 from . import ideal_masks
 from .metrics import MetricsError

@@ -2,10 +2,11 @@
 
 from tasnet.audio import read
 from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 from .example_list import EXAMPLES, Example, Voice
 from .inputs import RATE
-from .mixing import Mixture, mix
+from .mixing import mix
 
 __all__ = ["Example", "ExampleError", "Voice", "available_examples", "fetch_librispeech", "mix_example"]
 

@@ -7,9 +7,10 @@ import numpy as np
 from tasnet.audio import Audio, read, resample
 from tasnet.below_speech import SHORTEST, WEAK
 from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 from .alignment import LONGEST, delay, moved
-from .mixing import Mixture, mix
+from .mixing import mix
 
 RATE = 8000
 MAX_SECONDS = 600

@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,12 @@ from tqdm import tqdm
 from analysis.corpus.evaluation import spread_evenly
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
-from analysis.sounds.mixing import Mixture
 from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, program
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
 from tasnet.errors import UserError, opening
+from tasnet.mixture import Mixture
 
 from .probes import PROBES, Probe
 from .sets import weights_name
@@ -134,7 +134,7 @@ def measure_probes(
             say(str(problem))
             continue
         part = slice(round(seconds * one.rate))
-        sound = Mixture(one.mixture[part], one.sources[:, part], one.rate, tuple(one.speakers), None)
+        sound = replace(one, mixture=one.mixture[part], references=one.sources[:, part], labels=one.speakers)
         for k, row in zip(left, _rows([separators[k] for k in left], probes, sound), strict=True):
             with opening(paths[k], "be written"), paths[k].open("a") as file:
                 file.write(json.dumps({"mixture": one.name, "speakers": list(one.speakers)} | row) + "\n")

@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
-from analysis.sounds.mixing import Mixture
+from tasnet.mixture import Mixture
 
 from .player import Track
 

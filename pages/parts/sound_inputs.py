@@ -6,9 +6,9 @@ A widget is only a way in: what comes through it is kept by `uploads`, and the w
 import streamlit as st
 
 from analysis.sounds import inputs
-from analysis.sounds.mixing import Mixture
 from tasnet.audio import Audio, AudioError
 from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 from . import internals, links, uploads
 from .text import plain

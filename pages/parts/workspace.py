@@ -9,8 +9,8 @@ import streamlit as st
 import tasnet
 from analysis.scores import comparison
 from analysis.sounds import examples
-from analysis.sounds.mixing import Mixture
 from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
+from tasnet.mixture import Mixture
 
 from . import internals, own_model, result_cache, sound_inputs
 from .background import BackgroundTask, background

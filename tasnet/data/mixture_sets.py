@@ -14,6 +14,7 @@ import soundfile
 
 from tasnet.channels import CANCELLED
 from tasnet.errors import UserError, opening
+from tasnet.mixture import Mixture
 from tasnet.sound_files import printable
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
@@ -42,17 +43,6 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # longer than names can be
         return False
-
-
-@dataclass(frozen=True)
-class CorpusMixture:
-    """One mixture of a set, in memory: float32 samples as stored, nothing rescaled."""
-
-    name: str
-    mixture: np.ndarray  # (T,)
-    sources: np.ndarray  # (C, T)
-    rate: int
-    speakers: tuple[str, ...] = ()  # in the order of the sources; empty where unknown
 
 
 @dataclass(frozen=True)
@@ -117,7 +107,7 @@ class Row(Protocol):
     def header(self) -> tuple[int, int]:
         """(length in samples, sampling rate); raises BadRow."""
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         """The mixture from sample `start` on; raises BadRow."""
 
 
@@ -148,11 +138,11 @@ class FileRow:
             raise BadRow(f"The files of {self.name} have unequal lengths.")
         return headers[0]
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         _, rate = self.header
         sources = np.stack([clip.read(start, length) for clip in self.sources])
         mixture = self.mixture.read(start, length) if self.mixture else sources.sum(0)
-        return CorpusMixture(self.name, mixture, sources, rate, self.speakers)
+        return Mixture(mixture, sources, rate, name=self.name, speakers=self.speakers)
 
 
 @dataclass(frozen=True)
@@ -167,11 +157,11 @@ class RefusedRow:
     def header(self) -> tuple[int, int]:
         raise BadRow(self.reason)
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         raise BadRow(self.reason)
 
 
-class MixtureSet(Sequence[CorpusMixture]):
+class MixtureSet(Sequence[Mixture]):
     """Mixtures of one sampling rate and one number of sources, read one by one.
 
     `mixtures[i]` raises BadRow where the row cannot be used. `for mixture in mixtures` skips such
@@ -225,10 +215,10 @@ class MixtureSet(Sequence[CorpusMixture]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> CorpusMixture:
+    def __getitem__(self, index: int) -> Mixture:
         return self.read(index)
 
-    def read(self, index: int, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, index: int, start: int = 0, length: int | None = None) -> Mixture:
         """Row `index` from sample `start` on; raises BadRow."""
         self.length(index)
         return self.rows[index].read(start, length)
@@ -243,7 +233,7 @@ class MixtureSet(Sequence[CorpusMixture]):
             raise BadRow(f"{row.name} is empty.")
         return length
 
-    def __iter__(self) -> Iterator[CorpusMixture]:
+    def __iter__(self) -> Iterator[Mixture]:
         for index, row in enumerate(self.rows):
             try:
                 mixture = self[index]

@@ -1,5 +1,7 @@
 """The mixtures of a test set by ear: the worst and best by a click, separated again and played."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 import tasnet
@@ -8,7 +10,6 @@ from analysis.corpus.report import digits, per_mixture, ranked
 from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
 from analysis.scores.systems import NETWORK
-from analysis.sounds.mixing import Mixture
 from analysis.words.say import number
 from pages.parts import folders, listening, models, result_cache, workspace
 from pages.parts.player import player
@@ -16,6 +17,7 @@ from pages.parts.score_table import score_table
 from pages.parts.text import plain
 from tasnet.data.mixture_sets import CorpusError
 from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 COUNT = 10
 LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
@@ -157,7 +159,7 @@ def _read(header: Header, index: int, name: str) -> Mixture:
         raise CorpusError("That folder holds another set now.")
     one = mixtures[index]
     speakers = one.speakers or tuple(str(number) for number in range(1, len(one.sources) + 1))
-    return Mixture(one.mixture, one.sources, one.rate, tuple(f"Speaker {name}" for name in speakers), None)
+    return replace(one, labels=tuple(f"Speaker {name}" for name in speakers))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model ...")

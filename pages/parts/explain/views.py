@@ -14,7 +14,6 @@ from analysis.network.filter_use import FilterUse
 from analysis.network.representation import Representation
 from analysis.scores.metrics import MetricsError, evaluate, mixture_scores
 from analysis.scores.systems import MEASURES, NETWORK, ScoredSystem
-from analysis.sounds.mixing import Mixture
 from analysis.words import explain as words
 from analysis.words.inside import explain_blocks, explain_use
 from analysis.words.say import one_scale
@@ -24,6 +23,7 @@ from pages.parts.inside.view import View, show_bar
 from pages.parts.pictures import picture, save_table
 from pages.parts.player import Track, linked_player, player
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 from .choose import CLUSTERS, choose_muted
 

@@ -9,7 +9,6 @@ import streamlit as st
 from analysis.figures import probes as figures
 from analysis.scores.metrics import Scores, best_permutation, evaluate
 from analysis.scores.systems import MEASURES, PERCEPTUAL
-from analysis.sounds.mixing import Mixture
 from analysis.start_point.probe_set import ProbeResults, curve, known_results, score_probe
 from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
@@ -21,6 +20,7 @@ from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.player import Track, player
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 ALL = PROBES
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
