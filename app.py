@@ -6,11 +6,12 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import pages.parts.first_imports  # noqa: F401 - before what uses its content
-from pages.parts import errors, first_paint, sidebar, startup, uploads, workspace
+from pages.parts import errors, first_paint, job_files, sidebar, startup, uploads, workspace
 from pages.parts.text import plain
 from tasnet.errors import UserError
 
 ASSETS = Path(__file__).parent / "assets"
+SIDEBAR_WIDTH = 336  # pixels; assets/page_header/theme.css keeps its place
 # What the sidebar asks for beside the model; where a page is not named, for a sound.
 USES = {
     "Separate": {sidebar.SOUND, sidebar.SECOND},
@@ -23,7 +24,9 @@ USES = {
 
 def visit() -> None:
     """One run of the app for one tab: the sidebar, then the page."""
-    st.set_page_config(page_title="TasNet Lens", page_icon=ASSETS / "icon.png", layout="wide")
+    st.set_page_config(
+        page_title="TasNet Lens", page_icon=ASSETS / "icon.png", layout="wide", initial_sidebar_state=336
+    )
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "icon.png"), size="large")
     errors.show_numbers_only()
     uploads.watch_over_server()
@@ -64,4 +67,9 @@ def visit() -> None:
 if __name__ == "__main__":  # Streamlit runs this file for every visit
     visit()
 else:  # and imports it once, before it answers
-    app = st.App(__file__, lifespan=startup.ready, middleware=[Middleware(first_paint.FirstPaint)])
+    app = st.App(
+        __file__,
+        lifespan=startup.ready,
+        routes=job_files.ROUTES,
+        middleware=[Middleware(first_paint.FirstPaint)],
+    )

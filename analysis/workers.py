@@ -7,6 +7,9 @@ ends it with everything that it has started (ffmpeg) when its budget is spent or
     nursery = Nursery(["analysis.sounds.inputs"])
     nursery.call(decode_upload, content, "a.wav", budget=Budget(seconds=8))
 
+What children need beside modules, such as a network, the nursery itself loads when it is told to by `ready`: they have
+it at once, and all of them together have it in memory once.
+
 Where processes cannot be forked (Windows) the work is done by the caller, without a budget.
 """
 
@@ -32,6 +35,8 @@ from typing import Any
 from tasnet.errors import UserError
 from tasnet.worker_lifetime import end_with_parent
 
+from .turns import Turns
+
 try:
     import resource
 except ImportError:  # Windows
@@ -41,6 +46,7 @@ ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.05  # between two looks at a child
 PATIENCE = 4
 START_SECONDS = 120  # for the nursery to load what the work needs
+NAMED = 1024  # bytes
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
 
 
@@ -66,13 +72,17 @@ def unbothered() -> None:
 
 
 class Nursery:
-    """Starts a process for every call. `modules`: what the functions that are called need, by name."""
+    """Starts a process for every call. `modules`: what the functions that are called need, by name.
 
-    def __init__(self, modules: Sequence[str] = (), most: int | None = None) -> None:
+    ready: "module:function", called in the nursery: with "" at its start, later with what a call names. What it loads
+    every child has from then on; it must start no thread.
+    """
+
+    def __init__(self, modules: Sequence[str] = (), most: int | None = None, ready: str = "") -> None:
         """Returns at once: the nursery loads meanwhile. most: children at a time, by default one for every core."""
-        self._turns = threading.BoundedSemaphore(most or os.cpu_count() or 1)
+        self._turns = Turns(most or os.cpu_count() or 1)
         self._lock = threading.Lock()
-        self._modules = list(modules)
+        self._modules = [ready, *modules]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._environment = {**os.environ, "PYTHONPATH": path}
         self._process: subprocess.Popen | None = None
@@ -102,34 +112,34 @@ class Nursery:
         *arguments: Any,
         budget: Budget = Budget(),
         wanted: Callable[[], None] = unbothered,
-        progress: Callable[[float], None] | None = None,
+        progress: Callable[..., None] | None = None,
+        owner: str | None = "",
+        long: bool = False,
+        ready: str = "",
     ) -> Any:
         """`function(*arguments)`, computed by a child; the function is one of a module's, its arguments can be pickled.
 
         wanted: called again and again while the child computes; an exception that it raises ends the child and comes
-        through. progress: the function gets a `progress` too, whose values come here. Raises BudgetError, and whatever
-        the function raises.
+        through. progress: the function gets a `progress` too, what it is called with comes here. owner, long: who waits
+        for it (None: whoever calls has seen to its turn), and whether that takes long (see `Turns`). ready: what the
+        nursery should load, in at most `NAMED` bytes. Raises BudgetError, and whatever the function raises.
         """
         if not CAN_FORK:
             return function(*arguments, **({} if progress is None else {"progress": progress}))
-        while not self._turns.acquire(timeout=LOOK_SECONDS):
-            wanted()
-        try:
-            with self._child() as (connection, process):
-                connection.send_bytes(pickle.dumps((function, arguments, budget, progress is not None)))
-                return _answer(connection, process, budget, wanted, progress)
-        finally:
-            self._turns.release()
+        turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
+        with turn, self._child(ready) as (connection, process):
+            connection.send_bytes(pickle.dumps((function, arguments, budget, progress is not None)))
+            return _answer(connection, process, budget, wanted, progress)
 
     @contextlib.contextmanager
-    def _child(self):
+    def _child(self, ready: str):
         """A connection to a new child, and its number; it is gone when the block ends, however it ends."""
         ours, theirs = socket.socketpair()
         connection = Connection(ours.detach())
         with self._lock, theirs:
             if self._process is None or self._process.poll() is not None:
                 self._start()
-            socket.send_fds(self._socket, [b"?"], [theirs.fileno()])
+            socket.send_fds(self._socket, [ready.encode()[:NAMED].ljust(NAMED)], [theirs.fileno()])
         process = None
         try:
             if not connection.poll(START_SECONDS):
@@ -150,7 +160,7 @@ def _answer(
     process: int,
     budget: Budget,
     wanted: Callable[[], None],
-    progress: Callable[[float], None] | None,
+    progress: Callable[..., None] | None,
 ) -> Any:
     end, idle = time.monotonic() + PATIENCE * budget.seconds, _memory(process)
     while True:
@@ -160,12 +170,20 @@ def _answer(
                 return value
             if kind == "failed":
                 raise value
-            progress(value)
+            progress(*value)
         wanted()
         if time.monotonic() > end or _seconds(process) > budget.seconds:
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
         if _memory(process) - idle > budget.memory:
             raise _too_much_memory(budget)
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine has; 8 GB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 8 << 30
 
 
 def _too_much_memory(budget: Budget) -> BudgetError:
@@ -193,17 +211,24 @@ def _memory(process: int) -> int:
 # In the nursery
 
 
-def tend(number: int, modules: Sequence[str]) -> None:
-    """Fork a child for every connection that comes through the socket `number`, until whoever sends them is gone."""
-    for module in modules:
-        importlib.import_module(module)
+def tend(number: int, named: Sequence[str]) -> None:
+    """Fork a child for every connection that comes through the socket `number`, until whoever sends them is gone.
+
+    named: the function that makes ready ("module:function", or ""), then modules.
+    """
+    module, _, function = named[0].partition(":")
+    for one in filter(None, (module, *named[1:])):
+        importlib.import_module(one)
+    make_ready = getattr(sys.modules[module], function) if module else lambda name: None
+    make_ready("")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave nothing behind
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends this
     with socket.socket(fileno=number) as requests:
         while True:
-            _, files, _, _ = socket.recv_fds(requests, 1, 1)
+            wanted, files, _, _ = socket.recv_fds(requests, NAMED, 1)
             if not files:
                 return
+            make_ready(wanted.decode().strip())
             if os.fork() == 0:
                 requests.close()
                 _compute(Connection(files[0]))
@@ -219,14 +244,13 @@ def _compute(connection: Connection) -> None:
         connection.send(os.getpid())
         end_with_parent(parent)
         function, arguments, budget, tells = pickle.loads(connection.recv_bytes())
-        named = {"progress": lambda done: connection.send_bytes(pickle.dumps(("told", done)))} if tells else {}
+        named = {"progress": lambda *told: connection.send_bytes(pickle.dumps(("told", told)))} if tells else {}
         _limit(budget)
         try:
             answer = pickle.dumps(("done", function(*arguments, **named)), protocol=pickle.HIGHEST_PROTOCOL)
-        except MemoryError:
-            answer = pickle.dumps(("failed", _too_much_memory(budget)))
         except Exception as problem:
-            answer = _pickled(problem)
+            starved = isinstance(problem, MemoryError) or "can't allocate memory" in str(problem)  # PyTorch's words
+            answer = _pickled(_too_much_memory(budget) if starved else problem)
         connection.send_bytes(answer)
     finally:
         os._exit(0)

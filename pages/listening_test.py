@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from analysis.listening.ratings import RatingsError
+from analysis.listening.trials import RatingsError
 from pages.parts.listening_test import results as listening_results
 from pages.parts.listening_test import setup as listening_setup
 from pages.parts.listening_test import trial as listening_trial

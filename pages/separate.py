@@ -10,21 +10,38 @@ from analysis.scores.metrics import best_permutation
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
+from pages.parts.coming_player import ComingPlayer
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
+from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
-from pages.parts.player import Tour, linked_player
-from pages.parts.text import plain
+from pages.parts.pictures import picture
+from pages.parts.player import Tour
+from pages.parts.whole_recording import offer_whole_recording
 from tasnet.mixture import Mixture
 
 
-def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
-    """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores)."""
+def systems() -> dict[str, str | None]:
+    """{what each chosen model is called in the player: its name, None for the first}."""
+    chosen, second = workspace.selection().model, workspace.selection().second
+    if second is None:
+        return {NETWORK: None}
+    titles = [models.label(name).title for name in (chosen, second)]
+    return dict(zip([chosen, second] if titles[0] == titles[1] else titles, (None, second), strict=True))
+
+
+def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
+    """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores).
+
+    Until then `coming` has what there is to hear.
+    """
     found = []
-    for name in (None, workspace.selection().second):
-        if found and name is None:
-            break
-        separation = workspace.separation(sound, name)
+    for title, name in systems().items():
+        separation = workspace.known_separation(sound, name)
+        if separation is None:
+            if not found:
+                coming.show_mixture()
+            separation = workspace.separation(sound, name, None if found else coming.take)
         if separation is None:
             return []
         sources, comparison = separation.sources, None
@@ -37,24 +54,25 @@ def separated(sound: Mixture) -> list[tuple[str | None, ScoredSystem, Comparison
             if found and len(sources) == len(found[0][1].estimates):
                 sources = sources[list(best_permutation(sources, found[0][1].estimates))]
             row = ScoredSystem(NETWORK, sources, masks=None, scores=None)
-        found.append((name, row, comparison))
-    if len(found) == 2:
-        names = [workspace.selection().model, workspace.selection().second]
-        titles = [models.label(name).title for name in names]
-        titles = names if titles[0] == titles[1] else titles
-        found = [(one[0], replace(one[1], name=title), one[2]) for one, title in zip(found, titles, strict=True)]
+        found.append((name, replace(row, name=title), comparison))
     return found
 
 
-def tour(row: ScoredSystem) -> Tour:
-    """The mixture, then each voice, with what there is to hear."""
+def tour(rows: list[ScoredSystem]) -> Tour:
+    """The mixture, then each voice as every model makes it, with what there is to hear."""
     kind = models.label(workspace.selection().model).kind
-    count = {2: "both voices", 3: "all three voices"}.get(len(row.estimates), "all voices")
+    names = listening.speaker_names(len(rows[0].estimates))
+    speakers = names[0].startswith("Speaker")
+    count = {2: "both voices", 3: "all three voices"}.get(len(names), "all voices") if speakers else "speech and noise"
     stops = [(MIXTURE, f"The mixture: {count} at once.")]
-    for speaker in range(len(row.estimates)):
-        words = f"Voice {speaker + 1}, as the network makes it out of the mixture: how much of the rest is left?"
-        stops.append((listening.estimate_name(row, speaker), words))
-    return Tour(f"First {count} at once, then each alone. What you hear is the work of a {kind}.", tuple(stops))
+    for speaker, name in enumerate(names):
+        for row in rows:
+            maker = "the network makes" if len(rows) == 1 else f"{row.name} makes"
+            what = name.replace("Speaker", "Voice")
+            words = f"{what}, as {maker} it out of the mixture: how much of the rest is left?"
+            stops.append((listening.estimate_name(row, speaker), words))
+    whose = f"the work of a {kind}" if len(rows) == 1 else f"first of {rows[0].name}, then of {rows[1].name}"
+    return Tour(f"First {count} at once, then each alone. What you hear is {whose}.", tuple(stops))
 
 
 def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
@@ -86,18 +104,21 @@ def show_mismatch(comparison: Comparison) -> None:
 
 def show_separation(sound: Mixture) -> None:
     """The separation of `sound`, once it is there: the player first, what takes longer after it."""
-    with (
-        st.container()
-    ):  # one place for what is shown meanwhile: the player below it stays, and plays on, in the next run
-        found = separated(sound)
+    voices = {title: workspace.separator(name).config.C for title, name in systems().items()}
+    coming = ComingPlayer(sound, voices, key="separate_player")
+    with st.container():  # one place for what is shown meanwhile
+        found = separated(sound, coming)
     if not found:
+        coming.show_mixture(coming=False)
         return
     rows = [row for _, row, _ in found]
     tracks = listening.tracks_of(sound, rows)
-    linked_player(tracks, key="separate_player", tour=tour(rows[0]))
-    for _, row, comparison in found:
-        if len(found) > 1:
-            st.markdown(f"##### {plain(row.name)}")
+    coming.show(tracks, tour(rows))
+    scored = [row for row in rows if row.scores is not None]
+    if len(scored) > 1:
+        perceptual = all(comparison.perceptual for *_, comparison in found)
+        show_two_models(*scored, perceptual=perceptual)
+    for _, row, comparison in found[: len(found) if len(scored) < 2 else 0]:
         if comparison is None:
             continue
         if row.scores is None:
@@ -108,9 +129,11 @@ def show_separation(sound: Mixture) -> None:
     signals = {track.name: track.samples for track in tracks}
     with st.expander("All spectrograms on one time axis", icon=":material/equalizer:", on_change="rerun") as unfolded:
         if unfolded.open:
-            st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
+            picture(figures.spectrograms(signals, sound.rate), "Spectrograms of all signals", key="spectrograms")
     with st.expander("Download the signals", icon=":material/download:"):
-        downloads(signals, sound.rate, key="separation", scores=listening.descriptions(tracks))
+        downloads(
+            signals, sound.rate, key="separation", scores=listening.descriptions(tracks), source_rate=sound.source_rate
+        )
     offer_handout()
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:
@@ -119,5 +142,7 @@ def show_separation(sound: Mixture) -> None:
 
 label = models.label(workspace.selection().model)
 show_header("Separate", promise(label.kind, label.score))
-if (sound := workspace.chosen_sound()) is not None:
+sound = workspace.chosen_sound()
+offer_whole_recording()
+if sound is not None:
     show_separation(sound)

@@ -8,8 +8,10 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,7 +24,10 @@ from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
 from .tracking import Stitcher, best_order, plan_chunks
-from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
+from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
+
+if TYPE_CHECKING:
+    from .hearing import Hearing
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
@@ -56,6 +61,21 @@ class Separation:
     device: str
     precision: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the sources, such as "Speech" and "Noise"
+    mixture: np.ndarray | None = field(default=None, repr=False)  # (T,), as it came
+
+    @cached_property
+    def hearing(self) -> Hearing | None:
+        """How many voices there seem to be in the mixture, and whether noise or a room; computed when it is asked for.
+
+        None where what tells it is not installed.
+        """
+        from .hearing import HearingError, hear
+
+        try:
+            return hear(self.mixture, self.rate)
+        except HearingError:
+            return None
 
 
 class Separator:
@@ -100,14 +120,17 @@ class Separator:
         *,
         causal_level: bool = False,
         progress: Callable[[float], None] | None = None,
+        heard: Callable[[int, np.ndarray], None] | None = None,
     ) -> Separation:
         """Separate a mixture (T,) at `rate` Hz into its C speakers.
 
         causal_level: the level of each moment is that which fits what came before it (`level.CausalLevel`), as a
         device would have it that does not know the rest; else that of the whole recording.
         `progress` is called with the fraction done after each step; an exception that it raises ends the work and
-        comes through. Raises AudioError if there is nothing to separate, SeparationError if the network gives no
-        numbers.
+        comes through. `heard` is called meanwhile, where the recording goes through the network in chunks, with what
+        can be listened to before all is there: the sample at which it begins, and the voices (C, t) from there on, at
+        the level that fits best so far and without what long pauses hold.
+        Raises AudioError if there is nothing to separate, SeparationError if the network gives no numbers.
         """
         began = time.perf_counter()
         sound = audio.check_samples(samples, rate, "the mixture")
@@ -115,11 +138,17 @@ class Separator:
             audio.resample(sound.samples, sound.rate, self.config.sample_rate)
         )
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
-        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None))
-        if causal_level:
+
+        def ready(begin: int, end: int) -> None:
+            gains = self.gains(sources[:, :end], mixture[:end])
+            voices = audio.resample(gains[:, None] * sources[:, begin:end], self.config.sample_rate, sound.rate)
+            heard(round(begin * sound.rate / self.config.sample_rate), voices)
+
+        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None), ready if heard else None)
+        if causal_level and not self.facts.keeps_level:
             sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
         else:
-            sources *= level_gains(sources, mixture)[:, None]
+            sources *= self.gains(sources, mixture)[:, None]
         sources = _of_length(audio.resample(sources, self.config.sample_rate, sound.rate), len(sound.samples))
         seconds = time.perf_counter() - began
         return Separation(
@@ -130,6 +159,8 @@ class Separator:
             str(self.device),
             self.precision,
             sound.notes + self.rate_notes(sound.rate) + below + notes,
+            self.names,
+            sound.samples,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:
@@ -147,9 +178,23 @@ class Separator:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
         sources = self._network(at_own_rate)
         for voices, mixture in zip(sources, at_own_rate, strict=True):
-            voices *= level_gains(voices, mixture)[:, None]
+            voices *= self.gains(voices, mixture)[:, None]
         sources = audio.resample(sources, self.config.sample_rate, rate)
         return np.stack([_of_length(voices, checked.shape[-1]) for voices in sources])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the outputs: Speaker 1, Speaker 2, ..., or Speech and Noise."""
+        return output_names(self.facts.task, self.config.C)
+
+    def gains(self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray) -> np.ndarray:
+        """(C,) that bring the network's outputs (C, T) to the level of the mixture (T,): see `level.level_gains`.
+
+        Ones where the network was trained to keep the level: there an output that is silent has to stay so.
+        """
+        if self.facts.keeps_level:
+            return np.ones(len(sources), np.float32)
+        return level_gains(sources, mixture)
 
     def rate_notes(self, rate: int) -> tuple[str, ...]:
         """What is to be said of a recording at `rate` Hz."""
@@ -170,11 +215,16 @@ class Separator:
         return below_speech.without(mixture, self.config.sample_rate, causal=self.config.causal, empty=empty)
 
     def separate_into(
-        self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray, progress: Callable[[float], None]
+        self,
+        sources: np.ndarray | DiskArray,
+        mixture: np.ndarray | DiskArray,
+        progress: Callable[[float], None],
+        ready: Callable[[int, int], None] | None = None,
     ) -> tuple[str, ...]:
         """Separate a mixture (T,) into `sources` (C, T), at the model's rate and the network's own level; notes.
 
-        Beside the two arrays it takes the memory of a few chunks.
+        Beside the two arrays it takes the memory of a few chunks. ready: called after each chunk but the last with the
+        samples of `sources` between which there is speech that will not change any more.
         """
         rate, samples = self.config.sample_rate, mixture.shape[-1]
         spans = speech_spans(mixture, rate)
@@ -183,11 +233,15 @@ class Separator:
         chunks = plan_chunks(length, length if length <= WHOLE * rate else round(CHUNK * rate), overlap)
         cuts, fixed_order = voices.starts[1:-1], self.facts.task == SPEECH_FROM_NOISE
         stitcher = Stitcher(voices, rate, overlap, cuts, causal=self.config.causal, fixed_order=fixed_order)
+        told = 0
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):
             separated = self._network(np.stack([speech[..., chunk] for chunk in batch]))
             for chunk, found in zip(batch, separated, strict=True):
                 stitcher.add(chunk, found)
             progress(stitcher.done / samples)
+            if ready is not None and overlap < stitcher.done < length:
+                there, told = told, voices.place(stitcher.done - overlap)
+                ready(there, told)
         if length < samples:
             self._separate_pauses(sources, mixture, spans, fixed_order, progress)
         return _doubt_notes([voices.place(sample) / rate for sample in stitcher.doubts])

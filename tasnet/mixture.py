@@ -14,6 +14,8 @@ class Mixture:
     mixture: (T,). references: (C, T), or None. labels: what the voices are called, in that order. snr_db: voice 1
     against each other voice; None where it is not known. notes: whole sentences on what was done to the sounds.
     name: of the mixture in its set. speakers: who they are, in the order of the references; empty where unknown.
+    source, source_rate: what the user's recording is called, and its rate where it is not `rate`. task: that of a model
+    which it fits (`training_facts`); "": whichever has as many outputs.
     """
 
     mixture: np.ndarray
@@ -24,6 +26,9 @@ class Mixture:
     notes: tuple[str, ...] = ()
     name: str = ""
     speakers: tuple[str, ...] = ()
+    source: str = ""
+    source_rate: int | None = None  # Hz
+    task: str = ""
 
     @property
     def sources(self) -> np.ndarray:

@@ -6,7 +6,6 @@ import argparse
 import errno
 import itertools
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,18 +17,14 @@ from tasnet.command_line import command_line, complain, print_line, program
 from . import audio, checkpoint
 from .atomic import make_folder
 from .errors import PathError, UserError
+from .hearing import Hearing, HearingError, hear
 from .inference import Separator, available
 from .recordings import separate_recording
-from .sound_files import printable
+from .sound_files import SUFFIXES, printable
 
-# What is taken from a folder; a file named on the command line may be called anything.
-SOUNDS = re.compile(
-    r"\.(wave?|flac|mp3|og[ga]|opus|aif[fc]?|au|snd|caf|w64|rf64|m4[ab]|mp4|aac|webm|wma|mk[av]|mov|amr|3gp|ac3|ape|wv"
-    r"|tta|tak|mpc|dsf|voc|sph|sphere|nist|shn|wv[12])",
-    re.IGNORECASE,
-)
 EACH = "each"  # channel, on its own
 
+HEARD = 60.0  # s, from which is told how many people speak
 LONGEST_NAME = 255  # bytes: what file systems take
 OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that other files do not share
 
@@ -127,7 +122,7 @@ def _separate_one(
             channel=channel,
             progress=lambda done: bar.update(done - bar.n),
         )
-    targets = _targets(folder, stem, len(found.sources), taken)
+    targets = _targets(folder, stem, separator.names, taken)
     for number, target in enumerate(targets):
         audio.write(target, found.sources.row(number), found.rate)
     print_line(
@@ -137,8 +132,19 @@ def _separate_one(
     notes = list(dict.fromkeys(found.notes))
     if found.peak > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
+    if hearing := _heard(path, channel):
+        notes.append(hearing.sentence(separator.names))
     for note in notes:
         print_line(f"  {note}")
+
+
+def _heard(path: Path, channel: int | None) -> Hearing | None:
+    """What the recording seems to be, from its first minute; None where that cannot be told."""
+    try:
+        sound = audio.read(path, path.name, seconds=HEARD, channel=channel)
+        return hear(sound.samples, sound.rate)
+    except (HearingError, audio.AudioError, MemoryError):
+        return None
 
 
 def _recordings(path: Path) -> list[Path]:
@@ -150,7 +156,7 @@ def _recordings(path: Path) -> list[Path]:
         return [path]
     try:
         files = (p for p in path.iterdir() if not p.name.startswith("."))
-        found = sorted(p for p in files if p.is_file() and SOUNDS.fullmatch(p.suffix))
+        found = sorted(p for p in files if p.is_file() and p.suffix.lower() in SUFFIXES)
     except PermissionError:
         raise audio.AudioError(f"You have no permission to read {path}.") from None
     if not found:
@@ -164,13 +170,17 @@ def _recordings(path: Path) -> list[Path]:
     return found
 
 
-def _targets(folder: Path, stem: str, speakers: int, taken: set[str]) -> list[Path]:
-    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken."""
-    longest = LONGEST_NAME - len(f"_s{speakers}.wav")
+def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -> list[Path]:
+    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken.
+
+    Outputs that are no speakers are called what they are: <stem>_speech.wav, <stem>_noise.wav.
+    """
+    ends = [f"_{output.lower().replace('speaker ', 's')}.wav" for output in outputs]
+    longest = LONGEST_NAME - max(map(len, ends))
     for number in itertools.count(1):
         tail = f"-{number}" if number > 1 else ""
         name = _shortened(stem, longest - len(tail)) + tail
-        targets = [folder / f"{name}_s{speaker}.wav" for speaker in range(1, speakers + 1)]
+        targets = [folder / f"{name}{end}" for end in ends]
         if taken.isdisjoint(map(_key, targets)):
             taken.update(map(_key, targets))
             return targets

@@ -32,6 +32,12 @@ FFMPEG_FORMATS = (
     "nistsphere,shn,tta,tak,mpc,mpc8,dsf,dts,dtshd,truehd,mlp,oma,xwma,voc,au,w64,iff,ircam,sox,pvf,rm,nut,mxf,wtv,"
     "rso,avr,qcp,act,aea,aa,apc,loas,amrnb,amrwb,bit,codec2,svx,smjpeg,gxf,dv,mmf,vqf,nsp,sds,sdx,wsd,epaf,paf"
 )
+# The endings of recordings' names; a file that is named by itself may be called anything.
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".wave", ".oga", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+    *(".w64", ".rf64", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".wma", ".mka", ".mkv", ".mov", ".amr", ".3gp", ".ac3"),
+    *(".ape", ".wv", ".tta", ".tak", ".mpc", ".dsf", ".voc", ".sph", ".sphere", ".nist", ".shn", ".wv1", ".wv2"),
+)
 KINDS_BY_BEGINNING = {b"NIST_1A": "a SPHERE file whose sound is compressed (with shorten)", b"ajkg": "a shorten file"}
 LONGEST_HEADER = 1 << 16  # bytes before the sound of a WAV file, in which its chunks are looked for
 FURTHER_CHUNKS = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"cue ", b"smpl", b"fact", b"PEAK", b"afsp", b"iXML", b"JUNK")
@@ -98,6 +104,7 @@ class Stream:
     rate: int
     channels: int
     blocks: Iterator[np.ndarray]  # float32 (frames, channels)
+    promised: int = 0  # frames, where a header tells that is read before them
     damaged: bool = False  # less is there than the file promises; known only after the last block
     hidden: bool = False  # more is there than its header tells of; known only after the last block
     unfinished: bool = False  # its header tells of no samples at all, but there are
@@ -203,9 +210,9 @@ def _header_promises_less(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
         unread = file.seek(0, io.SEEK_END) - position
         return unread > max(256, 0.02 * position)  # more than a tag
     if sound.format == "AU":
-        length, offset, said = (
-            int(re.search(rf"{name}\s*: (\d+)", sound.extra_info)[1]) for name in ("Length", "Data Offset", "Data Size")
-        )
+        log = sound.extra_info
+        numbers = [re.search(rf"{name}\s*: (-?\d+)", log) for name in ("Length", "Data Offset", "Data Size")]
+        length, offset, said = (int(number[1]) if number else 0 for number in numbers)
         return length - offset - said > 64
     return re.search(r"marker.*\n?.*Exiting parser", sound.extra_info) is not None  # no chunk, so it is sound
 
@@ -247,7 +254,7 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
             if magic != b".snd" or not channels:
                 raise unreadable
             process.stdout.read(offset - 24)
-            stream = Stream(rate, channels, iter(()))
+            stream = Stream(rate, channels, iter(()), promised)
 
             def blocks() -> Iterator[np.ndarray]:
                 frames = 0

@@ -7,7 +7,6 @@ import pytest
 import streamlit as st
 from page_tools import open_page, texts, upload, wait_for, wav_file
 
-import tasnet
 from pages.parts import uploads, workspace
 from pages.parts.background import Background, BackgroundTask
 
@@ -59,16 +58,16 @@ def test_it_ends_when_cancelled_and_when_nobody_is_to_have_it(how):
 def test_a_separation_goes_on_while_its_page_is_left(monkeypatch):
     """The run ends in the middle, as by a click on another page; the next one finds the result."""
     monkeypatch.setattr(workspace, "LONG_SECONDS", 0.5)
-    go, times, separate = threading.Event(), [], tasnet.Separator.separate
+    go, times = threading.Event(), []
 
-    def slow(self, *known, progress, **more):
+    def slow(function, *known, progress, **_):
         times.append(1)
         progress(0.25)
         go.wait(60)
         progress(0.5)
-        return separate(self, *known, progress=progress, **more)
+        return function(*known, progress=progress)
 
-    monkeypatch.setattr(tasnet.Separator, "separate", slow)
+    monkeypatch.setattr(workspace, "compute_within_budget", slow)
     left = [True]
     look = threading.Event.wait
 

@@ -45,7 +45,7 @@ def errors(browser) -> list[str]:
 
 
 def media(browser, address: str) -> dict[str, tuple[np.ndarray, int]]:
-    tracks = wait_for(browser, "[data-track-name]", 5)
+    tracks = wait_for(browser, ".tasnet-player[data-state=ready] [data-track-name]", 5)
     sources = {track.get_attribute("data-track-name"): track.get_attribute("data-src") for track in tracks}
     return {name: fetch(address + source) for name, source in sources.items()}
 

@@ -204,6 +204,14 @@ def test_what_cannot_be_switched_off_is_said(inside, voices):
             muting.muted_sources(where, off)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_each_filter_s_importance_is_that_of_its_group_of_one(voices, known):
+    seen = represent(make(edges="pad"), voices.sum(0), voices if known else None)
+    assert muting.filter_importance(seen) == pytest.approx(
+        muting.importance(seen, [[number] for number in range(24)]), abs=1e-3
+    )
+
+
 def test_importance_is_what_is_lost_without_the_group(inside, voices):
     groups = [(0, 1, 2), tuple(range(24)), ()]
     lost = muting.importance(inside, groups)

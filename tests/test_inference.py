@@ -566,3 +566,18 @@ def test_too_little_memory_on_a_gpu_halves_the_batch(monkeypatch):
     most = 0
     with pytest.raises(DeviceError, match="memory"):
         separator._network(mixtures)
+
+
+def test_voices_are_heard_before_all_are_there():
+    """What is told of a long recording is one stretch after the other, and all but the level of what comes out."""
+    separator = tasnet.Separator(ConvTasNet(ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=2, R=1)), "cpu")
+    samples = (0.1 * np.random.default_rng(3).standard_normal(50 * 8000)).astype(np.float32)
+    told = []
+    found = separator.separate(samples, 8000, heard=lambda begin, voices: told.append((begin, voices)))
+    assert [begin for begin, _ in told] == [0, 16 * 8000] and told[1][1].shape == (2, 16 * 8000)
+    heard = np.concatenate([voices for _, voices in told], axis=1)
+    there = found.sources[:, : heard.shape[1]]
+    assert 10 * np.log10(np.sum(there**2) / np.sum((there - heard) ** 2)) > 20
+    told.clear()
+    separator.separate(samples[: 20 * 8000], 8000, heard=lambda *part: told.append(part))
+    assert not told  # short enough to come at once

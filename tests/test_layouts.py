@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from corpus_tools import LIBRI_NAMES, RATE, noise, write, write_split
+from test_sound_inputs import needs_ffmpeg, sphere_with_shorten
 
 from analysis.corpus import __main__ as corpus
 from analysis.start_point import __main__ as start_point
@@ -189,17 +190,65 @@ def test_the_same_mixture_in_two_folders_of_a_split_is_refused(tmp_path):
     assert [one.name for one in open_mixtures(tmp_path, split="train")] == ["b"]
 
 
-def test_of_several_channels_the_mean_is_read(tmp_path):
+def test_of_several_channels_one_is_made_as_everywhere(tmp_path):
+    """The mean, unless a file of the mixture would lose something so: then the one channel is read of all its files."""
+    turned = {"mix": (S1 + S2, S1 - S2), "s1": (S1, S1), "s2": (S2, -S2)}  # the second voice is lost in the mean
     for part in ("mix", "s1", "s2"):
         write(tmp_path / part / "a.wav", np.stack([np.zeros(LENGTH), PARTS[part]], 1))  # the first is silent
         write(tmp_path / part / "b.wav", np.stack([PARTS[part], -PARTS[part]], 1))
+        write(tmp_path / part / "c.wav", np.stack(turned[part], 1))
     mixtures = open_mixtures(tmp_path)
-    (one,) = mixtures
-    np.testing.assert_allclose(one.sources, np.stack([S1, S2]) / 2, atol=1e-7)
-    assert "cancel each other" in mixtures.bad["b"]
+    for mixture, gain in zip(mixtures, (0.5, 1, 1), strict=True):
+        np.testing.assert_allclose(mixture.sources, gain * np.stack([S1, S2]), atol=1e-7)
+        np.testing.assert_allclose(mixture.mixture, gain * (S1 + S2), atol=1e-7)
+    np.testing.assert_array_equal(mixtures.read(2, 500, 100).sources, mixtures[2].sources[:, 500:600])
+    said = explain_mixtures(mixtures)[1:3]
+    assert "were mixed down to one" in said[0] and "cancel each other when mixed, so only channel 1 was used" in said[1]
     people = make(tmp_path / "people", {"anna/x": "s1"})
     write(people / "ben/y.wav", np.stack([S2, S2 / 2], 1))
-    np.testing.assert_allclose(open_utterances(people).samples(1), 0.75 * S2, atol=1e-4)
+    write(people / "carl/z.wav", np.stack([S2, -S2], 1))
+    utterances = open_utterances(people)
+    np.testing.assert_allclose(utterances.samples(1), 0.75 * S2, atol=1e-4)
+    np.testing.assert_allclose(utterances.samples(2), S2, atol=1e-4)
+    assert [note.split("/")[-1][:5] for note in utterances.notes.values()] == ["y.wav", "z.wav"]
+
+
+@needs_ffmpeg
+def test_sphere_with_shorten_is_read_in_sets_and_among_people(tmp_path):
+    parts = {name: np.rint(32768 * PARTS[name]).astype(np.int16) for name in ("s1", "s2")}
+    parts["mix"] = parts["s1"] + parts["s2"]
+    for part, samples in parts.items():
+        (tmp_path / "set" / part).mkdir(parents=True)
+        (tmp_path / "set" / part / "a.wv1").write_bytes(sphere_with_shorten(samples))
+    mixtures = open_mixtures(tmp_path / "set").checked()
+    assert (mixtures.rate, mixtures.length(0)) == (RATE, LENGTH)
+    np.testing.assert_array_equal(mixtures[0].sources * 32768, [parts["s1"], parts["s2"]])
+    np.testing.assert_array_equal(mixtures.read(0, 300, 50).mixture * 32768, parts["mix"][300:350])
+    for name, samples in parts.items():
+        (tmp_path / "people" / name[-1]).mkdir(parents=True)
+        for microphone in (".wv1", ".wv2"):  # the recipes take the first
+            path = tmp_path / "people" / name[-1] / f"{name[-1]}a{microphone}"
+            path.write_bytes(sphere_with_shorten(samples if microphone == ".wv1" else samples // 2))
+    utterances = open_utterances(tmp_path / "people")
+    assert len(utterances) == 3 and np.array_equal(utterances.samples(0) * 32768, parts["s1"])
+
+
+def test_without_ffmpeg_a_row_tells_what_is_missing(tmp_path, monkeypatch):
+    for part in ("mix", "s1", "s2"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "a.wv1").write_bytes(sphere_with_shorten(np.zeros(300, np.int16)))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(CorpusError, match=r"None of the 1 mixtures .*with shorten.* ffmpeg must be installed"):
+        open_mixtures(tmp_path).checked()
+
+
+def test_two_recordings_of_one_name_among_people_are_refused_and_hidden_files_left_out(tmp_path):
+    make(tmp_path, PEOPLE)
+    (tmp_path / "anna/._a.wav").write_bytes(b"\0\5\x16\7")
+    assert len(open_utterances(tmp_path)) == 4
+    soundfile.write(tmp_path / "anna/a.flac", S2, RATE)
+    with pytest.raises(CorpusError, match=r"anna holds a\.flac and a\.wav: leave one"):
+        open_mixtures(tmp_path)
 
 
 def mixed(folder: Path, mixture: np.ndarray, *, with_noise: bool = False) -> list[str]:

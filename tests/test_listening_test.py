@@ -13,9 +13,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
 
-from analysis.listening import stimuli
+from analysis.listening import export, stimuli
 from analysis.listening.headphones import QUESTIONS, headphone_questions
-from analysis.listening.ratings import ABX, MOS, MUSHRA, Session, Stimulus, Store, plan_training, plan_trials
+from analysis.listening.ratings import Store
+from analysis.listening.trials import ABX, MOS, MUSHRA, Session, Stimulus, plan_training, plan_trials
 from analysis.scores.comparison import compare_systems
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness
@@ -89,13 +90,22 @@ def texts(app: AppTest) -> str:
     return "\n".join(part.value for part in parts)
 
 
+class Ears(set):
+    """What was heard, and where the faders stand."""
+
+    def __init__(self, names) -> None:
+        super().__init__(names)
+        self.ratings: dict[str, int] = {}
+
+
 @pytest.fixture
 def ears(monkeypatch) -> set[str]:
     """Stands in for the browser's player: what it reports as heard, everything unless a test takes it out."""
-    heard = {"Reference", *"ABCDEFGX", "Sample"}
+    heard = Ears({"Reference", *"ABCDEFGX", "Sample"})
 
     def play(tracks, **_) -> PlayerState:
-        return PlayerState(heard=tuple(t.name for t in tracks if t.name in heard))
+        ratings = tuple(heard.ratings.items())
+        return PlayerState(heard=tuple(t.name for t in tracks if t.name in heard), ratings=ratings)
 
     monkeypatch.setattr(listening_trial, "player", play)
     monkeypatch.setattr(listening_checks, "player", play)
@@ -208,15 +218,21 @@ def test_mushra_rates_all_on_one_page_and_reports_as_the_field_does(store, ears)
         app = begin(session, nickname)
         for number, trial in enumerate(plan_trials(session, len(store.listeners(session)) - 1)):
             letters = dict(zip("ABCD", trial.systems, strict=True))
+            ears.ratings = {}
+            assert "Move the fader of A, B, C and D." in texts(app.run())
+            ears.ratings = {letter: scores[system] for letter, system in letters.items()}
             ears.remove("C")
-            app.run()
-            assert app.slider(key=f"answer_{number}_C").disabled and app.button(key=f"answer_{number}_next").disabled
+            assert app.run().button(key=f"answer_{number}_next").disabled
             ears.add("C")
-            app.run()
-            for letter, system in letters.items():
-                app.slider(key=f"answer_{number}_{letter}").set_value(
-                    scores[system] - (missed if system == "Clean" else 0)
-                )
+            if missed:  # the reference is taken for another
+                worse = {"Clean": 100 - missed, "IRM": 100}
+                ears.ratings |= {letter: worse[system] for letter, system in letters.items() if system in worse}
+            else:
+                ears.ratings |= {letter: 99 for letter, system in letters.items() if system == "Clean"}
+                app.run()
+                assert "Give 100 to at least one" in texts(app) and app.button(key=f"answer_{number}_next").disabled
+                ears.ratings |= {letter: 100 for letter, system in letters.items() if system == "Clean"}
+            assert not app.run().button(key=f"answer_{number}_next").disabled
             app.button(key=f"answer_{number}_next").click().run()
             assert not app.exception
         assert "All your 2 answers are stored" in texts(app)
@@ -228,6 +244,13 @@ def test_mushra_rates_all_on_one_page_and_reports_as_the_field_does(store, ears)
     assert table.loc["Clean", "Ratings"] == 4
     app.toggle(key="listening_screen").set_value(False).run()
     assert app.dataframe[0].value.set_index("System").loc["Clean", "Mean"] == "83.3"
+    rows = export.long_form(store, session)
+    assert {*rows} >= {"test", "stimulus", "condition", "score", "listener", "seconds", "headphones_right", "device"}
+    first = store.answers(session)[0]
+    assert rows["condition"][:4] == list(first.systems) and rows["score"][:4] == list(first.value)
+    assert all(0 < seconds < 600 for seconds in rows["seconds"])
+    theirs = export.webmushra_form(store, session)
+    assert list(theirs)[:2] == ["session_test_id", "name"] and theirs["rating_score"] == rows["score"]
 
 
 def test_what_a_test_can_show_is_said_before_it_is_set_up():

@@ -20,9 +20,15 @@ RATE = 8000
 FADE = round(0.005 * RATE)  # samples of a crossfade
 
 APP = """
+import time
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 
+from tasnet.mixture import Mixture
+from pages.parts import listening
+from pages.parts.coming_player import ComingPlayer
 from pages.parts.player import PlayerState, Track, player
 
 RATE = 8000
@@ -34,11 +40,14 @@ def noise(seconds, seed):
 
 
 def listen():
-    kind = st.radio("Set", ["short", "long", "linked"])
+    kind = st.radio("Set", ["short", "long", "linked", "coming"])
     st.button("Again")
     if kind == "long":
         tracks = [Track(f"Track {i}", noise(60, i), RATE) for i in range(10)]
         player(tracks, key="player")
+        return
+    if kind == "coming":
+        come()
         return
     clean = [noise(4, 10 + i) for i in range(2)]
     parts = [(clean[i] + 0.1 * noise(4, 20 + i)).astype(np.float32) for i in range(2)]
@@ -51,6 +60,23 @@ def listen():
     start = PlayerState(1.5, (1.0, 2.0), "Clean 2") if kind == "linked" else None
     state = player(tracks, key="linked" if start else "player", follow=True, start=start)
     st.markdown(f"STATE {state.time:.3f} {state.region} {state.active}")
+
+
+def come():
+    voices = np.stack([noise(60, i) for i in range(2)])
+    sound = Mixture(voices.sum(0), None, RATE, (), None)
+    coming = ComingPlayer(sound, {"Conv-TasNet": 2}, key="coming")
+    coming.show_mixture()
+    for begin in (0, 2):
+        told(f"part {begin}")
+        coming.take(begin * RATE, 0.5 * voices[:, begin * RATE : (begin + 2) * RATE])
+    told("end")
+    coming.show(listening.separated_tracks(sound, voices, None))
+
+
+def told(what):
+    while not (Path(__file__).parent / what).exists():
+        time.sleep(0.05)
 
 
 other = st.Page(lambda: st.title("Other"), title="Other", url_path="other")
@@ -84,8 +110,12 @@ async function render(tracks, rate, seconds, prepare, steps = []) {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("app")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def address(folder):
     (folder / "app.py").write_text(APP)
     with open_server(folder / "app.py", folder / "log", "--client.showSidebarNavigation", "true") as address:
         yield address
@@ -486,3 +516,35 @@ def test_it_fits_a_phone(browser):
         assert ask(browser, "player.root.offsetHeight") == height
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_voices_come_in_while_the_mixture_plays_on(browser, folder):
+    note = "[data-index='1'] .tp-note"
+    here = "[1, 3, 5].map((second) => player.found[1].samples[second * 8000 + 17] !== 0)"
+    choose(browser, "coming")
+    wait_for(lambda: ask(browser, f"{ROOT}.dataset.state === 'coming' && player.data.tracks.length === 3"))
+    assert ask(browser, "player.data.tracks.map((track) => Boolean(track.src))") == [True, False, False]
+    assert "being separated" in browser.find_element(By.CSS_SELECTOR, note).text
+    ask(browser, "player.seek(0.5), player.start(), player.marked = transport, null")
+    for k, begin in enumerate((0, 2)):
+        (folder / f"part {begin}").touch()
+        wait_for(lambda k=k: ask(browser, here) == [True, k > 0, False], "so much of a voice")
+        assert f"up to 0:0{begin + 2}" in browser.find_element(By.CSS_SELECTOR, note).text
+    (folder / "end").touch()
+    ready(browser, tracks=3)
+    assert ask(browser, here) == [True, True, True]
+    assert ask(browser, "player.marked === transport && transport.playing && transport.position() > 0.5")
+    ask(browser, "player.pause()")
+
+
+def test_what_comes_in_is_not_heard_where_it_takes_the_place_of_the_same(browser):
+    rendered, track = browser.execute_async_script(
+        OFFLINE
+        + """
+const tracks = player.found.slice(0, 2).map(({ samples }) => samples);
+const prepare = (sound) => sound.setGains([1, 0]);
+const step = (sound) => sound.replace([tracks[0], tracks[1].map((value) => -value)]);
+render(tracks, 8000, 2, prepare, [[40, step], [80, step]]).then((out) => done([out, Array.from(tracks[0])]));
+"""
+    )
+    assert np.abs(np.array(rendered) - np.array(track)[: len(rendered)]).max() < 1e-5

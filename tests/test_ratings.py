@@ -12,14 +12,14 @@ import pytest
 
 from analysis import keys
 from analysis.listening import ratings
-from analysis.listening.ratings import (
+from analysis.listening.ratings import Store
+from analysis.listening.trials import (
     ABX,
     MOS,
     MUSHRA,
     RatingsError,
     Session,
     Stimulus,
-    Store,
     Trial,
     plan_training,
     plan_trials,
@@ -257,7 +257,8 @@ def test_tests_that_cannot_be_taken_are_refused(store, method, systems, stimuli,
 
 RATE_UNTIL_KILLED = """
 import sys
-from analysis.listening.ratings import Store, plan_trials
+from analysis.listening.ratings import Store
+from analysis.listening.trials import plan_trials
 store = Store(sys.argv[1])
 session, listener = store.session(sys.argv[2]), store.listener(sys.argv[3])
 for trial in plan_trials(session, listener.number):

@@ -15,12 +15,14 @@ from analysis.network.learned_masks import RATIO, oracle_mask
 from analysis.network.representation import Representation
 from analysis.scores.metrics import best_permutation, si_snr
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
+from tasnet.coders import overlap_add
 from tasnet.errors import UserError
 from tasnet.level import level_gains
 
 ESTIMATED, BINARY, SWAPPED = "as estimated", "binary: 0 or 1", "swapped between the voices"
 IDEAL = {f"ideal: {kind}": kind for kind in ("IBM", "IRM", "WFM", RATIO)}
 MASKS = (ESTIMATED, BINARY, SWAPPED, *IDEAL)
+AT_ONCE = 16  # filters whose sound is in memory
 
 
 class MutingError(UserError):
@@ -138,6 +140,22 @@ def importance(inside: Representation, groups: Sequence[Sequence[int]]) -> np.nd
         score = float(np.mean(si_snr(rest, target)))
         lost.append(whole - score if known else -score)
     return np.array(lost)
+
+
+def filter_importance(inside: Representation) -> np.ndarray:
+    """(N,) as `importance`, without each single filter: what a filter adds is laid together by itself, not decoded."""
+    known = inside.references is not None and len(inside.references) == len(inside.masks)
+    target = inside.references if known else inside.sources
+    V, length = inside.model.V.detach().cpu(), len(inside.mixture)
+    scores = np.zeros((len(inside.masks), len(V)))
+    for speaker, (source, own) in enumerate(zip(inside.sources, target, strict=True)):
+        d = torch.from_numpy(np.ascontiguousarray(inside.d()[speaker].T))
+        for start in range(0, len(V), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            parts = overlap_add(d[some, :, None] * V[some, None], length, inside.model.config.edges).numpy()
+            scores[speaker, some] = si_snr(source - parts, own)
+    whole = float(np.mean(si_snr(inside.sources, target))) if known else 0.0
+    return whole - scores.mean(0)
 
 
 def block_importance(

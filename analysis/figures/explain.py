@@ -74,9 +74,14 @@ def over_time(middles: np.ndarray, snr: np.ndarray, found: Sequence[Swap], secon
     return legend_below(style(figure, 280))
 
 
-def filter_use_map(use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, chosen: Sequence[int] = ()) -> go.Figure:
-    """What is let through of each filter in order, to whom, and how much of energy it holds; `chosen` are marked."""
-    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.65, 0.35])
+def filter_use_map(
+    use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, lost: np.ndarray, chosen: Sequence[int] = ()
+) -> go.Figure:
+    """What is let through of each filter in order, to whom, how much of the energy it holds and what is `lost` without.
+
+    lost: (N,) dB; `chosen` are marked.
+    """
+    figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.5, 0.25, 0.25])
     ranks = np.arange(len(order))
     parts = [(f"Speaker {c + 1} alone", row, speaker_colour(c)) for c, row in enumerate(use.exclusive)]
     parts.append(("several at once", use.shared, SHARED_COLOUR))
@@ -99,6 +104,15 @@ def filter_use_map(use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, chos
         hovertemplate="filter %{customdata[0]}: %{y:.2f} % of the energy",
     )
     figure.add_trace(energy, row=2, col=1)
+    cost = go.Bar(
+        x=ranks,
+        y=lost[order],
+        name="lost without it",
+        marker={"color": SYSTEM_COLOURS["Conv-TasNet"], "line": {"width": 0}},
+        customdata=order[:, None].tolist(),
+        hovertemplate="without filter %{customdata[0]}: %{y:.2f} dB lost",
+    )
+    figure.add_trace(cost, row=3, col=1)
     marked = np.flatnonzero(np.isin(order, list(chosen)))
     if len(marked):
         cross = go.Scatter(
@@ -111,11 +125,12 @@ def filter_use_map(use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, chos
         )
         figure.add_trace(cross, row=1, col=1)
     figure.update_xaxes(**rank_ticks(peaks_hz[order], 9))
-    figure.update_xaxes(title_text=RANK_AXIS, row=2)
+    figure.update_xaxes(title_text=RANK_AXIS, row=3)
     figure.update_yaxes(title_text="Let through (%)", range=[0, 108], row=1)
     figure.update_yaxes(title_text="Energy (%)", row=2)
-    figure.update_layout(barmode="stack", bargap=0)
-    return legend_below(style(figure, 420))
+    figure.update_yaxes(title_text="Lost (dB)", row=3)
+    figure.update_layout(barmode="relative", bargap=0)
+    return legend_below(style(figure, 540))
 
 
 def losses(names: Sequence[str], lost: np.ndarray, axis: str) -> go.Figure:

@@ -9,23 +9,28 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from analysis.keys import new_key, rows_with_key
-from analysis.scores.systems import CLEAN
 from tasnet.atomic import make_folder
-from tasnet.errors import UserError, opening
+from tasnet.errors import opening
 
-MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
-ABX = "ABX"  # is X the same as A or as B?
-MUSHRA = "MUSHRA"  # rate all versions of one utterance from 0 to 100, a hidden reference and anchors among them
-METHODS = (MOS, ABX, MUSHRA)
-REFERENCE = CLEAN
-LONGEST_NICKNAME = 40
+from .trials import (
+    ABX,
+    LONGEST_DEVICE,
+    LONGEST_NICKNAME,
+    METHODS,
+    MOS,
+    MUSHRA,
+    REFERENCE,
+    Answer,
+    Listener,
+    RatingsError,
+    Session,
+    Stimulus,
+    Trial,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS session (
@@ -42,6 +47,7 @@ CREATE TABLE IF NOT EXISTS answer (
     systems TEXT NOT NULL, value INTEGER NOT NULL, given TEXT NOT NULL, PRIMARY KEY (listener, trial));
 """
 SESSION = "id, operator, title, method, seed, systems, created, training, repetitions, headphones, owner"
+LISTENER = "token, session, number, nickname, headphones, device"
 QUERY = f"SELECT {SESSION} FROM session"
 # Columns that files of earlier versions lack: (table, column, type and default). A MUSHRA answer is a list in `value`.
 ADDED = (
@@ -50,116 +56,9 @@ ADDED = (
     ("session", "headphones", "INTEGER NOT NULL DEFAULT 0"),
     ("session", "owner", "TEXT NOT NULL DEFAULT ''"),
     ("listener", "headphones", "INTEGER"),
+    ("listener", "device", "TEXT NOT NULL DEFAULT ''"),
+    ("answer", "seconds", "REAL"),
 )
-
-
-class RatingsError(UserError):
-    """A listening test that cannot go on as asked."""
-
-
-@dataclass(frozen=True)
-class Stimulus:
-    """One system's version of an utterance, as a WAV file; `pesq` is its MOS-LQO where that is known."""
-
-    utterance: int
-    system: str
-    label: str
-    wav: bytes
-    pesq: float | None = None
-
-
-@dataclass(frozen=True)
-class Session:
-    """A listening test. Three keys, none of which opens another's view: `id` is for listeners, `operator` for results
-    and deletion, `owner` lists all tests that were set up under it.
-
-    Each listener begins with `training` trials that do not count and a check for `headphones`; everything is asked
-    `repetitions` times.
-    """
-
-    id: str
-    operator: str
-    title: str
-    method: str
-    seed: int
-    systems: tuple[str, ...]
-    utterances: tuple[int, ...]
-    created: str
-    training: int = 0
-    repetitions: int = 1
-    headphones: bool = False
-    owner: str = ""
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Someone taking a test under a nickname; `token` is their key to go on after a pause.
-
-    `headphones`: how many answers of the headphone check were right; None before it.
-    """
-
-    token: str
-    session: str
-    number: int
-    nickname: str
-    headphones: int | None = None
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One question. `systems` is the one to rate (MOS), what A, B and X are (ABX), or all in their order (MUSHRA)."""
-
-    number: int
-    utterance: int
-    systems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer: 1 to 5 (MOS), 0 for "X is A" and 1 for "X is B" (ABX), or 0 to 100 for each system (MUSHRA)."""
-
-    listener: str
-    trial: int
-    utterance: int
-    systems: tuple[str, ...]
-    value: int | tuple[int, ...]
-    given: str
-
-    @property
-    def correct(self) -> bool:
-        """Whether an A/B/X answer names the system that X was."""
-        return self.systems[self.value] == self.systems[2]
-
-
-def plan_trials(session: Session, listener: int) -> list[Trial]:
-    """All trials of listener number `listener`, in an order that the session's seed and the number determine.
-
-    The utterances come in random order, anew in each repetition. MOS: within each, the systems in random order. ABX:
-    A and B in random order, X one of them by chance. MUSHRA: all systems at once in random order.
-    """
-    rng = np.random.default_rng([session.seed, listener])
-    questions = [question for _ in range(session.repetitions) for question in _questions(session, rng)]
-    return [Trial(number, *question) for number, question in enumerate(questions)]
-
-
-def plan_training(session: Session, listener: int) -> list[Trial]:
-    """The trials before the test, which do not count: of its own sounds, in another order."""
-    rng = np.random.default_rng([session.seed, listener, 1])
-    return [Trial(number, *question) for number, question in enumerate(_questions(session, rng)[: session.training])]
-
-
-def _questions(session: Session, rng: np.random.Generator) -> list[tuple[int, tuple[str, ...]]]:
-    """Every utterance's question or questions once: (utterance, systems)."""
-    questions = []
-    for utterance in rng.permutation(session.utterances).tolist():
-        order = tuple(session.systems[i] for i in rng.permutation(len(session.systems)))
-        if session.method == MOS:
-            questions += [(utterance, (system,)) for system in order]
-        elif session.method == ABX:
-            questions.append((utterance, (*order, order[rng.integers(2)])))
-        else:
-            questions.append((utterance, order))
-    return questions
 
 
 class Store:
@@ -296,7 +195,7 @@ class Store:
         with self._connect() as database:
             return {(utterance, system): pesq for utterance, system, pesq in database.execute(query, (session.id,))}
 
-    def join(self, session: Session, nickname: str) -> Listener:
+    def join(self, session: Session, nickname: str, device: str = "") -> Listener:
         """A new listener. Raises RatingsError for an empty, overlong or taken nickname."""
         nickname = nickname.strip()
         if not 0 < len(nickname) <= LONGEST_NICKNAME:
@@ -310,20 +209,20 @@ class Store:
             ).fetchone()
             try:
                 database.execute(
-                    "INSERT INTO listener (token, session, number, nickname, joined) VALUES (?, ?, ?, ?, ?)",
-                    (token, session.id, number, nickname, _now()),
+                    "INSERT INTO listener (token, session, number, nickname, joined, device) VALUES (?, ?, ?, ?, ?, ?)",
+                    (token, session.id, number, nickname, _now(), device[:LONGEST_DEVICE]),
                 )
             except sqlite3.IntegrityError:
                 raise RatingsError(
                     "Someone takes this test under that nickname already: choose another, or go on with your own link."
                 ) from None
-        return Listener(token, session.id, number, nickname)
+        return Listener(token, session.id, number, nickname, device=device[:LONGEST_DEVICE])
 
     def listener(self, token: str) -> Listener:
         """The listener who holds `token`."""
         with self._connect() as database:
             for row in rows_with_key(database, "listener", "token", token):
-                query = "SELECT token, session, number, nickname, headphones FROM listener WHERE rowid = ?"
+                query = f"SELECT {LISTENER} FROM listener WHERE rowid = ?"
                 return Listener(*database.execute(query, (row,)).fetchone())
         raise RatingsError("Nobody takes part under this link, or the test was deleted.")
 
@@ -331,7 +230,7 @@ class Store:
         """Everyone who joined, in that order."""
         with self._connect() as database:
             rows = database.execute(
-                "SELECT token, session, number, nickname, headphones FROM listener WHERE session = ? ORDER BY number",
+                f"SELECT {LISTENER} FROM listener WHERE session = ? ORDER BY number",
                 (session.id,),
             ).fetchall()
         return [Listener(*row) for row in rows]
@@ -346,8 +245,15 @@ class Store:
         with self._connect() as database:
             return database.execute("SELECT COUNT(*) FROM answer WHERE listener = ?", (listener.token,)).fetchone()[0]
 
-    def answer(self, session: Session, listener: Listener, trial: Trial, value: int | Sequence[int]) -> None:
-        """Keep an answer; it is on disk on return. Answering a trial again replaces its answer.
+    def answer(
+        self,
+        session: Session,
+        listener: Listener,
+        trial: Trial,
+        value: int | Sequence[int],
+        seconds: float | None = None,
+    ) -> None:
+        """Keep an answer, given `seconds` after the question; it is on disk on return. Again: it is replaced.
 
         Raises RatingsError for a value off the scale and for a trial ahead of the next.
         """
@@ -364,9 +270,10 @@ class Store:
                 raise RatingsError("The trials are answered one after the other.")
             try:
                 database.execute(
-                    "INSERT INTO answer VALUES (?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT DO UPDATE SET value = excluded.value, given = excluded.given",
-                    (listener.token, trial.number, trial.utterance, json.dumps(trial.systems), kept, _now()),
+                    "INSERT INTO answer (listener, trial, utterance, systems, value, given, seconds) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
+                    "given = excluded.given, seconds = excluded.seconds",
+                    (listener.token, trial.number, trial.utterance, json.dumps(trial.systems), kept, _now(), seconds),
                 )
             except sqlite3.IntegrityError:
                 raise RatingsError("This listening test was deleted.") from None
@@ -375,16 +282,24 @@ class Store:
         """Every answer of a test, listener by listener in the order of their trials."""
         with self._connect() as database:
             rows = database.execute(
-                "SELECT nickname, trial, utterance, systems, value, given FROM answer "
+                "SELECT nickname, trial, utterance, systems, value, given, seconds FROM answer "
                 "JOIN listener ON listener.token = answer.listener WHERE session = ? ORDER BY number, trial",
                 (session.id,),
             ).fetchall()
         return [
-            Answer(
-                who, n, u, tuple(json.loads(systems)), value if isinstance(value, int) else tuple(json.loads(value)), at
-            )
-            for who, n, u, systems, value, at in rows
+            Answer(who, n, u, tuple(json.loads(systems)), _value(value), at, seconds)
+            for who, n, u, systems, value, at, seconds in rows
         ]
+
+    def labels(self, session: Session) -> dict[int, str]:
+        """What every utterance is called."""
+        with self._connect() as database:
+            query = "SELECT utterance, label FROM stimulus WHERE session = ? GROUP BY utterance"
+            return dict(database.execute(query, (session.id,)).fetchall())
+
+
+def _value(kept: int | str) -> int | tuple[int, ...]:
+    return kept if isinstance(kept, int) else tuple(json.loads(kept))
 
 
 def _session(database: sqlite3.Connection, row: tuple) -> Session:

@@ -8,11 +8,11 @@ from scipy import signal
 
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import pesq
-from analysis.scores.systems import ANCHOR, MIXTURE, SYSTEMS
+from analysis.scores.systems import ANCHOR, MIXTURE, SYSTEMS, ScoredSystem
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
 
-from .ratings import REFERENCE, Stimulus
+from .trials import REFERENCE, Stimulus
 
 # The mixture is a low anchor.
 STIMULUS_SYSTEMS = (REFERENCE, *SYSTEMS, MIXTURE)
@@ -39,10 +39,15 @@ class Version:
     pesq: float | None
 
 
-def versions(found: Comparison, title: str, systems: Sequence[str]) -> list[list[Version]]:
-    """For each voice of the mixture, in the order of the references, its version by each of `systems`."""
+def versions(
+    found: Comparison, title: str, systems: Sequence[str], rows: Sequence[ScoredSystem] | None = None
+) -> list[list[Version]]:
+    """For each voice of the mixture, in the order of the references, its version by each of `systems`.
+
+    rows: those of `found` unless others are among the systems.
+    """
     sound = found.mixture
-    by_name = {row.name: row for row in found.rows}
+    by_name = {row.name: row for row in (found.rows if rows is None else rows)}
     utterances = []
     for speaker, clean in enumerate(sound.references):
         label = f"{title}, {sound.labels[speaker]}"

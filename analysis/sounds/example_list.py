@@ -40,21 +40,51 @@ class Voice:
 
 @dataclass(frozen=True)
 class Example:
-    """Two or three voices to be mixed; `id` may stand in a URL.
+    """Two or three voices to be mixed, or one in noise that is made here; `id` may stand in a URL.
 
     Tiers: "bundled" comes with the project and is synthetic, "debian" is fetched at set-up by
     `analysis.sounds.fetch_examples`, "librispeech" on demand by `analysis.sounds.examples.fetch_librispeech`.
     """
 
     id: str
-    title: str
     tier: str
     voices: tuple[Voice, ...]
     note: str = ""  # a sentence one has to know to judge the scores
+    noise: str = ""  # what the one voice is in: "pink", or "babble" of `crowd`
+    crowd: tuple[Voice, ...] = ()
 
     @property
     def synthetic(self) -> bool:
         return self.tier == "bundled"
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Each once; without whose English it is."""
+        return tuple(dict.fromkeys(voice.language.split()[-1] for voice in self.voices))
+
+    @property
+    def title(self) -> str:
+        """Short enough for a list beside a page: who speaks, and in which languages."""
+        sexes = [voice.sex for voice in self.voices]
+        same = {"woman": "Two women", "man": "Two men"}
+        if self.noise:
+            kind = ", synthetic" if self.synthetic else ""
+            return f"{sexes[0].capitalize()} in {self.noise} · {self.languages[0]}{kind}"
+        who = "Three" if len(sexes) == 3 else same[sexes[0]] if len({*sexes}) == 1 else "Woman + man"
+        kind = " readers" if self.tier == "librispeech" else ", synthetic" if self.synthetic else ""
+        return f"{who} · {' + '.join(self.languages)}{kind}"
+
+    @property
+    def about(self) -> str:
+        """A short sentence: where the voices are from, and what makes the example hard."""
+        kinds = {"prompts": "telephone prompts", "game": "a game", "LibriSpeech": "audiobooks", "synthes": "a computer"}
+        if self.noise:
+            crowd = f"{len(self.crowd)} others at once" if self.crowd else "pink noise that is made here"
+            return f"A voice in {crowd}: for a model that takes speech out of noise."
+        sources = [what for word, what in kinds.items() if any(word in voice.source for voice in self.voices)]
+        reasons = ["three at once"] if len(self.voices) > 2 else []
+        reasons += ["the same sex"] if len({voice.sex for voice in self.voices}) == 1 else []
+        return f"Voices of {' and '.join(sources)}; {f'hard: {reasons[0]}' if reasons else 'a woman and a man'}."
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -63,14 +93,17 @@ class Example:
     @property
     def credits(self) -> str:
         """A paragraph that names every speaker, source and licence."""
-        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices]
+        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices + self.crowd]
         kind = "Synthetic voices, no person was recorded" if self.synthetic else "Real voices"
-        return f"{kind}: {'; '.join(voices)}. {self.note}".strip()
+        noise = {"pink": " The pink noise is made here.", "babble": " The babble is made of the others."}.get(
+            self.noise, ""
+        )
+        return f"{kind}: {'; '.join(voices)}.{noise} {self.note}".strip()
 
     def paths(self) -> list[Path]:
         """Where the voices' files are, or would be if they were here."""
         folders = {"bundled": BUNDLED, "debian": examples_folder(), "librispeech": librosa_folder()}
-        return [folders[self.tier] / voice.file for voice in self.voices]
+        return [folders[self.tier] / voice.file for voice in self.voices + self.crowd]
 
 
 def examples_folder() -> Path:
@@ -215,64 +248,70 @@ HEARD_IN_TRAINING = (
 EXAMPLES = (
     Example(
         "czech-woman-man",
-        "Woman + man · Czech game voices (real)",
         "debian",
         (SMALL_FISH_DAVID, BIG_FISH_WHEEL),
     ),
     Example(
         "english-french-women",
-        "Woman + woman, two languages · English and French telephone prompts (real)",
         "debian",
         (ALLISON_BUSY, _asterisk("French", "demo-nogo")),
     ),
     Example(
         "russian-italian",
-        "Woman + man, two languages · Russian and Italian telephone prompts (real)",
         "debian",
         (_asterisk("Russian", "vm-instructions"), _asterisk("Italian", "queue-periodic-announce")),
     ),
     Example(
         "italian-czech-men",
-        "Man + man, two languages · Italian prompt and Czech game voice (real)",
         "debian",
         (_asterisk("Italian", "tt-allbusy"), BIG_FISH_WHEEL),
     ),
     Example(
         "three-real",
-        "Three speakers · English, Italian and Czech (real)",
         "debian",
         (ALLISON_QUEUE, _asterisk("Italian", "vm-rec-unv"), BIG_FISH_SYMBOL),
     ),
     Example(
         "librispeech-woman-man",
-        "Woman + man · LibriSpeech readers (real)",
         "librispeech",
         (_librispeech(3), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
     Example(
         "librispeech-men",
-        "Man + man · LibriSpeech readers (real)",
         "librispeech",
         (_librispeech(1), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
     Example(
         "librispeech-three",
-        "Three speakers · LibriSpeech readers (real)",
         "librispeech",
         (_librispeech(3), _librispeech(1), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
-    Example("synthetic-woman-man", "Woman + man · synthetic voices", "bundled", (SLT, RMS)),
-    Example("synthetic-men", "Man + man · synthetic voices", "bundled", (RMS, AWB)),
+    Example("pink-english", "debian", (ALLISON_BUSY,), noise="pink"),
+    Example(
+        "babble-english",
+        "debian",
+        (ALLISON_QUEUE,),
+        noise="babble",
+        crowd=(
+            _asterisk("French", "demo-nogo"),
+            _asterisk("Italian", "queue-periodic-announce"),
+            _asterisk("Russian", "vm-instructions"),
+            BIG_FISH_WHEEL,
+        ),
+    ),
+    Example("synthetic-woman-man", "bundled", (SLT, RMS)),
+    Example("synthetic-men", "bundled", (RMS, AWB)),
     Example(
         "synthetic-women",
-        "Woman + woman, two languages · synthetic English and Catalan voices",
         "bundled",
         (SLT, ONA),
     ),
-    Example("synthetic-three", "Three speakers · synthetic voices", "bundled", (SLT, AWB, KED)),
+    Example("synthetic-three", "bundled", (SLT, AWB, KED)),
+    Example("synthetic-pink", "bundled", (AWB,), noise="pink"),
+    Example("synthetic-babble", "bundled", (SLT,), noise="babble", crowd=(RMS, AWB, KED, ONA)),
 )
 
 
@@ -281,7 +320,7 @@ def package_files() -> dict[str, list[str]]:
     files = {package: set() for package in PACKAGES}
     for example in EXAMPLES:
         if example.tier == "debian":
-            for voice in example.voices:
+            for voice in example.voices + example.crowd:
                 package, file = voice.file.split("/", 1)
                 files[package].add(file)
     return {package: sorted(names) for package, names in files.items()}

@@ -20,6 +20,7 @@ from tasnet.command_line import command_line, program
 from tasnet.errors import PathError
 
 from .example_list import PACKAGES, examples_folder, package_files
+from .examples import ExampleError, fetch_librispeech
 
 BUDGET_SECONDS = 240  # for all packages together, 113 MB; what is done by then stays
 
@@ -150,6 +151,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             fetch_all(missing)
         except PathError as error:
             print(f"No real voices fetched: {error}")
+    try:  # real English voices, with which the app begins
+        fetch_librispeech()
+        print("LibriSpeech readers: here")
+    except ExampleError as error:
+        print(f"LibriSpeech readers: not available: {error}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ from analysis.scores.metrics import evaluate
 from tasnet import Separator, available, checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import command_line, program
+from tasnet.model_titles import voices_of
+from tasnet.training_facts import SPEAKERS
 
 from .example_list import EXAMPLES, Example
 from .examples import available_examples, mix_example
@@ -35,11 +37,14 @@ def score_examples(separator: Separator) -> dict[str, float]:
     """Mean SI-SNRi (dB) over the voices of every example on this machine that has the model's number of voices."""
     scores = {}
     for example in available_examples():
-        if len(example.voices) != separator.config.C:
+        if len(example.voices) != voices_of(separator.config, separator.facts):
             continue
         sound = mix_example(example.id)
         sources = separator.separate(sound.mixture, sound.rate).sources
-        value = evaluate(sources, sound.references, sound.mixture, sound.rate, pesq=False).mean("si_snri")
+        permute = separator.facts.task == SPEAKERS
+        value = evaluate(sources, sound.references, sound.mixture, sound.rate, permute=permute, pesq=False).mean(
+            "si_snri"
+        )
         if value is not None:
             scores[example.id] = round(value, DECIMALS)
     return scores
@@ -59,15 +64,16 @@ def known_scores(weights: Path) -> dict[str, float]:
 def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) -> list[Example]:
     """`examples` as a model of so many `voices` with these `scores` offers them.
 
-    First the best that is in English throughout, which most people understand, then the best first, then those that
-    were not measured, at last those with another number of voices.
+    First the best of real voices that is in English throughout, which most people understand, or else the best of real
+    voices; then the best first, then those that were not measured, at last those with another number of voices.
     """
     known = sorted(
         examples,
         key=lambda one: (len(one.voices) != voices, one.id not in scores, -scores.get(one.id, 0.0)),
     )
-    fitting = [one for one in known if len(one.voices) == voices]
-    first = next((one for one in fitting if all("English" in voice.language for voice in one.voices)), None)
+    real = [one for one in known if len(one.voices) == voices and not one.synthetic]
+    english = [one for one in real if one.languages == ("English",)]
+    first = next(iter([*english, *real]), None)
     return known if first is None else [first, *(one for one in known if one is not first)]
 
 

@@ -39,6 +39,15 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """A length of time that is known roughly: "12 s", "3 min", "1 h 20 min"."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    hours = f"{minutes // 60} h" if minutes >= 60 else ""
+    return " ".join(filter(None, [hours, f"{minutes % 60} min" if minutes % 60 or not hours else ""]))
+
+
 def share_text(share: float, decimals: int = 1) -> str:
     """A share from 0 to 1 in a sentence: "0.3 %"."""
     return f"{number(100 * share, decimals)} %"

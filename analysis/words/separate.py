@@ -1,11 +1,14 @@
 """What the page Separate says of a score to somebody who has never seen one, in a word or two."""
 
+from collections.abc import Sequence
+
 from analysis.scores.comparison import Comparison
-from analysis.scores.systems import MEASURES
+from analysis.scores.systems import MEASURES, ScoredSystem
 
 from .ideal_masks import explain_mismatch
-from .say import number
+from .say import listed, number, same, with_unit
 
+PAPER = "https://arxiv.org/abs/1809.07454"
 # From each bound (dB) on. Published Conv-TasNets reach 13 to 15 dB on clean two-voice mixtures (see the model cards).
 IMPROVEMENTS = (
     (-float("inf"), "worse than nothing"),
@@ -61,9 +64,9 @@ def beside_the_mixture(measure: str, value: float | None, own: float | None) -> 
 
 
 def promise(kind: str, score: float | None) -> str:
-    """The line under the page's title: which `kind` of model, and the SI-SNRi (dB) that its facts state, if any."""
+    """The line under the page's title: what the app is, and which `kind` of model (its SI-SNRi in dB) is at work."""
     stated = "" if score is None else f" ({_change(score)} on speakers it never heard)"
-    return f"People speak at once; a {kind}{stated} tries to give you each alone."
+    return f"Gives you people who speak at once each alone, by [Conv-TasNet]({PAPER}); here a {kind}{stated}."
 
 
 def _change(score: float) -> str:
@@ -78,3 +81,24 @@ def explain_voices(found: Comparison, model: str, examples: bool) -> str:
     own = len(found.network.estimates)
     choose = f"an example with {own} voices, or " if examples else ""
     return f"{explain_mismatch(found)} Choose {choose}{model}, in the sidebar."
+
+
+def explain_two(first: ScoredSystem, second: ScoredSystem, measures: Sequence[str]) -> list[str]:
+    """Which of two models is ahead on one sound by each measure's mean, and where the measures disagree."""
+    groups: dict[str, list[str]] = {}
+    for measure in measures:
+        values, facts = [one.score(measure) for one in (first, second)], MEASURES[measure]
+        if None in values:
+            continue
+        if same(*values, facts.decimals):
+            groups.setdefault("", []).append(facts.name)
+        else:
+            ahead = max((first, second), key=lambda one: one.score(measure)).name
+            size = with_unit(facts, abs(values[1] - values[0]), facts.decimals)
+            groups.setdefault(ahead, []).append(f"{facts.name} ({size})")
+    said = [f"{ahead} is ahead by {listed(found)}." for ahead, found in groups.items() if ahead]
+    if level := groups.get(""):
+        said.append(f"Both read the same by {listed(level)}.")
+    if len([ahead for ahead in groups if ahead]) > 1:
+        said.append("So which is better here depends on the measure: listen to both.")
+    return said

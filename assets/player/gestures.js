@@ -1,5 +1,6 @@
 // Mouse, touch, wheel and keys of a player.
 
+import { rate } from "./hearing.js";
 import { formatTime, timeUnit } from "./waveform.js";
 
 const DRAG = 4; // px a press may move and still be a click
@@ -19,6 +20,9 @@ export function listen(player) {
   const { root } = player;
 
   on(root, "click", (event) => {
+    if ("rate" in event.target.dataset && player.transport) {
+      return rate(player, event.target.closest("[data-index]"), Number(event.target.value));
+    }
     const button = event.target.closest("button[data-do]");
     if (!button) return;
     act(player, button.dataset.do, button.closest("[data-index]"));
@@ -28,6 +32,7 @@ export function listen(player) {
   on(root, "input", (event) => {
     const row = event.target.closest("[data-index]");
     if (!row || !player.transport) return;
+    if ("rate" in event.target.dataset) return rate(player, row, Number(event.target.value));
     player.mixer.faders[row.dataset.index] = Number(event.target.value);
     player.apply();
   });

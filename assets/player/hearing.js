@@ -26,16 +26,44 @@ export function attend(player) {
     const unknown = names.length > player.data.heard.length && performance.now() - told.at > ASK;
     if (names.length === told.count && !unknown) return;
     told = { count: names.length, at: performance.now() };
-    player.report({
-      set: data.set,
-      time: now,
-      region: player.region,
-      active: data.tracks[player.mixer.active].name,
-      gains: player.mixer.gains(),
-      heard: names,
-    });
+    player.heard = names;
+    tellTest(player);
   }, LOOK);
   const asking = setInterval(() => (here() ? ask(player) : clearInterval(asking)), ASK);
+}
+
+/** The page learns what was heard and rated. */
+export function tellTest(player) {
+  player.report({
+    set: player.data.set,
+    time: player.transport.position(),
+    region: player.region,
+    active: player.data.tracks[player.mixer.active].name,
+    gains: player.mixer.gains(),
+    heard: player.heard ?? player.data.heard,
+    ratings: player.ratings,
+  });
+}
+
+/** Give the track in `row` a value from 0 to 100; it has none before its fader was moved. */
+export function rate(player, row, value) {
+  player.ratings[player.data.tracks[row.dataset.index].name] = value;
+  showRating(player, row);
+  clearTimeout(player.rating);
+  player.rating = setTimeout(() => player.transport && tellTest(player), 150);
+}
+
+/** The fader of `row` as it was left, or without a value. */
+export function showRating(player, row) {
+  const { name } = player.data.tracks[row.dataset.index];
+  const value = player.ratings[name];
+  const fader = row.querySelector("[data-rate]");
+  row.querySelector(".tp-rate").hidden = !player.data.faders || name === player.data.faders;
+  fader.setAttribute("aria-label", `Rating of ${name}`);
+  fader.setAttribute("aria-valuetext", value === undefined ? "not rated" : String(value));
+  fader.classList.toggle("tp-unset", value === undefined);
+  if (value !== undefined) fader.value = value;
+  row.querySelector(".tp-rate output").textContent = value ?? "–";
 }
 
 /** Say that the server is gone, or that it is there again. */

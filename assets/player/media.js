@@ -11,7 +11,22 @@ export function openContext(rate) {
   }
 }
 
-/** A track's samples, followed by silence up to `length`. */
+/**
+ * A track of `length` samples as far as it is there: its file `src`, or `parts` ([{ from, src }]) of what is still coming.
+ * What is `known` already is not fetched again. Gives { samples, src, had }.
+ */
+export async function fetchTrack({ src, parts = [] }, length, known = null) {
+  if (src) return known?.src === src ? known : { samples: await fetchSamples(src, length), src, had: [] };
+  const had = known?.src === "" ? known.had : [];
+  const fresh = parts.filter((part) => !had.includes(part.src));
+  if (known?.src === "" && !fresh.length) return known;
+  const samples = had.length ? known.samples : new Float32Array(length);
+  const pieces = await Promise.all(fresh.map((part) => fetchSamples(part.src)));
+  pieces.forEach((piece, i) => samples.set(piece.subarray(0, length - fresh[i].from), fresh[i].from));
+  return { samples, src: "", had: parts.map((part) => part.src) };
+}
+
+/** The samples of a file, followed by silence up to `length` where that is given. */
 export async function fetchSamples(src, length) {
   let response;
   for (let attempt = 0; attempt < 4; attempt++) {
@@ -22,7 +37,7 @@ export async function fetchSamples(src, length) {
   }
   if (!response.ok) throw new Error(`the server answered ${response.status}`);
   const { samples } = decodeWav(await response.arrayBuffer());
-  if (samples.length === length) return samples;
+  if (length === undefined || samples.length === length) return samples;
   const padded = new Float32Array(length);
   padded.set(samples.subarray(0, length));
   return padded;

@@ -2,8 +2,8 @@
 
 import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
-import { attend } from "./hearing.js";
-import { fetchSamples, openContext } from "./media.js";
+import { attend, showRating } from "./hearing.js";
+import { fetchTrack, openContext } from "./media.js";
 import { showNoted } from "./noted.js";
 import { Spectrogram } from "./spectrogram.js";
 import { cssColour, onGround, ramp, readTheme } from "./theme.js";
@@ -26,13 +26,16 @@ class Player {
     this.resize.observe(this.find(".tp-grid"));
   }
 
-  /** Show `data` (see pages/parts/player.py); the same set of tracks plays on undisturbed. */
+  /** Show `data` (see pages/parts/player.py); the same set of tracks plays on undisturbed, also while more of it comes. */
   async update(data, report) {
     this.report = report;
     this.theme = readTheme(this.root);
     const known = this.data?.set === data.set;
+    const incomplete = this.data?.tracks.some((track) => !track.src);
+    const more = !known && this.transport && incomplete && this.data.base === data.base;
     this.data = data;
-    if (!known) await this.#load(data);
+    if (more) await this.#grow(data);
+    else if (!known) await this.#load(data);
     if (this.data === data && this.transport) this.refresh();
   }
 
@@ -53,14 +56,20 @@ class Player {
     this.touring = null;
     this.rows = tracks.map(createRow);
     this.find(".tp-tracks").replaceChildren(...this.rows);
+    this.heard = null;
+    this.ratings = { ...data.ratings };
+    this.root.classList.toggle("tp-faders", Boolean(data.faders));
+    for (const row of this.rows) showRating(this, row);
     this.showTour(); // from the start: what is below it does not move later
     this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";
     this.say("Loading …", { stay: true, aloud: data.loop });
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
     try {
-      const signals = await Promise.all(tracks.map((track) => fetchSamples(track.src, length)));
+      const found = await Promise.all(tracks.map((track) => fetchTrack(track, length)));
       if (this.data !== data) return;
+      this.found = found;
+      const signals = found.map(({ samples }) => samples);
       this.peaks = signals.map((samples) => new Peaks(samples));
       this.differences = new Map();
       // A voice's strongest bins lie some 6 dB below its peak: one scale for all tracks.
@@ -72,7 +81,7 @@ class Player {
       this.transport.onended = () => this.#paused();
       this.transport.seek(data.time);
       this.transport.setLoop(this.looping, this.region);
-      this.root.dataset.state = "ready";
+      this.#showState();
       if (data.blind) attend(this);
       this.say("");
       if (this.playsOn) this.start();
@@ -81,6 +90,35 @@ class Player {
       this.root.dataset.state = "failed";
       this.say(`The signals could not be loaded: ${error.message}.`, { stay: true });
     }
+  }
+
+  /** More of the same signals, or what takes their place, has come. */
+  async #grow(data) {
+    const before = this.found;
+    let found;
+    try {
+      found = await Promise.all(data.tracks.map((track, i) => fetchTrack(track, data.length, before[i])));
+    } catch (error) {
+      if (this.data === data) this.say(`The signals could not be loaded: ${error.message}.`, { stay: true });
+      return;
+    }
+    if (this.data !== data || !this.transport) return;
+    this.found = found;
+    this.mixer.tracks = data.tracks;
+    found.forEach((one, i) => {
+      if (one === before[i]) return;
+      this.rows[i].dataset.src = data.tracks[i].src;
+      this.peaks[i] = new Peaks(one.samples);
+      this.spectrograms[i] = new Spectrogram(one.samples, data.rate, this.scale);
+    });
+    this.differences.clear();
+    this.transport.replace(found.map(({ samples }) => samples));
+    this.#showState();
+  }
+
+  /** "coming" can be played as far as it is there. */
+  #showState() {
+    this.root.dataset.state = this.data.tracks.every((track) => track.src) ? "ready" : "coming";
   }
 
   destroy() {

@@ -13,7 +13,8 @@ const ROW = `
     <span class="tp-note"></span>
     <label class="tp-fader"><input type="range" min="${SILENT}" max="0" step="1" value="0"><output>0 dB</output></label>
   </div>
-  <div class="tp-lane" data-lane="track"><canvas aria-hidden="true"></canvas><i class="tp-region"></i><i class="tp-cursor"></i></div>`;
+  <div class="tp-lane" data-lane="track"><canvas aria-hidden="true"></canvas><i class="tp-region"></i><i class="tp-cursor"></i></div>
+  <label class="tp-rate" hidden><input type="range" min="0" max="100" step="1" value="0" data-rate class="tp-unset" aria-orientation="vertical"><output>–</output></label>`;
 
 /** Which tracks are heard, and the gain of each in the sum. */
 export class Mixer {
@@ -103,13 +104,14 @@ export function createRow(track, index) {
   row.dataset.src = track.src;
   const find = (selector) => row.querySelector(selector);
   find("kbd").textContent = index < 9 ? index + 1 : "";
-  find("[data-do=difference]").hidden = !track.reference;
   return row;
 }
 
 /** Show a track's texts and state in its row. */
 export function updateRow(row, track, index, mixer) {
   const find = (selector) => row.querySelector(selector);
+  find("[data-do=difference]").hidden = !track.reference;
+  row.classList.toggle("tp-coming", !track.src);
   const differs = mixer.differences.has(index);
   const shown = differs ? `${track.name} − ${track.reference}` : track.name;
   const heard = mixer.heard.includes(index);

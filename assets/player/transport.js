@@ -64,6 +64,14 @@ export class Transport {
     if (this.playing && this.source) this.#start(position);
   }
 
+  /** Other samples take the place of these, equally long: what plays goes on. */
+  replace(tracks) {
+    const position = this.position();
+    this.tracks = tracks;
+    this.buffers.clear();
+    if (this.playing && this.source) this.#start(position);
+  }
+
   /** Play at `speed` times the pace, at the same pitch. */
   setSpeed(speed) {
     const position = this.position();

@@ -26,10 +26,11 @@ class BackgroundTask:
 
 @dataclass
 class RunningTask:
-    """One computation: how much of it is done, and in the end its value or problem."""
+    """One computation: how much of it is done, what is there already, and in the end its value or problem."""
 
     started_by: str  # the session
     share: float = 0.0
+    parts: list[Any] = field(default_factory=list)  # of the value, as they come
     value: Any = None
     problem: Exception | None = None
     unwanted: bool = False
@@ -43,19 +44,19 @@ class Background:
         self._ongoing: dict[Hashable, RunningTask] = {}
         self._lock = threading.Lock()
 
-    def start(
-        self, task: BackgroundTask, session: str, compute: Callable[[Callable[[float], None]], Any]
-    ) -> RunningTask:
+    def start(self, task: BackgroundTask, session: str, compute: Callable[[Callable[..., None]], Any]) -> RunningTask:
         """`compute(progress)` in a thread, or what is at this task already. It ends once it is no longer wanted."""
         with self._lock:
             if (known := self._ongoing.get(task.key)) is not None and not known.unwanted:
                 return known
             work = self._ongoing[task.key] = RunningTask(session)
 
-        def progress(done: float) -> None:
+        def progress(done: float, *part: Any) -> None:
             if work.unwanted or not task.wanted():
                 raise _UnwantedError
             work.share = done
+            if part:
+                work.parts.append(part)
 
         def run() -> None:
             try:
@@ -69,6 +70,7 @@ class Background:
                 with self._lock:
                     if self._ongoing.get(task.key) is work:
                         del self._ongoing[task.key]
+                work.parts.clear()
                 work.over.set()
 
         threading.Thread(target=run, name="computing", daemon=True).start()

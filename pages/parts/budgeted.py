@@ -1,28 +1,94 @@
-"""What visitors bring is read in processes of its own, within a budget; closing the tab or another click ends it."""
+"""What visitors bring is read, and what they ask for is computed, in processes with a budget of their own.
 
-from collections.abc import Callable
+Closing the tab or another click ends them.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import streamlit as st
 
-from analysis.workers import Budget, Nursery
+from analysis import computing
+from analysis.workers import Budget, Nursery, machine_memory
+
+from . import folders, internals, job_kinds
 
 READING = Budget()  # of what a visitor brings: more than any honest file takes
 # What the work needs, so that a child has it at once.
 MODULES = ("analysis.sounds.inputs", "analysis.corpus.results", "tasnet.convert.files", "pages.parts.own_model")
+MEMORY = 1 << 30  # of what is computed from a sound as long as the pages take it
+SECONDS, SECONDS_A_SECOND = 30.0, 5.0  # of computing: to begin with, and for a second of sound
+LONG = 60.0  # s of sound: what takes so long leaves room for others
+
+
+JOB_MEMORY = 0.5  # of what the machine has, for the process of a job
+JOB_DISK = 4 << 30  # bytes of a file: what WAV can hold
 
 
 @st.cache_resource(show_spinner=False)
 def nursery() -> Nursery:
     """The one of this server, which begins to load at the first call."""
-    return Nursery(MODULES)
+    return Nursery([*MODULES, *computing.MODULES, "pages.parts.job_kinds"], ready=computing.READY)
 
 
-def _wanted() -> None:
+def still_wanted() -> None:
     """Whoever asks for any state ends the run there, if the tab was closed or something else was asked for."""
     _ = "budgeted" in st.session_state
 
 
 def read_within_budget(read: Callable[..., Any], *arguments: Any) -> Any:
     """`read(*arguments)`. Raises BudgetError, and what `read` raises."""
-    return nursery().call(read, *arguments, budget=READING, wanted=_wanted)
+    return nursery().call(read, *arguments, budget=READING, wanted=still_wanted, owner=internals.session_id())
+
+
+def compute_within_budget(
+    function: Callable[..., Any],
+    *arguments: Any,
+    seconds: float,
+    owner: str,
+    progress: Callable[..., None],
+    ready: str = "",
+) -> Any:
+    """`function(*arguments, progress=...)` on so many `seconds` of sound; asks nothing of the page.
+
+    owner: the session that waits for it. progress: called again and again, with what is new and without; an exception
+    that it raises ends the work and comes through. ready: a network that the function needs, as in
+    `computing.load_ahead`. Raises BudgetError, and what the function raises.
+    """
+    share = [0.0]
+
+    def told(done: float, *more: Any) -> None:
+        share[0] = done
+        progress(done, *more)
+
+    return nursery().call(
+        function,
+        *arguments,
+        budget=Budget(SECONDS + SECONDS_A_SECOND * seconds, MEMORY),
+        wanted=lambda: progress(share[0]),
+        progress=told,
+        owner=owner,
+        long=seconds > LONG,
+        ready=ready,
+    )
+
+
+def perform_job(
+    kind: str, settings: Mapping[str, Any], report: Callable[[float, str], None], wanted: Callable[[], None]
+) -> str:
+    """The work of a job; `Jobs` has seen to its turn. What it leaves in the folder for temporary files goes with it."""
+    budget = Budget(math.inf, round(JOB_MEMORY * machine_memory()), JOB_DISK)
+    with TemporaryDirectory(prefix="tasnet-lens-job-", ignore_cleanup_errors=True) as scratch:
+        return nursery().call(
+            job_kinds.perform,
+            str(folders.reading_root()),
+            scratch,
+            kind,
+            dict(settings),
+            budget=budget,
+            wanted=wanted,
+            progress=report,
+            owner=None,
+        )

@@ -41,6 +41,22 @@ def still_here(held: Any) -> list[UploadedFile]:
     return [file for file in files if not isinstance(file, DeletedFile)]
 
 
+@contextmanager
+def drawn_anew() -> Iterator[None]:
+    """In the block, what this run has drawn already may be drawn once more, in its old place."""
+    shared = get_script_run_ctx().shared
+    known = (shared.widget_ids_this_run, shared.widget_user_keys_this_run)
+    before = [names.snapshot() for names in known]
+    for names in known:
+        names.clear()
+    try:
+        yield
+    finally:
+        for names, old in zip(known, before, strict=True):
+            for name in old:
+                names.check_and_add(name)
+
+
 def note_address(values: dict[str, str | None]) -> None:
     """Let this run take `values` (None: absent) for what the browser's address says, and send the browser nothing.
 

@@ -11,7 +11,7 @@ import streamlit as st
 from tasnet import checkpoint
 from tasnet.convert.files import opened
 from tasnet.convert.proof import prove
-from tasnet.errors import UserError
+from tasnet.errors import UserError, opening
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
@@ -66,10 +66,14 @@ def show_note() -> None:
 
 def _take() -> None:
     """Convert what was dropped and choose it; nothing dropped: forget the model."""
+    use([(file.name, file.getvalue()) for file in internals.still_here(st.session_state[WIDGET])])
+
+
+def use(files: Sequence[tuple[str, bytes]]) -> None:
+    """Let the model in `files` be this session's own, and the chosen one; without files it has none."""
     if (old := st.session_state.pop("own_model", None)) is not None:
         Path(old).unlink(missing_ok=True)
     st.session_state.update(own_problem=None, own_note=None)
-    files = [(file.name, file.getvalue()) for file in internals.still_here(st.session_state[WIDGET])]
     if not files:
         return
     try:
@@ -77,6 +81,25 @@ def _take() -> None:
         st.session_state.model = path()
     except UserError as problem:
         st.session_state.own_problem = str(problem)
+
+
+def take_copy(path: Path, note: str) -> None:
+    """Let weights of this project that lie on the server be the session's own: a copy, as they may change.
+
+    Raises tasnet.CheckpointError and PathError.
+    """
+    with opening(path.name):
+        content = path.read_bytes()
+    target = Path(_folder().name) / f"{path.parent.name}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
+    target.write_bytes(content)
+    try:
+        checkpoint.load(target)
+    except checkpoint.CheckpointError:
+        target.unlink()
+        raise
+    if (old := st.session_state.get("own_model")) not in (None, str(target)):
+        Path(old).unlink(missing_ok=True)
+    st.session_state.update(own_model=str(target), own_note=note, own_problem=None, model_wanted=str(target))
 
 
 def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]:

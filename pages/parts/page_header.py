@@ -5,9 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from . import links
+from analysis.sounds.examples import available_examples
+
+from . import class_tour, links, models, workspace
 from .handout import start_handout
 
+FIRST = "Separate"  # the page with which a visit begins
 ASSETS = Path(__file__).parents[2] / "assets" / "page_header"
 
 
@@ -23,10 +26,35 @@ def _copy_link():
     )
 
 
+@cache
+def _open_choices():
+    """On a phone: a button that opens the sidebar, and says what is chosen there."""
+    return st.components.v2.component(
+        "tasnet_choices",
+        html=(ASSETS / "choices.html").read_text(),
+        css=(ASSETS / "choices.css").read_text(),
+        js=(ASSETS / "choices.js").read_text(),
+        isolate_styles=False,
+    )
+
+
 def show_header(title: str, question: str, *, link: bool = True) -> None:
     """The page's title, a button that copies its link unless that would tell too much, and the question it answers."""
     with st.container(horizontal=True, vertical_alignment="center", key="page_top"):
         st.title(title, width="stretch", anchor=False)
+        if title == FIRST:
+            class_tour.invite()
         _copy_link()(key="copy_link", data=links.complete() if link else {}, width="content", height="content")
     st.markdown(question)
+    if link and isinstance(st.session_state.get("selection"), workspace.Selection):
+        _open_choices()(key="open_choices", data=_chosen(), height="content")
+    class_tour.show_stop()
     start_handout(title, question)
+
+
+def _chosen() -> dict[str, str]:
+    """What the sidebar has chosen, in a few words."""
+    chosen = workspace.selection()
+    kinds = {"upload": "your file", "mix": "your mix", "record": "your recording"}
+    example = chosen.example and next((one.title for one in available_examples() if one.id == chosen.example), "")
+    return {"sound": example or kinds.get(chosen.kind or "", ""), "model": models.label(chosen.model).title}

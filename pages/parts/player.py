@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,6 +48,7 @@ class Track:
     `samples` is float32 (T,) at `rate` Hz. `group` ("mixture", "speaker 1", ...) gives the colour where
     `colour` is empty. `system` names what made the signal: the tracks of one system can be remixed.
     `reference` is the name of the track with the clean signal; the player then offers the difference.
+    `parts` is None where the signal is there; of one that is still coming it is what there is of it.
     """
 
     name: str
@@ -58,6 +59,15 @@ class Track:
     description: str = ""
     system: str = ""
     reference: str = ""
+    parts: "tuple[Part, ...] | None" = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has come of a track: where it is in it, in samples, and the address of its file (`serve_part`)."""
+
+    begin: int
+    src: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class PlayerState:
     active: str = ""  # name of the chosen track
     gains: tuple[float, ...] = ()  # factor on every track in what is heard
     heard: tuple[str, ...] = ()  # names of the tracks that a listening test's listener played for long enough
+    ratings: tuple[tuple[str, int], ...] = ()  # name and value, 0 to 100, of every fader that was moved
 
 
 def player(
@@ -88,6 +99,7 @@ def player(
     link: bool = False,
     blind: bool = False,
     loop: bool = False,
+    faders: str = "",
     start: PlayerState | None = None,
     tour: Tour | None = None,
     noted: Sequence[tuple[float, float]] = (),
@@ -98,7 +110,8 @@ def player(
     track or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL
     says; where it says nothing, or without, it begins at `start`. `blind` is for listening tests: nothing but names
     and time on show, the levels as they are, no address that two equal tracks share; the page reruns when a track was
-    heard. `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
+    heard. `faders`, in a blind player: under every track but the one of this name stands a fader from 0 to 100.
+    `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
     that goes along time is on show, and where one was playing the next set plays on. Stretches (s) that are
     `noted` are shaded in every lane.
     Raises PlayerError for no tracks, too many, or tracks of different rates.
@@ -107,14 +120,16 @@ def player(
     start = start or PlayerState()
     if link:
         start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate, start)
-    media = [_encode(_digest(track), track.samples, track.rate) for track in tracks]
+    media = [_encode(track) if track.parts is None else None for track in tracks]
     if not (blind or loop):
-        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in tracks})
-    gains = [0.0] * len(media) if blind else matching_gains([m.loudness for m in media], [m.peak for m in media])
+        whole = [track for track in tracks if track.parts is None]
+        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in whole})
+    gains = [0.0] * len(media) if blind else _gains(media)
     rows = [
         {
             "name": track.name,
-            "src": _serve(m, f"player.{key}.{index}", blind),
+            "src": _serve(m, f"player.{key}.{index}", blind) if m else "",
+            "parts": [{"from": part.begin, "src": part.src} for part in track.parts or ()],
             "colour": track.colour or _colour(track.group),
             "group": track.group,
             "description": track.description,
@@ -124,17 +139,23 @@ def player(
         }
         for index, (track, m, gain) in enumerate(zip(tracks, media, gains, strict=True))
     ]
-    identity = hashlib.blake2b("".join(f"{r['name']}{r['src']}" for r in rows).encode()).hexdigest()
+    length = max(len(track.samples) for track in tracks)
+    identity = _hash(f"{row['name']}{row['src']}{row['parts']}" for row in rows)
+    # What this has in common with a set that more comes of: the first track is there from the beginning.
+    base = _hash([rows[0]["src"], length, *(row["name"] for row in rows)])
     before = (st.session_state.get(key) or {}).get("state")
     data = {
         "set": identity,
+        "base": base,
         "heard": before.get("heard", []) if before and before["set"] == identity else [],
         "tracks": rows,
         "rate": tracks[0].rate,
-        "length": max(len(track.samples) for track in tracks),
+        "length": length,
         "spectrograms": spectrograms,
         "blind": blind,
         "loop": loop,
+        "faders": faders,
+        "ratings": before.get("ratings", {}) if before and before["set"] == identity else {},
         "follow": follow,
         "link": link,
         "tour": tour and {"words": tour.words, "stops": [{"track": t, "words": w} for t, w in tour.stops]},
@@ -158,6 +179,7 @@ def player(
         state["active"],
         tuple(state["gains"]),
         tuple(state.get("heard", ())),
+        tuple((state.get("ratings") or {}).items()),
     )
 
 
@@ -165,6 +187,24 @@ def player(
 def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None) -> None:
     """A player whose state stands in the URL; putting it there reruns nothing else of the page."""
     player(tracks, key=key, link=True, tour=tour)
+
+
+def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> Part:
+    """What has come of a signal from sample `begin` on, for the browser to fetch until the page's next run."""
+    name = f"{_digest(samples)}.wav"
+    return Part(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
+
+
+def _gains(media: "Sequence[_Media | None]") -> list[float]:
+    """dB, which make the signals equally loud; what is still coming is taken for as loud as the first."""
+    here = [one for one in media if one]
+    gains = iter(matching_gains([one.loudness for one in here], [one.peak for one in here]))
+    found = [next(gains) if one else None for one in media]
+    return [found[0] if gain is None else gain for gain in found]
+
+
+def _hash(parts: Iterable[object]) -> str:
+    return hashlib.blake2b("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def _linked(duration: float, start: PlayerState = PlayerState()) -> PlayerState:
@@ -203,15 +243,16 @@ class _Media:
     peak: float
 
 
-def _digest(track: Track) -> str:
-    samples = np.ascontiguousarray(track.samples, dtype=np.float32)
+def _digest(samples: np.ndarray) -> str:
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
     return hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest()
 
 
-def _encode(digest: str, samples: np.ndarray, rate: int) -> _Media:
+def _encode(track: Track) -> _Media:
     """Made once, and kept as long as the results it belongs to."""
-    key = ("media", digest, rate)
-    return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, samples, rate))
+    digest = _digest(track.samples)
+    key = ("media", digest, track.rate)
+    return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, track.samples, track.rate))
 
 
 def _media(digest: str, samples: np.ndarray, rate: int) -> _Media:

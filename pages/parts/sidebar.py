@@ -14,6 +14,7 @@ import tasnet
 from analysis.sounds import examples, mixing
 from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
+from analysis.words.say import number
 from tasnet import checkpoint
 from tasnet.errors import UserError
 from tasnet.kernels.on_cpu import TILED, precisions_worth
@@ -59,7 +60,7 @@ def choose(page: str, uses: Collection[str]) -> None:
 
 def prepare_first_view() -> None:
     """Before any visit: what a bare address shows is computed once for all."""
-    model = next(iter(tasnet.available()))
+    model = models.first()
     first = _examples(model)[0].id
     workspace.prepare_sound(model, tasnet.devices()[0], examples.mix_example(first, 0.0))
 
@@ -192,25 +193,39 @@ def _follow_voices() -> None:
         st.session_state.example = fitting[0]
 
 
+def example_titles(model: str) -> dict[str, str]:
+    """{id: who speaks, in which language, and how well the model does on it} in the order in which they are offered."""
+    voices, scores = models.label(model).voices, known_scores(tasnet.available().get(model, Path(model)))
+    found = {}
+    for one in _examples(model):
+        score = f" · {number(scores[one.id], 1)} dB" if one.id in scores and len(one.voices) == voices else ""
+        needs = "" if len(one.voices) == voices else f" · needs {_fitting_model(len(one.voices))}"
+        found[one.id] = f"{one.title}{score}{needs}"
+    return found
+
+
 def _example(model: str) -> mixing.Mixture:
-    voices, known = models.label(model).voices, _examples(model)
-    titles = {
-        one.id: one.title + (f" · needs a model of {len(one.voices)} voices" if len(one.voices) != voices else "")
-        for one in known
-    }
+    known, titles = _examples(model), example_titles(model)
     chosen = st.selectbox(
         "Example",
         links.choices("example", list(titles)),
         format_func=titles.get,
         key="example",
         persist_state="session",
-        help="After the first, which is in English, those come first that the chosen model separates best.",
+        help="Behind each the chosen model's SI-SNRi on it, at 0 dB. First a real one in English, where one is here; "
+        "then those that the model separates best.",
     )
-    _offer_model(voices, next(len(one.voices) for one in known if one.id == chosen))
+    example = next(one for one in known if one.id == chosen)
+    st.caption(example.about)
+    _offer_model(models.label(model).voices, len(example.voices))
     snr_db = _snr()
     if not any(example.tier == "librispeech" for example in known):
         _offer_librispeech()
     return workspace.example(chosen, snr_db)
+
+
+def _fitting_model(voices: int) -> str:
+    return "a model for noise" if voices == 1 else f"a model of {voices} voices"
 
 
 def _offer_model(voices: int, wanted: int) -> None:
@@ -218,10 +233,10 @@ def _offer_model(voices: int, wanted: int) -> None:
     fitting = models.of_voices(wanted)
     if wanted != voices and fitting:
         st.button(
-            f"Take a model of {wanted} voices",
+            f"Take {_fitting_model(wanted)}",
             icon=":material/swap_horiz:",
             type="tertiary",
-            help=f"{models.label(fitting[0]).scored}, the best here for so many voices.",
+            help=f"{models.label(fitting[0]).scored}, the best here for it.",
             key="fitting_model",
             on_click=_take,
             args=(fitting[0],),

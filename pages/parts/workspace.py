@@ -1,22 +1,31 @@
 """What a page works on: the selected sound, the loaded model and their separation, each computed once."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 import tasnet
+from analysis import computing
 from analysis.scores import comparison
+from analysis.scores.systems import SYSTEMS
 from analysis.sounds import examples
+from analysis.words.say import duration
+from tasnet.errors import UserError
+from tasnet.inference import find_checkpoint
 from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
 from tasnet.mixture import Mixture
 
 from . import internals, own_model, result_cache, sound_inputs
 from .background import BackgroundTask, background
+from .budgeted import compute_within_budget, still_wanted
 from .text import plain
 
 LONG_SECONDS = 20
+LEFT_AFTER = 2.0  # seconds after which is said how long it still takes
 LOOK_SECONDS = 0.1  # between two looks at what goes on in the background
 ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
 AUTOMATIC = "auto"  # precision: float32 where a score is shown, else what is fastest here
@@ -129,15 +138,15 @@ def _cancel(key: Any, task: BackgroundTask | None) -> None:
 
 
 def _apart(
-    task: BackgroundTask,
-    compute: Callable[[Callable[[float], None]], Any],
-    show: Callable[[float], None],
-    key: tuple,
+    task: BackgroundTask, compute: Callable[[Callable[..., None]], Any], show: Callable[..., None], key: tuple
 ) -> Any:
     """The value of `compute`, which goes on where this page is left; ends the run where it was cancelled."""
-    work = background().start(task, internals.session_id(), compute)
+    work, shown = background().start(task, internals.session_id(), compute), 0
     while not work.over.wait(LOOK_SECONDS):
         show(work.share)
+        for part in work.parts[shown:]:
+            show(work.share, *part)
+            shown += 1
     if work.problem is not None:
         raise work.problem
     if work.unwanted:
@@ -146,15 +155,41 @@ def _apart(
     return work.value
 
 
+class _Bar:
+    """How much is done, and how long it still takes."""
+
+    def __init__(self, label: str) -> None:
+        self._label, self._bar = label, st.progress(0.0, text=f"{label} ...")
+        self._shown, self._began = (0.0, ""), time.monotonic()
+
+    def show(self, done: float) -> None:
+        """Ends the run where nobody waits for it any more."""
+        passed = time.monotonic() - self._began
+        left = passed / done * (1 - done) if done > 0 else 0.0
+        words = f" about {duration(left)} left" if passed > LEFT_AFTER and left >= 1 else ""
+        if (done, words) == self._shown:
+            still_wanted()
+            return
+        self._shown = (done, words)
+        self._bar.progress(min(done, 1.0), text=f"{self._label} ...{words}")
+
+
 def with_progress(
-    key: tuple, label: str, seconds: float, compute: Callable[[Callable[[float], None]], Any], *, stays: bool = False
+    key: tuple,
+    label: str,
+    seconds: float,
+    compute: Callable[[Callable[..., None]], Any],
+    *,
+    stays: bool = False,
+    heard: Callable[..., None] | None = None,
 ) -> Any | None:
     """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
 
     A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
-    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled. An error of `compute` comes
-    through, and of the bar nothing is left. With `stays`, `compute` asks nothing of the page, and where it takes long
-    it goes on when the page is left.
+    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled, and where a UserError of
+    `compute`, which the page shows, says why there is none; of the bar nothing is left. With `stays`, `compute` asks
+    nothing of the page, and where it takes long it goes on when the page is left. heard: gets the parts of the result
+    that `compute` gives to `progress` beside the share that is done.
     """
     if (value := result_cache.find_result(key)) is not None:
         return value
@@ -169,15 +204,21 @@ def with_progress(
     place = st.empty()
     task = result_cache.background_task(key) if stays and seconds > LONG_SECONDS else None
     with place.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0, text=f"{label} ...")
+        bar = _Bar(label)
         if seconds > LONG_SECONDS:
             st.button("Cancel", on_click=_cancel, args=(key, task), key="cancel")
 
-    def show(done: float) -> None:
-        bar.progress(done, text=f"{label} ...")
+    def show(done: float, *part: Any) -> None:
+        bar.show(done)
+        if part and heard:
+            heard(*part)
 
     try:
         value = compute(show) if task is None else _apart(task, compute, show, key)
+    except UserError as problem:
+        place.empty()
+        st.error(plain(problem), icon=":material/error:")
+        return None
     except Exception:  # what Streamlit ends a run with is none
         place.empty()
         raise
@@ -186,19 +227,56 @@ def with_progress(
     return value
 
 
-def separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
-    """The separation of the sound by the chosen model, or the one named; None when the user cancelled it."""
+def known_separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
+    """What `separation` gives, where it is there already."""
     model = separator(name, scored=chosen.references is not None)
-    found = with_progress(
-        _separation_key(chosen, model),
-        "Separating",
-        len(chosen.mixture) / chosen.rate,
-        lambda progress: model.separate(chosen.mixture, chosen.rate, progress=progress),
-        stays=True,
-    )
+    return result_cache.find_result(_separation_key(chosen, model))
+
+
+def separation(
+    chosen: Mixture, name: str | None = None, heard: Callable[[int, np.ndarray], None] | None = None
+) -> tasnet.Separation | None:
+    """The separation of the sound by the chosen model, or the one named; None when the user cancelled it.
+
+    heard: called, while it is computed, with the sample at which new voices (C, t) begin.
+    """
+    model = separator(name, scored=chosen.references is not None)
+    key, compute = _separation_key(chosen, model), _separating(chosen, model, name)
+    found = with_progress(key, "Separating", _seconds(chosen), compute, stays=True, heard=heard)
     if found is not None and name is None:
         st.session_state.speed = found.real_time_factor
     return found
+
+
+def _seconds(sound: Mixture) -> float:
+    return len(sound.mixture) / sound.rate
+
+
+def _separating(
+    sound: Mixture, model: tasnet.Separator, name: str | None
+) -> Callable[[Callable[..., None]], tasnet.Separation]:
+    """On a processor a process of its own; a GPU is this server's, whose memory holds the network."""
+    if model.device.type != "cpu":
+
+        def separate(progress: Callable[..., None]) -> tasnet.Separation:
+            heard = lambda begin, voices: progress(0.0, begin, voices)  # noqa: E731
+            return model.separate(sound.mixture, sound.rate, progress=progress, heard=heard)
+
+        return separate
+    chosen, owner = name or selection().model, internals.session_id()
+    path = str(find_checkpoint(chosen))
+    ahead = "" if chosen == own_model.path() else f"{model.precision} {path}"
+    return lambda progress: compute_within_budget(
+        computing.separate,
+        path,
+        model.precision,
+        sound.mixture,
+        sound.rate,
+        seconds=_seconds(sound),
+        owner=owner,
+        progress=progress,
+        ready=ahead,
+    )
 
 
 def compared(
@@ -213,11 +291,22 @@ def compared(
     key = _comparison_key(chosen, model, ideal=ideal)
     if not pesq and (complete := result_cache.find_result((*key, True))) is not None:
         return complete
+    owner = internals.session_id()
     return with_progress(
         (*key, pesq),
         "Scoring" if pesq else "Preparing the signals",
-        len(chosen.mixture) / chosen.rate,
-        lambda progress: comparison.compare_systems(chosen, found.sources, ideal=ideal, pesq=pesq, progress=progress),
+        _seconds(chosen),
+        lambda progress: compute_within_budget(
+            computing.compare,
+            chosen,
+            found.sources,
+            ideal,
+            pesq,
+            model.facts.task,
+            seconds=_seconds(chosen) * (len(SYSTEMS) if ideal else 1),
+            owner=owner,
+            progress=progress,
+        ),
         stays=True,
     )
 

@@ -17,12 +17,15 @@ import numpy as np
 import soundfile
 
 from tasnet.atomic import make_folder, replacing
+from tasnet.excerpts import read_excerpt, read_header
+from tasnet.sound_files import AudioError
 from tasnet.worker_lifetime import end_with_parent
 
 from .mixture_sets import BadRow, is_file
 
 MODES = ("min", "max")
 MADE, FOUND = "made", "found"
+WSJ0_SUFFIX = ".wv1"
 
 
 class Plan(Protocol):
@@ -95,16 +98,20 @@ def _make(plan: Plan, folder: Path) -> str:
 def read_recording(path: Path, rate: int, stop: int | None = None) -> np.ndarray:
     """(T,) float32 of the first channel, up to sample `stop`; raises BadRow.
 
-    The first, as the recipes take it: WHAM!'s noise has two, which are two microphones.
+    The first, as the recipes take it: WHAM!'s noise has two, which are two microphones. Where a list names a .wav and
+    WSJ0 as it is published lies there, that of the first microphone is read (.wv1, SPHERE with shorten).
     """
+    if not is_file(path) and is_file(path.with_suffix(WSJ0_SUFFIX)):
+        path = path.with_suffix(WSJ0_SUFFIX)
     if not is_file(path):
         raise BadRow(f"The file {path} is missing.")
     try:
-        samples, found = soundfile.read(os.fsencode(path), stop=stop, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise BadRow(f"The file {path} cannot be read as sound.") from error
-    if found != rate:
-        raise BadRow(f"The file {path} is sampled at {found} Hz instead of {rate} Hz.")
+        header = read_header(path)
+        samples = read_excerpt(path, 0, header.frames if stop is None else min(stop, header.frames))
+    except AudioError as error:
+        raise BadRow(str(error)) from None
+    if header.rate != rate:
+        raise BadRow(f"The file {path} is sampled at {header.rate} Hz instead of {rate} Hz.")
     if not len(samples):
         raise BadRow(f"The file {path} is empty.")
     if not np.isfinite(samples[:, 0]).all():

@@ -34,6 +34,8 @@ from .utterances import open_utterances
 WORKERS = "processes; one for each core by default"
 SAME = 1.5  # 16-bit steps: see `librimix.check_librimix`
 
+MOST_NOTES = 5  # that are printed
+
 
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,6 +98,10 @@ def show_corpus(options: argparse.Namespace) -> int:
             f"{utterances.name}: {len(utterances)} utterances of {len(set(utterances.speakers))} "
             f"speakers, {utterances.hours:.2f} hours."
         )
+        for note in list(utterances.notes.values())[:MOST_NOTES]:
+            print(note)
+        if (more := len(utterances.notes) - MOST_NOTES) > 0:
+            print(f"The like holds for {more} more files.")
         bad = utterances.bad
     return _tell_bad(bad)
 

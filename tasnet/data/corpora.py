@@ -14,8 +14,9 @@ Without a mixture file a mixture is the sum of its sources; where there is one, 
 (`sums.py`). What is none of these is refused, and mixtures are never taken for people.
 
 Every row is read when it is asked for. A row that cannot be read (missing file, other sampling rate, unequal lengths)
-raises `BadRow`; iterating over a set skips such rows and keeps the reasons in `set.bad`. Of a file of several channels
-their mean is read, as everywhere.
+raises `BadRow`; iterating over a set skips such rows and keeps the reasons in `set.bad`. Files may be of any kind that
+is read elsewhere, WSJ0's SPHERE with shorten among them, and of several channels one is made by the same rule
+(`tasnet/channels.py`), for all files of a mixture alike.
 """
 
 import os
@@ -41,7 +42,7 @@ from .names import Roles, choose_parts
 from .packs import holds_lengths, pack_rows, packs_in
 from .people import mixed_rows
 from .places import Finder
-from .sums import sum_notes
+from .sums import sample_rows, sum_notes
 from .utterances import UtteranceSet, open_utterances
 
 __all__ = [
@@ -106,11 +107,13 @@ def open_mixtures(
 
 
 def explain_mixtures(mixtures: MixtureSet) -> list[str]:
-    """How a set was understood, and whether its mixtures are the sums of their sources, in sentences.
+    """How a set was understood, what was made of channels, and whether its mixtures are sums of their sources.
 
     A few rows are read. Raises CorpusError where they are not those of their sources.
     """
-    return [*mixtures.notes, *sum_notes(mixtures)]
+    rows = sample_rows([row for row in mixtures.rows if isinstance(row, FileRow)])
+    channels = {row.relation.only: row.relation.sentence for row in rows}
+    return [*mixtures.notes, *filter(None, channels.values()), *sum_notes(mixtures)]
 
 
 def holds_mixtures(path: str | Path) -> bool:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tasnet.sound_files import printable
+from tasnet.sound_files import SUFFIXES, printable
 
 from .lists import is_part_list, list_part
-from .mixture_sets import SUFFIXES, BadRow, Clip, CorpusError, speakers_of
+from .mixture_sets import BadRow, Clip, CorpusError, speakers_of, without_second_microphones
 from .names import MIXTURE, MixturePart, holds_voices, part_of, split_part, strip_part
 
 FOLDERS, FOLDER_EACH, BESIDE, LISTS = "a folder a part", "a folder a mixture", "side by side", "lists"
@@ -92,7 +92,7 @@ class Entries:
 
     @property
     def sounds(self) -> list[Path]:
-        return [file for file in self.files if file.suffix.lower() in SUFFIXES]
+        return without_second_microphones(file for file in self.files if file.suffix.lower() in SUFFIXES)
 
 
 def find_places(root: Path) -> list[Place]:

@@ -1,23 +1,21 @@
 """Mixtures that are read when they are asked for: clips of files, rows of clips, sets of rows."""
 
 import csv
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import soundfile
 
-from tasnet.channels import CANCELLED
+from tasnet.channels import Relation
 from tasnet.errors import UserError, opening
+from tasnet.excerpts import SoundHeader, read_excerpt, read_header, read_relation
 from tasnet.mixture import Mixture
-from tasnet.sound_files import printable
+from tasnet.sound_files import AudioError, printable
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 # A speaker's number opens the name of each utterance: 1089-134686-0000 and 011a0101.
 LIBRISPEECH_UTTERANCE = re.compile(r"(\d+)-\d+-\d+")
 WSJ0_UTTERANCE = re.compile(r"([0-9a-z]{3})[0-9a-z]{5}")
@@ -45,9 +43,18 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def without_second_microphones(files: Iterable[Path]) -> list[Path]:
+    """WSJ0 has what one microphone heard in a .wv1 and the other in a .wv2 beside it: the recipes take the first."""
+    files = list(files)
+    there = set(files)
+    return [
+        file for file in files if file.suffix.lower() != ".wv2" or file.with_suffix(file.suffix[:-1] + "1") not in there
+    ]
+
+
 @dataclass(frozen=True)
 class Clip:
-    """A stretch of a sound file, by default the whole file; of one channel, by default the mean of all."""
+    """A stretch of a sound file of any kind, by default the whole file; of one channel, by default by `channels`."""
 
     path: Path
     start: int = 0
@@ -56,45 +63,48 @@ class Clip:
 
     @cached_property
     def header(self) -> tuple[int, int]:
-        """(length in samples, sampling rate) without decoding; raises BadRow."""
+        """(length in samples, sampling rate), in most cases without decoding; raises BadRow."""
+        header = self._file
+        return header.frames - self.start if self.length is None else self.length, header.rate
+
+    @cached_property
+    def relation(self) -> Relation:
+        """How the channels of the whole file relate, which says what is made of them; raises BadRow."""
+        if self.channel is not None or self._file.channels == 1:
+            return Relation(self.channel, "")
+        try:
+            return read_relation(self.path)
+        except AudioError as error:
+            raise BadRow(str(error)) from None
+
+    @cached_property
+    def _file(self) -> SoundHeader:
         if not is_file(self.path):
             raise BadRow(f"The file {self.path} is missing.")
         try:
-            info = soundfile.info(os.fsencode(self.path))  # whatever bytes its name has
-        except soundfile.SoundFileError as error:
-            raise BadRow(f"The file {self.path} cannot be read as sound.") from error
-        return info.frames - self.start if self.length is None else self.length, info.samplerate
+            return read_header(self.path)
+        except AudioError as error:
+            raise BadRow(str(error)) from None
 
-    def read(self, start: int = 0, length: int | None = None) -> np.ndarray:
-        """(length,) float32 from `start` on, or as many as there are; raises BadRow."""
+    def read(self, start: int = 0, length: int | None = None, channel: int | None = None) -> np.ndarray:
+        """(length,) float32 from `start` on, or as many as there are; raises BadRow.
+
+        channel: the one to take of a file with several, where it is not known already.
+        """
         total, _ = self.header
         stop = total if length is None else min(start + length, total)
         try:
-            samples, _ = soundfile.read(
-                os.fsencode(self.path),
-                start=self.start + start,
-                stop=self.start + stop,
-                dtype="float32",
-                always_2d=True,
-            )
-        except soundfile.SoundFileError as error:
-            raise BadRow(f"The file {self.path} cannot be read as sound.") from error
+            samples = read_excerpt(self.path, self.start + start, self.start + stop)
+        except AudioError as error:
+            raise BadRow(str(error)) from None
         if len(samples) != stop - start:
             raise BadRow(f"The file {self.path} is shorter than its header says.")
         if not np.isfinite(samples).all():
             raise BadRow(f"The file {self.path} holds samples that are not numbers (NaN or infinity).")
-        return mean_of_channels(samples, self.path) if self.channel is None else samples[:, self.channel]
-
-
-def mean_of_channels(samples: np.ndarray, path: Path) -> np.ndarray:
-    """(T, channels) to (T,), as `tasnet.audio.read` mixes down. Raises BadRow where the channels cancel each other."""
-    if samples.shape[1] == 1:
-        return samples[:, 0]
-    mean = samples.mean(axis=1)
-    energies = np.square(samples, dtype=np.float64).sum(axis=0)
-    if np.square(mean, dtype=np.float64).sum() < CANCELLED * energies.max():
-        raise BadRow(f"The {samples.shape[1]} channels of {path} cancel each other when mixed.")
-    return mean
+        if samples.shape[1] == 1:
+            return samples[:, 0]
+        only = self.relation.only if self.channel is not None or channel is None else channel
+        return samples.mean(axis=1) if only is None else samples[:, min(only, samples.shape[1] - 1)]
 
 
 class Row(Protocol):
@@ -114,6 +124,9 @@ class Row(Protocol):
 @dataclass(frozen=True)
 class FileRow:
     """A mixture made beforehand; without a mixture file it is the sum of its sources.
+
+    Of files with several channels all are read alike: averaged, or where one of them would lose something so (see
+    `channels`) the one channel that is to be used of it.
 
     noise: what is in the mixture file beside the sources, where it is known; it is not read with the row.
     """
@@ -138,10 +151,18 @@ class FileRow:
             raise BadRow(f"The files of {self.name} have unequal lengths.")
         return headers[0]
 
+    @cached_property
+    def relation(self) -> Relation:
+        """That of the first of the files that would lose something as an average, else of the first; raises BadRow."""
+        clips = (self.mixture, *self.sources) if self.mixture else self.sources
+        of_all = [clip.relation for clip in clips if clip.channel is None]
+        return next((one for one in of_all if one.only is not None), of_all[0] if of_all else Relation(None, ""))
+
     def read(self, start: int = 0, length: int | None = None) -> Mixture:
         _, rate = self.header
-        sources = np.stack([clip.read(start, length) for clip in self.sources])
-        mixture = self.mixture.read(start, length) if self.mixture else sources.sum(0)
+        channel = self.relation.only
+        sources = np.stack([clip.read(start, length, channel) for clip in self.sources])
+        mixture = self.mixture.read(start, length, channel) if self.mixture else sources.sum(0)
         return Mixture(mixture, sources, rate, name=self.name, speakers=self.speakers)
 
 

@@ -11,9 +11,10 @@ import numpy as np
 import soundfile
 
 from tasnet.audio import resample
+from tasnet.sound_files import SUFFIXES
 
 from .lists import read_json
-from .mixture_sets import SUFFIXES, Clip, CorpusError, FileRow, is_file
+from .mixture_sets import Clip, CorpusError, FileRow, is_file
 
 INT16 = 32768
 LIBRISPEECH = "librispeech"

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 
 from tasnet.mixture import Mixture
-from tasnet.sound_files import printable
+from tasnet.sound_files import SUFFIXES, printable
 
 from .mixture_sets import (
     LIBRISPEECH_UTTERANCE,
-    SUFFIXES,
     BadRow,
     Clip,
     CorpusError,
     is_file,
     speakers_of,
+    without_second_microphones,
 )
 from .names import MIXTURE, NOISE, part_of, split_part
 from .sums import find_sum
@@ -33,10 +33,14 @@ LOOKED_INTO = 3  # folders, and names
 def speaker_files(folder: Path) -> list[tuple[str, Path]]:
     """[(speaker, file)] below a folder that has a folder for each speaker; LibriSpeech's utterances
     carry the speaker's number in their names. Raises CorpusError where mixtures lie there."""
-    found, others = [], []
-    for file in sorted(folder.rglob("*")):
-        if file.suffix.lower() not in SUFFIXES or not is_file(file):
+    found, others, known = [], [], {}
+    for file in without_second_microphones(sorted(folder.rglob("*"))):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if hidden or file.suffix.lower() not in SUFFIXES or not is_file(file):
             continue
+        other = known.setdefault(file.with_suffix(""), file)
+        if other != file:
+            raise CorpusError(f"{file.parent} holds {other.name} and {file.name}: leave one of them.")
         number = LIBRISPEECH_UTTERANCE.fullmatch(file.stem)
         if number:
             found.append((f"librispeech:{number[1]}", file))

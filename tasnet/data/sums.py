@@ -56,7 +56,7 @@ def sum_notes(mixtures: MixtureSet) -> list[str]:
     Raises CorpusError where the mixtures hardly hold anything of their sources.
     """
     rows = [row for row in mixtures.rows if isinstance(row, FileRow) and row.mixture]
-    found = [note for row in _a_few(rows) if (note := _compare(row))]
+    found = [note for row in sample_rows(rows) if (note := _compare(row))]
     if not found:
         return []
     if all(note.unrelated for note in found):
@@ -147,8 +147,8 @@ def _times(gain: float) -> str:
     return "" if abs(gain - 1) < 0.01 else f", times {gain:.3g}"
 
 
-def _a_few(rows: Sequence[Row]) -> list[Row]:
-    """The first, the middle and the last of the rows whose files are there."""
+def sample_rows(rows: Sequence[Row]) -> list[Row]:
+    """The first, the middle and the last of the rows whose headers can be read."""
     found = []
     for start in np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).round().astype(int):
         for row in rows[start : start + ROWS]:

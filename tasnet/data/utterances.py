@@ -1,19 +1,18 @@
 """Recordings of single speakers: a folder for each, or packs of many recordings in a file."""
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from tasnet.sound_files import printable
+from tasnet.audio import read as read_sound
+from tasnet.sound_files import AudioError, printable
 
 from .layouts import find_places
-from .mixture_sets import BadRow, CorpusError, mean_of_channels
+from .mixture_sets import CorpusError
 from .packs import INT16, packs_at, pcm_at_rate, read_pack
 from .people import speaker_files
 
@@ -31,6 +30,7 @@ class UtteranceSet:
     lengths: np.ndarray  # (utterances,) int64
     speakers: tuple[str, ...]  # of each utterance
     bad: dict[str, str]  # {file: why it was left out}
+    notes: dict[str, str] = field(default_factory=dict)  # {file: what was changed in reading it}
     rms: float = 0.0  # of every utterance, where they have been brought to one (`levelled`); 0: as recorded
 
     def __len__(self) -> int:
@@ -80,6 +80,7 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
     paths = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     found: list[tuple[str, np.ndarray]] = []
     bad: dict[str, str] = {}
+    notes: dict[str, str] = {}
     for path in paths:
         if not path.exists():
             raise CorpusError(f"There is nothing at {path}.")
@@ -91,7 +92,7 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         elif find_places(path):
             raise CorpusError(f"{path} holds mixtures and their voices, not a folder of recordings for each speaker.")
         else:
-            found += _read_folder(path, rate, bad)
+            found += _read_folder(path, rate, bad, notes)
     if not found:
         raise CorpusError(f"There is no speech to be read at {', '.join(map(str, paths))}.")
     found.sort(key=lambda utterance: utterance[0])
@@ -102,27 +103,20 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         lengths=np.array([len(samples) for _, samples in found], dtype=np.int64),
         speakers=tuple(speaker for speaker, _ in found),
         bad=bad,
+        notes=notes,
     )
 
 
-def _read_folder(folder: Path, rate: int, bad: dict[str, str]) -> list[tuple[str, np.ndarray]]:
+def _read_folder(folder: Path, rate: int, bad: dict[str, str], notes: dict[str, str]) -> list[tuple[str, np.ndarray]]:
     def read(file: Path) -> np.ndarray | None:
+        shown = printable(str(file))
         try:
-            samples, file_rate = soundfile.read(os.fsencode(file), dtype="float32", always_2d=True)
-        except soundfile.SoundFileError:
-            bad[printable(str(file))] = f"The file {printable(str(file))} cannot be read as sound."
+            sound = read_sound(file, shown)
+        except AudioError as error:
+            bad[shown] = str(error)
             return None
-        if not len(samples):
-            bad[printable(str(file))] = f"The file {printable(str(file))} is empty."
-            return None
-        if not np.isfinite(samples).all():
-            bad[printable(str(file))] = f"The file {printable(str(file))} holds samples that are not numbers."
-            return None
-        try:
-            return pcm_at_rate(to_pcm(mean_of_channels(samples, file)), file_rate, rate)
-        except BadRow as error:
-            bad[printable(str(file))] = str(error)
-            return None
+        notes.update({shown: " ".join(sound.notes)} if sound.notes else {})
+        return pcm_at_rate(to_pcm(sound.samples), sound.rate, rate)
 
     speakers_and_files = speaker_files(folder)
     with ThreadPoolExecutor() as pool:

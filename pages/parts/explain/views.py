@@ -20,7 +20,7 @@ from analysis.words.say import one_scale
 from pages.parts import listening, result_cache, workspace
 from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
-from pages.parts.pictures import picture, save_table
+from pages.parts.pictures import picture, save_table, show_table
 from pages.parts.player import Track, linked_player, player
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
@@ -82,15 +82,9 @@ def show_muting(explained: Explained) -> None:
     before = kept(explained, "scores", lambda: _scores(sound, inside.audible()), "Scoring")
     after = kept(explained, f"scores {off!r}", lambda: _scores(sound, found), "Scoring")
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
-    st.dataframe(
-        [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))],
-        hide_index=True,
-        column_config={
-            MEASURES[name].title: st.column_config.NumberColumn(format=f"%.{MEASURES[name].mean_decimals}f")
-            for name in SHOWN
-        },
-        key="explain_scores",
-    )
+    rows = [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))]
+    decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
+    show_table("Mean scores", rows, decimals, key="explain_scores")
 
 
 def _scores(sound: Mixture, sources: np.ndarray) -> dict[str, float | None]:
@@ -196,15 +190,18 @@ def show_filters(explained: Explained) -> None:
     said = [words.explain_filter_kinds(use), *explain_use(use, float(shut[0]) if explained.known else None)]
     say(said, key="filters")
     chosen = st.session_state.get("explain_clicked")
+    alone = kept(explained, "each", lambda: muting.filter_importance(inside), "Muting filter by filter")
     picture(
-        figures.filter_use_map(use, explained.order, explained.peaks_hz, [] if chosen is None else [chosen]),
-        "Share of each filter's energy that each voice alone, several or nobody gets, and the energy it holds",
+        figures.filter_use_map(use, explained.order, explained.peaks_hz, alone, [] if chosen is None else [chosen]),
+        "Share of each filter's energy that each voice alone, several or nobody gets, the energy it holds, and the "
+        "SI-SNR lost without it",
         key="explain_use",
         on_click=lambda point: st.session_state.update(explain_clicked=int(point["customdata"][0])),
     )
     st.caption(
         "Of the energy of each filter, in the order of the page Filters: what one voice's mask alone lets through (0.5 "
-        "and more), what several do at once; what is missing gets through to nobody by half. Click a bar to open its "
+        "and more), what several do at once; what is missing gets through to nobody by half. Below: the energy that it "
+        "holds, and the SI-SNR lost where it alone is muted in the output (below 0: gained). Click a bar to open its "
         "filter."
     )
     if chosen is not None and chosen < len(use.energy):
@@ -232,7 +229,12 @@ def show_filters(explained: Explained) -> None:
     save_table(
         "Use (CSV)",
         lambda: (
-            {"filter": explained.order, "energy": use.energy[explained.order], "shared": use.shared[explained.order]}
+            {
+                "filter": explained.order,
+                "energy": use.energy[explained.order],
+                "lost without it (dB)": alone[explained.order],
+                "shared": use.shared[explained.order],
+            }
             | {f"speaker {c + 1} alone": row[explained.order] for c, row in enumerate(use.exclusive)}
             | {f"mean mask {c + 1}": row[explained.order] for c, row in enumerate(use.use)}
         ),

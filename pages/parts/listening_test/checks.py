@@ -5,7 +5,8 @@ import secrets
 import streamlit as st
 
 from analysis.listening.headphones import QUESTIONS, HeadphoneQuestion, headphone_questions
-from analysis.listening.ratings import REFERENCE, Listener, Session, Store
+from analysis.listening.ratings import Store
+from analysis.listening.trials import REFERENCE, Listener, Session
 from pages.parts.player import player
 
 from .questions import load_track

@@ -2,17 +2,19 @@
 
 import io
 import string
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import soundfile
 import streamlit as st
 
 from analysis.listening.opinion import SCALE
-from analysis.listening.ratings import ABX, MOS, REFERENCE, Session, Store, Trial
+from analysis.listening.ratings import Store
+from analysis.listening.trials import ABX, MOS, REFERENCE, Session, Trial
 from pages.parts.player import Track
 
-MUSHRA_SCALE = "0–20 bad · 20–40 poor · 40–60 fair · 60–80 good · 80–100 excellent"
+REFERENCE_NAME = "Reference"
+BEST = 100  # of the MUSHRA scale: what sounds as the reference
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def question_of(session: Session, trial: Trial) -> Question:
     letters = string.ascii_uppercase[: len(trial.systems)]
     return Question(
         "How close does each come to the **Reference**? One of them is the reference itself: it should get 100.",
-        f"{MUSHRA_SCALE}. Space plays, ↑ and ↓ switch.",
-        {"Reference": REFERENCE, **dict(zip(letters, trial.systems, strict=True))},
+        "Space plays, ↑ and ↓ switch while it plays; mark a stretch to hear it in a loop.",
+        {REFERENCE_NAME: REFERENCE, **dict(zip(letters, trial.systems, strict=True))},
         {},
     )
 
@@ -56,8 +58,10 @@ def load_track(store: Store, session: Session, utterance: int, name: str, system
     return Track(name, samples, rate)
 
 
-def draw_answers(question: Question, key: str, heard: Collection[str]) -> int | tuple[int, ...] | None:
-    """The buttons or sliders of a question; what was answered in this run, else None.
+def draw_answers(
+    question: Question, key: str, heard: Collection[str], ratings: Mapping[str, int]
+) -> int | tuple[int, ...] | None:
+    """The buttons of a question, or what lets its `ratings` by name be sent; what was answered in this run, else None.
 
     Values are returned, not handled in a callback: a click that comes with the first run after a server's return finds
     no callback there.
@@ -79,10 +83,16 @@ def draw_answers(question: Question, key: str, heard: Collection[str]) -> int | 
             ):
                 answer = value
     else:
-        names = [name for name in question.sounds if name != "Reference"]
-        values = [st.slider(name, 0, 100, 0, key=f"{key}_{name}", disabled=name in missing) for name in names]
-        if st.button("Next", type="primary", key=f"{key}_next", disabled=bool(missing)) and not missing:
-            answer = tuple(values)
+        names = [name for name in question.sounds if name != REFERENCE_NAME]
+        unrated = [name for name in names if name not in ratings]
+        certain = any(ratings.get(name) == BEST for name in names)
+        if unrated:
+            st.caption(f":material/tune: Move the fader of {_listed(unrated)}.")
+        elif not certain:
+            st.caption(f":material/tune: Give {BEST} to at least one: the reference hides among them.")
+        ready = not (missing or unrated) and certain
+        if st.button("Next", type="primary", key=f"{key}_next", disabled=not ready) and ready:
+            answer = tuple(ratings[name] for name in names)
     return answer
 
 

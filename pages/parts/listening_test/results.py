@@ -1,11 +1,12 @@
 """The operator's view of a listening test: links, progress, scores, tests of difference, deletion."""
 
-import numpy as np
 import streamlit as st
 
 from analysis.listening import opinion
+from analysis.listening.export import long_form, webmushra_form
 from analysis.listening.headphones import QUESTIONS
-from analysis.listening.ratings import ABX, MUSHRA, Answer, Session, Store, plan_trials
+from analysis.listening.ratings import Store
+from analysis.listening.trials import ABX, Answer, Session, plan_trials
 from pages.parts.pictures import save_table
 from pages.parts.text import plain
 
@@ -37,7 +38,7 @@ def show_test(store: Store, session: Session) -> None:
             _identifications(answers)
         else:
             scores.show_opinions(store, session, answers)
-        _download(session, answers)
+        _download(store, session)
     _delete(store, session)
 
 
@@ -89,25 +90,11 @@ def _identifications(answers: list[Answer]) -> None:
     )
 
 
-def _download(session: Session, answers: list[Answer]) -> None:
-    def columns() -> dict[str, list]:
-        if session.method == ABX:
-            table = {name: [a.systems[place] for a in answers] for place, name in enumerate(("a", "b", "x"))}
-            table |= {"answer": ["AB"[a.value] for a in answers], "correct": [int(a.correct) for a in answers]}
-            given = answers
-        else:
-            rated = [(a, *pair) for a in answers for pair in scores.rated(a)]
-            table = {"system": [system for _, system, _ in rated], "score": [score for *_, score in rated]}
-            given = [a for a, *_ in rated]
-        who = {
-            "listener": [a.listener for a in given],
-            "trial": [a.trial + 1 for a in given],
-            "utterance": [a.utterance + 1 for a in given],
-        }
-        return {name: np.array(values) for name, values in (who | table | {"given": [a.given for a in given]}).items()}
-
-    label = "Answers (CSV)" if session.method != MUSHRA else "Ratings (CSV)"
-    save_table(label, columns, key="listening_answers")
+def _download(store: Store, session: Session) -> None:
+    with st.container(horizontal=True):
+        save_table("Answers (CSV)", lambda: long_form(store, session), key="listening_answers")
+        if session.method != ABX:
+            save_table("As webMUSHRA's mushra.csv", lambda: webmushra_form(store, session), key="listening_webmushra")
 
 
 def _delete(store: Store, session: Session) -> None:

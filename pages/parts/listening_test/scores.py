@@ -7,8 +7,10 @@ import streamlit as st
 from analysis import paper
 from analysis.figures import opinion as figures_opinion
 from analysis.listening import opinion
+from analysis.listening.export import rated_sounds
 from analysis.listening.opinion import CrossedMean, Opinion
-from analysis.listening.ratings import MOS, REFERENCE, Answer, Session, Store
+from analysis.listening.ratings import Store
+from analysis.listening.trials import MOS, REFERENCE, Answer, Session
 from analysis.scores.metrics import raw_pesq
 from pages.parts.pictures import picture
 from pages.parts.text import plain
@@ -24,15 +26,9 @@ PRINTED = {"Conv-TasNet-gLN": "Conv-TasNet", "IRM": "IRM", "Clean": "Clean"}
 MOS_TITLE, PESQ_TITLE = "Mean opinion score", "PESQ (raw P.862)"
 
 
-def rated(answer: Answer) -> list[tuple[str, int]]:
-    """(system, score) of every sound that a MOS or MUSHRA answer rates."""
-    values = answer.value if isinstance(answer.value, tuple) else (answer.value,)
-    return list(zip(answer.systems, values, strict=True))
-
-
 def show_opinions(store: Store, session: Session, answers: list[Answer]) -> None:
     """Means with intervals, pictures, differences."""
-    opinions = [Opinion(a.listener, a.utterance, system, score) for a in answers for system, score in rated(a)]
+    opinions = [Opinion(a.listener, a.utterance, system, score) for a in answers for system, score in rated_sounds(a)]
     if session.method == MOS:
         means = _means(session, opinions)
         _show_mos(store, session, opinions, means)

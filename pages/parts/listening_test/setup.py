@@ -1,17 +1,23 @@
 """Setting up a listening test: which voices, which systems, which question, and what it can show at best."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from analysis.listening import opinion, stimuli
-from analysis.listening.ratings import ABX, MOS, MUSHRA, REFERENCE, RatingsError, Session, Store
+from analysis.listening.ratings import Store
+from analysis.listening.trials import ABX, MOS, MUSHRA, REFERENCE, Session, Stimulus
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
-from pages.parts import workspace
+from pages.parts import folders, models, workspace
 from pages.parts.text import plain
+from tasnet.errors import UserError
 
 from . import tests
+from .own_sounds import choose_own, create_own
 
 QUESTIONS = {MOS: "Rate from 1 to 5 (MOS)", ABX: "Same or different (A/B/X)", MUSHRA: "Rate side by side (MUSHRA)"}
 TITLES = {
@@ -24,18 +30,29 @@ EXPLANATIONS = {
     "it, the clean one among them, without names and in random order.",
     ABX: "A and B are the two systems' versions of one utterance, X is one of them. Can a listener tell which?",
     MUSHRA: "ITU-R BS.1534: all versions of an utterance on one page, rated from 0 to 100 beside the clean reference. "
-    "The reference hides among them; the mixture and a low-passed reference are the anchors.",
+    "The reference hides among them; the mixture and a low-passed reference are the anchors. Listeners who rate the "
+    f"hidden reference below {opinion.SURE} on more than {opinion.SHARE:.0%} of the pages are left out.",
 }
 DEFAULT_SYSTEMS = {MOS: (REFERENCE, "IRM", NETWORK), ABX: ("IRM", NETWORK), MUSHRA: ("IRM", NETWORK)}
 DEFAULT_TRAINING = {MOS: 3, ABX: 2, MUSHRA: 1}
 DEFAULT_EXAMPLES = 3
+SOURCES = ("Mixtures of this app", "Your own sounds")
 
 
 def show_setup(store: Store) -> None:
     """Draw the choices; the button makes the test and opens its operator's view."""
+    tests.show_own(store)
+    source = st.segmented_control("Sounds", SOURCES, default=SOURCES[0], required=True, key="listening_source")
+    if source == SOURCES[1]:
+        st.caption(EXPLANATIONS[MUSHRA])
+        found = choose_own()
+        title = found[0].title if found else TITLES[MUSHRA]
+        shape = _choose_shape(MUSHRA, title, len(found[0].pages) if found else 0, len(found[0].systems) if found else 0)
+        if st.button("Set up", type="primary", icon=":material/hearing:", disabled=found is None):
+            _open(lambda: create_own(found, partial(_keep, store, shape)))
+        return
     speakers = workspace.separator().config.C
     known = {e.id: e for e in examples.available_examples() if len(e.voices) == speakers}
-    tests.show_own(store)
     if not known:
         st.info(
             "There is no example with as many voices as this model gives: choose another model in the sidebar.",
@@ -53,18 +70,28 @@ def show_setup(store: Store) -> None:
         format_func=lambda name: known[name].title,
         key="listening_examples",
     )
-    offered = [s for s in stimuli.STIMULUS_SYSTEMS if method != MUSHRA or s not in stimuli.MUSHRA_ALWAYS]
+    others = [name for name in models.of_voices(speakers) if name != workspace.selection().model]
+    titles = models.plain_titles(models.names())
+    offered = [s for s in stimuli.STIMULUS_SYSTEMS if method != MUSHRA or s not in stimuli.MUSHRA_ALWAYS] + others
     systems = st.multiselect(
         "Systems",
         offered,
         default=DEFAULT_SYSTEMS[method],
+        format_func=lambda name: titles.get(name, name),
         max_selections=2 if method == ABX else None,
         key=f"listening_systems_{method}",
-        help="The mixture is a low anchor: nobody should rate it as separated.",
+        help=f"{NETWORK} is the model of the sidebar; the others can be set beside it. The mixture is a low anchor.",
     )
+    shape = _choose_shape(method, TITLES[method], len(chosen) * speakers, len(systems))
+    if st.button("Set up", type="primary", icon=":material/hearing:", disabled=not (chosen and systems)):
+        _open(lambda: _create(partial(_keep, store, shape), method, systems, chosen))
+
+
+def _choose_shape(method: str, first_title: str, utterances: int, systems: int) -> dict[str, Any]:
+    """How the test is asked: `Store.create`'s title, seed and the rest; and what it can show at best, in words."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         title = st.text_input(
-            "Title", TITLES[method], max_chars=80, key=f"listening_title_{method}", help="Listeners see it."
+            "Title", first_title, max_chars=80, key=f"listening_title_{method}_{first_title}", help="Listeners see it."
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 1, key="listening_seed", help="It fixes every listener's order.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -89,22 +116,37 @@ def show_setup(store: Store) -> None:
             key="listening_check_headphones",
             help="Six questions about a tone that only headphones let one hear (Huggins' pitch).",
         )
-    st.info(reach(method, len(chosen) * speakers, len(systems), repetitions, listeners), icon=":material/functions:")
+    if utterances:
+        st.info(reach(method, utterances, systems, repetitions, listeners), icon=":material/functions:")
     st.caption(
-        "All sounds are brought to one loudness (ITU-R BS.1770). Nothing personal is kept but a nickname that each "
-        "listener chooses; a test and all its answers can be deleted."
+        "Nothing personal is kept but a nickname and the browser's name; a test can be deleted with its answers."
     )
-    if st.button("Set up", type="primary", icon=":material/hearing:", disabled=not (chosen and systems)):
-        rest = {"training": training, "repetitions": repetitions, "headphones": headphones, "owner": tests.owner()}
-        try:
-            session = _create(store, title, method, systems, chosen, seed, rest)
-        except (RatingsError, examples.ExampleError) as problem:
-            st.error(plain(problem), icon=":material/error:")
-        else:
-            if session:
-                tests.remember(session)
-                st.query_params["operator"] = session.operator
-                st.rerun()
+    return {
+        "title": title,
+        "seed": seed,
+        "training": training,
+        "repetitions": repetitions,
+        "headphones": headphones,
+        "owner": tests.owner(),
+    }
+
+
+def _keep(store: Store, shape: dict[str, Any], method: str, systems: Sequence[str], sounds: list[Stimulus]) -> Session:
+    rest = {name: value for name, value in shape.items() if name not in ("title", "seed")}
+    return store.create(shape["title"], method, systems, sounds, shape["seed"], **rest)
+
+
+def _open(make: Callable[[], Session | None]) -> None:
+    """The operator's view of what `make` makes; what it refuses is said."""
+    try:
+        session = make()
+    except UserError as problem:
+        st.error(plain(folders.without_root(problem)), icon=":material/error:")
+        return
+    if session:
+        tests.remember(session)
+        st.query_params["operator"] = session.operator
+        st.rerun()
 
 
 def reach(method: str, utterances: int, systems: int, repetitions: int, listeners: int) -> str:
@@ -132,12 +174,17 @@ def reach(method: str, utterances: int, systems: int, repetitions: int, listener
 
 
 def _create(
-    store: Store, title: str, method: str, systems: Sequence[str], chosen: Sequence[str], seed: int, rest: dict
+    keep: Callable[[str, Sequence[str], list[Stimulus]], Session],
+    method: str,
+    systems: Sequence[str],
+    chosen: Sequence[str],
 ) -> Session | None:
     """The new test, or None when the user cancelled the separation."""
     if method == MUSHRA:
         systems = list(dict.fromkeys([*stimuli.MUSHRA_ALWAYS, *systems]))
     wanted = list(dict.fromkeys([*systems, REFERENCE])) if method == MOS else list(systems)
+    others = [name for name in systems if name in models.names()]
+    titles = models.plain_titles(models.names())
     utterances = []
     for name in chosen:
         sound = workspace.example(name, 0.0)
@@ -145,5 +192,12 @@ def _create(
         comparison = found and workspace.compared(sound, found)
         if comparison is None:
             return None
-        utterances += stimuli.versions(comparison, name, wanted)
-    return store.create(title, method, systems, stimuli.stimuli(utterances), seed, **rest)
+        rows = list(comparison.rows)
+        for model in others:
+            second = workspace.separation(sound, model)
+            scored = second and workspace.compared(sound, second, model, ideal=False)
+            if scored is None:
+                return None
+            rows.append(replace(scored.network, name=titles[model]))
+        utterances += stimuli.versions(comparison, name, [titles.get(one, one) for one in wanted], rows)
+    return keep(method, [titles.get(one, one) for one in systems], stimuli.stimuli(utterances))

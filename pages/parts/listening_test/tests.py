@@ -5,7 +5,8 @@ import os
 import streamlit as st
 
 from analysis.keys import new_key
-from analysis.listening.ratings import Session, Store
+from analysis.listening.ratings import Store
+from analysis.listening.trials import Session
 from pages.parts.text import plain
 from tasnet.places import data_folder
 

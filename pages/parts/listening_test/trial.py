@@ -4,14 +4,16 @@ import time
 
 import streamlit as st
 
-from analysis.listening.ratings import (
+from analysis.listening.opinion import SHARE, SURE
+from analysis.listening.ratings import Store
+from analysis.listening.trials import (
     ABX,
     LONGEST_NICKNAME,
     MOS,
+    MUSHRA,
     Listener,
     RatingsError,
     Session,
-    Store,
     Trial,
     plan_training,
     plan_trials,
@@ -20,7 +22,7 @@ from pages.parts.player import PlayerState, player
 from pages.parts.text import plain
 
 from . import checks
-from .questions import draw_answers, load_track, question_of
+from .questions import REFERENCE_NAME, draw_answers, load_track, question_of
 
 QUICKEST = 0.5  # s: an earlier answer is the last key still held down, or a double click
 
@@ -28,7 +30,7 @@ QUICKEST = 0.5  # s: an earlier answer is the last key still held down, or a dou
 def show_trial(store: Store, session: Session) -> None:
     """The listener's view: join, check, train, answer, done."""
     st.html("<style>[data-testid='stSidebar'], [data-testid='stSidebarHeader'] {display: none}</style>")
-    with st.container(width=860):
+    with st.container(width=1080 if session.method == MUSHRA else 860):
         if token := st.query_params.get("listener"):
             _go_on(store, session, store.listener(token))
         else:
@@ -50,6 +52,11 @@ def _join(store: Store, session: Session) -> None:
             f"On each of {count} pages you hear a reference and {len(session.systems)} versions of it. Rate from **0** "
             "to **100** how close each version comes to the reference."
         )
+    if session.method == MUSHRA:
+        st.caption(
+            f"One version is the hidden reference; who rates it below {SURE} on more than {SHARE:.0%} of the pages is "
+            "left out of the results (ITU-R BS.1534-3)."
+        )
     training = f" and {len(plan_training(session, 0))} for practice, which do not count" if session.training else ""
     st.markdown(
         f"It begins with a check of the level{training}. Nothing can be rated before it was played. You can stop at "
@@ -59,7 +66,7 @@ def _join(store: Store, session: Session) -> None:
         nickname = st.text_input("A nickname, not your name", max_chars=LONGEST_NICKNAME, key="listening_nickname")
         if st.form_submit_button("Begin", type="primary"):
             try:
-                listener = store.join(session, nickname)
+                listener = store.join(session, nickname, st.context.headers.get("User-Agent", ""))
             except RatingsError as problem:
                 st.error(plain(problem), icon=":material/error:")
             else:
@@ -85,7 +92,8 @@ def _go_on(store: Store, session: Session, listener: Listener) -> None:
     st.progress(number / len(trials), text=f"Question {number + 1} of {len(trials)}")
     answer = _ask(store, session, listener, trials, number, "answer")
     if answer is not None:
-        store.answer(session, listener, trials[number], answer)
+        shown = st.session_state.get(_shown_key(listener, "answer", number))
+        store.answer(session, listener, trials[number], answer, shown and time.monotonic() - shown)
         st.session_state.pop(again, None)
         st.rerun()
     if number > 0 and st.button("Back", icon=":material/undo:", help="Answer the last question again"):
@@ -116,21 +124,28 @@ def _trained(store: Store, session: Session, listener: Listener) -> bool:
     return False
 
 
+def _shown_key(listener: Listener, key: str, number: int) -> str:
+    return f"listening_shown_{listener.token}_{key}_{number}"
+
+
 def _ask(
     store: Store, session: Session, listener: Listener, trials: list[Trial], number: int, key: str
 ) -> int | tuple[int, ...] | None:
     """Draw question `number`; the answer given in this run, or None. What does not count is said."""
     trial, question = trials[number], question_of(session, trials[number])
-    shown = st.session_state.setdefault(f"listening_shown_{listener.token}_{key}_{number}", time.monotonic())
+    shown = st.session_state.setdefault(_shown_key(listener, key, number), time.monotonic())
     tracks = [load_track(store, session, trial.utterance, name, system) for name, system in question.sounds.items()]
     heard_before = number > 0 and trials[number - 1].utterance == trial.utterance
     first = tracks[-1] if session.method == MOS and heard_before else tracks[0]
-    heard = set(player(tracks, key="listening_player", blind=True, start=PlayerState(active=first.name)).heard)
+    faders = REFERENCE_NAME if session.method == MUSHRA else ""
+    begin = PlayerState(active=first.name)
+    state = player(tracks, key="listening_player", blind=True, faders=faders, start=begin)
+    heard = set(state.heard)
     if session.method == MOS and heard_before:
         heard.add("Reference")  # with the utterance's sample before
     st.markdown(question.text)
     st.caption(question.hint)
-    answer = draw_answers(question, f"{key}_{number}", heard)
+    answer = draw_answers(question, f"{key}_{number}", heard, dict(state.ratings))
     refused = f"listening_refused_{listener.token}_{key}_{number}"
     if answer is not None and time.monotonic() - shown < QUICKEST:
         st.session_state[refused] = True  # said until it is answered: the next run may come at once
