@@ -31,7 +31,7 @@ def load_ahead(name: str) -> None:
         _ = network.on_cpu and network.on_cpu.way  # the compiled network packs its weights
 
 
-def separate(
+def separate_apart(
     model: str, precision: str, samples: np.ndarray, rate: int, progress: Callable[..., None] = lambda *_: None
 ) -> Separation:
     """`Separator.separate` on the CPU. progress: called with the share that is done, or with (share, begin, voices):

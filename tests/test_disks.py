@@ -97,9 +97,9 @@ def complaint(capsys, code: int) -> str:
 
 
 def left(folder: Path) -> list[str]:
-    return sorted(
-        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"
-    )
+    """The files below a folder, without locks and TensorBoard's diary."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return sorted(str(path.relative_to(folder)) for path in files if "tfevents" not in path.name)
 
 
 # No room, no right

@@ -30,6 +30,7 @@ EVERYTHING = {
     "analysis/jobs.py": 1,  # a job's end, of which the log has the traceback
     "analysis/workers.py": 2,  # a child's end, which its parent gets
     "pages/parts/background.py": 1,  # as the child's
+    "pages/parts/startup.py": 1,  # said by the page that needs it
     "pages/parts/workspace.py": 1,  # raised again
     "tasnet/convert/files.py": 2,  # damaged bytes
     "tasnet/kernels/on_gpu.py": 1,  # a compiler, a driver
@@ -106,7 +107,7 @@ def test_a_broken_network_ends_in_a_traceback(mixture, monkeypatch):
     monkeypatch.setattr("tasnet.inference.level_gains", broken)
     with pytest.raises(ValueError, match=WORDS):
         corpus(CORPUS)
-    monkeypatch.setattr("tasnet.recordings.level_gains", broken)
+    monkeypatch.setattr("tasnet.recordings.resample_on_disk", broken)
     with pytest.raises(ValueError, match=WORDS):
         separate.main([str(mixture / "mix" / "one.wav"), "--model", "tiny.safetensors", "--device", "cpu"])
 

@@ -35,7 +35,7 @@ class JobFileError(UserError):
     """Files of a job that are not there, or for which there is no room; the message is one sentence for the user."""
 
 
-def put(name: str, content: bytes, needed: Needed, key: str = "") -> str:
+def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
     """Keep a file; the key of its folder: a new one, or `key`, under which it may be here already.
 
     Raises JobFileError and PathError.

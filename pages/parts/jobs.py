@@ -68,7 +68,7 @@ def submit(
         if settings.get("model") == own_model.path():
             settings = {**settings, "model": _kept_model(settings["model"], jobs)}
         if file is not None:
-            settings = {**settings, "files": job_files.put(*file, _files_needed(jobs))}
+            settings = {**settings, "files": job_files.keep_file(*file, _files_needed(jobs))}
         jobs.submit(kind, name, settings, _owner(jobs))
     except UserError as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
@@ -78,7 +78,7 @@ def _kept_model(path: str, jobs: Jobs) -> str:
     """How a model that this session has brought is named in a job's settings: a copy is kept for the job."""
     content = Path(path).read_bytes()
     key = hashlib.sha256(content).hexdigest()[:40]
-    return f"{job_kinds.KEPT}{job_files.put(Path(path).name, content, _files_needed(jobs), key)}"
+    return f"{job_kinds.KEPT}{job_files.keep_file(Path(path).name, content, _files_needed(jobs), key)}"
 
 
 def _files_needed(jobs: Jobs) -> dict[str, bool]:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from analysis.figures.phase import phase_costs as phase_figure
+from analysis.figures.phase import phase_cost_bars as phase_figure
 from analysis.scores import phase
 from analysis.scores.comparison import Comparison
 from analysis.scores.ideal_masks import MASKS

@@ -59,11 +59,11 @@ class Track:
     description: str = ""
     system: str = ""
     reference: str = ""
-    parts: "tuple[Part, ...] | None" = None
+    parts: "tuple[TrackPart, ...] | None" = None
 
 
 @dataclass(frozen=True)
-class Part:
+class TrackPart:
     """What has come of a track: where it is in it, in samples, and the address of its file (`serve_part`)."""
 
     begin: int
@@ -189,10 +189,10 @@ def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None
     player(tracks, key=key, link=True, tour=tour)
 
 
-def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> Part:
+def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> TrackPart:
     """What has come of a signal from sample `begin` on, for the browser to fetch until the page's next run."""
     name = f"{_digest(samples)}.wav"
-    return Part(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
+    return TrackPart(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
 
 
 def _gains(media: "Sequence[_Media | None]") -> list[float]:

@@ -267,7 +267,7 @@ def _separating(
     path = str(find_checkpoint(chosen))
     ahead = "" if chosen == own_model.path() else f"{model.precision} {path}"
     return lambda progress: compute_within_budget(
-        computing.separate,
+        computing.separate_apart,
         path,
         model.precision,
         sound.mixture,

@@ -12,7 +12,7 @@ import numpy as np
 
 from tasnet.channels import Relation
 from tasnet.errors import UserError, opening
-from tasnet.excerpts import SoundHeader, read_excerpt, read_header, read_relation
+from tasnet.excerpts import SoundHeader, read_excerpt, read_relation, read_sound_header
 from tasnet.mixture import Mixture
 from tasnet.sound_files import AudioError, printable
 
@@ -82,7 +82,7 @@ class Clip:
         if not is_file(self.path):
             raise BadRow(f"The file {self.path} is missing.")
         try:
-            return read_header(self.path)
+            return read_sound_header(self.path)
         except AudioError as error:
             raise BadRow(str(error)) from None
 

@@ -20,7 +20,7 @@ from analysis.words.say import one_scale
 from pages.parts import listening, result_cache, workspace
 from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
-from pages.parts.pictures import picture, save_table, show_table
+from pages.parts.pictures import picture, save_table, show_rows
 from pages.parts.player import Track, linked_player, player
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
@@ -84,7 +84,7 @@ def show_muting(explained: Explained) -> None:
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
     rows = [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))]
     decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
-    show_table("Mean scores", rows, decimals, key="explain_scores")
+    show_rows("Mean scores", rows, decimals, key="explain_scores")
 
 
 def _scores(sound: Mixture, sources: np.ndarray) -> dict[str, float | None]:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from analysis.listening.imported import ImportedTest, imported_stimuli, read_table, read_tree, read_webmushra
+from analysis.listening.imported import ImportedTest, imported_stimuli, read_test_table, read_tree, read_webmushra
 from analysis.listening.trials import MUSHRA, RatingsError, Session
 from pages.parts import folders, internals
 from pages.parts.browse import offer_folders
@@ -68,7 +68,7 @@ def create_own(found: tuple[ImportedTest, Callable[[str], Audio]], make: Callabl
 
 
 def _described(name: str, content: bytes) -> ImportedTest:
-    reader = read_table if name.lower().endswith(".csv") else read_webmushra
+    reader = read_test_table if name.lower().endswith(".csv") else read_webmushra
     return read_within_budget(reader, content.decode("utf-8-sig", errors="replace"))
 
 

@@ -19,7 +19,7 @@ from pages.parts import result_cache, workspace
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
 from pages.parts.models import by_title
-from pages.parts.pictures import picture, save_table, sentences, show_table
+from pages.parts.pictures import picture, save_table, sentences, show_rows
 from pages.parts.player import Track, player
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
@@ -61,7 +61,7 @@ def show_probe(models: list[str], sound: Mixture) -> None:
         for state in made
     ]
     decimals = {title: 3 if one == "stoi" else 2 for one, title in shown.items()}
-    show_table("Mean scores", rows, decimals, key="probe_scores")
+    show_rows("Mean scores", rows, decimals, key="probe_scores")
     _show_curves(name, value, models, sound)
 
 
