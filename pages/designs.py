@@ -81,8 +81,8 @@ def show_time(config: ConvTasNetConfig) -> None:
         )
     st.caption(
         f"Median of {found.rounds} separations of {found.sound:.2f} s of noise with random weights on {found.device} "
-        f"({found.threads} threads), {short_duration(found.fastest)} to {short_duration(found.slowest)}. Training keeps "
-        f"{quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
+        f"({found.threads} threads), {short_duration(found.fastest)} to {short_duration(found.slowest)}. "
+        f"Training keeps {quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
     )
 
 
