@@ -21,7 +21,7 @@ CLOSE = 1e-4  # of the signal's RMS
 RUN = """
 import fs from "node:fs";
 const { Network, Separator } = await import(process.argv[2] + "/tasnet.js");
-const bytes = (file) => { const b = fs.readFileSync(file); return b.buffer.slice(b.byteOffset, b.byteOffset + b.length); };
+const bytes = (file) => new Uint8Array(fs.readFileSync(file)).buffer;
 const engine = bytes(process.argv[2] + "/engine.wasm");
 for (const { weights, input, rate, packet, output } of JSON.parse(fs.readFileSync(process.argv[3]))) {
   const network = await Network.open(engine, bytes(weights));

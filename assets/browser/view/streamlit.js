@@ -24,7 +24,7 @@ function offer(root, signals, rate, names, take) {
     const name = `${names[i]}.wav`;
     return Object.assign(document.createElement("a"), { href: URL.createObjectURL(sound), download: name, textContent: `Save ${names[i]}` });
   });
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Take the mixture to the other pages" });
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Send the mixture to the other pages" });
   button.addEventListener("click", () => {
     const reader = new FileReader();
     reader.onload = () => take(reader.result.split(",")[1]);
