@@ -137,7 +137,7 @@ def show_speed() -> None:
 show_header("Live", "Can two people who talk at once be heard apart while they are still speaking? (Table VIII)")
 talk(key="talk")
 st.caption(
-    "The network runs in this browser; the server hears nothing, unless a minute that was kept is sent to the other pages."
+    "The network runs in this browser; the server hears nothing, unless a kept minute is sent to the other pages."
 )
 st.markdown("##### The chosen sound, as if it were live")
 st.caption(
