@@ -82,6 +82,24 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
         st.session_state.own_problem = str(problem)
 
 
+def take_copy(path: Path, note: str) -> None:
+    """Let weights of this project that lie on the server be the session's own: a copy, as they may change.
+
+    Raises tasnet.CheckpointError and OSError.
+    """
+    content = path.read_bytes()
+    target = Path(_folder().name) / f"{path.parent.name}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
+    target.write_bytes(content)
+    try:
+        checkpoint.load(target)
+    except checkpoint.CheckpointError:
+        target.unlink()
+        raise
+    if (old := st.session_state.get("own_model")) not in (None, str(target)):
+        Path(old).unlink(missing_ok=True)
+    st.session_state.update(own_model=str(target), own_note=note, own_problem=None, model_wanted=str(target))
+
+
 def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]:
     """The path of the converted model in `folder`, and a sentence about it. Raises ValueError."""
     digest = hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
