@@ -70,6 +70,7 @@ def test_every_limit_has_its_curves(view, said):
         assert not app.exception and len(app.get("plotly_chart")) == 1
 
 
+@pytest.mark.usefixtures("jobs_here")
 def test_a_set_is_measured_and_drawn(tmp_path, monkeypatch):
     monkeypatch.setenv(folders.SETTING, str(tmp_path))
     sound = mix_example(EXAMPLE)
