@@ -26,7 +26,7 @@ LOOK_SECONDS = 1.0
 
 @st.cache_resource(show_spinner=False)
 def _jobs(folder: Path, server: int) -> Jobs:
-    return Jobs(folder, job_kinds.KINDS, job_kinds.ASIDE, _said, budgeted.perform_job)
+    return Jobs(folder, job_kinds.KINDS, job_kinds.ASIDE, _said, lambda *known: budgeted.perform_job(*known))
 
 
 def server_jobs() -> Jobs:
@@ -65,8 +65,8 @@ def submit(
     try:
         check()
         jobs = server_jobs()
-        if settings.get("model") == own_model.path():
-            settings = {**settings, "model": _kept_model(settings["model"], jobs)}
+        if (own := own_model.path()) is not None and own in (settings.get("model"), *settings.get("models", [])):
+            settings = _with_kept_model(settings, own, jobs)
         if file is not None:
             settings = {**settings, "files": job_files.keep_file(*file, _files_needed(jobs))}
         jobs.submit(kind, name, settings, _owner(jobs))
@@ -74,11 +74,14 @@ def submit(
         st.error(plain(_said(problem)), icon=":material/error:")
 
 
-def _kept_model(path: str, jobs: Jobs) -> str:
-    """How a model that this session has brought is named in a job's settings: a copy is kept for the job."""
-    content = Path(path).read_bytes()
-    key = hashlib.sha256(content).hexdigest()[:40]
-    return f"{job_kinds.KEPT}{job_files.keep_file(Path(path).name, content, _files_needed(jobs), key)}"
+def _with_kept_model(settings: dict[str, Any], own: str, jobs: Jobs) -> dict[str, Any]:
+    """The settings of a job with a copy of this session's `own` model, which is kept as long as the job."""
+    content = Path(own).read_bytes()
+    key = job_files.keep_file(Path(own).name, content, _files_needed(jobs), hashlib.sha256(content).hexdigest()[:40])
+    kept = f"{job_kinds.KEPT}{key}"
+    one = {"model": kept} if settings.get("model") == own else {}
+    several = {"models": [kept if name == own else name for name in settings["models"]]} if "models" in settings else {}
+    return {**settings, **one, **several}
 
 
 def _files_needed(jobs: Jobs) -> dict[str, bool]:

@@ -22,7 +22,7 @@ def located(results: Results) -> Results:
     st.session_state.setdefault(KEY, st.session_state.get("corpus_set") or None)
     options = list(dict.fromkeys([*filter(None, [st.session_state[KEY]]), *sound_folders()]))
     chosen = st.selectbox(
-        f"Where the mixtures of {header.set} are on this computer",
+        f"Where the mixtures of {plain(header.set)} are on this computer",
         options,
         index=None,
         placeholder="not known here: name their folder, and every row can be heard",
