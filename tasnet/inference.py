@@ -88,6 +88,15 @@ class Separator:
     elsewhere. bfloat16 is for CPUs too, if they have instructions for it: with a matrix unit (AMX)
     it is the fastest (`kernels.on_cpu.fastest_precision`).
     Raises CheckpointError or DeviceError.
+
+    >>> import numpy as np
+    >>> from tasnet import ConvTasNet, ConvTasNetConfig, Separator
+    >>> network = ConvTasNet(ConvTasNetConfig(N=32, L=16, B=16, H=32, Sc=16, X=2, R=1))  # or "a model's name"
+    >>> separator = Separator(network, device="cpu")
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    >>> found = separator.separate(noise, rate=16000)  # at any rate; the network's own is 8000
+    >>> found.sources.shape, found.rate
+    ((2, 16000), 16000)
     """
 
     def __init__(self, model: str | Path | TasNet, device: str = "auto", precision: str = "auto") -> None:

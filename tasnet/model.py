@@ -20,6 +20,14 @@ class TasNet(nn.Module):
     """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1), by masks on a learned representation.
 
     What Conv-TasNet and LSTM-TasNet share; they differ in the separation module, `separator`.
+
+    >>> import torch
+    >>> from tasnet import ConvTasNet, ConvTasNetConfig
+    >>> network = ConvTasNet(ConvTasNetConfig(N=32, L=16, B=16, H=32, Sc=16, X=2, R=1))
+    >>> network(torch.zeros(1, 800)).shape  # (batch, C, T)
+    torch.Size([1, 2, 800])
+    >>> network.encode(torch.zeros(1, 800)).shape  # (batch, K, N)
+    torch.Size([1, 99, 32])
     """
 
     separator: nn.Module

@@ -45,7 +45,7 @@ UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes for one that is no
 
 
 def printable(text: str) -> str:
-    """`text` with what is not UTF-8 in a file's name written as \\xff, so that it can be shown and stored."""
+    """`text` with every byte that is not valid UTF-8 escaped as \\xff: any file name can then be shown and kept."""
     try:
         raw = os.fsencode(text)
     except UnicodeEncodeError:  # halves of characters, as JSON can hold them

@@ -129,6 +129,15 @@ def test_loudness_of_the_standards_sine():
     assert loudness(0.1 * tone, 48000) == pytest.approx(-23.01, abs=0.005)
 
 
+def test_loudness_is_pyloudnorm_s_at_48_khz():
+    """Below, pyloudnorm has another gain (0.2 dB off at 8 kHz), and no loudness for less than 400 ms: so not itself."""
+    pyloudnorm = pytest.importorskip("pyloudnorm")
+    random = np.random.default_rng(0)
+    sound = 0.1 * random.standard_normal(144000) * np.repeat(random.uniform(0, 1, 20), 7200)
+    expected = pyloudnorm.Meter(48000, filter_class="DeMan").integrated_loudness(sound)
+    assert loudness(sound, 48000) == pytest.approx(expected, abs=1e-9)
+
+
 def test_loudness_gates():
     """EBU Tech 3341, case 3: what is 13 LU quieter does not count; silence never does."""
     loud, quiet = 10 ** (-23 / 20) * sine(1000, 60, 48000), 10 ** (-36 / 20) * sine(1000, 10, 48000)

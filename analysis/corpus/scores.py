@@ -41,7 +41,7 @@ class Task:
 def columns(speakers: int, pesq: bool) -> list[str]:
     """The names of all scores of a mixture of so many speakers."""
     measures = [measure for measure in MEASURES if pesq or measure not in PESQ_MEASURES]
-    # Of the mixture its own score: an improvement over itself says nothing.
+    # For the mixture the absolute score: its improvement over itself would always be zero.
     names = [f"{MIXTURE}.{MEASURES[measure].unprocessed or measure}" for measure in measures]
     names += [f"{system}.{measure}" for system in SYSTEMS for measure in measures]
     names += [f"{system}.{LEAKAGE}" for system in (NETWORK, CLEAN)]

@@ -63,6 +63,13 @@ def ideal_mask(kind: str, references: np.ndarray, rate: int, mixture: np.ndarray
 
     `kind` is one of `MASKS`. `mixture` (T,), by default the references' sum (eq. 1), only matters
     to the PSM. Raises MaskError for an unknown kind, a rate without a window, or samples that are not finite.
+
+    >>> voices = np.random.default_rng(0).standard_normal((2, 8000))
+    >>> masks = ideal_mask("IRM", voices, rate=8000)
+    >>> masks.shape
+    (2, 129, 128)
+    >>> bool(np.allclose(masks.sum(0), 1))
+    True
     """
     _check_finite(references, mixture)
     S = stft(np.asarray(references), rate)

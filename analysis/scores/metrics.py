@@ -54,6 +54,13 @@ def si_snr(estimate: np.ndarray, reference: np.ndarray) -> np.ndarray:
     `estimate` and `reference` are (..., T); leading axes broadcast. +inf for a perfect estimate,
     -inf for one orthogonal to the reference, nan (undefined) where either has no energy beside its
     mean. Raises MetricsError where the lengths differ or are 0.
+
+    >>> s = np.sin(np.arange(8000) / 10)
+    >>> e = 0.1 * np.cos(np.arange(8000) / 10)
+    >>> round(float(si_snr(s + e, s)))
+    20
+    >>> round(float(si_snr(3 * (s + e), s)))  # whatever the level
+    20
     """
     s_hat, s = _zero_mean(estimate), _zero_mean(reference)
     if s_hat.shape[-1] != s.shape[-1]:

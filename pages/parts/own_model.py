@@ -60,7 +60,7 @@ def uploader() -> None:
 
 
 def show_note() -> None:
-    """What was recognised in the files, and what was assumed."""
+    """Show which program the files come from and what had to be assumed."""
     st.caption(plain(st.session_state.get("own_note") or ""))
 
 

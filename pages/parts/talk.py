@@ -40,19 +40,19 @@ def _take(key: str) -> None:
 @cache
 def _component():
     view = BROWSER / "view"
-    texts = {"WORKER": bundled(BROWSER / "worker.js"), "WORKLET": bundled(BROWSER / "worklet.js")}
+    texts = {"WORKER": as_one_module(BROWSER / "worker.js"), "WORKLET": as_one_module(BROWSER / "worklet.js")}
     texts["ENGINE"] = base64.b64encode((BROWSER / "engine.wasm").read_bytes()).decode()
     constants = "".join(f"const TASNET_{name} = {json.dumps(text)};\n" for name, text in texts.items())
     return st.components.v2.component(
         "tasnet_talk",
         html=(view / "live.html").read_text(),
         css=(view / "live.css").read_text(),
-        js=constants + bundled(view / "streamlit.js"),
+        js=constants + as_one_module(view / "streamlit.js"),
         isolate_styles=False,
     )
 
 
-def bundled(entry: Path) -> str:
+def as_one_module(entry: Path) -> str:
     """The ES module `entry` with all it imports as one module, each in a scope of its own; its default export stays."""
     parts: dict[Path, str] = {}
     _add(entry.resolve(), parts)

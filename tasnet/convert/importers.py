@@ -68,18 +68,22 @@ class Imported:
 
     @property
     def assumed(self) -> str:
-        """A sentence on what was taken for what the file does not tell; "" where it tells all."""
+        """A sentence on the settings that the file leaves out and how they were chosen; "" where it has them all."""
         if not self.untold:
             return ""
         values = ", ".join(f"{name} {value}" for name, value in self.untold.items())
         if self.trial:
-            return f"Not told by the file, and found by trial: {values}; {self.trial}."
-        return f"Not told by the file, and taken as {self.program} has it: {values}."
+            return f"Not stated in the file, and found by trial: {values}; {self.trial}."
+        return f"Not stated in the file, so {self.program}'s own defaults were taken: {values}."
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences on what was assumed, taken and passed over."""
-        objects = f"Not opened, as it is no tensor: {', '.join(self.passed_over):.200}." if self.passed_over else ""
+        """Sentences on what was assumed, which weights were chosen and what was skipped."""
+        objects = (
+            f"Left unopened, because these objects are not tensors: {', '.join(self.passed_over):.200}."
+            if self.passed_over
+            else ""
+        )
         return tuple(sentence for sentence in (self.assumed, self.choice, objects) if sentence)
 
 

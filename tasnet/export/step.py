@@ -89,13 +89,13 @@ class _Step:
         self.next("frames", g("Add", before, K))
 
     def state(self, name: str, shape: list[int], kind: int = FLOAT) -> str:
-        """One more state, each stream's of this shape: the name of what comes in."""
+        """Declare a state tensor of this shape for each stream; gives the name of its input."""
         self.inputs.append(value(name, ["streams", *shape], kind))
         self.outputs.append(value(f"next_{name}", ["streams", *shape], kind))
         return name
 
     def next(self, name: str, made: str) -> None:
-        """What the state becomes."""
+        """Let `made` be the state's value in the next step."""
         self.g.last("Identity", made, f"next_{name}")
 
     def convolve(self, g: Graph, u: str, conv: DepthwiseConv) -> str:
