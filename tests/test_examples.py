@@ -34,7 +34,12 @@ def empty_caches(tmp_path, monkeypatch) -> Path:
     """No real voices on this machine; the folder that fetched ones go to."""
     monkeypatch.setenv("TASNET_LENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIBROSA_DATA_DIR", str(tmp_path / "librosa"))
+    monkeypatch.setattr(fetch_examples, "fetch_librispeech", offline)
     return tmp_path / "cache" / "examples"
+
+
+def offline() -> None:
+    raise ExampleError("There is no connection.")
 
 
 def noise(path: Path, seconds: float) -> None:
@@ -74,8 +79,8 @@ def client(tmp_path, monkeypatch) -> Path:
 def outcome(capsys) -> dict[str, str]:
     """Package -> what the fetcher printed about it."""
     fetch_examples.main([])
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(PACKAGES)
+    *lines, readers = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(PACKAGES) and readers.startswith("LibriSpeech readers:")
     return dict(line.split(": ", 1) for line in lines)
 
 
