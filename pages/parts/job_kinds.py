@@ -8,6 +8,7 @@ from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
 from tasnet import Separator
+from tasnet.data.mixture_sets import MixtureSet
 
 from . import folders
 
@@ -17,14 +18,14 @@ EVALUATION, STARTS = "evaluation", "starts"
 def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
     """Score a model on a set; the file of results, below the root."""
     out = folders.folder_for(evaluation.FOLDER)
-    folders.mixtures_below_root(settings["folder"], split=settings["split"], kind=settings["kind"])
+    mixtures = folders.mixtures_below_root(settings["folder"], split=settings["split"], kind=settings["kind"])
 
     def show(progress: Progress) -> None:
         unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
         report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
 
-    known = {**settings, "folder": folders.below_root(settings["folder"]), "within": folders.reading_root()}
-    results = evaluation.score_set(**known, out=out, progress=show, say=_telling(report))
+    known = {name: value for name, value in settings.items() if name != "folder"}
+    results = evaluation.score_set(mixtures, **known, out=out, progress=show, say=_telling(report))
     return folders.name_below_root(evaluation.results_path(out, results.header))
 
 
@@ -32,19 +33,21 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
     """Start every mixture of a set at different samples, with each of the models; the set's name."""
     name, models = "", settings["models"]
     out = folders.folder_for(sets.FOLDER)
+    opened: dict[int, MixtureSet] = {}  # by the number of voices, which are mixed where the folder is one of people
     for number, model in enumerate(models):
         separator = Separator(model, settings["device"])
-        folders.mixtures_below_root(settings["folder"], speakers=separator.config.C)
+        voices = separator.config.C
+        if voices not in opened:
+            opened[voices] = folders.mixtures_below_root(settings["folder"], speakers=voices)
 
         def show(done: int, of: int, number: int = number) -> None:
             report((number + done / of) / len(models), f"model {number + 1} of {len(models)}, {done} of {of} mixtures")
 
         found = sets.vary_set(
-            folders.below_root(settings["folder"]),
+            opened[voices],
             separator,
             out,
             limit=settings["limit"],
-            within=folders.reading_root(),
             progress=show,
             say=_telling(report),
         )
