@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import pages.parts.first_imports  # noqa: F401 - before what uses its content
-from pages.parts import errors, first_paint, sidebar, startup, uploads, workspace
+from pages.parts import errors, first_paint, job_files, sidebar, startup, uploads, workspace
 from pages.parts.text import plain
 
 ASSETS = Path(__file__).parent / "assets"
@@ -66,4 +66,9 @@ def visit() -> None:
 if __name__ == "__main__":  # Streamlit runs this file for every visit
     visit()
 else:  # and imports it once, before it answers
-    app = st.App(__file__, lifespan=startup.ready, middleware=[Middleware(first_paint.FirstPaint)])
+    app = st.App(
+        __file__,
+        lifespan=startup.ready,
+        routes=job_files.ROUTES,
+        middleware=[Middleware(first_paint.FirstPaint)],
+    )

@@ -1,9 +1,10 @@
 """Long work as jobs of the server, which outlive the page that asked for them.
 
 A job has a name, an owner, a place in a fair queue, its progress and the time left; only its owner cancels it. One runs
-at a time, since each takes all cores or the GPU; of the owners that wait, it is the turn of whoever's last was longest
-ago. Each is a small file, so that another server goes on with what a stop or a kill has left: the work itself must be
-one that goes on from its own results. What it cannot go on with it tells as lost.
+at a time, since each takes all cores or the GPU, and beside it one of the kinds that take days; of the owners that
+wait, it is the turn of whoever's last was longest ago. Each is a small file, so that another server goes on with what a
+stop or a kill has left: the work itself must be one that goes on from its own results, or begins again. What it cannot
+go on with it tells as lost.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ SAVE_SECONDS = 2.0  # between two notes of the progress on the disk
 
 Report = Callable[[float, str], None]  # the share that is done, and how far that is in words
 Work = Callable[[Mapping[str, Any], Report], str]  # settings -> the result's name; raises ValueError, OSError
+# Does the work of a kind, calling the last all the while: where that raises, the work ends at once.
+Perform = Callable[[str, Mapping[str, Any], Report, Callable[[], None]], str]
 
 
 class JobError(ValueError):
@@ -77,13 +80,17 @@ class Job:
 class Jobs:
     """The jobs of the server whose files are in `folder`; `kinds`: what does the work of each kind.
 
-    said: one sentence on an error that is none of ours. Raises JobError where another server has the folder, and
-    OSError.
+    aside: the kinds that run beside the others, since nobody would wait for them. said: one sentence on an error that
+    is none of ours. perform: does the work somewhere else, where it can be ended
+    at any time; by default it is done here, and ends when it next reports. Raises JobError where another server has the
+    folder, and OSError.
     """
 
     folder: Path
     kinds: Mapping[str, Work]
+    aside: frozenset[str] = frozenset()
     said: Callable[[Exception], str] = str
+    perform: Perform | None = None
     _jobs: dict[str, Job] = field(default_factory=dict)
     _unwanted: set[str] = field(default_factory=set)
 
@@ -102,15 +109,19 @@ class Jobs:
             lost = job.kind not in self.kinds or job.starts >= MOST_STARTS
             words = "The server was stopped under it, and it could not be taken up again." if lost else ""
             self._put(dataclasses.replace(job, state=LOST if lost else WAITING, problem=words, started=None))
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, args=(aside,), name="jobs", daemon=True) for aside in (False, True)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """End the work; what runs is left as after a kill, for the next."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._lock.release()
 
     def submit(self, kind: str, name: str, settings: dict[str, Any], owner: str) -> Job:
@@ -157,8 +168,9 @@ class Jobs:
 
     def place(self, job: Job) -> int:
         """How many come before it, the one that runs among them."""
-        waiting = [one.id for one in self._queue()]
-        running = sum(one.state == RUNNING for one in list(self._jobs.values()))
+        aside = job.kind in self.aside
+        waiting = [one.id for one in self._queue(aside)]
+        running = sum(one.state == RUNNING and (one.kind in self.aside) == aside for one in list(self._jobs.values()))
         return running + waiting.index(job.id) if job.id in waiting else 0
 
     def cancel(self, job: Job, owner: str) -> None:
@@ -172,15 +184,27 @@ class Jobs:
             elif now.state == RUNNING:
                 self._unwanted.add(job.id)
 
+    def remove(self, job: Job, owner: str) -> None:
+        """Forget a job that has ended. Raises JobError for another than its owner."""
+        if not self.is_owner(job, owner):
+            raise JobError("Only who has started a job can remove it.")
+        with self._changed:
+            if self._jobs[job.id].state not in ACTIVE:
+                self._forget(job)
+
+    @property
+    def known(self) -> list[Job]:
+        """All jobs that are remembered."""
+        return list(self._jobs.values())
+
     def is_ending(self, job: Job) -> bool:
         """Whether it was cancelled and is not over yet."""
         return job.id in self._unwanted
 
-    def _queue(self) -> list[Job]:
-        """What waits, in the order in which it will run: the owners take turns."""
-        waiting = sorted(
-            (one for one in list(self._jobs.values()) if one.state == WAITING), key=lambda one: one.created
-        )
+    def _queue(self, aside: bool) -> list[Job]:
+        """What waits to run with the others, or beside them, in its order: the owners take turns."""
+        known = [one for one in list(self._jobs.values()) if one.state == WAITING]
+        waiting = sorted((one for one in known if (one.kind in self.aside) == aside), key=lambda one: one.created)
         turns: dict[str, float] = {}
         for one in list(self._jobs.values()):
             turns[one.owner] = max(turns.get(one.owner, 0.0), one.started or 0.0)
@@ -193,10 +217,10 @@ class Jobs:
             order.append(following)
         return order
 
-    def _work(self) -> None:
+    def _work(self, aside: bool) -> None:
         while True:
             with self._changed:
-                while not self._closed and not (queue := self._queue()):
+                while not self._closed and not (queue := self._queue(aside)):
                     self._changed.wait()
                 if self._closed:
                     return
@@ -207,10 +231,13 @@ class Jobs:
     def _run(self, job: Job) -> None:
         saved, first = time.monotonic(), None
 
-        def report(share: float, words: str) -> None:
-            nonlocal job, saved, first
+        def wanted() -> None:
             if job.id in self._unwanted or self._closed:
                 raise _CancelledError
+
+        def report(share: float, words: str) -> None:
+            nonlocal job, saved, first
+            wanted()
             first = share if first is None else first
             job = dataclasses.replace(job, share=share, first=first, words=words)
             late = time.monotonic() - saved > SAVE_SECONDS
@@ -219,7 +246,11 @@ class Jobs:
 
         end: dict[str, Any] = {}
         try:
-            end = {"state": DONE, "share": 1.0, "result": self.kinds[job.kind](job.settings, report)}
+            if self.perform is None:
+                result = self.kinds[job.kind](job.settings, report)
+            else:
+                result = self.perform(job.kind, job.settings, report, wanted)
+            end = {"state": DONE, "share": 1.0, "result": result}
         except _CancelledError:
             if job.id not in self._unwanted:  # the server is closed: as after a kill
                 self._put(job)
@@ -242,9 +273,12 @@ class Jobs:
             (one for one in list(self._jobs.values()) if one.state not in ACTIVE), key=lambda one: one.created
         )
         for old in ended[:-MOST_ENDED]:
-            del self._jobs[old.id]
-            with contextlib.suppress(OSError):
-                self._file(old).unlink(missing_ok=True)
+            self._forget(old)
+
+    def _forget(self, job: Job) -> None:
+        del self._jobs[job.id]
+        with contextlib.suppress(OSError):
+            self._file(job).unlink(missing_ok=True)
 
     def _file(self, job: Job) -> Path:
         return self.folder / f"{hashlib.sha256(job.id.encode()).hexdigest()[:24]}.json"

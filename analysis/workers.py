@@ -111,7 +111,7 @@ class Nursery:
         budget: Budget = Budget(),
         wanted: Callable[[], None] = unbothered,
         progress: Callable[..., None] | None = None,
-        owner: str = "",
+        owner: str | None = "",
         long: bool = False,
         ready: str = "",
     ) -> Any:
@@ -119,12 +119,13 @@ class Nursery:
 
         wanted: called again and again while the child computes; an exception that it raises ends the child and comes
         through. progress: the function gets a `progress` too, what it is called with comes here. owner, long: who waits
-        for it, and whether that takes long (see `Turns`). ready: what the nursery should load (at most `NAMED` bytes).
-        Raises BudgetError, and whatever the function raises.
+        for it (None: whoever calls has seen to its turn), and whether that takes long (see `Turns`). ready: what the
+        nursery should load, in at most `NAMED` bytes. Raises BudgetError, and whatever the function raises.
         """
         if not CAN_FORK:
             return function(*arguments, **({} if progress is None else {"progress": progress}))
-        with self._turns.taken(owner, long=long, wanted=wanted), self._child(ready) as (connection, process):
+        turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
+        with turn, self._child(ready) as (connection, process):
             connection.send_bytes(pickle.dumps((function, arguments, budget, progress is not None)))
             return _answer(connection, process, budget, wanted, progress)
 
@@ -173,6 +174,14 @@ def _answer(
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
         if _memory(process) - idle > budget.memory:
             raise _too_much_memory(budget)
+
+
+def machine_memory() -> int:
+    """Bytes of memory that this machine has; 8 GB where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 8 << 30
 
 
 def _too_much_memory(budget: Budget) -> BudgetError:

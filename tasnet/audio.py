@@ -38,7 +38,7 @@ class Audio:
     """One channel of sound: float32 samples (T,), full scale 1.0, at `rate` Hz.
 
     `notes` are whole sentences that say what was changed while reading. channels: how many the recording has; people:
-    whether its two are two different sounds, as in a call.
+    whether its two are two different sounds, as in a call; cut: whether there is more of it than was asked for.
     """
 
     samples: np.ndarray
@@ -47,6 +47,7 @@ class Audio:
     notes: tuple[str, ...] = ()
     channels: int = 1
     people: bool = False
+    cut: bool = False
 
     @property
     def seconds(self) -> float:
@@ -80,7 +81,8 @@ def read(
         decoded = _mix_down(lambda: ffmpeg_stream(file, label), label, seconds, channel)
     samples, known = decoded
     checked = check_samples(samples, known.rate, label)
-    return replace(checked, notes=(*known.notes, *checked.notes), channels=known.channels, people=known.people)
+    notes = (*known.notes, *checked.notes)
+    return replace(checked, notes=notes, channels=known.channels, people=known.people, cut=known.cut)
 
 
 def decode_into(
@@ -279,6 +281,7 @@ class _Decoded:
     notes: list[str]
     channels: int
     people: bool
+    cut: bool
 
 
 def _mix_down(
@@ -331,14 +334,15 @@ def _mix_into(
     elif unfinished:
         read = mono.tell() / 4 / rate
         notes.append(f"The header of {label} tells of no samples, so it was read to its end: {read:.1f} s.")
-    if seconds is not None and mono.tell() > 4 * limit:
+    cut = seconds is not None and mono.tell() > 4 * limit
+    if cut:
         mono.truncate(4 * limit)
         mono.seek(4 * limit)
         notes.append(
             f"{label} is long: only its first {_duration(limit / rate)} are used here; "
             "python -m tasnet.separate takes the whole file."
         )
-    return _Decoded(rate, notes, channels, people)
+    return _Decoded(rate, notes, channels, people, cut)
 
 
 def _first(blocks: Iterator[np.ndarray], frames: int) -> Iterator[np.ndarray]:

@@ -77,6 +77,7 @@ def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE)
             f"Scores need the clean voice of each of 2 or 3 speakers, but {len(references)} "
             f"{'file was' if len(references) == 1 else 'files were'} given."
         )
+    source, source_rate = mixture.label, mixture.rate
     mixture, *references = _prepared([mixture, *references], rate)
     begins, samples, notes = [], [], []
     for reference in references:
@@ -109,6 +110,8 @@ def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE)
         labels=tuple(reference.label for reference in references),
         snr_db=None,
         notes=(*_notes([mixture, *references]), *notes),
+        source=source,
+        source_rate=source_rate,
     )
 
 
@@ -120,4 +123,9 @@ def from_voices(voices: list[Audio], snr_db: float, rate: int = RATE) -> Mixture
     """
     prepared = _prepared(voices, rate)
     mixed = mix(prepared, snr_db, rate)
-    return replace(mixed, notes=tuple(dict.fromkeys((*_notes(prepared), *mixed.notes))))
+    return replace(
+        mixed,
+        notes=tuple(dict.fromkeys((*_notes(prepared), *mixed.notes))),
+        source=" and ".join(voice.label for voice in voices),
+        source_rate=max(voice.rate for voice in voices),
+    )

@@ -3,15 +3,17 @@
 Closing the tab or another click ends them.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import streamlit as st
 
 from analysis import computing
-from analysis.workers import Budget, Nursery
+from analysis.workers import Budget, Nursery, machine_memory
 
-from . import internals
+from . import folders, internals, job_kinds
 
 READING = Budget()  # of what a visitor brings: more than any honest file takes
 # What the work needs, so that a child has it at once.
@@ -21,10 +23,14 @@ SECONDS, SECONDS_A_SECOND = 30.0, 5.0  # of computing: to begin with, and for a 
 LONG = 60.0  # s of sound: what takes so long leaves room for others
 
 
+JOB_MEMORY = 0.5  # of what the machine has, for the process of a job
+JOB_DISK = 4 << 30  # bytes of a file: what WAV can hold
+
+
 @st.cache_resource(show_spinner=False)
 def nursery() -> Nursery:
     """The one of this server, which begins to load at the first call."""
-    return Nursery([*MODULES, *computing.MODULES], ready=computing.READY)
+    return Nursery([*MODULES, *computing.MODULES, "pages.parts.job_kinds"], ready=computing.READY)
 
 
 def still_wanted() -> None:
@@ -67,3 +73,22 @@ def compute_within_budget(
         long=seconds > LONG,
         ready=ready,
     )
+
+
+def perform_job(
+    kind: str, settings: Mapping[str, Any], report: Callable[[float, str], None], wanted: Callable[[], None]
+) -> str:
+    """The work of a job; `Jobs` has seen to its turn. What it leaves in the folder for temporary files goes with it."""
+    budget = Budget(math.inf, round(JOB_MEMORY * machine_memory()), JOB_DISK)
+    with TemporaryDirectory(prefix="tasnet-lens-job-", ignore_cleanup_errors=True) as scratch:
+        return nursery().call(
+            job_kinds.perform,
+            str(folders.reading_root()),
+            scratch,
+            kind,
+            dict(settings),
+            budget=budget,
+            wanted=wanted,
+            progress=report,
+            owner=None,
+        )

@@ -66,12 +66,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
     path = below_root(name)
     if kind and (kind in (".", "..") or Path(kind).name != kind):
         raise FolderError(f"{kind} is not the name of a folder of mixtures, such as mix_both.")
-    if not path.exists():
-        raise FolderError(f"There is nothing at {name}.")
-    if not (path.is_dir() or path.is_file()):
-        raise FolderError(f"{name} is neither a folder nor a file.")
-    if any(entry.is_symlink() and not lies_below_root(entry.path) for entry in _entries(path, DEEPEST_SET)):
-        raise FolderError(f"{name} {ELSEWHERE}")
+    _refuse_what_leads_elsewhere(name, path)
     try:
         mixtures = open_mixtures(path, split=split, mixture=kind or None, speakers=speakers, within=reading_root())
     except ValueError as problem:
@@ -81,6 +76,24 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
     if any(not lies_below_root(one) for one in listed if path.is_file() or not one.is_relative_to(path)):
         raise FolderError(f"{name} {ELSEWHERE}")
     return mixtures
+
+
+def tree_below_root(name: str) -> Path:
+    """The folder `name`, of which no file lies elsewhere. Raises FolderError."""
+    path = below_root(name)
+    _refuse_what_leads_elsewhere(name, path)
+    if not path.is_dir():
+        raise FolderError(f"{name} is not a folder.")
+    return path
+
+
+def _refuse_what_leads_elsewhere(name: str, path: Path) -> None:
+    if not path.exists():
+        raise FolderError(f"There is nothing at {name}.")
+    if not (path.is_dir() or path.is_file()):
+        raise FolderError(f"{name} is neither a folder nor a file.")
+    if any(entry.is_symlink() and not lies_below_root(entry.path) for entry in _entries(path, DEEPEST_SET)):
+        raise FolderError(f"{name} {ELSEWHERE}")
 
 
 def without_root(problem: object) -> str:

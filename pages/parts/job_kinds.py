@@ -1,18 +1,56 @@
 """What jobs do, without any page; their settings may come from an earlier server's file, so names are checked here."""
 
+import os
+import re
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from analysis.corpus import evaluation
 from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
-from tasnet import Separator
+from analysis.words.say import number
+from tasnet import Separator, audio
 from tasnet.data.mixture_sets import MixtureSet
+from tasnet.recordings import separate_recording
+from tasnet.train.legs import BEST, legs_to_go
+from tasnet.train.machine import find_machine
+from tasnet.train.recipe import Recipe, RecipeError
+from tasnet.train.recipes import recipes
+from tasnet.train.trainer import Trainer, TrainingProgress
 
-from . import folders
+from . import folders, job_files
 
-EVALUATION, STARTS = "evaluation", "starts"
+EVALUATION, STARTS, SEPARATION, TRAINING = "evaluation", "starts", "separation", "training"
+ASIDE = frozenset({TRAINING})  # takes days, and gives way to all others
+RUNS = Path("runs")
+SAVE_EVERY = 60.0  # s between two states of a training: so much a cancel costs
+KEPT = "kept:"  # a model that a visitor brought: the key of its files stands behind
+
+
+def perform(root: str, scratch: str, kind: str, settings: dict[str, Any], progress: Report) -> str:
+    """The work of a job, in a process of its own. root: what the pages read; scratch: for temporary files."""
+    os.environ.update({folders.SETTING: root, "JOBLIB_TEMP_FOLDER": scratch})
+    tempfile.tempdir = scratch
+    if kind in ASIDE and hasattr(os, "nice"):
+        os.nice(19)
+    return KINDS[kind](settings, progress)
+
+
+def model_of(name: str) -> str:
+    """The model of a job's settings as `Separator` takes it. Raises JobFileError."""
+    if not name.startswith(KEPT):
+        return name
+    return str(next(iter(job_files.files_of(name.removeprefix(KEPT))), job_files.folder_of(name.removeprefix(KEPT))))
+
+
+def files_needed(settings: Mapping[str, Any]) -> set[str]:
+    """The keys of the files that a job with these settings needs."""
+    names = [settings.get("model", ""), *settings.get("models", [])]
+    kept = {name.removeprefix(KEPT) for name in names if isinstance(name, str) and name.startswith(KEPT)}
+    return kept | ({settings["files"]} if "files" in settings else set())
 
 
 def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
@@ -25,6 +63,7 @@ def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
         report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
 
     known = {name: value for name, value in settings.items() if name != "folder"}
+    known["model"] = model_of(settings["model"])
     results = evaluation.score_set(mixtures, **known, out=out, progress=show, say=_telling(report))
     return folders.name_below_root(evaluation.results_path(out, results.header))
 
@@ -34,14 +73,14 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
     name, models = "", settings["models"]
     out = folders.folder_for(sets.FOLDER)
     opened: dict[int, MixtureSet] = {}  # by the number of voices, which are mixed where the folder is one of people
-    for number, model in enumerate(models):
-        separator = Separator(model, settings["device"])
+    for index, model in enumerate(models):
+        separator = Separator(model_of(model), settings["device"])
         voices = separator.config.C
         if voices not in opened:
             opened[voices] = folders.mixtures_below_root(settings["folder"], speakers=voices)
 
-        def show(done: int, of: int, number: int = number) -> None:
-            report((number + done / of) / len(models), f"model {number + 1} of {len(models)}, {done} of {of} mixtures")
+        def show(done: int, of: int, index: int = index) -> None:
+            report((index + done / of) / len(models), f"model {index + 1} of {len(models)}, {done} of {of} mixtures")
 
         found = sets.vary_set(
             opened[voices],
@@ -68,4 +107,54 @@ def _telling(report: Report) -> Callable[[str], None]:
     return say
 
 
-KINDS = {EVALUATION: score_below_root, STARTS: vary_starts}
+def separate_whole(settings: Mapping[str, Any], report: Report) -> str:
+    """Separate a recording of any length into files beside it, as `tasnet.separate` writes them; the files' key."""
+    folder, name = job_files.folder_of(settings["files"]), settings["name"]
+    source = folder / name
+    separator = Separator(model_of(settings["model"]), settings["device"])
+    report(0.0, "Reading the recording ...")
+    found = separate_recording(
+        separator,
+        source,
+        folder,
+        channel=settings["channel"],
+        progress=lambda done: report(0.95 * done, "Separating ..."),
+    )
+    for voice in range(len(found.sources)):
+        report(0.95 + 0.05 * voice / len(found.sources), "Writing the voices ...")
+        audio.write(folder / f"{source.stem}_s{voice + 1}.wav", found.sources.row(voice), found.rate)
+    source.unlink()
+    return settings["files"]
+
+
+def training_recipe(settings: Mapping[str, Any]) -> Recipe:
+    """The recipe of a training. Raises RecipeError and FolderError, as far as can be told beforehand."""
+    ready = recipes()
+    if settings["recipe"] not in ready:
+        raise RecipeError(f"{settings['recipe']} is not one of the recipes {', '.join(ready)}.")
+    if not re.fullmatch(r"\w[\w.-]{0,40}", settings["run"]):
+        raise RecipeError("A run's name has letters, digits, dots and hyphens, 41 at most.")
+    data = folders.tree_below_root(settings["data"])
+    changed = ready[settings["recipe"]].changed({"name": settings["run"], "total_seconds": 3600 * settings["hours"]})
+    return changed.at(data)
+
+
+def train(settings: Mapping[str, Any], report: Report) -> str:
+    """Train a network, or go on with a run; its folder below the root."""
+    recipe, out = training_recipe(settings), folders.folder_for(RUNS / settings["run"])
+    machine = find_machine(settings["device"], recipe.precision)
+
+    def show(progress: TrainingProgress) -> None:
+        best = "" if progress.best is None else f", best SI-SNRi {number(progress.best, 2)} dB"
+        words = f"epoch {progress.epoch}, step {progress.step}, loss {number(progress.loss, 2)} dB{best}"
+        report(min(1.0, progress.share), words)
+
+    for leg in legs_to_go(recipe, out, machine):
+        trainer = Trainer(leg.recipe, leg.folder, machine=machine, save_every=SAVE_EVERY, say=_telling(report))
+        trainer.run(on_progress=show)
+    if not (out / BEST).is_file():
+        raise RecipeError(f"The run {settings['run']} gave no weights: it was too short for an epoch.")
+    return folders.name_below_root(out)
+
+
+KINDS = {EVALUATION: score_below_root, STARTS: vary_starts, SEPARATION: separate_whole, TRAINING: train}

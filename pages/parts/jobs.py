@@ -1,8 +1,8 @@
 """The jobs of the server on a page: one's own, or the one of a link; they go on when the page is left."""
 
+import hashlib
 import os
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -11,8 +11,9 @@ import streamlit as st
 
 from analysis.jobs import ACTIVE, CANCELLED, DONE, RUNNING, WAITING, Job, JobError, Jobs
 from analysis.keys import new_key
+from analysis.words.say import duration
 
-from . import errors, folders, job_kinds
+from . import budgeted, errors, folders, job_files, job_kinds, own_model
 from .text import plain
 
 FOLDER = Path("runs") / "jobs"
@@ -24,7 +25,7 @@ LOOK_SECONDS = 1.0
 
 @st.cache_resource(show_spinner=False)
 def _jobs(folder: Path, server: int) -> Jobs:
-    return Jobs(folder, job_kinds.KINDS, _said)
+    return Jobs(folder, job_kinds.KINDS, job_kinds.ASIDE, _said, budgeted.perform_job)
 
 
 def server_jobs() -> Jobs:
@@ -50,14 +51,54 @@ def _owner(jobs: Jobs) -> str:
     return st.session_state.setdefault("jobs_owner", new_key())
 
 
-def submit(kind: str, name: str, settings: dict[str, Any], check: Callable[[], object]) -> None:
-    """Take a job of this visitor's, unless `check` raises; where it cannot be taken the page says so."""
+def submit(
+    kind: str,
+    name: str,
+    settings: dict[str, Any],
+    check: Callable[[], object],
+    file: tuple[str, bytes] | None = None,
+) -> None:
+    """Take a job of this visitor's, unless `check` raises; where it cannot be taken the page says so.
+
+    file: name and content of what the job works on, whose key it gets as its setting "files".
+    """
     try:
         check()
         jobs = server_jobs()
+        if settings.get("model") == own_model.path():
+            settings = {**settings, "model": _kept_model(settings["model"], jobs)}
+        if file is not None:
+            settings = {**settings, "files": job_files.put(*file, _files_needed(jobs))}
         jobs.submit(kind, name, settings, _owner(jobs))
     except (ValueError, OSError) as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
+
+
+def _kept_model(path: str, jobs: Jobs) -> str:
+    """How a model that this session has brought is named in a job's settings: a copy is kept for the job."""
+    content = Path(path).read_bytes()
+    key = hashlib.sha256(content).hexdigest()[:40]
+    return f"{job_kinds.KEPT}{job_files.put(Path(path).name, content, _files_needed(jobs), key)}"
+
+
+def _files_needed(jobs: Jobs) -> dict[str, bool]:
+    """The keys of the files that jobs know: whether a job that is not over needs them."""
+    needed: dict[str, bool] = {}
+    for job in jobs.known:
+        for key in job_kinds.files_needed(job.settings):
+            needed[key] = needed.get(key, False) or job.state in ACTIVE
+    return needed
+
+
+def mine(kind: str) -> list[Job]:
+    """This visitor's jobs of a kind. Raises FolderError, JobError and OSError."""
+    jobs = server_jobs()
+    return [one for one in jobs.owned(_owner(jobs)) if one.kind == kind]
+
+
+def may_have_any() -> bool:
+    """Whether this visitor has asked for a job, or the address names one: others need not be looked for."""
+    return "jobs_owner" in st.session_state or bool({OWNER, LINK} & st.query_params.to_dict().keys())
 
 
 def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> None:
@@ -79,7 +120,8 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
         st.query_params[OWNER] = owner
     if linked := st.query_params.get(LINK):
         try:
-            shown = [jobs.find(linked).id, *(one for one in shown if one != jobs.find(linked).id)]
+            found = jobs.find(linked)
+            shown = [found.id] * (found.kind == kind) + [one for one in shown if one != found.id]
         except JobError as problem:
             st.warning(plain(problem), icon=":material/link_off:")
     if not shown:
@@ -117,8 +159,10 @@ def _show(jobs: Jobs, job: Job, owner: str, view: dict[str, str], done: Callable
                     on_click=_cancel,
                     args=(job.id,),
                 )
+            if job.state not in ACTIVE and jobs.is_owner(job, owner):
+                st.button("Remove", key=f"remove_{job.id}", icon=":material/delete:", on_click=_remove, args=(job.id,))
         if job.state == RUNNING:
-            st.progress(job.share, text=plain(job.words or "Beginning ..."))
+            st.progress(min(max(job.share, 0.0), 1.0), text=plain(job.words or "Beginning ..."))
         if job.problem:
             st.error(plain(job.problem), icon=":material/error:")
         if job.state == DONE:
@@ -130,16 +174,23 @@ def _cancel(key: str) -> None:
     jobs.cancel(jobs.find(key), _owner(jobs))
 
 
+def _remove(key: str) -> None:
+    jobs = server_jobs()
+    job = jobs.find(key)
+    jobs.remove(job, _owner(jobs))
+    job_files.remove(job_kinds.files_needed(job.settings) - _files_needed(jobs).keys())
+
+
 def _state(jobs: Jobs, job: Job) -> str:
     """Where a job stands, in words."""
     if job.state == WAITING:
         before = jobs.place(job)
         return "Waiting: it is the next." if not before else f"Waiting behind {before} other{'s' * (before > 1)}."
     if job.state == RUNNING and jobs.is_ending(job):
-        return "Ending: it stops after what it is at."
+        return "Ending."
     if job.state == RUNNING:
         left = job.seconds_left
-        return "Running." if left is None else f"Running, about {timedelta(seconds=round(left))} left."
+        return "Running." if left is None else f"Running, about {duration(left)} left."
     if job.state == CANCELLED:
-        return f"Cancelled. {GOES_ON}"
+        return "Cancelled." if job.kind == job_kinds.SEPARATION else f"Cancelled. {GOES_ON}"
     return {DONE: "Done."}.get(job.state, "Ended without a result.")

@@ -65,10 +65,14 @@ def show_note() -> None:
 
 def _take() -> None:
     """Convert what was dropped and choose it; nothing dropped: forget the model."""
+    use([(file.name, file.getvalue()) for file in internals.still_here(st.session_state[WIDGET])])
+
+
+def use(files: Sequence[tuple[str, bytes]]) -> None:
+    """Let the model in `files` be this session's own, and the chosen one; without files it has none."""
     if (old := st.session_state.pop("own_model", None)) is not None:
         Path(old).unlink(missing_ok=True)
     st.session_state.update(own_problem=None, own_note=None)
-    files = [(file.name, file.getvalue()) for file in internals.still_here(st.session_state[WIDGET])]
     if not files:
         return
     try:

@@ -38,7 +38,7 @@ def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
     mixture = upload.audio(ROLES[kind][0])
     if not mixture:
         return None, ""
-    if (channel := _channel(mixture[0])) is not None:
+    if (channel := chosen_channel(mixture[0])) is not None:
         mixture = upload.audio(ROLES[kind][0], channel)
     try:
         return inputs.from_mixture(mixture[0], upload.audio(REFERENCES)), ""
@@ -66,7 +66,7 @@ def show_sound_inputs(kind: str, *, open_: bool) -> None:
             _show_input(role, files)
 
 
-def _channel(recording: Audio) -> int | None:
+def chosen_channel(recording: Audio) -> int | None:
     """The channel of `recording` that was chosen, or that the link names; None for all as one."""
     wanted = str(st.session_state.get(CHANNEL) or st.query_params.get(CHANNEL, ""))
     numbers = {str(number): number for number in range(1, recording.channels + 1)}

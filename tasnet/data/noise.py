@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from tasnet.sound_files import SUFFIXES
+
 from .lists import read_json
-from .mixture_sets import SUFFIXES, CorpusError, is_file
+from .mixture_sets import CorpusError, is_file
 from .packs import are_lengths, packs_at, pcm_at_rate
 from .utterances import UtteranceSet, open_utterances
 

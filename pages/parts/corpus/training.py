@@ -12,6 +12,8 @@ from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
+from .train_here import show_train_here
+
 DIARY = "log.jsonl"
 FORMATS = {"Hours": "%.2f", "Best SI-SNRi (dB)": "%.2f", "Loss (dB)": "%.2f", "Audio seconds a second": "%.0f"}
 
@@ -68,6 +70,7 @@ def show_training() -> None:
     st.markdown("##### The models that come along")
     show_validation(list(shipped.shipped()))
     st.markdown("##### Runs")
+    show_train_here()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
         try:

@@ -1,0 +1,59 @@
+"""A recording that is longer than a page takes: all of it separated as a job, its voices to hear and to download."""
+
+from urllib.parse import quote
+
+import streamlit as st
+
+from analysis.jobs import Job
+from analysis.sounds.inputs import MAX_SECONDS
+
+from . import job_files, jobs, sound_inputs, uploads, workspace
+from .job_kinds import SEPARATION
+from .text import plain
+
+
+def offer_whole_recording() -> None:
+    """Where only the first minutes of an upload are on show: a way to all of it; and this visitor's such jobs."""
+    chosen = workspace.selection()
+    upload, role = uploads.current(), sound_inputs.ROLES.get(chosen.kind or "", ("",))[0]
+    if upload is not None and role in (sound_inputs.MIXTURE, sound_inputs.RECORDING) and upload.files.get(role):
+        (recording,), ((name, content),) = upload.audio(role), upload.files[role]
+        if recording.cut:
+            _offer(name, content, sound_inputs.chosen_channel(recording))
+    if jobs.may_have_any():
+        jobs.show_jobs(SEPARATION, {}, _offer_voices)
+
+
+def _offer(name: str, content: bytes, channel: int | None) -> None:
+    with st.container(border=True, key="whole_recording"):
+        st.markdown(
+            f"**{plain(sound_inputs.short_name(name))}** is longer than the {MAX_SECONDS // 60} minutes that are "
+            "separated on this page."
+        )
+        if st.button("Separate all of it", icon=":material/playlist_play:", type="primary", key="separate_whole"):
+            settings = {
+                "name": job_files.safe_name(name),
+                "model": workspace.selection().model,
+                "device": workspace.selection().device,
+                "channel": channel,
+            }
+            jobs.submit(SEPARATION, f"All of {name}", settings, lambda: None, (name, content))
+        st.caption(
+            "As a job, which goes on when you leave: the recording lies on this server until its voices are there, "
+            f"they do for {job_files.DAYS} days at most, or until you remove them."
+        )
+
+
+def _offer_voices(job: Job) -> None:
+    """The voices, straight from the server's disk: a long file is in nobody's memory."""
+    files = [path for path in job_files.files_of(job.result) if path.suffix == ".wav"]
+    if not files:
+        st.info("Its voices are no longer here.", icon=":material/info:")
+    for number, path in enumerate(files, 1):
+        link = quote(job_files.address(path))
+        st.html(
+            f'<figure style="margin:0"><figcaption>Voice {number}: '
+            f'<a href="{link}" download>{path.name}</a>, {path.stat().st_size / 1e6:.1f} MB</figcaption>'
+            f'<audio controls preload="none" src="{link}" style="width:100%" aria-label="Voice {number}"></audio>'
+            "</figure>"
+        )

@@ -1,0 +1,142 @@
+"""What jobs do: long separations as the command line makes them, trainings, and that a cancel ends them at once."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import ROOT
+from page_tools import wait_for
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from analysis.jobs import CANCELLED, DONE, RUNNING, Jobs
+from pages.parts import budgeted, folders, job_files, job_kinds
+from pages.parts.job_kinds import SEPARATION
+from tasnet.config import ConvTasNetConfig
+from tasnet.train.recipe import Recipe
+
+MODEL = "convtasnet_small_gln_2spk_8k"
+RATE = 8000
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv(folders.SETTING, str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def jobs(root):
+    jobs = Jobs(root / "runs" / "jobs", job_kinds.KINDS, job_kinds.ASIDE, perform=budgeted.perform_job)
+    yield jobs
+    jobs.close()
+
+
+def recording(seconds: float) -> np.ndarray:
+    return (0.1 * np.random.default_rng(0).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def whole(jobs: Jobs, seconds: float):
+    """A job that separates so much noise, and its settings."""
+    path = jobs.folder / "in.wav"
+    soundfile.write(path, recording(seconds), RATE)
+    key = job_files.put("my talk?.wav", path.read_bytes(), {})
+    settings = {"files": key, "name": "my_talk_.wav", "model": MODEL, "device": "cpu", "channel": None}
+    return jobs.submit(SEPARATION, "all", settings, "ana"), path
+
+
+def test_a_long_separation_gives_what_the_command_line_writes(jobs, root):
+    job, path = whole(jobs, 3)
+    wait_for(lambda: jobs.find(job.id).state == DONE, "the job", 120)
+    found = job_files.files_of(jobs.find(job.id).result)
+    assert [one.name for one in found] == ["my_talk__s1.wav", "my_talk__s2.wav"]  # the recording itself is gone
+    command = [sys.executable, "-m", "tasnet.separate", str(path), "-o", str(root / "out"), "--model", MODEL]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+    for one, other in zip(found, sorted((root / "out").iterdir()), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_cancel_ends_the_work_at_once_and_its_owner_removes_what_is_left(jobs):
+    job, _ = whole(jobs, 1200)
+    wait_for(lambda: jobs.find(job.id).words == "Separating ...", "the work", 120)
+    jobs.cancel(job, "ana")
+    began = time.monotonic()
+    wait_for(lambda: jobs.find(job.id).state == CANCELLED, "its end", 20)
+    assert jobs.find(job.id).share < 0.9 and time.monotonic() - began < 20
+    with pytest.raises(ValueError, match="Only who has started"):
+        jobs.remove(job, "ben")
+    jobs.remove(job, "ana")
+    assert not jobs.owned("ana")
+    job_files.remove(job_kinds.files_needed(job.settings))
+    assert not list((folders.folder_for(job_files.FOLDER)).iterdir())
+
+
+def test_a_server_that_is_gone_leaves_a_long_separation_to_the_next(jobs, root):
+    job, _ = whole(jobs, 1200)
+    wait_for(lambda: jobs.find(job.id).state == RUNNING, "the work", 60)
+    jobs.close()
+    next_one = Jobs(jobs.folder, job_kinds.KINDS, job_kinds.ASIDE, perform=lambda *_: "begun again")
+    wait_for(lambda: next_one.find(job.id).state == DONE, "the job", 60)
+    assert next_one.find(job.id).result == "begun again" and job_files.files_of(job.settings["files"])
+    next_one.close()
+
+
+def test_files_of_jobs_are_served_by_their_key_alone(root):
+    key = job_files.put("a.wav", b"sound", {})
+    (job_files.folder_of(key) / ".hidden").write_bytes(b"no")
+    (root / "secret").write_bytes(b"no")
+    (job_files.folder_of(key) / "link.wav").symlink_to(root / "secret")
+    client = TestClient(Starlette(routes=job_files.ROUTES))
+    answer = client.get(job_files.address(job_files.files_of(key)[0]))
+    assert answer.content == b"sound" and "attachment" in answer.headers["content-disposition"]
+    assert client.get(f"/base{job_files.address(job_files.files_of(key)[0])}").content == b"sound"
+    for path in (
+        f"{key}/.hidden",
+        f"{key}/..%2f..%2fsecret",
+        f"{key[:-1]}/a.wav",
+        "../a.wav",
+        f"..%2f{key}/a.wav",
+        "x/y",
+    ):
+        assert client.get(f"{job_files.PATH}/{path}").status_code == 404
+
+
+def test_files_make_way_once_no_job_knows_them(root, monkeypatch):
+    monkeypatch.setattr(job_files, "COMING", -1.0)
+    old = job_files.put("a", bytes(100), {})
+    new = job_files.put("b", bytes(100), {old: False})
+    assert job_files.files_of(old) and job_files.files_of(new)
+    monkeypatch.setattr(job_files, "ROOM", 150)
+    with pytest.raises(job_files.JobFileError, match="no room"):
+        job_files.put("c", bytes(100), {old: True, new: True})  # both are needed
+    third = job_files.put("c", bytes(100), {old: False, new: False})
+    assert not job_files.files_of(old) and not job_files.files_of(new) and job_files.files_of(third)
+
+
+def test_a_training_is_a_job_that_ends_in_weights(root, monkeypatch):
+    tiny = Recipe(name="tiny", model=ConvTasNetConfig(N=16, L=16, B=8, H=16, Sc=8, X=2, R=1), compile=False).changed(
+        {"segment": 0.25, "batch": 2, "epoch_hours": 0.0002, "hold_out": 0.5}
+    )
+    monkeypatch.setattr(job_kinds, "recipes", lambda: {"tiny": tiny})
+    for name in "abcd":
+        (root / "data" / "train" / name).mkdir(parents=True)
+        soundfile.write(root / "data" / "train" / name / "1.wav", recording(1), RATE)
+    told = []
+    settings = {"recipe": "tiny", "data": "data", "run": "mine", "hours": 0.0005, "device": "cpu"}
+    assert job_kinds.train(settings, lambda *report: told.append(report)) == "runs/mine"
+    assert (root / "runs" / "mine" / "best.safetensors").is_file()
+    assert told[-1][0] == 1.0 and "SI-SNRi" in told[-1][1]
+    for change, said in {
+        ("recipe", "other"): "not one of the recipes",
+        ("run", "../x"): "A run's name",
+        ("data", ".."): "does not lie below",
+    }.items():
+        with pytest.raises(ValueError, match=said):
+            job_kinds.training_recipe({**settings, change[0]: change[1]})
+    (root / "data" / "train" / "e").symlink_to("/usr")
+    with pytest.raises(folders.FolderError, match="do not lie below"):
+        job_kinds.training_recipe(settings)
