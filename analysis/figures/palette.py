@@ -10,6 +10,8 @@ from plotly.colors import sequential
 from analysis.scores.systems import ANCHOR, CLEAN, MIXTURE, NETWORK
 
 SPEAKER_COLOURS = ("#d62f3c", "#2f6fde", "#2e9e5b")
+# The same speakers as a second model has them, beside the first's.
+SECOND_COLOURS = ("#e07b1a", "#0f9aa8", "#8f8a1f")
 MIXTURE_COLOUR = "#7d8492"
 # None of them a speaker's colour; Conv-TasNet's stands out.
 SYSTEM_COLOURS = {
@@ -32,6 +34,11 @@ MASK_SCALE = "Viridis"
 def speaker_colour(speaker: int) -> str:
     """The colour of speaker 0, 1, ...; colours repeat after the third."""
     return SPEAKER_COLOURS[speaker % len(SPEAKER_COLOURS)]
+
+
+def second_colour(speaker: int) -> str:
+    """The colour of speaker 0, 1, ... by a second model."""
+    return SECOND_COLOURS[speaker % len(SECOND_COLOURS)]
 
 
 def paper_marker(size: float = 11) -> dict:

@@ -137,11 +137,14 @@ function drawSamples(context, samples, rate, view, width, middle, scale) {
   }
 }
 
+const CLOCK_STEPS = [2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600]; // s
+
 /** Tick positions (s) about every `target` of the width, on round numbers, and their decimals. */
 export function ticks(view, count) {
   const rough = view.span / Math.max(count, 1);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+  const clock = view.duration >= 60 && rough > 1; // minutes and seconds: even steps of these
+  const step = (clock && CLOCK_STEPS.find((s) => s >= rough)) || [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const times = [];
   for (let i = Math.ceil(view.from / step - 1e-9); i * step <= view.to + 1e-9; i++) {

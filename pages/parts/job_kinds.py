@@ -12,7 +12,7 @@ from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
 from analysis.words.say import number
-from tasnet import Separator, audio
+from tasnet import Separator, audio, available
 from tasnet.data.mixture_sets import MixtureSet
 from tasnet.recordings import separate_recording
 from tasnet.train.legs import BEST, legs_to_go
@@ -40,9 +40,12 @@ def perform(root: str, scratch: str, kind: str, settings: dict[str, Any], progre
 
 
 def model_of(name: str) -> str:
-    """The model of a job's settings as `Separator` takes it. Raises JobFileError."""
+    """The model of a job's settings as `Separator` takes it: one that is here, a run's, or one that was brought.
+
+    Raises JobFileError and FolderError.
+    """
     if not name.startswith(KEPT):
-        return name
+        return name if name in available() else str(folders.file_below_root(name))
     return str(next(iter(job_files.files_of(name.removeprefix(KEPT))), job_files.folder_of(name.removeprefix(KEPT))))
 
 

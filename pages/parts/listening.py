@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
+from analysis.figures.palette import SYSTEM_COLOURS, second_colour
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
 from analysis.sounds.mixing import Mixture
@@ -74,11 +75,12 @@ def estimate_name(row: ScoredSystem, speaker: int) -> str:
     return f"{_name(speaker)} · {row.name}"
 
 
-def _estimate(row: ScoredSystem, speaker: int, rate: int) -> Track:
+def _estimate(row: ScoredSystem, speaker: int, rate: int, colour: str = "") -> Track:
     return Track(
         estimate_name(row, speaker),
         row.estimates[speaker],
         rate,
+        colour=colour,
         group=f"speaker {speaker + 1}",
         description=score_line(row, speaker),
         system=row.name,
@@ -97,7 +99,10 @@ def tracks_of(sound: Mixture, rows: Sequence[ScoredSystem]) -> list[Track]:
     references = 0 if sound.references is None else len(sound.references)
     tracks = [_mixture(sound)]
     for speaker in range(max(references, *(len(row.estimates) for row in rows))):
-        tracks += [_estimate(row, speaker, sound.rate) for row in rows if speaker < len(row.estimates)]
+        for place, row in enumerate(rows):
+            if speaker < len(row.estimates):
+                other_model = place == 1 and row.name not in SYSTEM_COLOURS
+                tracks.append(_estimate(row, speaker, sound.rate, second_colour(speaker) if other_model else ""))
         if speaker < references:
             tracks.append(_clean(sound, speaker))
     return tracks

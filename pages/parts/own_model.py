@@ -14,7 +14,7 @@ from tasnet.convert.proof import prove
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
-from .budgeted import read_within_budget
+from .budgeted import CONVERTING, read_within_budget
 from .text import plain
 
 KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
@@ -76,10 +76,29 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
     if not files:
         return
     try:
-        st.session_state.own_model, st.session_state.own_note = read_within_budget(_convert, files, _folder().name)
+        found = read_within_budget(_convert, files, _folder().name, budget=CONVERTING)
+        st.session_state.own_model, st.session_state.own_note = found
         st.session_state.model = path()
     except ValueError as problem:
         st.session_state.own_problem = str(problem)
+
+
+def take_copy(path: Path, note: str) -> None:
+    """Let weights of this project that lie on the server be the session's own: a copy, as they may change.
+
+    Raises tasnet.CheckpointError and OSError.
+    """
+    content = path.read_bytes()
+    target = Path(_folder().name) / f"{path.parent.name}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
+    target.write_bytes(content)
+    try:
+        checkpoint.load(target)
+    except checkpoint.CheckpointError:
+        target.unlink()
+        raise
+    if (old := st.session_state.get("own_model")) not in (None, str(target)):
+        Path(old).unlink(missing_ok=True)
+    st.session_state.update(own_model=str(target), own_note=note, own_problem=None, model_wanted=str(target))
 
 
 def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]:

@@ -36,7 +36,10 @@ def warm() -> None:
     """Import what any page needs, compute the first view, and leave all of it out of later collections."""
     internals.pages_are_named()
     for module in needed_modules():
-        importlib.import_module(module)
+        try:
+            importlib.import_module(module)
+        except Exception:  # a fault of ours: the page that needs it will say so, and the others go on
+            logger.exception("%s could not be imported", module)
     uploads.watch_over_server()
     with internals.outside_of_visits():
         try:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from tasnet.atomic import replacing
 
+from .events import EventFiles
+
 END = "end"  # the event of a run that is through
 
 
@@ -29,7 +31,7 @@ def read_log(path: str | Path) -> list[dict]:
 
 
 class Log:
-    """Writes records; each is on the disk when `write` returns."""
+    """Writes records, and their figures as event files; each record is on the disk when `write` returns."""
 
     def __init__(self, path: Path, step: int):
         """Goes on with the log at `path` from `step`: what a killed run wrote later is dropped, for
@@ -38,7 +40,13 @@ class Log:
         with replacing(path) as unfinished:
             unfinished.write_text("".join(json.dumps(record) + "\n" for record in kept))
         self.path = path
+        self._events = EventFiles(Path(path).parent, step)
 
     def write(self, event: str, step: int, **values: object) -> None:
         with self.path.open("a") as file:
             file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
+        self._events.write(event, step, values)
+
+    def close(self) -> None:
+        """The run ends, or rests."""
+        self._events.close()

@@ -199,12 +199,15 @@ class Trainer:
                     self._save()
                     saving.restart()
                 if stops:
+                    if log:
+                        log.close()
                     return False
             if self.counters.validated < self.counters.step:  # the clock has ended the run within an epoch
                 self._end_epoch(log)
                 self._save()
         if log:
             log.write(END, self.counters.step, best_si_snri=self.counters.best, seconds=self.counters.seconds)
+            log.close()
         return True
 
     def warm_up(self) -> None:

@@ -12,6 +12,8 @@ from pages.parts.browse import offer_folders
 from pages.parts.job_kinds import EVALUATION
 from pages.parts.text import plain
 
+from .checkpoints import RUN_MODEL
+
 SPLITS = {"test": "Test", "valid": "Validation", "train": "Training"}
 
 
@@ -19,6 +21,12 @@ def show_run() -> None:
     """Choose a set and start; below it the jobs, and a way to the results of each."""
     separator = workspace.separator()
     title = models.label(separator.name).title
+    of_run = st.session_state.get(RUN_MODEL)
+    if of_run:
+        title = f"the run's weights {of_run}"
+        if st.button("Score the sidebar's model instead", icon=":material/undo:", type="tertiary"):
+            st.session_state[RUN_MODEL] = None
+            st.rerun()
     st.caption(
         f"Scores **{plain(title)}** and the ideal masks on **{separator.device}**; choose model and device in "
         "the sidebar. Results are kept row by row: an evaluation that is cancelled goes on where it was. Long sets run "
@@ -72,7 +80,7 @@ def show_run() -> None:
     elif started:
         settings = {
             "folder": folder.strip(),
-            "model": st.session_state.model,
+            "model": of_run or st.session_state.model,
             "device": workspace.selection().device,
             "limit": limit,
             "workers": workers,

@@ -1,10 +1,12 @@
 """Training curves: of the models that come along, and the diaries of runs, side by side."""
 
+import time
 from pathlib import Path
 
 import streamlit as st
 
 from analysis.corpus import shipped
+from analysis.corpus.run_progress import run_progress
 from analysis.figures.training import AXES, training_curves, validation_curves
 from pages.parts import models
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
@@ -12,9 +14,12 @@ from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
+from .checkpoints import offer_checkpoints
 from .train_here import show_train_here
 
 DIARY = "log.jsonl"
+LOOK_SECONDS = 5.0  # between two looks at runs that go on
+QUIET_SECONDS = 180.0  # after which a run is taken to rest
 FORMATS = {"Hours": "%.2f", "Best SI-SNRi (dB)": "%.2f", "Loss (dB)": "%.2f", "Audio seconds a second": "%.0f"}
 
 
@@ -44,14 +49,15 @@ def show_validation(names: list[str]) -> None:
             for title, run in runs.items()
         )
         picture(validation_curves(runs), f"Validation SI-SNRi over the hours of mixtures. {ends}.", key="validation")
-    for title, (name, run) in found.items():
-        last = run.points[-1]
-        earlier = "" if shipped.is_current(name, run.weights) else " These are the points of **earlier weights**."
-        only = f" Only the end is on record: **{last.si_snri:.2f} dB** after {last.hours:g} h." * (len(run.points) == 1)
-        st.caption(
-            f"**{plain(title)}**, on {plain(run.validation)}; begun {plain(run.begun)}.{only} Figures from "
-            f"{plain(run.source)}.{earlier}"
-        )
+    with st.expander("Where these runs began, and on what they were validated", icon=":material/history:"):
+        for title, (name, run) in found.items():
+            last = run.points[-1]
+            earlier = "" if shipped.is_current(name, run.weights) else " These are the points of **earlier weights**."
+            only = f" Only the end is on record: **{last.si_snri:.2f} dB** after {last.hours:g} h."
+            st.caption(
+                f"**{plain(title)}**, on {plain(run.validation)}; begun {plain(run.begun)}."
+                f"{only if len(run.points) == 1 else ''} Figures from {plain(run.source)}.{earlier}"
+            )
     points = [(title, point) for title, run in runs.items() for point in run.points]
     save_table(
         "Points (CSV)",
@@ -66,11 +72,7 @@ def show_validation(names: list[str]) -> None:
 
 
 def show_training() -> None:
-    """The models that come along; then choose runs of a folder: their curves and how far each came."""
-    st.markdown("##### The models that come along")
-    show_validation(list(shipped.shipped()))
-    st.markdown("##### Runs")
-    show_train_here()
+    """Choose runs of a folder: their curves, live while they go on; then the models that come along."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
         try:
@@ -88,17 +90,35 @@ def show_training() -> None:
         axis = st.segmented_control(
             "Over", list(AXES), default="hours", format_func=AXES.get, required=True, key="training_axis"
         )
-        st.button("Read again", icon=":material/refresh:", help="A run that is going on writes to its diary.")
     if problem:
         st.warning(plain(problem), icon=":material/folder_off:")
     elif not found:
         st.info(
-            f"There is no run in {plain(folder)} yet: `python -m tasnet.train` writes its diary to runs/NAME/{DIARY}.",
+            f"There is no run in {plain(folder)} yet: `python -m tasnet.train` writes its diary to runs/NAME/{DIARY}, "
+            "and beside it event files for TensorBoard.",
             icon=":material/info:",
         )
     paths = {found[name]: file_below_root(name) for name in chosen if name in found}
-    runs = {name: _read(str(path), path.stat().st_mtime) for name, path in paths.items()}
-    runs = {name: records for name, records in runs.items() if records}
+
+    def draw() -> None:
+        runs = {name: _read(str(path), path.stat().st_mtime) for name, path in paths.items()}
+        _show_runs({name: records for name, records in runs.items() if records}, paths, axis)
+
+    going = any(_goes_on(path) for path in paths.values())
+    if paths:
+        st.fragment(draw, run_every=LOOK_SECONDS if going else None)()
+    show_train_here()
+    st.markdown("##### The models that come along")
+    show_validation(list(shipped.shipped()))
+
+
+def _goes_on(path: Path) -> bool:
+    """Whether something was written to the diary lately."""
+    return time.time() - path.stat().st_mtime < QUIET_SECONDS
+
+
+def _show_runs(runs: dict[str, list[dict]], paths: dict[str, Path], axis: str) -> None:
+    """Curves, where each stands, and what can be done with its checkpoints."""
     if not runs:
         return
     picture(
@@ -111,6 +131,13 @@ def show_training() -> None:
         hide_index=True,
         column_config={name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()},
     )
+    for name, records in runs.items():
+        done = run_progress(records)
+        state = " · being written now" if _goes_on(paths[name]) and not done.over else ""
+        st.markdown(f"**{plain(name)}**: {done.in_words()}{state}")
+        if done.share is not None:
+            st.progress(done.share)
+        offer_checkpoints(name, paths[name].parent)
 
 
 def _facts(name: str, records: list[dict]) -> dict:

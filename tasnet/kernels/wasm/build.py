@@ -15,10 +15,24 @@ SOURCE = Path(__file__).parent / "source"
 ENGINE = ASSETS / "browser" / "engine.wasm"
 COMPILERS = ("clang++", "clang++-19", "clang++-16", "clang++-14")
 # No -ffast-math: it would take (x + c) - c for x. The four lanes are written out, so nothing is lost without it.
-FLAGS = (
-    "--target=wasm32 -std=c++20 -O3 -msimd128 -mbulk-memory -ffreestanding -nostdlib -fno-exceptions -fno-rtti "
-    "-fvisibility=hidden -Wall -Wextra -Werror -Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=65536"
-).split()
+FLAGS = [
+    "--target=wasm32",
+    "-std=c++20",
+    "-O3",
+    "-msimd128",
+    "-mbulk-memory",
+    "-ffreestanding",
+    "-nostdlib",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wl,--no-entry",
+    "-Wl,--strip-all",
+    "-Wl,-z,stack-size=65536",
+]
 STAMP = b"sources"  # the name of the section that holds their hash
 MAGIC = b"\0asm\1\0\0\0"
 
@@ -51,7 +65,7 @@ def stamp(engine: bytes) -> str:
     raise EngineError("The engine does not tell of which sources it was made.")
 
 
-def compiler() -> str | None:
+def clang_for_wasm() -> str | None:
     """A clang that has the linker for WebAssembly beside it; None where there is none."""
     if not any(shutil.which(name) for name in ("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-14")):
         return None
@@ -60,7 +74,7 @@ def compiler() -> str | None:
 
 def compiled() -> bytes:
     """The engine, made anew, with the hash of its sources. Raises EngineError."""
-    clang = compiler()
+    clang = clang_for_wasm()
     if clang is None:
         raise EngineError("The engine needs clang and lld: apt-get install clang lld.")
     with tempfile.TemporaryDirectory() as folder:
