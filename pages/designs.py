@@ -30,7 +30,7 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{value:.3g} {unit}"
 
 
-def duration(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
@@ -76,13 +76,13 @@ def show_time(config: ConvTasNetConfig) -> None:
             st.error(plain(problem), icon=":material/error:")
             return
         st.markdown(
-            f"**{duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",
+            f"**{short_duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",
             width="stretch",
         )
     st.caption(
         f"Median of {found.rounds} separations of {found.sound:.2f} s of noise with random weights on {found.device} "
-        f"({found.threads} threads), {duration(found.fastest)} to {duration(found.slowest)}. Training keeps "
-        f"{quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
+        f"({found.threads} threads), {short_duration(found.fastest)} to {short_duration(found.slowest)}. "
+        f"Training keeps {quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
     )
 
 

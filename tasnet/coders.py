@@ -13,7 +13,7 @@ class Encoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.relu, self.edges = config.encoder == "relu", config.edges
-        self.U = nn.Parameter(torch.empty(config.N, config.L).uniform_(-1, 1) * config.L**-0.5)
+        self.U = nn.Parameter(uniform((config.N, config.L), config.L**-0.5))
         self.bias = nn.Parameter(torch.zeros(config.N)) if config.coder_bias else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Decoder(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.edges = config.edges
-        self.V = nn.Parameter(torch.empty(config.N, config.L).uniform_(-1, 1) * config.N**-0.5)
+        self.V = nn.Parameter(uniform((config.N, config.L), config.N**-0.5))
         self.bias = nn.Parameter(torch.zeros(1)) if config.coder_bias else None
 
     def forward(self, d: Tensor, length: int) -> Tensor:
@@ -65,6 +65,14 @@ class Decoder(nn.Module):
     def join(self, frames: Tensor, length: int) -> Tensor:
         """Frames (..., K, L) -> (..., length)."""
         return overlap_add(frames, length, self.edges, self.bias)
+
+
+def uniform(shape: tuple[int, ...], bound: float) -> Tensor:
+    """Weights to begin with, between -bound and bound."""
+    weights = torch.empty(shape).uniform_(-1, 1)
+    # A product on the device "meta", on which networks are made whose weights come from a file, loads PyTorch's whole
+    # compiler: seconds, for nothing.
+    return weights if weights.is_meta else weights * bound
 
 
 def frames(x: Tensor, L: int, edges: str = "fill") -> Tensor:

@@ -19,8 +19,16 @@ MOST_BLOCKS = 256  # X R
 class ConvTasNetConfig:
     """One Conv-TasNet. The defaults are the paper's best system (Table II, 15.3 dB SI-SNRi).
 
-    The fields after `sample_rate` are what networks of other programs have otherwise than the paper. Raises
+    The fields after `sample_rate` are those in which other programs' networks differ from the paper's. Raises
     ValueError where a value is unknown or where no such network can be built.
+
+    >>> config = ConvTasNetConfig()
+    >>> config.receptive_field  # s
+    1.532
+    >>> ConvTasNetConfig(causal=True)
+    Traceback (most recent call last):
+    ...
+    ValueError: A causal network cannot use gLN, which looks at the whole input: use cLN or BN.
     """
 
     N: int = 512  # filters in the autoencoder

@@ -19,6 +19,7 @@ import torch
 from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
 from .disk import DiskArray
+from .errors import UserError
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
@@ -36,11 +37,11 @@ DOUBTS_TOLD = 5  # in a note
 BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
 
 
-class SeparationError(ValueError):
+class SeparationError(UserError):
     """A separation that gave no sound; the message is one sentence for the user."""
 
 
-class DeviceError(ValueError):
+class DeviceError(UserError):
     """A device or precision that cannot be had here; the message is one sentence for the user."""
 
 
@@ -87,6 +88,15 @@ class Separator:
     elsewhere. bfloat16 is for CPUs too, if they have instructions for it: with a matrix unit (AMX)
     it is the fastest (`kernels.on_cpu.fastest_precision`).
     Raises CheckpointError or DeviceError.
+
+    >>> import numpy as np
+    >>> from tasnet import ConvTasNet, ConvTasNetConfig, Separator
+    >>> network = ConvTasNet(ConvTasNetConfig(N=32, L=16, B=16, H=32, Sc=16, X=2, R=1))  # or "a model's name"
+    >>> separator = Separator(network, device="cpu")
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    >>> found = separator.separate(noise, rate=16000)  # at any rate; the network's own is 8000
+    >>> found.sources.shape, found.rate
+    ((2, 16000), 16000)
     """
 
     def __init__(self, model: str | Path | TasNet, device: str = "auto", precision: str = "auto") -> None:

@@ -20,6 +20,14 @@ class TasNet(nn.Module):
     """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1), by masks on a learned representation.
 
     What Conv-TasNet and LSTM-TasNet share; they differ in the separation module, `separator`.
+
+    >>> import torch
+    >>> from tasnet import ConvTasNet, ConvTasNetConfig
+    >>> network = ConvTasNet(ConvTasNetConfig(N=32, L=16, B=16, H=32, Sc=16, X=2, R=1))
+    >>> network(torch.zeros(1, 800)).shape  # (batch, C, T)
+    torch.Size([1, 2, 800])
+    >>> network.encode(torch.zeros(1, 800)).shape  # (batch, K, N)
+    torch.Size([1, 99, 32])
     """
 
     separator: nn.Module
@@ -67,13 +75,14 @@ class TasNet(nn.Module):
         """The network called `name`, in float32, for evaluation, on the CPU; see `pretrained.read_pretrained`.
 
         name: of a model that is here, a file, a folder that `save_pretrained` wrote, or a repository of the Hugging
-        Face Hub. Raises ValueError where there is none, or one of another class.
+        Face Hub. Raises CheckpointError where there is none, or one of another class.
         """
-        from .pretrained import read_pretrained  # it knows every network, this one too
+        from .checkpoint import CheckpointError  # they know every network, this one too
+        from .pretrained import read_pretrained
 
         network, _ = read_pretrained(name, revision)
         if not isinstance(network, cls):
-            raise ValueError(f"{name} is of the class {type(network).__name__}, not {cls.__name__}.")
+            raise CheckpointError(f"{name} is of the class {type(network).__name__}, not {cls.__name__}.")
         return network
 
     def save_pretrained(
@@ -86,7 +95,7 @@ class TasNet(nn.Module):
     ) -> None:
         """Writes config.json, model.safetensors and README.md to `folder`; see `pretrained.write_pretrained`.
 
-        facts: of the training. card: README.md, else made of the facts where there is none. Raises OSError.
+        facts: of the training. card: README.md, else made of the facts where there is none. Raises PathError.
         """
         from .pretrained import write_pretrained
 

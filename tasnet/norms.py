@@ -71,7 +71,7 @@ class ChannelLayerNorm(nn.Module):
         self.eps = eps
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
-        """(batch, K, N) -> (batch, K, N); `inplace` is for the likeness of the others."""
+        """(batch, K, N) -> (batch, K, N); `inplace` is ignored: it is there because the other norms have it."""
         f = at_least_float32(features)
         normed = F.layer_norm(f, f.shape[-1:], self.gamma.to(f.dtype), self.beta.to(f.dtype), self.eps)
         return normed.to(features.dtype)

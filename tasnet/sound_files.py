@@ -19,6 +19,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from .errors import UserError
+
 BLOCK = 1 << 12  # frames decoded at a time
 UNKNOWN_LENGTH = np.iinfo(np.int64).max  # frames: a FLAC that was written as a stream
 OGG_PAGE = 27 + 255 + 255 * 255  # bytes, at most
@@ -43,7 +45,7 @@ UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes for one that is no
 
 
 def printable(text: str) -> str:
-    """`text` with what is not UTF-8 in a file's name written as \\xff, so that it can be shown and stored."""
+    """`text` with every byte that is not valid UTF-8 escaped as \\xff: any file name can then be shown and kept."""
     try:
         raw = os.fsencode(text)
     except UnicodeEncodeError:  # halves of characters, as JSON can hold them
@@ -51,7 +53,7 @@ def printable(text: str) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-class AudioError(ValueError):
+class AudioError(UserError):
     """A sound that cannot be used; the message is one sentence for the user."""
 
     def __init__(self, message: str):

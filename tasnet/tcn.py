@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .coders import uniform
 from .config import ConvTasNetConfig
 from .norms import NoNorm, make_norm
 
@@ -74,7 +75,7 @@ class DepthwiseConv(nn.Module):
 
     def __init__(self, channels: int, P: int, dilation: int, causal: bool, padding: str = "zeros") -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(P, channels).uniform_(-1, 1) * P**-0.5)
+        self.weight = nn.Parameter(uniform((P, channels), P**-0.5))
         self.bias = nn.Parameter(torch.zeros(channels))
         present = P - 1 if causal else (P - 1) // 2  # the tap that meets the present frame
         self.offsets = [(p - present) * dilation for p in range(P)]

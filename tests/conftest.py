@@ -120,6 +120,17 @@ def remember_navigation(monkeypatch):
     monkeypatch.setattr(PagesManager, "__init__", begin_with_navigation)
 
 
+@pytest.fixture
+def jobs_here(monkeypatch) -> None:
+    """Jobs of pages are done in this process, where what they do can be changed."""
+    from pages.parts import budgeted, job_kinds
+
+    def perform(kind, settings, report, wanted) -> str:
+        return job_kinds.KINDS[kind](settings, report)
+
+    monkeypatch.setattr(budgeted, "perform_job", perform)
+
+
 @pytest.fixture(scope="session")
 def app_address(tmp_path_factory) -> Iterator[str]:
     """The address of the real app, started once for all browser tests."""

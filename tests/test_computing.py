@@ -8,6 +8,7 @@ from analysis import computing
 from analysis.scores.comparison import compare_systems
 from analysis.sounds.examples import mix_example
 from analysis.workers import Budget, BudgetError, Nursery
+from tasnet.training_facts import SPEAKERS
 
 MODEL = "convtasnet_small_gln_2spk_8k"
 
@@ -23,7 +24,7 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
     sound = mix_example("synthetic-men")
     shares = []
     found = nursery.call(
-        computing.separate,
+        computing.separate_apart,
         MODEL,
         "float32",
         sound.mixture,
@@ -35,7 +36,7 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
     own = tasnet.Separator(MODEL, "cpu").separate(sound.mixture, sound.rate)
     np.testing.assert_array_equal(found.sources, own.sources)
     assert found.notes == own.notes and shares[-1] == (1.0,)
-    scored = nursery.call(computing.compare, sound, found.sources, True, False, budget=Budget(60, 1 << 30))
+    scored = nursery.call(computing.compare, sound, found.sources, True, False, SPEAKERS, budget=Budget(60, 1 << 30))
     expected = compare_systems(sound, own.sources, pesq=False)
     assert [row.scores for row in scored.rows] == [row.scores for row in expected.rows]
     for one, other in zip(scored.rows, expected.rows, strict=True):
@@ -45,7 +46,7 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
 def test_what_cannot_be_computed_ends_in_a_sentence(nursery):
     sound = 0.1 * np.ones(8000, np.float32)
     with pytest.raises(tasnet.checkpoint.CheckpointError, match="no model named nothing"):
-        nursery.call(computing.separate, "nothing", "float32", sound, 8000, ready="float32 nothing")
+        nursery.call(computing.separate_apart, "nothing", "float32", sound, 8000, ready="float32 nothing")
     noise = np.random.default_rng(0).standard_normal(240_000).astype(np.float32)
     with pytest.raises(BudgetError, match="more than the 4 MB of memory"):
-        nursery.call(computing.separate, MODEL, "float32", noise, 8000, budget=Budget(60, 4 << 20))
+        nursery.call(computing.separate_apart, MODEL, "float32", noise, 8000, budget=Budget(60, 4 << 20))

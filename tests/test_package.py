@@ -138,11 +138,8 @@ def test_an_unknown_command_is_refused_in_a_sentence(capsys):
 
 
 def test_what_hosts_read_is_well_formed():
-    """The Dockerfile by hadolint, the system's packages by apt, where they are."""
+    """The system's packages by apt, where it is; `test_linted.py` has the Dockerfile read by hadolint."""
     packages = (ROOT / "packages.txt").read_text().split()
-    if shutil.which("hadolint"):
-        done = subprocess.run(["hadolint", "--ignore", "DL3008", ROOT / "Dockerfile"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
     if shutil.which("apt-cache"):
         known = subprocess.run(["apt-cache", "show", *packages], capture_output=True, text=True)
         assert known.returncode == 0 or "No packages found" not in known.stderr, known.stderr

@@ -105,7 +105,7 @@ def test_settings_that_a_file_does_not_tell_are_found_by_trial(trained):
     found = read({"state_dict": state, "epoch": 3})
     assert found.model.config.to_dict() | {"edges": 0} == model.config.to_dict() | {"edges": 0}
     assert found.assumed.startswith(
-        "Not told by the file, and found by trial: X 7, norm gLN, mask sigmoid, sample_rate 8000, encoder linear; so it"
+        "Not stated in the file, and found by trial: X 7, norm gLN, mask sigmoid, sample_rate 8000, encoder linear; so "
     )
 
 

@@ -45,7 +45,7 @@ def score_set(
     limit: so many mixtures, evenly spread over the set. workers: by default one for every core.
     progress: called before the first batch and after each; an exception that it raises ends the
     work, and what was done stays in the file. say: called with sentences on how the set was understood.
-    Raises ResultsError, CorpusError, CheckpointError or DeviceError (all ValueErrors).
+    Raises ResultsError, CorpusError, CheckpointError or DeviceError (all UserErrors).
     """
     if not isinstance(mixtures, MixtureSet):
         mixtures = open_mixtures(mixtures, split=split, mixture=kind or None)

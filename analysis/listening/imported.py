@@ -103,7 +103,7 @@ def _mushra_page(page: dict) -> ImportedPage:
     return ImportedPage(name, reference, conditions, bool(page.get("createAnchor35")))
 
 
-def read_table(text: str) -> ImportedTest:
+def read_test_table(text: str) -> ImportedTest:
     """The test of a CSV with the columns stimulus, condition and file. Raises RatingsError."""
     rows = csv.DictReader(io.StringIO(text))
     heads = {head.strip().lower() for head in rows.fieldnames or ()}

@@ -31,8 +31,9 @@ class Mark:
 def mark(marks: Sequence[Mark], *, model: str, key: str, on_choose: Callable[[int], None]) -> None:
     """Show `marks`; a click on a point of one of their pictures calls `on_choose` with its number, then reruns.
 
-    The number stands first in the point's `customdata`. A trace with a `meta` is deaf unless it is `model`.
-    Call it in a fragment, and a click reruns no more than that; the pictures may stand anywhere on the page.
+    The number is the first entry of the point's `customdata`. A trace that has a `meta` ignores clicks unless the
+    `meta` equals `model`. Inside a fragment, a click reruns only that fragment; the pictures may be anywhere on the
+    page.
     """
 
     def chosen() -> None:

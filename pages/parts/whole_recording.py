@@ -16,6 +16,8 @@ def offer_whole_recording() -> None:
     """Where only the first minutes of an upload are on show: a way to all of it; and this visitor's such jobs."""
     chosen = workspace.selection()
     upload, role = uploads.current(), sound_inputs.ROLES.get(chosen.kind or "", ("",))[0]
+    if chosen.problem:  # which the page has told
+        return
     if upload is not None and role in (sound_inputs.MIXTURE, sound_inputs.RECORDING) and upload.files.get(role):
         (recording,), ((name, content),) = upload.audio(role), upload.files[role]
         if recording.cut:

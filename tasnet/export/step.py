@@ -21,6 +21,7 @@ from __future__ import annotations
 import onnx
 from torch import nn
 
+from tasnet.errors import UserError
 from tasnet.model import ConvTasNet
 from tasnet.norms import CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
@@ -33,11 +34,11 @@ END = 2**62  # of any axis
 def step_graph(model: ConvTasNet) -> onnx.ModelProto:
     """The network's step in evaluation, float32; its configuration, delay and latency stand in the metadata.
 
-    What `streaming.StreamingConvTasNet` computes. Raises ValueError for a network that is not causal.
+    What `streaming.StreamingConvTasNet` computes. Raises UserError for a network that is not causal.
     """
     config = model.config
     if not config.causal:
-        raise ValueError("Only a causal network can be written as a step of a stream; this one is not.")
+        raise UserError("Only a causal network can be written as a step of a stream; this one is not.")
     return _Step(model).graph()
 
 
@@ -88,13 +89,13 @@ class _Step:
         self.next("frames", g("Add", before, K))
 
     def state(self, name: str, shape: list[int], kind: int = FLOAT) -> str:
-        """One more state, each stream's of this shape: the name of what comes in."""
+        """Declare a state tensor of this shape for each stream; gives the name of its input."""
         self.inputs.append(value(name, ["streams", *shape], kind))
         self.outputs.append(value(f"next_{name}", ["streams", *shape], kind))
         return name
 
     def next(self, name: str, made: str) -> None:
-        """What the state becomes."""
+        """Let `made` be the state's value in the next step."""
         self.g.last("Identity", made, f"next_{name}")
 
     def convolve(self, g: Graph, u: str, conv: DepthwiseConv) -> str:

@@ -33,7 +33,7 @@ class PublishedModel:
 
     @property
     def does(self) -> str:
-        """What it takes apart."""
+        """What the model separates, in words."""
         return "speech from noise" if self.task == SPEECH_FROM_NOISE else f"{self.speakers} speakers"
 
     def describe(self) -> str:

@@ -5,13 +5,14 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from analysis.listening.imported import ImportedTest, imported_stimuli, read_table, read_tree, read_webmushra
+from analysis.listening.imported import ImportedTest, imported_stimuli, read_test_table, read_tree, read_webmushra
 from analysis.listening.trials import MUSHRA, RatingsError, Session
 from pages.parts import folders, internals
 from pages.parts.browse import offer_folders
 from pages.parts.budgeted import read_within_budget
 from pages.parts.text import plain
 from tasnet.audio import Audio, read
+from tasnet.errors import UserError, opening
 
 FOLDERS = "the folders: one for each condition"
 UPLOADED = "the uploaded file"
@@ -44,8 +45,10 @@ def choose_own() -> tuple[ImportedTest, Callable[[str], Audio]] | None:
         elif chosen == UPLOADED:
             test = _described(files[0].name, files[0].getvalue())
         else:
-            test = _described(chosen, folders.file_below_root(chosen).read_bytes())
-    except (ValueError, OSError) as problem:
+            with opening(chosen):
+                content = folders.file_below_root(chosen).read_bytes()
+            test = _described(chosen, content)
+    except UserError as problem:
         st.error(plain(folders.without_root(problem)), icon=":material/error:")
         return None
     for note in test.notes:
@@ -65,7 +68,7 @@ def create_own(found: tuple[ImportedTest, Callable[[str], Audio]], make: Callabl
 
 
 def _described(name: str, content: bytes) -> ImportedTest:
-    reader = read_table if name.lower().endswith(".csv") else read_webmushra
+    reader = read_test_table if name.lower().endswith(".csv") else read_webmushra
     return read_within_budget(reader, content.decode("utf-8-sig", errors="replace"))
 
 

@@ -6,13 +6,13 @@ import tasnet
 from analysis.figures import limits as figures_limits
 from analysis.limits import LIMITS, NOISES, LimitCurve, measure_limit
 from analysis.sounds import examples
-from analysis.sounds.mixing import Mixture
 from analysis.words.start_point import explain_limit
 from pages.parts import workspace
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 ABOUT = {
     "pause": "The last speaker is silent for a while in the middle of the sound, and the others go on (they say again "

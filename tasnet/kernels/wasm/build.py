@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ...atomic import replacing
-from ...places import ASSETS
+from tasnet.atomic import replacing
+from tasnet.errors import UserError
+from tasnet.places import ASSETS
 
 SOURCE = Path(__file__).parent / "source"
 ENGINE = ASSETS / "browser" / "engine.wasm"
@@ -37,7 +38,7 @@ STAMP = b"sources"  # the name of the section that holds their hash
 MAGIC = b"\0asm\1\0\0\0"
 
 
-class EngineError(RuntimeError):
+class EngineError(UserError):
     """The engine cannot be built here, or a file is none; the message is one sentence."""
 
 
