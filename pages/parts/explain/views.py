@@ -271,7 +271,7 @@ def show_blocks(explained: Explained) -> None:
     st.markdown("##### Left out")
     groups |= {f"dilation {d}": muting.blocks_of(config, dilation=d) for d in sorted(set(config.dilations))}
     caption(
-        f"The network runs {len(groups)} times, each time without one repeat or all blocks of one dilation. Such a "
+        f"The network runs {len(groups)} times, each without one repeat or all blocks of one dilation. Such a "
         "block adds nothing to the skip sum and lets its input through unchanged."
     )
     asked = ("explain blocks", explained.identity)
