@@ -55,7 +55,8 @@ def compare(
     separated: np.ndarray,
     ideal: bool,
     pesq: bool,
+    task: str,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Comparison:
-    """`compare_systems` on a sound with references."""
-    return compare_systems(sound, separated, ideal=ideal, pesq=pesq, progress=progress)
+    """`compare_systems` on a sound with references, by a network of this `task`."""
+    return compare_systems(sound, separated, ideal=ideal, pesq=pesq, task=task, progress=progress)

@@ -9,6 +9,7 @@ from pages.parts.captions import caption
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout, say
 from pages.parts.page_header import show_header
+from pages.parts.phase_cost import show_phase_cost
 from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
@@ -37,12 +38,14 @@ def show_systems(sound) -> None:
     images = {row.name: row.masks for row in comparison.rows}
     figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
     picture(figure, "The masks of each system and speaker, over time and frequency", key="masks")
+    show_phase_cost(comparison)
     st.markdown("##### Download")
     downloads(
         {track.name: track.samples for track in tracks},
         sound.rate,
         key="ideal_masks",
         scores=listening.descriptions(tracks),
+        source_rate=sound.source_rate,
     )
     offer_handout()
     workspace.describe_sound()

@@ -16,6 +16,7 @@ from analysis.sounds.mixing import Mixture
 from pages.parts import models, workspace
 from pages.parts.live_player import live_player
 from pages.parts.page_header import show_header
+from pages.parts.pictures import picture
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
 
@@ -126,7 +127,7 @@ def show_speed() -> None:
             lambda progress: speed.time_per_frame(speed.on_devices(networks, devices), progress),
         )
     if times is not None:
-        st.plotly_chart(figures.speed_chart(times), key="speed_figure")
+        picture(figures.speed_chart(times), "Time of a frame, by device and number of threads", key="speed")
         table = speed_table(times)
         numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in table.columns[3:]}
         st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")

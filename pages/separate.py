@@ -16,6 +16,7 @@ from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
 from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
+from pages.parts.pictures import picture
 from pages.parts.player import Tour
 from pages.parts.whole_recording import offer_whole_recording
 
@@ -60,12 +61,15 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
 def tour(rows: list[ScoredSystem]) -> Tour:
     """The mixture, then each voice as every model makes it, with what there is to hear."""
     kind = models.label(workspace.selection().model).kind
-    count = {2: "both voices", 3: "all three voices"}.get(len(rows[0].estimates), "all voices")
+    names = listening.speaker_names(len(rows[0].estimates))
+    speakers = names[0].startswith("Speaker")
+    count = {2: "both voices", 3: "all three voices"}.get(len(names), "all voices") if speakers else "speech and noise"
     stops = [(MIXTURE, f"The mixture: {count} at once.")]
-    for speaker in range(len(rows[0].estimates)):
+    for speaker, name in enumerate(names):
         for row in rows:
             maker = "the network makes" if len(rows) == 1 else f"{row.name} makes"
-            words = f"Voice {speaker + 1}, as {maker} it out of the mixture: how much of the rest is left?"
+            what = name.replace("Speaker", "Voice")
+            words = f"{what}, as {maker} it out of the mixture: how much of the rest is left?"
             stops.append((listening.estimate_name(row, speaker), words))
     whose = f"the work of a {kind}" if len(rows) == 1 else f"first of {rows[0].name}, then of {rows[1].name}"
     return Tour(f"First {count} at once, then each alone. What you hear is {whose}.", tuple(stops))
@@ -125,9 +129,11 @@ def show_separation(sound: Mixture) -> None:
     signals = {track.name: track.samples for track in tracks}
     with st.expander("All spectrograms on one time axis", icon=":material/equalizer:", on_change="rerun") as unfolded:
         if unfolded.open:
-            st.plotly_chart(figures.spectrograms(signals, sound.rate), key="separate_spectrograms")
+            picture(figures.spectrograms(signals, sound.rate), "Spectrograms of all signals", key="spectrograms")
     with st.expander("Download the signals", icon=":material/download:"):
-        downloads(signals, sound.rate, key="separation", scores=listening.descriptions(tracks))
+        downloads(
+            signals, sound.rate, key="separation", scores=listening.descriptions(tracks), source_rate=sound.source_rate
+        )
     offer_handout()
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:

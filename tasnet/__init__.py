@@ -3,6 +3,7 @@
 from .audio import Audio, AudioError
 from .checkpoint import CheckpointError
 from .config import ConvTasNetConfig, LSTMTasNetConfig
+from .hearing import Hearing, HearingError, hear
 from .inference import DeviceError, Separation, Separator, available, devices
 from .lstm import LSTMTasNet
 from .model import ConvTasNet, TasNet
@@ -14,6 +15,8 @@ __all__ = [
     "ConvTasNet",
     "ConvTasNetConfig",
     "DeviceError",
+    "Hearing",
+    "HearingError",
     "LSTMTasNet",
     "LSTMTasNetConfig",
     "Separation",
@@ -21,4 +24,5 @@ __all__ = [
     "TasNet",
     "available",
     "devices",
+    "hear",
 ]

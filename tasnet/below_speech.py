@@ -1,10 +1,10 @@
 """What lies below speech is taken out of a mixture before a network hears it: an offset (DC), and strong rumble or hum.
 
 An offset as large as the speech costs a network 4 dB, a hum of 50 Hz as loud as it 10 dB, though neither is a voice.
-Of a whole recording the offset is the mean. For causal networks it is the mean so far, then that of the last moments,
-once there clearly is one, without look-ahead (`OffsetSoFar`). Rumble and hum go where they are strong, by a high-pass
-without delay: it needs the whole recording, so causal networks go without it, as one that does not look ahead shifts
-the phases of the voices, which costs them 3 dB and more.
+Of a whole recording the offset is the mean, and rumble and hum go where they are strong, by a high-pass without delay.
+That needs the whole recording; one that does not look ahead would shift the phases of the voices, which costs 3 dB and
+more. So for causal networks offset and hum of the mains, 50 or 60 Hz, are followed as lines of the spectrum and taken
+out once they are clear (`SteadySoFar`), and other rumble stays.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ LOWEST = 1.0  # Hz: an offset that changes more slowly is followed as the sound 
 # When that is clear, in 20 ms or more: the power of the mean is so many times that of what moves around it, and it is
 # not as faint as the rumble in pauses (in 1 of 150 mixtures of read speech without an offset both happens).
 EVIDENCE, CLEAR, FAINT, FADE = 0.02, 4.0, 0.004, 0.005  # s, ratio, of full scale, s
+HUM = (50.0, 60.0)  # Hz
+HUM_CLEAR, HUM_FAINT = 2.0, 0.01  # in 2 of 300 such mixtures
 CUTOFF, ORDER = 70.0, 8  # Hz; twice through, so that nothing is delayed: 50 Hz 40 dB down
 STRONG = 0.25  # of the power of the rest: in 300 mixtures of read speech what lies below never has half as much
 WEAK = 1e-4  # of the power of the rest: an offset that no network minds (-40 dB), and the recording stays as it is
@@ -27,46 +29,69 @@ TOLD = 0.1  # of the power of the rest: an offset from which on something is sai
 SHORTEST = 0.05  # s: of less nobody knows what is an offset
 BLOCK = 1 << 20  # samples in memory at a time
 
+OFFSET_NOTE = "The recording has an offset (DC), which was taken out."
+
 Samples = np.ndarray | DiskArray
+Empty = Callable[[tuple[int, ...]], Samples]
 
 
-class OffsetSoFar:
-    """The offset of a sound that is arriving, taken out from the moment on at which there clearly is one.
+class SteadySoFar:
+    """The offset and the hum of the mains in a sound that is arriving, taken out from the moment on at which there
+    clearly is one.
 
-    It is the mean so far, later with a memory of some 0.16 s; nothing is delayed. Until it is clear, some 20 ms after a
-    sound with an offset begins or pauses, the samples stay as they are, and those of speech without an offset for ever:
-    a causal norm minds any change at the beginning. Several sounds (..., T) side by side are independent.
+    Each is a line of the spectrum: its amplitude is the mean so far of the sound times exp(-2 pi i f t), later with a
+    memory of some 0.16 s; nothing is delayed, and speech besides keeps its phase. Until a line is clear, some 20 ms
+    after a sound with an offset or a hum begins or pauses, the samples stay as they are, and those of
+    speech without either for ever: a causal norm minds any change at the beginning. Several sounds (..., T) side by
+    side are independent.
     """
 
     def __init__(self, rate: int) -> None:
-        self._gain = 1 - np.exp(-2 * np.pi * LOWEST / rate)
+        self._rate, self._gain = rate, 1 - np.exp(-2 * np.pi * LOWEST / rate)
         self._growing = int(1 / self._gain)  # samples over which the mean is that of all
-        self._first, self._fade = round(EVIDENCE * rate), max(1, round(FADE * rate))
+        self._fade = max(1, round(FADE * rate))
+        self._turns = np.exp(-2j * np.pi * np.outer(HUM, np.arange(rate)) / rate)  # (hums, a second)
         self.reset()
 
     def reset(self) -> None:
         """The next sample is the first of a new sound."""
-        self._heard, self._means, self._since = 0, None, None
+        self._heard, self._means = 0, None
+
+    @property
+    def hums(self) -> list[float | None]:
+        """Of each sound that is arriving the hum that is taken out of it, in Hz."""
+        return [HUM[hum] if np.isfinite(since) else None for hum, since in zip(self._hum, self._hum_since, strict=True)]
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """The next samples (..., T), T >= 0, without the offset, in their own type."""
+        """The next samples (..., T), T >= 0, without offset and hum, in their own type."""
         x = np.asarray(samples, np.float64).reshape(-1, samples.shape[-1])
         if self._means is None:
-            self._means = np.zeros((2, len(x)))  # of the samples and of their squares
-            self._since = np.full(len(x), np.inf)  # the sample from which on it is clear
+            self._means = np.zeros((2 + 2 * len(HUM), len(x)), complex)
+            self._offset_since, self._hum_since = np.full((2, len(x)), np.inf)  # the samples from which on it is clear
+            self._hum = np.zeros(len(x), int)  # which of them
         if not x.shape[1]:
             return samples
-        mean, square = self._averages(np.stack([x, np.square(x)]))
+        turns = self._turns[:, (self._heard + np.arange(x.shape[1])) % self._rate][:, None]  # (hums, 1, T)
+        averages = self._averages(np.concatenate([[x, np.square(x)], x * turns, turns + 0 * x]))
+        mean, square = averages[:2].real
+        lines = averages[2 : 2 + len(HUM)] - mean * averages[2 + len(HUM) :]  # of what moves around the mean
+        power, strength = np.square(mean), 2 * np.square(np.abs(lines))
+        which = strength.argmax(0)[None]
+        hum = 2 * (np.take_along_axis(lines, which, 0) * np.take_along_axis(turns.conj() + 0 * x, which, 0)).real[0]
+        strength = strength.max(0)
         place = self._heard + np.arange(x.shape[1])
-        clear = (np.square(mean) > CLEAR * (square - np.square(mean))) & (np.abs(mean) > FAINT) & (place >= self._first)
-        now = np.where(clear.any(1), place[clear.argmax(1)], np.inf)
-        self._since = np.minimum(self._since, now)
-        self._heard += x.shape[1]
-        taken = np.clip((place - self._since[:, None]) / self._fade, 0, 1)
-        return (x - taken * mean).reshape(samples.shape).astype(samples.dtype)
+        clear = (strength > HUM_CLEAR * (square - power - strength)) & (strength > HUM_FAINT**2)
+        self._hum_since = _first(clear, place, round(EVIDENCE * self._rate), self._hum_since)
+        rest = square - power - strength * (place >= self._hum_since[:, None])
+        clear = (power > CLEAR * rest) & (np.abs(mean) > FAINT)
+        self._offset_since = _first(clear, place, round(EVIDENCE * self._rate), self._offset_since)
+        self._heard, self._hum = self._heard + x.shape[1], which[0, :, -1]
+        for line, since in ((mean, self._offset_since), (hum, self._hum_since)):
+            x = x - np.clip((place - since[:, None]) / self._fade, 0, 1) * line
+        return x.reshape(samples.shape).astype(samples.dtype)
 
     def _averages(self, values: np.ndarray) -> np.ndarray:
-        """The running averages of `values` (2, streams, T) after each sample."""
+        """The running averages of `values` (lines, streams, T) after each sample."""
         averages = np.empty_like(values)
         first = min(max(0, self._growing - self._heard), values.shape[-1])
         if first:
@@ -81,32 +106,38 @@ class OffsetSoFar:
         return averages
 
 
+def _first(clear: np.ndarray, place: np.ndarray, earliest: int, since: np.ndarray) -> np.ndarray:
+    """Since when something is clear (streams,); `clear` (streams, T) at the samples `place`, from the `earliest` on."""
+    clear = clear & (place >= earliest)
+    return np.minimum(since, np.where(clear.any(1), place[clear.argmax(1)], np.inf))
+
+
+def without_offset(signal: Samples, rate: int, empty: Empty | None = None) -> tuple[Samples, float, bool]:
+    """A whole recording (T,) without its mean where that is not slight, the mean, and whether it is strong."""
+    mean, rest = _mean_and_rest(signal)
+    if signal.shape[-1] < SHORTEST * rate or mean**2 <= WEAK * rest:
+        return signal, 0.0, False
+    centred = empty(signal.shape) if empty else np.zeros(signal.shape, np.float32)
+    for block in _blocks(signal):
+        centred[..., block] = signal[..., block] - np.float32(mean)
+    return centred, mean, mean**2 > TOLD * rest
+
+
 def without(
-    mixture: Samples, rate: int, *, causal: bool, empty: Callable[[tuple[int, ...]], Samples] | None = None
+    mixture: Samples, rate: int, *, causal: bool, empty: Empty | None = None
 ) -> tuple[Samples, tuple[str, ...]]:
     """A mixture (T,) without what lies below speech, and notes where that is much.
 
     `empty` makes the arrays of a shape that are worked in, by default in memory; `mixture` stays as it is.
     """
-    empty = empty or (lambda shape: np.zeros(shape, np.float32))
     if mixture.shape[-1] < SHORTEST * rate:
         return mixture, ()
-    total, square = 0.0, 0.0
-    for block in _blocks(mixture):
-        samples = mixture[..., block].astype(np.float64)
-        total += samples.sum()
-        square += samples @ samples
-    mean = total / mixture.shape[-1]
-    rest = square / mixture.shape[-1] - mean**2
-    notes = ("The recording has an offset (DC), which was taken out.",) if mean**2 > TOLD * max(rest, 0.0) else ()
-    if not causal and mean**2 <= WEAK * rest:
-        centred = mixture
-    else:
-        centred, so_far = empty(mixture.shape), OffsetSoFar(rate)
-        for block in _blocks(mixture):
-            samples = mixture[..., block]
-            centred[..., block] = so_far.push(samples) if causal else samples - np.float32(mean)
-    if causal or rate <= 4 * CUTOFF:
+    empty = empty or (lambda shape: np.zeros(shape, np.float32))
+    if causal:
+        return _without_steady(mixture, rate, empty)
+    centred, _, strong = without_offset(mixture, rate, empty)
+    notes = (OFFSET_NOTE,) if strong else ()
+    if rate <= 4 * CUTOFF:
         return centred, notes
     high = _high_passed(centred, rate, empty(mixture.shape))
     below = above = 0.0
@@ -117,6 +148,28 @@ def without(
     if below <= STRONG * above:
         return centred, notes
     return high, (*notes, f"What lies below {CUTOFF:.0f} Hz, rumble or hum, is strong and was taken out.")
+
+
+def _without_steady(mixture: Samples, rate: int, empty: Empty) -> tuple[Samples, tuple[str, ...]]:
+    steady, left = SteadySoFar(rate), empty(mixture.shape)
+    for block in _blocks(mixture):
+        left[..., block] = steady.push(mixture[..., block])
+    mean, rest = _mean_and_rest(mixture)
+    notes = [OFFSET_NOTE] if mean**2 > TOLD * rest else []
+    if (hum := steady.hums[0]) is not None:
+        notes.append(f"The recording has a hum of the mains ({hum:.0f} Hz), which was taken out.")
+    return left, tuple(notes)
+
+
+def _mean_and_rest(signal: Samples) -> tuple[float, float]:
+    """The mean, and the power of what moves around it."""
+    total, square = 0.0, 0.0
+    for block in _blocks(signal):
+        samples = signal[..., block].astype(np.float64)
+        total += samples.sum()
+        square += samples @ samples
+    mean = total / signal.shape[-1]
+    return mean, max(square / signal.shape[-1] - mean**2, 0.0)
 
 
 def _high_passed(signal: Samples, rate: int, high: Samples) -> Samples:

@@ -20,7 +20,7 @@ from .config import Config, config_from_dict
 from .model import TasNet
 from .networks import make_network
 from .places import WEIGHTS
-from .training_facts import TrainingFacts
+from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters
@@ -37,28 +37,41 @@ class CheckpointError(ValueError):
 
 
 def bundled() -> dict[str, Path]:
-    """The weights that come with the project: name -> file, the best on the validation speakers first."""
+    """The weights that come with the project: name -> file.
+
+    Those that separate speakers come first, the best on the validation speakers before others.
+    """
     files = sorted(WEIGHTS.glob("*.safetensors"))
-    return {path.stem: path for path in sorted(files, key=validation_score, reverse=True)}
+    return {path.stem: path for path in sorted(files, key=_rank, reverse=True)}
+
+
+def _rank(path: Path) -> tuple[bool, float]:
+    return not is_for_noise(path), validation_score(path)
+
+
+def is_for_noise(path: Path) -> bool:
+    """Whether a file holds a model that takes speech out of noise; False where it cannot be read."""
+    try:
+        state = path.stat()
+        return _header_facts(path, state.st_mtime_ns, state.st_size).task == SPEECH_FROM_NOISE
+    except (OSError, CheckpointError):
+        return False
 
 
 def validation_score(path: Path) -> float:
     """SI-SNRi in dB that the header of a file states; -inf where it states none or cannot be read."""
     try:
         state = path.stat()
-        return _validation_score(path, state.st_mtime_ns, state.st_size)
-    except OSError:
+        score = _header_facts(path, state.st_mtime_ns, state.st_size).valid_si_snri
+    except (OSError, CheckpointError):
         return -math.inf
+    return -math.inf if score is None else score
 
 
 @lru_cache
-def _validation_score(path: Path, _mtime_ns: int, _size: int) -> float:
-    """Read again only where the file has changed."""
-    try:
-        _, facts = describe(path)
-    except CheckpointError:
-        return -math.inf
-    return -math.inf if facts.valid_si_snri is None else facts.valid_si_snri
+def _header_facts(path: Path, _mtime_ns: int, _size: int) -> TrainingFacts:
+    """Read again only where the file has changed. Raises CheckpointError."""
+    return describe(path)[1]
 
 
 def describe(path: str | Path) -> tuple[Config, TrainingFacts]:

@@ -8,8 +8,10 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,7 +23,10 @@ from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
 from .tracking import Stitcher, best_order, plan_chunks
-from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
+from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
+
+if TYPE_CHECKING:
+    from .hearing import Hearing
 
 WHOLE = 30.0  # s: what is not longer goes through the network in one piece
 CHUNK = 20.0  # s
@@ -55,6 +60,21 @@ class Separation:
     device: str
     precision: str
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of the sources, such as "Speech" and "Noise"
+    mixture: np.ndarray | None = field(default=None, repr=False)  # (T,), as it came
+
+    @cached_property
+    def hearing(self) -> Hearing | None:
+        """How many voices there seem to be in the mixture, and whether noise or a room; computed when it is asked for.
+
+        None where what tells it is not installed.
+        """
+        from .hearing import HearingError, hear
+
+        try:
+            return hear(self.mixture, self.rate)
+        except HearingError:
+            return None
 
 
 class Separator:
@@ -119,15 +139,15 @@ class Separator:
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
 
         def ready(begin: int, end: int) -> None:
-            gains = level_gains(sources[:, :end], mixture[:end])
+            gains = self.gains(sources[:, :end], mixture[:end])
             voices = audio.resample(gains[:, None] * sources[:, begin:end], self.config.sample_rate, sound.rate)
             heard(round(begin * sound.rate / self.config.sample_rate), voices)
 
         notes = self.separate_into(sources, mixture, progress or (lambda fraction: None), ready if heard else None)
-        if causal_level:
+        if causal_level and not self.facts.keeps_level:
             sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
         else:
-            sources *= level_gains(sources, mixture)[:, None]
+            sources *= self.gains(sources, mixture)[:, None]
         sources = _of_length(audio.resample(sources, self.config.sample_rate, sound.rate), len(sound.samples))
         seconds = time.perf_counter() - began
         return Separation(
@@ -138,6 +158,8 @@ class Separator:
             str(self.device),
             self.precision,
             sound.notes + self.rate_notes(sound.rate) + below + notes,
+            self.names,
+            sound.samples,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:
@@ -155,9 +177,23 @@ class Separator:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
         sources = self._network(at_own_rate)
         for voices, mixture in zip(sources, at_own_rate, strict=True):
-            voices *= level_gains(voices, mixture)[:, None]
+            voices *= self.gains(voices, mixture)[:, None]
         sources = audio.resample(sources, self.config.sample_rate, rate)
         return np.stack([_of_length(voices, checked.shape[-1]) for voices in sources])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the outputs: Speaker 1, Speaker 2, ..., or Speech and Noise."""
+        return output_names(self.facts.task, self.config.C)
+
+    def gains(self, sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray) -> np.ndarray:
+        """(C,) that bring the network's outputs (C, T) to the level of the mixture (T,): see `level.level_gains`.
+
+        Ones where the network was trained to keep the level: there an output that is silent has to stay so.
+        """
+        if self.facts.keeps_level:
+            return np.ones(len(sources), np.float32)
+        return level_gains(sources, mixture)
 
     def rate_notes(self, rate: int) -> tuple[str, ...]:
         """What is to be said of a recording at `rate` Hz."""

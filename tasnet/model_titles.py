@@ -28,6 +28,11 @@ def voices_in_words(count: int) -> str:
     return "gives one voice" if count == 1 else f"separates {count} voices"
 
 
+def voices_of(config: Config, facts: TrainingFacts) -> int:
+    """How many voices a model gives: as many as outputs, or one where the other is noise."""
+    return config.C if facts.task == SPEAKERS else 1
+
+
 def model_title(config: Config, facts: TrainingFacts) -> str:
     """Such as "Small, non-causal": what tells a model from others, without its score."""
     parts = [size_in_words(config).capitalize(), "causal" if config.causal else "non-causal"]

@@ -15,7 +15,7 @@ import soxr
 from . import audio
 from .disk import DiskArray
 from .inference import Separator
-from .level import CausalLevel, level_gains
+from .level import CausalLevel
 from .sound_files import printable
 
 
@@ -61,8 +61,8 @@ def separate_recording(
     mixture, below = separator.without_what_lies_below(resampled, lambda shape: DiskArray(shape, folder))
     sources = DiskArray((separator.config.C, mixture.shape[-1]), folder)
     notes = separator.separate_into(sources, mixture, progress)
-    level = CausalLevel(len(sources), own) if causal_level else None
-    gains = None if level else level_gains(sources, mixture)[:, None]
+    level = CausalLevel(len(sources), own) if causal_level and not separator.facts.keeps_level else None
+    gains = None if level else separator.gains(sources, mixture)[:, None]
     for stretch in sources.blocks():
         voices = sources[..., stretch]
         sources[..., stretch] = level.apply(voices, mixture[..., stretch]) if level else gains * voices

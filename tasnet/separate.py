@@ -16,12 +16,14 @@ from tqdm import tqdm
 from tasnet.command_line import program
 
 from . import audio, checkpoint
+from .hearing import Hearing, HearingError, hear
 from .inference import Separator, available
 from .recordings import separate_recording
 from .sound_files import SUFFIXES, printable
 
 EACH = "each"  # channel, on its own
 
+HEARD = 60.0  # s, from which is told how many people speak
 LONGEST_NAME = 255  # bytes: what file systems take
 OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that other files do not share
 
@@ -129,7 +131,7 @@ def _separate_one(
             channel=channel,
             progress=lambda done: bar.update(done - bar.n),
         )
-    targets = _targets(folder, stem, len(found.sources), taken)
+    targets = _targets(folder, stem, separator.names, taken)
     for number, target in enumerate(targets):
         audio.write(target, found.sources.row(number), found.rate)
     _say(
@@ -139,8 +141,19 @@ def _separate_one(
     notes = list(dict.fromkeys(found.notes))
     if found.peak > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
+    if hearing := _heard(path, channel):
+        notes.append(hearing.sentence(separator.names))
     for note in notes:
         _say(f"  {note}")
+
+
+def _heard(path: Path, channel: int | None) -> Hearing | None:
+    """What the recording seems to be, from its first minute; None where that cannot be told."""
+    try:
+        sound = audio.read(path, path.name, seconds=HEARD, channel=channel)
+        return hear(sound.samples, sound.rate)
+    except (HearingError, audio.AudioError, MemoryError):
+        return None
 
 
 def _recordings(path: Path) -> list[Path]:
@@ -166,13 +179,17 @@ def _recordings(path: Path) -> list[Path]:
     return found
 
 
-def _targets(folder: Path, stem: str, speakers: int, taken: set[str]) -> list[Path]:
-    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken."""
-    longest = LONGEST_NAME - len(f"_s{speakers}.wav")
+def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -> list[Path]:
+    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken.
+
+    Outputs that are no speakers are called what they are: <stem>_speech.wav, <stem>_noise.wav.
+    """
+    ends = [f"_{output.lower().replace('speaker ', 's')}.wav" for output in outputs]
+    longest = LONGEST_NAME - max(map(len, ends))
     for number in itertools.count(1):
         tail = f"-{number}" if number > 1 else ""
         name = _shortened(stem, longest - len(tail)) + tail
-        targets = [folder / f"{name}_s{speaker}.wav" for speaker in range(1, speakers + 1)]
+        targets = [folder / f"{name}{end}" for end in ends]
         if taken.isdisjoint(map(_key, targets)):
             taken.update(map(_key, targets))
             return targets

@@ -9,6 +9,13 @@ LOUDEST_DBFS = 200
 LEVEL_DBFS = -26.0  # RMS of the mixtures that the ready recipes train with, see train/mixing.py
 
 
+def output_names(task: str, count: int) -> tuple[str, ...]:
+    """What the outputs of a network are called: Speaker 1, Speaker 2, ..., or Speech and Noise."""
+    if task == SPEECH_FROM_NOISE and count <= 2:
+        return ("Speech", "Noise")[:count]
+    return tuple(f"Speaker {number}" for number in range(1, count + 1))
+
+
 @dataclass(frozen=True)
 class TrainingFacts:
     """Facts about the training of one network."""

@@ -1,5 +1,10 @@
 """Offsets, rumble and hum before a network: what they cost then, and that speech pays nothing for it."""
 
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,11 +12,11 @@ from scipy.signal import butter, sosfiltfilt
 
 from analysis.scores.metrics import evaluate
 from tasnet import Separator, below_speech
-from tasnet.below_speech import OffsetSoFar, without
+from tasnet.below_speech import SteadySoFar, without
 from tasnet.disk import DiskArray
 from tasnet.recordings import separate_recording
 
-RATE = 8000
+RATE, ROOT = 8000, Path(__file__).parents[1]
 MODELS = {False: "convtasnet_small_gln_2spk_8k", True: "convtasnet_small_cln_2spk_8k"}
 
 
@@ -36,6 +41,18 @@ def test_an_offset_as_large_as_the_speech_costs_little(separator, voices):
     assert noted == ("The recording has an offset (DC), which was taken out.",)
 
 
+@pytest.mark.parametrize("frequency", [50, 60.05])
+def test_hum_of_the_mains_as_loud_as_the_speech_costs_a_causal_network_little(voices, frequency):
+    separator, t = Separator(MODELS[True], "cpu"), np.arange(voices[0].shape[1]) / RATE
+    hum = np.sqrt(2) * voices[0].sum(0).std() * np.sin(2 * np.pi * frequency * t + 1)
+    assert si_snri(separator, voices[0], hum) > si_snri(separator, voices[0], 0) - 0.5
+    noted = separator.separate((voices[0].sum(0) + hum + 0.1) / 4, RATE).notes
+    assert noted == (
+        "The recording has an offset (DC), which was taken out.",
+        f"The recording has a hum of the mains ({frequency:.0f} Hz), which was taken out.",
+    )
+
+
 @pytest.mark.parametrize("frequency", [20, 50])
 def test_hum_as_loud_as_the_speech_costs_little(voices, frequency):
     separator, t = Separator(MODELS[False], "cpu"), np.arange(voices[0].shape[1]) / RATE
@@ -55,15 +72,16 @@ def test_speech_without_an_offset_stays_as_it_is(voices):
 
 def test_the_offset_so_far_knows_nothing_of_what_comes_later(voices):
     mixture = voices[0].sum(0) + np.float32(0.05)
-    whole = OffsetSoFar(RATE).push(mixture)
-    assert np.array_equal(OffsetSoFar(RATE).push(mixture[:9000]), whole[:9000])
+    mixture[4000:] += 0.1 * np.sin(2 * np.pi * 60 / RATE * np.arange(len(mixture) - 4000)).astype(np.float32)
+    whole = SteadySoFar(RATE).push(mixture)
+    assert np.array_equal(SteadySoFar(RATE).push(mixture[:9000]), whole[:9000])
     for size in (1, 7, 400, 5000):
-        stream = OffsetSoFar(RATE)
+        stream = SteadySoFar(RATE)
         parts = [stream.push(mixture[k : k + size]) for k in range(0, 9000, size)]
         np.testing.assert_allclose(np.concatenate(parts)[:9000], whole[:9000], atol=1e-7)
-    both = OffsetSoFar(RATE).push(np.stack([mixture, -2 * mixture]))
+    both = SteadySoFar(RATE).push(np.stack([mixture, -2 * mixture]))
     np.testing.assert_allclose(both, [whole, -2 * whole], atol=1e-6)
-    np.testing.assert_allclose(OffsetSoFar(RATE).push(np.full(3000, 0.3, np.float32))[200:], 0, atol=1e-7)
+    np.testing.assert_allclose(SteadySoFar(RATE).push(np.full(3000, 0.3, np.float32))[200:], 0, atol=1e-7)
     stream.reset()
     assert np.array_equal(stream.push(mixture[:100]), whole[:100])
 
@@ -71,7 +89,7 @@ def test_the_offset_so_far_knows_nothing_of_what_comes_later(voices):
 def test_the_mean_so_far_is_the_mean():
     """Against the sum that defines it, until the memory ends; from then on one pole at 1 Hz. Before it is clear: 0."""
     x = np.random.default_rng(0).standard_normal(4000) + 3
-    cleaned, mean = OffsetSoFar(RATE).push(x), 0.0
+    cleaned, mean = SteadySoFar(RATE).push(x), 0.0
     gain = 1 - np.exp(-2 * np.pi / RATE)
     for n, value in enumerate(x):
         mean += (value - mean) / (n + 1) if n < int(1 / gain) else gain * (value - mean)
@@ -102,3 +120,24 @@ def test_a_file_is_separated_as_in_memory(tmp_path, separator, voices):
     found, expected = separate_recording(separator, tmp_path / "a.wav", tmp_path), separator.separate(mixture, RATE)
     np.testing.assert_allclose(found.sources[..., 0 : len(mixture)], expected.sources, atol=1e-5)
     assert found.notes == expected.notes
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+@pytest.mark.parametrize("causal", [False, True])
+def test_in_the_visitors_browser_it_is_the_same(tmp_path, causal, voices):
+    t = np.arange(voices[0].shape[1]) / RATE
+    mixture = (voices[0].sum(0) + 0.1 + 0.2 * np.sin(2 * np.pi * 60 * t)).astype("<f4")
+    (tmp_path / "mixture").write_bytes(mixture.tobytes())
+    script = tmp_path / "run.mjs"
+    script.write_text(f"""
+        import {{ readFileSync, writeFileSync }} from "node:fs";
+        import {{ withoutWhatLiesBelow }} from "{ROOT}/assets/browser/below_speech.js";
+        const mixture = new Float32Array(new Uint8Array(readFileSync("{tmp_path}/mixture")).buffer);
+        const [left, notes] = withoutWhatLiesBelow(mixture, {RATE}, {str(causal).lower()});
+        writeFileSync("{tmp_path}/left", new Uint8Array(left.buffer));
+        console.log(JSON.stringify(notes));
+    """)
+    done = subprocess.run(["node", script], capture_output=True, text=True, check=True)
+    left, notes = without(mixture, RATE, causal=causal)
+    np.testing.assert_allclose(np.frombuffer((tmp_path / "left").read_bytes(), "<f4"), left, atol=2e-5)
+    assert tuple(json.loads(done.stdout)) == notes

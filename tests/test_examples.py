@@ -19,6 +19,7 @@ from analysis.sounds import example_list, examples, fetch_examples
 from analysis.sounds.example_list import BUNDLED, EXAMPLES, PACKAGES
 from analysis.sounds.examples import ExampleError, available_examples, fetch_librispeech, mix_example
 from analysis.sounds.rank_examples import ordered
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 ROOT = Path(__file__).parents[1]
 # Before a test moves it: librosa looks at its environment once, when this module is imported.
@@ -100,7 +101,7 @@ def test_every_voice_names_speaker_source_and_licence():
         assert ("synthetic" in example.title) == example.synthetic
         assert len(example.title) <= 40 and len(example.about) <= 90
         assert example.credits.startswith("Synthetic" if example.synthetic else "Real")
-        for voice in example.voices:
+        for voice in example.voices + example.crowd:
             assert voice.sex in ("woman", "man")
             assert all(part in example.credits for part in (voice.label, voice.source))
             assert voice.licence and voice.licence in example.credits
@@ -194,14 +195,24 @@ def test_bundled_sentences_are_those_of_the_script_that_made_them():
 def test_bundled_examples_are_mixed_at_the_stated_level(example, snr_db):
     mixture = mix_example(example.id, snr_db)
     assert mixture.rate == 8000 and mixture.snr_db == snr_db
-    assert mixture.labels == example.speakers
-    assert len(mixture.references) == len(example.voices)
-    shortest = min(sf.info(path).duration for path in example.paths())
+    assert mixture.labels[: len(example.voices)] == example.speakers
+    assert len(mixture.references) == len(example.voices) + bool(example.noise)
+    assert mixture.task == (SPEECH_FROM_NOISE if example.noise else "")
+    shortest = min(sf.info(path).duration for path in example.paths()[: len(example.voices)])
     assert abs(len(mixture.mixture) / 8000 - shortest) < 0.01
     assert np.abs(mixture.mixture).max() <= 1
     np.testing.assert_allclose(mixture.references.sum(axis=0), mixture.mixture, atol=1e-6)
     first, *others = (level(reference) for reference in mixture.references)
     assert np.allclose([first - other for other in others], snr_db, atol=0.5)
+
+
+def test_noise_is_made_here_and_the_same_every_time():
+    one, again = (mix_example("synthetic-babble", 5.0) for _ in range(2))
+    np.testing.assert_array_equal(one.mixture, again.mixture)
+    assert one.labels[1] == "Babble of 4 voices"
+    pink = mix_example("synthetic-pink", 0.0).references[1]
+    octaves = [np.sum(np.abs(np.fft.rfft(pink)[n : 2 * n]) ** 2) for n in (1000, 4000)]
+    assert abs(10 * np.log10(octaves[1] / octaves[0])) < 1
 
 
 def test_an_unknown_example_is_named_with_those_there_are():

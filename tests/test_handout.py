@@ -11,10 +11,10 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 import soundfile
-from page_tools import open_page
+from page_tools import open_page, upload, wav_file
 
 from analysis.handout import Handout, handout_page
-from pages.parts import downloads
+from pages.parts import downloads, handout
 
 MODEL = "convtasnet_small_gln_2spk_8k"
 
@@ -70,7 +70,28 @@ def test_the_page_offers_it_and_files_say_what_they_are():
 
 def test_the_archive_tells_what_it_holds():
     signals = {"Speaker 1 · Conv-TasNet": np.zeros(8, np.float32)}
-    file = downloads._archive(signals, 8000, "Model: m\nspeaker_1_conv_tasnet.wav: SI-SNRi +9.3 dB\nCC BY 4.0")
+    about = "Model: m\nspeaker_1_conv_tasnet.wav: SI-SNRi +9.3 dB\nCC BY 4.0"
+    file = downloads._archive(downloads.files_at(signals, [8000]), about)
     with zipfile.ZipFile(io.BytesIO(file)) as archive:
         assert archive.namelist() == ["README.txt", "speaker_1_conv_tasnet.wav"]
         assert "SI-SNRi +9.3 dB" in archive.read("README.txt").decode()
+
+
+def test_voices_come_at_the_rate_of_the_sound_beside_the_model_s():
+    tone = np.sin(2 * np.pi * 440 * np.arange(8000) / 8000).astype(np.float32)
+    file = downloads._archive(downloads.files_at({"Voice 1": tone}, [8000, 44100]), "")
+    with zipfile.ZipFile(io.BytesIO(file)) as archive:
+        assert archive.namelist() == ["README.txt", "8000_hz/voice_1.wav", "44100_hz/voice_1.wav"]
+        for rate in (8000, 44100):
+            samples, found = soundfile.read(io.BytesIO(archive.read(f"{rate}_hz/voice_1.wav")))
+            assert found == rate and len(samples) == rate
+            assert np.abs(np.fft.rfft(samples)).argmax() == 440
+
+
+def test_files_of_a_user_s_sound_carry_its_name_and_both_rates():
+    app = open_page(sound="upload", model=MODEL)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    upload(app, "mixture_file", ("My talk (2).wav", wav_file(noise, 16000)))
+    (rate,) = [one for one in app.segmented_control if one.key == "separation_rate"]
+    assert rate.options == ["8000 Hz, the model’s", "16000 Hz, as the sound came"]
+    assert handout._sound_name(app.session_state["selection"]) == "My talk (2)"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from tasnet import threads
-from tasnet.below_speech import OffsetSoFar
+from tasnet.below_speech import SteadySoFar
 from tasnet.level import CausalLevel
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
@@ -33,7 +33,7 @@ class LiveRun:
         self.sources = np.zeros((model.config.C, len(self.mixture)), np.float32)
         self.milliseconds, self.delays = np.zeros(self.packets), np.zeros(self.packets)
         self.finished = self.samples = 0
-        self._stream, self._offset = StreamingConvTasNet(model), OffsetSoFar(self.rate)
+        self._stream, self._offset = StreamingConvTasNet(model), SteadySoFar(self.rate)
         self._level = CausalLevel(model.config.C, self.rate)
         self._device = model.V.device
         self._ended, self._asked = threading.Event(), time.monotonic()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.sounds.mixing import Mixture
+from tasnet.training_facts import SPEAKERS
 
 from . import ideal_masks
 from .metrics import MetricsError
@@ -57,23 +58,26 @@ def compare_systems(
     *,
     ideal: bool = True,
     pesq: bool = True,
+    task: str = SPEAKERS,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references.
 
     Without `ideal` the masks are left out; without `pesq`, PESQ and STOI are, which take most of the time. A network
-    that separates another number of voices than the sound has stands there without scores. `progress` is called with
-    the fraction done. Raises MetricsError where there are no references, or signals of other lengths.
+    that separates another number of voices than the sound has, or something else (`task`, of its training), stands
+    there without scores. `progress` is called with the fraction done. Raises MetricsError where there are no
+    references, or signals of other lengths.
     """
     if sound.references is None:
         raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
     report = progress or (lambda done: None)
-    matches = len(separated) == len(sound.references)
+    matches = len(separated) == len(sound.references) and sound.task in ("", task)
+    permute = task == SPEAKERS
     network = ScoredSystem(NETWORK, separated, None, None)
     rows, mixture = [] if matches else [_with_masks(network, sound)], None
     wanted = len(SYSTEMS) if ideal else 1
     given = (separated if matches else None, sound.references, sound.mixture, sound.rate)
-    scored = score_systems(*given, pesq=pesq, stoi=pesq)
+    scored = score_systems(*given, permute=permute, pesq=pesq, stoi=pesq)
     for row in scored:
         if row.name == MIXTURE:
             mixture = row

@@ -38,7 +38,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Example:
-    """Two or three voices to be mixed; `id` may stand in a URL.
+    """Two or three voices to be mixed, or one in noise that is made here; `id` may stand in a URL.
 
     Tiers: "bundled" comes with the project and is synthetic, "debian" is fetched at set-up by
     `analysis.sounds.fetch_examples`, "librispeech" on demand by `analysis.sounds.examples.fetch_librispeech`.
@@ -48,6 +48,8 @@ class Example:
     tier: str
     voices: tuple[Voice, ...]
     note: str = ""  # a sentence one has to know to judge the scores
+    noise: str = ""  # what the one voice is in: "pink", or "babble" of `crowd`
+    crowd: tuple[Voice, ...] = ()
 
     @property
     def synthetic(self) -> bool:
@@ -63,6 +65,9 @@ class Example:
         """Short enough for a list beside a page: who speaks, and in which languages."""
         sexes = [voice.sex for voice in self.voices]
         same = {"woman": "Two women", "man": "Two men"}
+        if self.noise:
+            kind = ", synthetic" if self.synthetic else ""
+            return f"{sexes[0].capitalize()} in {self.noise} · {self.languages[0]}{kind}"
         who = "Three" if len(sexes) == 3 else same[sexes[0]] if len({*sexes}) == 1 else "Woman + man"
         kind = " readers" if self.tier == "librispeech" else ", synthetic" if self.synthetic else ""
         return f"{who} · {' + '.join(self.languages)}{kind}"
@@ -71,6 +76,9 @@ class Example:
     def about(self) -> str:
         """A short sentence: where the voices are from, and what makes the example hard."""
         kinds = {"prompts": "telephone prompts", "game": "a game", "LibriSpeech": "audiobooks", "synthes": "a computer"}
+        if self.noise:
+            crowd = f"{len(self.crowd)} others at once" if self.crowd else "pink noise that is made here"
+            return f"A voice in {crowd}: for a model that takes speech out of noise."
         sources = [what for word, what in kinds.items() if any(word in voice.source for voice in self.voices)]
         reasons = ["three at once"] if len(self.voices) > 2 else []
         reasons += ["the same sex"] if len({voice.sex for voice in self.voices}) == 1 else []
@@ -83,14 +91,17 @@ class Example:
     @property
     def credits(self) -> str:
         """A paragraph that names every speaker, source and licence."""
-        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices]
+        voices = [f"{voice.label} ({voice.source}; {voice.licence})" for voice in self.voices + self.crowd]
         kind = "Synthetic voices, no person was recorded" if self.synthetic else "Real voices"
-        return f"{kind}: {'; '.join(voices)}. {self.note}".strip()
+        noise = {"pink": " The pink noise is made here.", "babble": " The babble is made of the others."}.get(
+            self.noise, ""
+        )
+        return f"{kind}: {'; '.join(voices)}.{noise} {self.note}".strip()
 
     def paths(self) -> list[Path]:
         """Where the voices' files are, or would be if they were here."""
         folders = {"bundled": BUNDLED, "debian": cache_folder(), "librispeech": librosa_folder()}
-        return [folders[self.tier] / voice.file for voice in self.voices]
+        return [folders[self.tier] / voice.file for voice in self.voices + self.crowd]
 
 
 def cache_folder() -> Path:
@@ -277,6 +288,19 @@ EXAMPLES = (
         (_librispeech(3), _librispeech(1), _librispeech(2)),
         HEARD_IN_TRAINING,
     ),
+    Example("pink-english", "debian", (ALLISON_BUSY,), noise="pink"),
+    Example(
+        "babble-english",
+        "debian",
+        (ALLISON_QUEUE,),
+        noise="babble",
+        crowd=(
+            _asterisk("French", "demo-nogo"),
+            _asterisk("Italian", "queue-periodic-announce"),
+            _asterisk("Russian", "vm-instructions"),
+            BIG_FISH_WHEEL,
+        ),
+    ),
     Example("synthetic-woman-man", "bundled", (SLT, RMS)),
     Example("synthetic-men", "bundled", (RMS, AWB)),
     Example(
@@ -285,6 +309,8 @@ EXAMPLES = (
         (SLT, ONA),
     ),
     Example("synthetic-three", "bundled", (SLT, AWB, KED)),
+    Example("synthetic-pink", "bundled", (AWB,), noise="pink"),
+    Example("synthetic-babble", "bundled", (SLT,), noise="babble", crowd=(RMS, AWB, KED, ONA)),
 )
 
 
@@ -293,7 +319,7 @@ def package_files() -> dict[str, list[str]]:
     files = {package: set() for package in PACKAGES}
     for example in EXAMPLES:
         if example.tier == "debian":
-            for voice in example.voices:
+            for voice in example.voices + example.crowd:
                 package, file = voice.file.split("/", 1)
                 files[package].add(file)
     return {package: sorted(names) for package, names in files.items()}

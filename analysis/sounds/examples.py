@@ -1,6 +1,14 @@
 """Examples whose clean voices are known: which are here, and one of them mixed on the fly."""
 
-from tasnet.audio import read
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tasnet.audio import Audio, read, resample
+from tasnet.data.noise import coloured_noise
+from tasnet.data.speech_level import active_speech_level
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from .example_list import EXAMPLES, Example, Voice
 from .inputs import RATE
@@ -28,8 +36,26 @@ def mix_example(example_id: str, snr_db: float = 0.0) -> Mixture:
     if example_id not in here:
         raise ExampleError(f"There is no example '{example_id}' on this machine; choose one of: {', '.join(here)}.")
     example = here[example_id]
-    files = zip(example.paths(), example.speakers, strict=True)
-    return mix([read(path, label) for path, label in files], snr_db, RATE)
+    files = zip(example.paths(), example.voices + example.crowd, strict=True)
+    voices = [read(path, voice.label) for path, voice in files]
+    if not example.noise:
+        return mix(voices, snr_db, RATE)
+    speech = voices[0]
+    samples = resample(speech.samples, speech.rate, RATE)
+    noise = make_noise(example.noise, voices[1:], len(samples))
+    return replace(mix([Audio(samples, RATE, speech.label, ()), noise], snr_db, RATE), task=SPEECH_FROM_NOISE)
+
+
+def make_noise(kind: str, crowd: Sequence[Audio], size: int) -> Audio:
+    """`size` samples of noise at `RATE`: "pink", or "babble", the voices of the `crowd` at once, each equally loud."""
+    if kind == "pink":
+        made = 0.05 * coloured_noise(np.random.default_rng(0), size, 3.0)
+        return Audio(made.astype(np.float32), RATE, "Pink noise", ())
+    voices = [resample(voice.samples, voice.rate, RATE) for voice in crowd]
+    levels = [10 ** (-active_speech_level(voice, RATE) / 20) for voice in voices]
+    made = sum(level * np.resize(voice, size) for level, voice in zip(levels, voices, strict=True))
+    made *= 0.5 / np.abs(made).max()
+    return Audio(made.astype(np.float32), RATE, f"Babble of {len(crowd)} voices", ())
 
 
 def fetch_librispeech() -> list[Example]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from tasnet.audio import Audio, read, resample
-from tasnet.below_speech import SHORTEST, WEAK
+from tasnet.below_speech import without_offset
 
 from .alignment import LONGEST, delay, moved
 from .mixing import Mixture, mix
@@ -49,13 +49,11 @@ def decode_upload(content: bytes, label: str, channel: int | None = None) -> Aud
 
 
 def _without_offset(audio: Audio) -> Audio:
-    if audio.seconds < SHORTEST:
+    samples, offset, _ = without_offset(audio.samples, audio.rate)
+    if not offset:
         return audio
-    mean = float(np.mean(audio.samples, dtype=np.float64))
-    if mean**2 <= WEAK * float(np.var(audio.samples, dtype=np.float64)):
-        return audio
-    note = f"{audio.label} has an offset (DC) of {mean:.3g} of full scale, which was taken out."
-    return replace(audio, samples=audio.samples - np.float32(mean), notes=(*audio.notes, note))
+    note = f"{audio.label} has an offset (DC) of {offset:.3g} of full scale, which was taken out."
+    return replace(audio, samples=samples, notes=(*audio.notes, note))
 
 
 def _prepared(sounds: list[Audio], rate: int) -> list[Audio]:
@@ -79,6 +77,7 @@ def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE)
             f"Scores need the clean voice of each of 2 or 3 speakers, but {len(references)} "
             f"{'file was' if len(references) == 1 else 'files were'} given."
         )
+    source, source_rate = mixture.label, mixture.rate
     mixture, *references = _prepared([mixture, *references], rate)
     begins, samples, notes = [], [], []
     for reference in references:
@@ -111,6 +110,8 @@ def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE)
         labels=tuple(reference.label for reference in references),
         snr_db=None,
         notes=(*_notes([mixture, *references]), *notes),
+        source=source,
+        source_rate=source_rate,
     )
 
 
@@ -122,4 +123,9 @@ def from_voices(voices: list[Audio], snr_db: float, rate: int = RATE) -> Mixture
     """
     prepared = _prepared(voices, rate)
     mixed = mix(prepared, snr_db, rate)
-    return replace(mixed, notes=tuple(dict.fromkeys((*_notes(prepared), *mixed.notes))))
+    return replace(
+        mixed,
+        notes=tuple(dict.fromkeys((*_notes(prepared), *mixed.notes))),
+        source=" and ".join(voice.label for voice in voices),
+        source_rate=max(voice.rate for voice in voices),
+    )

@@ -28,6 +28,9 @@ class Mixture:
     labels: tuple[str, ...]  # of the references
     snr_db: float | None  # voice 1 against each other voice; None where it is not known
     notes: tuple[str, ...] = ()  # whole sentences: what was done to the voices
+    source: str = ""  # what the user's recording is called
+    source_rate: int | None = None  # Hz, of the user's recording; None where it is `rate`
+    task: str = ""  # that of a model which it fits (`tasnet.training_facts`); "": whichever has as many outputs
 
 
 def mix(voices: Sequence[Audio], snr_db: float, rate: int, *, length: Literal["min", "max"] = "min") -> Mixture:

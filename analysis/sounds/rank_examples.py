@@ -17,6 +17,8 @@ from analysis.scores.metrics import evaluate
 from tasnet import Separator, available, checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import program
+from tasnet.model_titles import voices_of
+from tasnet.training_facts import SPEAKERS
 
 from .example_list import EXAMPLES, Example
 from .examples import available_examples, mix_example
@@ -34,11 +36,14 @@ def score_examples(separator: Separator) -> dict[str, float]:
     """Mean SI-SNRi (dB) over the voices of every example on this machine that has the model's number of voices."""
     scores = {}
     for example in available_examples():
-        if len(example.voices) != separator.config.C:
+        if len(example.voices) != voices_of(separator.config, separator.facts):
             continue
         sound = mix_example(example.id)
         sources = separator.separate(sound.mixture, sound.rate).sources
-        value = evaluate(sources, sound.references, sound.mixture, sound.rate, pesq=False).mean("si_snri")
+        permute = separator.facts.task == SPEAKERS
+        value = evaluate(sources, sound.references, sound.mixture, sound.rate, permute=permute, pesq=False).mean(
+            "si_snri"
+        )
         if value is not None:
             scores[example.id] = round(value, DECIMALS)
     return scores

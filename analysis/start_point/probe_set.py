@@ -100,6 +100,7 @@ def measure(
     limit: int | None = LIMIT,
     seconds: float = SECONDS,
     probes: Mapping[str, Probe] = PROBES,
+    suffix: str = SUFFIX,
     progress: Callable[[int, int], None] = lambda done, of: None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> list[ProbeResults]:
@@ -118,7 +119,7 @@ def measure(
     paths, done = [], []
     for separator in separators:
         header = ProbeHeader(separator.name, weights_name(separator), mixtures.name, len(mixtures), seconds, values)
-        path = Path(out) / f"{separator.name.replace('/', '-')}{SUFFIX}"
+        path = Path(out) / f"{separator.name.replace('/', '-')}{suffix}"
         paths.append(path)
         done.append(_begin(path, header))
     chosen = spread_evenly(len(mixtures), limit)
@@ -206,10 +207,10 @@ def read_probes(path: str | Path) -> ProbeResults:
         raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.") from None
 
 
-def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER)) -> dict[str, ProbeResults]:
+def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER), suffix: str = SUFFIX) -> dict[str, ProbeResults]:
     """{model: results} of the files in `folders`; of a model that is in several, those of the first."""
     found: dict[str, ProbeResults] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))):
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*{suffix}"))):
         try:
             results = read_probes(path)
         except ProbeError:

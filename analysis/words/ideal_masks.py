@@ -1,10 +1,15 @@
 """What the page Ideal masks says: the network beside each mask, by every measure, as far as the table shows."""
 
+import math
+from collections.abc import Sequence
+
 from analysis.scores.comparison import Comparison
+from analysis.scores.phase import PhaseCost
 from analysis.scores.systems import MEASURES, NETWORK
 from tasnet.model_titles import voices_in_words
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
-from .say import disagreement, one_scale, places, same, with_unit
+from .say import counted, disagreement, listed, number, one_scale, places, same, signed, with_unit
 
 SETTING = (
     "The ideal masks are computed from the clean voices and keep the mixture's phase; the network hears the mixture "
@@ -14,10 +19,14 @@ PENDING = "PESQ and STOI are still being measured: which is better is not known 
 
 
 def explain_mismatch(found: Comparison) -> str:
-    """Why a network of another number of voices has no scores."""
+    """Why a network of another number of voices, or for something else, has no scores."""
+    estimates, references = len(found.network.estimates), len(found.mixture.references)
+    if estimates == references:
+        asked, given = ("noise", "voices") if found.mixture.task == SPEECH_FROM_NOISE else ("voices", "noise")
+        return f"This is a mixture with {asked}, and the model is for {given}: only the ideal masks can be scored."
     return (
-        f"The model {voices_in_words(len(found.network.estimates))} and this mixture has "
-        f"{len(found.mixture.references)}, so only the ideal masks can be scored."
+        f"The model {voices_in_words(estimates)} and this mixture has "
+        f"{references}, so only the ideal masks can be scored."
     )
 
 
@@ -47,3 +56,26 @@ def explain_sound(found: Comparison, raw: bool = False) -> list[str]:
     if not found.perceptual:
         return [*said, PENDING]
     return disagreement(ahead, behind, NETWORK) + said
+
+
+def explain_phase(found: Sequence[PhaseCost], iterations: int) -> list[str]:
+    """What the phase costs the ideal masks on this sound, and how much of it so many iterations of MISI win back."""
+    known = [cost for cost in found if math.isfinite(cost.iterated[0]) and math.isfinite(cost.clean)]
+    if not known:
+        return ["What the phase costs is undefined here: a voice is silent."]
+    lost = {cost.mask: cost.clean - cost.iterated[0] for cost in known}
+    won = {cost.mask: cost.iterated[iterations] - cost.iterated[0] for cost in known}
+    most = max(known, key=lambda cost: lost[cost.mask])
+    said = [
+        f"With the clean voices' own phases the masks would differ from those with the mixture's by {_each(lost)}.",
+        f"{counted(iterations, 'iteration').capitalize()} of MISI, which know the mixture alone, change them by "
+        f"{_each(won)}.",
+    ]
+    if lost[most.mask] > 0 and won[most.mask] > 0:
+        share = 100 * won[most.mask] / lost[most.mask]
+        said.append(f"Of what the phase costs the {most.mask}, where it costs most, that is {number(share, 0)} %.")
+    return said
+
+
+def _each(values: dict[str, float]) -> str:
+    return listed([f"{signed(value, 1)} dB ({mask})" for mask, value in values.items()])

@@ -2,17 +2,23 @@
 
 const LOWEST = 1; // Hz
 const [EVIDENCE, CLEAR, FAINT, FADE] = [0.02, 4, 0.004, 0.005]; // s, ratio, of full scale, s
+const [HUMS, HUM_CLEAR, HUM_FAINT] = [[50, 60], 2, 0.01]; // Hz, ratio, of full scale
 const [CUTOFF, ORDER] = [70, 8]; // Hz
 const [STRONG, WEAK, TOLD, SHORTEST] = [0.25, 1e-4, 0.1, 0.05];
 
-/** The offset of a sound that is arriving, taken out from the moment on at which there clearly is one. */
-export class OffsetSoFar {
+/** The offset and the hum of the mains in a sound that is arriving, from the moment on at which there clearly is one. */
+export class SteadySoFar {
   constructor(rate) {
+    this.rate = rate;
     this.gain = 1 - Math.exp((-2 * Math.PI * LOWEST) / rate);
-    this.growing = Math.trunc(1 / this.gain); // samples over which the mean is that of all
+    this.growing = Math.trunc(1 / this.gain); // samples over which a mean is that of all
     this.first = Math.round(EVIDENCE * rate);
     this.fade = Math.max(1, Math.round(FADE * rate));
-    [this.heard, this.mean, this.square, this.since] = [0, 0, 0, Infinity];
+    [this.heard, this.mean, this.square] = [0, 0, 0];
+    [this.offsetSince, this.humSince] = [Infinity, Infinity];
+    // Means of the sound, and of 1, times exp(-2 pi i f t), each as a real and an imaginary part.
+    this.lines = HUMS.map((hertz) => ({ hertz, sound: [0, 0], one: [0, 0] }));
+    this.hum = this.lines[0];
   }
 
   push(samples) {
@@ -20,13 +26,42 @@ export class OffsetSoFar {
       const share = this.heard < this.growing ? 1 / (this.heard + 1) : this.gain;
       this.mean += share * (x - this.mean);
       this.square += share * (x * x - this.square);
-      const place = this.heard++;
-      if (this.since === Infinity && place >= this.first) {
-        const power = this.mean ** 2;
-        if (power > CLEAR * (this.square - power) && Math.abs(this.mean) > FAINT) this.since = place;
+      let strongest = -1;
+      let hum = 0;
+      for (const line of this.lines) {
+        const angle = (-2 * Math.PI * line.hertz * (this.heard % this.rate)) / this.rate;
+        const turn = [Math.cos(angle), Math.sin(angle)];
+        const around = turn.map((part, k) => {
+          line.sound[k] += share * (x * part - line.sound[k]);
+          line.one[k] += share * (part - line.one[k]);
+          return line.sound[k] - this.mean * line.one[k]; // of what moves around the mean
+        });
+        const strength = 2 * (around[0] ** 2 + around[1] ** 2);
+        if (strength > strongest) {
+          [strongest, this.hum] = [strength, line];
+          hum = 2 * (around[0] * turn[0] + around[1] * turn[1]);
+        }
       }
-      return this.since === Infinity ? x : x - Math.min(1, (place - this.since) / this.fade) * this.mean;
+      const place = this.heard++;
+      const power = this.mean ** 2;
+      const rest = this.square - power;
+      if (place >= this.first) {
+        if (this.humSince === Infinity && strongest > HUM_CLEAR * (rest - strongest) && strongest > HUM_FAINT ** 2) {
+          this.humSince = place;
+        }
+        const still = this.humSince === Infinity ? rest : rest - strongest;
+        if (this.offsetSince === Infinity && power > CLEAR * still && Math.abs(this.mean) > FAINT) {
+          this.offsetSince = place;
+        }
+      }
+      const taken = (since) => (since === Infinity ? 0 : Math.min(1, (place - since) / this.fade));
+      return x - taken(this.offsetSince) * this.mean - taken(this.humSince) * hum;
     });
+  }
+
+  get notes() {
+    if (this.humSince === Infinity) return [];
+    return [`The recording has a hum of the mains (${this.hum.hertz} Hz), which was taken out.`];
   }
 }
 
@@ -41,7 +76,11 @@ export function withoutWhatLiesBelow(mixture, rate, causal) {
   const mean = total / mixture.length;
   const rest = square / mixture.length - mean ** 2;
   const notes = mean ** 2 > TOLD * Math.max(rest, 0) ? ["The recording has an offset (DC), which was taken out."] : [];
-  if (causal) return [new OffsetSoFar(rate).push(mixture), notes];
+  if (causal) {
+    const steady = new SteadySoFar(rate);
+    const left = steady.push(mixture);
+    return [left, [...notes, ...steady.notes]];
+  }
   const centred = mean ** 2 <= WEAK * rest ? mixture : mixture.map((x) => x - Math.fround(mean));
   if (rate <= 4 * CUTOFF) return [centred, notes];
   const high = highPassed(centred, rate);

@@ -1,6 +1,6 @@
 // What one packet of a live sound goes through, at the model's rate: offset, network, level; and a film of it.
 
-import { OffsetSoFar } from "./below_speech.js";
+import { SteadySoFar } from "./below_speech.js";
 import { CausalLevel } from "./level.js";
 
 const ROWS = 32; // of the masks' picture: neighbouring basis functions, lowest frequency at the bottom
@@ -11,7 +11,7 @@ export class Chain {
     const { C, sample_rate: rate, hop } = network.config;
     this.network = network;
     this.stream = network.stream();
-    this.offset = new OffsetSoFar(rate);
+    this.offset = new SteadySoFar(rate);
     this.level = new CausalLevel(C, rate);
     this.waiting = new Float32Array(0); // of the mixture, for voices that are not there yet
     this.columns = Math.max(1, Math.round((STEP * rate) / hop)); // frames in one column

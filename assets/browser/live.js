@@ -74,7 +74,8 @@ export class Live {
     try {
       context.resume();
       run.stream = source ? null : await openMicrophone();
-      const { config } = await background.call("open", { engine: this.files.engine, weights });
+      const { config, info } = await background.call("open", { engine: this.files.engine, weights });
+      run.info = info;
       if (!config.causal) throw new TasnetError("Only a causal network can separate a sound that is still arriving; this one is not.");
       const { median, length } = await background.call("time", { hops: 1 });
       if (this.run !== run) return;

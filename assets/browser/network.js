@@ -14,7 +14,7 @@ export class Network {
     const network = new Network(config, info);
     const instance = await WebAssembly.instantiate(module, { tasnet: { seen: (...frames) => network.#seen(...frames) } });
     network.engine = instance.exports;
-    network.U = new Filler(network.engine, config, tensors).fill();
+    [network.U, network.V] = new Filler(network.engine, config, tensors).fill();
     network.base = network.engine.mark();
     return network;
   }
@@ -59,21 +59,32 @@ export class Network {
     return new Stream(this, (...frames) => this.#run("push", ...frames), () => this.#overlap());
   }
 
-  /** The centre frequency in Hz of every basis function of the encoder: where its spectrum is strongest. */
-  frequencies() {
-    const { N, L, sample_rate: rate } = this.config;
-    const bins = 2 * L;
-    return Float32Array.from({ length: N }, (_, n) => {
-      let [best, strongest] = [0, -1];
-      for (let k = 0; k <= bins; k++) {
+  /** Magnitudes (N, 2 L + 1) of the basis functions' spectra, from 0 Hz to half the rate; of: "U" or "V". */
+  magnitudes(of) {
+    const { N, L } = this.config;
+    const bins = 2 * L + 1;
+    const made = new Float32Array(N * bins);
+    for (let n = 0; n < N; n++) {
+      for (let k = 0; k < bins; k++) {
         let [re, im] = [0, 0];
         for (let l = 0; l < L; l++) {
-          re += this.U[n * L + l] * Math.cos((Math.PI * k * l) / bins);
-          im += this.U[n * L + l] * Math.sin((Math.PI * k * l) / bins);
+          re += this[of][n * L + l] * Math.cos((Math.PI * k * l) / (bins - 1));
+          im += this[of][n * L + l] * Math.sin((Math.PI * k * l) / (bins - 1));
         }
-        if (re * re + im * im > strongest) [best, strongest] = [k, re * re + im * im];
+        made[n * bins + k] = Math.hypot(re, im);
       }
-      return (best / bins) * (rate / 2);
+    }
+    return made;
+  }
+
+  /** The frequency in Hz at which the spectrum of every basis function of the encoder is strongest. */
+  frequencies() {
+    const { N, L, sample_rate: rate } = this.config;
+    const bins = 2 * L + 1;
+    const magnitudes = this.magnitudes("U");
+    return Float32Array.from({ length: N }, (_, n) => {
+      const row = magnitudes.subarray(n * bins, (n + 1) * bins);
+      return (row.indexOf(Math.max(...row)) / (bins - 1)) * (rate / 2);
     });
   }
 
@@ -191,7 +202,7 @@ class Filler {
       this.#vectors(7, i, this.#tensor(`${name}.depthwise.bias`, [H]), H);
     }
     engine.reset();
-    return U;
+    return [U, V];
   }
 
   #tensor(name, shape) {

@@ -14,7 +14,8 @@ const actions = {
   async open({ engine, weights }) {
     network = await Network.open(engine, weights);
     const { config, info } = network;
-    return { config, info, frequencies: network.frequencies() };
+    const { U, V } = network;
+    return { config, info, U, V, frequencies: network.frequencies(), spectra: ["U", "V"].map((of) => network.magnitudes(of)) };
   },
 
   separate({ samples, rate }, tell) {
@@ -59,6 +60,28 @@ const actions = {
     network.separate(samples.map((x) => x / Math.sqrt(Math.max(power, 1e-30))));
     network.onframes = null;
     return { pictures, columns: count, seconds: (per * config.hop) / config.sample_rate, memory: engine.memory.buffer.byteLength };
+  },
+
+  /** One frame on its way through Fig. 1: its samples, w, the masks, and what the decoder makes of each product. */
+  frame({ samples, number }) {
+    const { N, L, C, hop } = network.config;
+    const found = {};
+    let frame = 0;
+    network.onframes = (w, m, rows, _, width) => {
+      for (let r = 0; r < rows; r++, frame++) {
+        if (frame !== number) continue;
+        found.w = w.slice(r * width, r * width + N);
+        found.masks = Array.from({ length: C }, (_, c) => m.slice((r * C + c) * width, (r * C + c) * width + N));
+      }
+    };
+    network.separate(samples.subarray(0, network.config.causal ? (number + 2) * hop : samples.length));
+    network.onframes = null;
+    const voices = found.masks.map((mask) => {
+      const voice = new Float32Array(L);
+      for (let n = 0; n < N; n++) for (let l = 0; l < L; l++) voice[l] += mask[n] * found.w[n] * network.V[n * L + l];
+      return voice;
+    });
+    return { ...found, voices, samples: samples.slice(number * hop, number * hop + L) };
   },
 
   /** Packets come and voices go through this port; what the page draws goes to the page. */

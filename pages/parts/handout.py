@@ -1,7 +1,10 @@
 """What a page has shown in this run, kept for one button that makes a handout of it; and the names of files."""
 
+import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import plotly.graph_objects as go
@@ -10,6 +13,7 @@ import streamlit as st
 import tasnet
 from analysis.handout import Handout, handout_page
 from analysis.sounds.examples import available_examples
+from analysis.words.say import number
 from tasnet import checkpoint
 from tasnet.published import CATALOGUE
 
@@ -17,6 +21,7 @@ from . import links, workspace
 from .text import bullets
 
 KEY = "handout"
+LONGEST_NAME = 60  # of the user's sound in a file's name
 
 
 def start_handout(title: str, question: str) -> None:
@@ -40,6 +45,19 @@ def note_picture(key: str, about: str, figure: go.Figure) -> None:
     shown().pictures[key] = (about, figure)
 
 
+def note_table(title: str, rows: Sequence[Mapping[str, Any]], decimals: Mapping[str, int]) -> None:
+    """Keep a table for the handout: rows {column: value}, columns of numbers with so many `decimals`."""
+
+    def cell(name: str, value: Any) -> str:
+        if name not in decimals:
+            return html.escape(str(value))
+        return "undefined" if value is None else number(value, decimals[name])
+
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{cell(*item)}</td>' for item in row.items())}</tr>" for row in rows)
+    shown().tables[title] = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
 def _chosen() -> workspace.Selection | None:
     """What the sidebar chose, on a page that has one."""
     chosen = st.session_state.get("selection")
@@ -49,9 +67,17 @@ def _chosen() -> workspace.Selection | None:
 def file_stem(key: str) -> str:
     """A file's name that says what it is, of which sound, by which model."""
     chosen = _chosen()
-    sound = chosen and (chosen.example or (chosen.sound is not None and (chosen.kind or "sound").lower()))
-    parts = [key, *([sound] if sound else []), *([chosen.model.rpartition("/")[2]] if chosen else [])]
-    return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part.removesuffix(".safetensors")).strip("_") for part in parts)
+    parts = [key, _sound_name(chosen), chosen.model.rpartition("/")[2] if chosen else ""]
+    named = (re.sub(r"[^A-Za-z0-9.-]+", "_", part.removesuffix(".safetensors")).strip("_") for part in parts)
+    return "_".join(filter(None, named))
+
+
+def _sound_name(chosen: workspace.Selection | None) -> str:
+    """What the sound is called: an example's name, the user's file, or how it came here; "" where there is none."""
+    if chosen is None or chosen.sound is None:
+        return (chosen and chosen.example) or ""
+    names = [Path(name).stem for name in chosen.sound.source.split(" and ")]
+    return chosen.example or " and ".join(names)[:LONGEST_NAME] or (chosen.kind or "sound").lower()
 
 
 def facts() -> dict[str, str]:
@@ -66,8 +92,18 @@ def facts() -> dict[str, str]:
     if chosen.example:
         found["Sound"] = chosen.example
     elif chosen.sound is not None:
-        found["Sound"] = ", ".join(chosen.sound.labels) or "brought by the user"
+        found["Sound"] = chosen.sound.source or ", ".join(chosen.sound.labels) or "brought by the user"
     return found
+
+
+def settings() -> dict[str, str]:
+    """What is chosen on this page, as its link has it; {} where everything is as it comes."""
+    known = {"sound", "model", "device", "precision", "example", "upload", *links.PLAYER}
+    chosen = {
+        name: values for name in st.query_params if name not in known if (values := st.query_params.get_all(name))
+    }
+    said = (f"{name.replace('_', ' ')}: {', '.join(values)}" for name, values in chosen.items())
+    return {"Settings": "; ".join(said)} if chosen else {}
 
 
 def credits() -> list[str]:
@@ -93,7 +129,8 @@ def credits() -> list[str]:
 
 def offer_handout() -> None:
     """The button, at the page's end."""
-    found, about, thanks = shown(), facts(), credits()
+    found, thanks = shown(), credits()
+    about = facts() | settings()
     address = {name: value for name, value in links.complete().items() if name != "upload"}  # its link is a key to it
     base = st.context.url or ""
     link = f"{base}?{urlencode(address)}" if base and address else base

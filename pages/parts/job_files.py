@@ -39,7 +39,7 @@ def put(name: str, content: bytes, needed: Needed, key: str = "") -> str:
 
     Raises JobFileError and OSError.
     """
-    sweep(needed)
+    sweep(needed, len(content))
     root = folders.folder_for(FOLDER)
     if key and files_of(key):
         return key
@@ -74,11 +74,11 @@ def remove(keys: Collection[str]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(needed: Needed) -> None:
-    """Remove what no job knows any more or what is old, and the oldest while all take more than there is room for."""
+def sweep(needed: Needed, coming: int = 0) -> None:
+    """Remove what no job knows any more or what is old, and the oldest while there is no room for `coming` bytes."""
     root = folders.folder_for(FOLDER)
     by_age = sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-    full = _size(root) - ROOM
+    full = _size(root) + coming - ROOM
     for path in by_age:
         age = time.time() - path.stat().st_mtime
         forgotten = path.name not in needed and age > COMING

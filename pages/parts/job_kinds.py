@@ -11,6 +11,7 @@ from analysis.corpus import evaluation
 from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
+from analysis.words.say import number
 from tasnet import Separator, audio, available
 from tasnet.recordings import separate_recording
 from tasnet.train.legs import BEST, legs_to_go
@@ -77,12 +78,12 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
     """Start every mixture of a set at different samples, with each of the models; the set's name."""
     name, models = "", settings["models"]
     out = folders.folder_for(sets.FOLDER)
-    for number, model in enumerate(models):
+    for index, model in enumerate(models):
         separator = Separator(model_of(model), settings["device"])
         folders.mixtures_below_root(settings["folder"], speakers=separator.config.C)
 
-        def show(done: int, of: int, number: int = number) -> None:
-            report((number + done / of) / len(models), f"model {number + 1} of {len(models)}, {done} of {of} mixtures")
+        def show(done: int, of: int, index: int = index) -> None:
+            report((index + done / of) / len(models), f"model {index + 1} of {len(models)}, {done} of {of} mixtures")
 
         found = sets.vary_set(
             folders.below_root(settings["folder"]),
@@ -123,9 +124,9 @@ def separate_whole(settings: Mapping[str, Any], report: Report) -> str:
         channel=settings["channel"],
         progress=lambda done: report(0.95 * done, "Separating ..."),
     )
-    for number in range(len(found.sources)):
-        report(0.95 + 0.05 * number / len(found.sources), "Writing the voices ...")
-        audio.write(folder / f"{source.stem}_s{number + 1}.wav", found.sources.row(number), found.rate)
+    for voice in range(len(found.sources)):
+        report(0.95 + 0.05 * voice / len(found.sources), "Writing the voices ...")
+        audio.write(folder / f"{source.stem}_s{voice + 1}.wav", found.sources.row(voice), found.rate)
     source.unlink()
     return settings["files"]
 
@@ -148,9 +149,9 @@ def train(settings: Mapping[str, Any], report: Report) -> str:
     machine = find_machine(settings["device"], recipe.precision)
 
     def show(progress: TrainingProgress) -> None:
-        best = "" if progress.best is None else f", best SI-SNRi {progress.best:.2f} dB"
-        words = f"epoch {progress.epoch}, step {progress.step}, loss {progress.loss:.2f} dB{best}"
-        report(min(1.0, progress.share), words.replace("-", "−"))
+        best = "" if progress.best is None else f", best SI-SNRi {number(progress.best, 2)} dB"
+        words = f"epoch {progress.epoch}, step {progress.step}, loss {number(progress.loss, 2)} dB{best}"
+        report(min(1.0, progress.share), words)
 
     for leg in legs_to_go(recipe, out, machine):
         trainer = Trainer(leg.recipe, leg.folder, machine=machine, save_every=SAVE_EVERY, say=_telling(report))

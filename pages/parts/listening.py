@@ -4,18 +4,32 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import streamlit as st
 
 from analysis.figures.palette import SYSTEM_COLOURS, second_colour
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
 from analysis.sounds.mixing import Mixture
+from tasnet.training_facts import SPEAKERS, output_names
 
+from . import models
 from .player import Track
 
 
 def speaker_names(count: int) -> list[str]:
-    """Speaker 1, Speaker 2, ... as they are called in every figure and table."""
-    return [f"Speaker {number}" for number in range(1, count + 1)]
+    """What the outputs of the chosen model are called in every figure and table: Speaker 1, Speaker 2; Speech, Noise.
+
+    As speakers where it has another number of them.
+    """
+    chosen = st.session_state.get("selection")
+    own = models.label(chosen.model).outputs if chosen else ()
+    return list(own if len(own) == count else output_names(SPEAKERS, count))
+
+
+def _name(speaker: int) -> str:
+    chosen = st.session_state.get("selection")
+    own = models.label(chosen.model).outputs if chosen else ()
+    return own[speaker] if speaker < len(own) else f"Speaker {speaker + 1}"
 
 
 def score_line(row: ScoredSystem, speaker: int) -> str:
@@ -39,7 +53,7 @@ def descriptions(tracks: Sequence[Track]) -> dict[str, str]:
 
 
 def _clean_name(speaker: int) -> str:
-    return f"Speaker {speaker + 1} · clean"
+    return f"{_name(speaker)} · clean"
 
 
 def _mixture(sound: Mixture) -> Track:
@@ -58,7 +72,7 @@ def _clean(sound: Mixture, speaker: int) -> Track:
 
 def estimate_name(row: ScoredSystem, speaker: int) -> str:
     """What the track of the `speaker` (0, 1, ...) by this system is called."""
-    return f"Speaker {speaker + 1} · {row.name}"
+    return f"{_name(speaker)} · {row.name}"
 
 
 def _estimate(row: ScoredSystem, speaker: int, rate: int, colour: str = "") -> Track:

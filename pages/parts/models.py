@@ -13,6 +13,7 @@ import tasnet
 from tasnet import checkpoint, model_titles
 from tasnet.cards import card_body
 from tasnet.published import CATALOGUE, PublishedModel
+from tasnet.training_facts import output_names
 
 SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
 Found = TypeVar("Found")
@@ -25,8 +26,9 @@ class ModelLabel:
     title: str  # "Small, non-causal"
     scored: str  # "Small, non-causal · 5.2 dB"
     kind: str  # "small demonstration model"
-    voices: int
+    voices: int  # that it gives: one, where the other output is noise
     score: float | None  # SI-SNRi in dB that its facts state
+    outputs: tuple[str, ...] = ("Speaker 1", "Speaker 2")
 
 
 def names() -> list[str]:
@@ -56,8 +58,9 @@ def _label(path: str, _changed: float) -> ModelLabel:
         model_titles.model_title(config, facts),
         model_titles.scored_title(config, facts),
         model_titles.kind_in_words(config, facts),
-        config.C,
+        model_titles.voices_of(config, facts),
         model_titles.stated_score(facts),
+        output_names(facts.task, config.C),
     )
 
 

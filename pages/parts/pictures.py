@@ -11,7 +11,7 @@ import streamlit as st
 
 from analysis.text import csv_line
 
-from .handout import file_stem, note_picture
+from .handout import file_stem, note_picture, note_table
 
 
 def sentences(said: Sequence[str]) -> str:
@@ -61,6 +61,17 @@ def picture(
         st.plotly_chart(figure, key=key, config=config, alt=alt)
         return
     st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=("points",))
+
+
+def show_table(title: str, rows: Sequence[dict[str, Any]], decimals: dict[str, int], *, key: str) -> None:
+    """Show `rows` as a table, its columns of numbers with so many `decimals`, and keep it for the handout."""
+    st.dataframe(
+        list(rows),
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format=f"%.{n}f") for name, n in decimals.items()},
+        key=key,
+    )
+    note_table(title, rows, decimals)
 
 
 def drawing(svg: str, *, key: str) -> None:

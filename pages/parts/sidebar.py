@@ -198,7 +198,7 @@ def example_titles(model: str) -> dict[str, str]:
     found = {}
     for one in _examples(model):
         score = f" · {number(scores[one.id], 1)} dB" if one.id in scores and len(one.voices) == voices else ""
-        needs = "" if len(one.voices) == voices else f" · needs a model of {len(one.voices)} voices"
+        needs = "" if len(one.voices) == voices else f" · needs {_fitting_model(len(one.voices))}"
         found[one.id] = f"{one.title}{score}{needs}"
     return found
 
@@ -223,15 +223,19 @@ def _example(model: str) -> mixing.Mixture:
     return workspace.example(chosen, snr_db)
 
 
+def _fitting_model(voices: int) -> str:
+    return "a model for noise" if voices == 1 else f"a model of {voices} voices"
+
+
 def _offer_model(voices: int, wanted: int) -> None:
     """A way from an example with `wanted` voices to a model for it, where the chosen one separates `voices`."""
     fitting = models.of_voices(wanted)
     if wanted != voices and fitting:
         st.button(
-            f"Take a model of {wanted} voices",
+            f"Take {_fitting_model(wanted)}",
             icon=":material/swap_horiz:",
             type="tertiary",
-            help=f"{models.label(fitting[0]).scored}, the best here for so many voices.",
+            help=f"{models.label(fitting[0]).scored}, the best here for it.",
             key="fitting_model",
             on_click=_take,
             args=(fitting[0],),

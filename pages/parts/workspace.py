@@ -301,6 +301,7 @@ def compared(
             found.sources,
             ideal,
             pesq,
+            model.facts.task,
             seconds=_seconds(chosen) * (len(SYSTEMS) if ideal else 1),
             owner=owner,
             progress=progress,

@@ -22,7 +22,7 @@ from pages.parts import listening, result_cache, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
-from pages.parts.pictures import picture, save_table
+from pages.parts.pictures import picture, save_table, show_table
 from pages.parts.player import Track, linked_player, player
 from pages.parts.text import plain
 
@@ -83,15 +83,9 @@ def show_muting(explained: Explained) -> None:
     before = kept(explained, "scores", lambda: _scores(sound, inside.audible()), "Scoring")
     after = kept(explained, f"scores {off!r}", lambda: _scores(sound, found), "Scoring")
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
-    st.dataframe(
-        [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))],
-        hide_index=True,
-        column_config={
-            MEASURES[name].title: st.column_config.NumberColumn(format=f"%.{MEASURES[name].mean_decimals}f")
-            for name in SHOWN
-        },
-        key="explain_scores",
-    )
+    rows = [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))]
+    decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
+    show_table("Mean scores", rows, decimals, key="explain_scores")
 
 
 def _scores(sound: Mixture, sources: np.ndarray) -> dict[str, float | None]:

@@ -8,8 +8,8 @@ import streamlit as st
 from analysis.listening.imported import (
     ImportedTest,
     imported_stimuli,
-    read_condition_table,
     read_condition_folders,
+    read_condition_table,
     read_webmushra,
 )
 from analysis.listening.trials import MUSHRA, RatingsError, Session

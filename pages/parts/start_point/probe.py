@@ -6,6 +6,8 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from analysis.conditions.everyday import CONDITIONS
+from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
 from analysis.scores.metrics import Scores, best_permutation, evaluate
 from analysis.scores.systems import MEASURES, PERCEPTUAL
@@ -19,11 +21,11 @@ from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
 from pages.parts.models import by_title
-from pages.parts.pictures import picture, save_table, sentences
+from pages.parts.pictures import picture, save_table, sentences, show_table
 from pages.parts.player import Track, player
 from pages.parts.text import plain
 
-ALL = PROBES
+ALL = PROBES | CONDITIONS
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
 BEFORE, AFTER = "as it is", "turned"
 
@@ -54,19 +56,13 @@ def show_probe(models: list[str], sound: Mixture) -> None:
         for title, model in titles.items()
     ]
     say(said, key="probe")
-    st.dataframe(
-        [
-            {"Model": title, "Sound": state if state == BEFORE else words.at_value(probe, value)} | means[model, state]
-            for title, model in titles.items()
-            for state in made
-        ],
-        hide_index=True,
-        column_config={
-            title: st.column_config.NumberColumn(format="%.3f" if one == "stoi" else "%.2f")
-            for one, title in shown.items()
-        },
-        key="probe_scores",
-    )
+    rows = [
+        {"Model": title, "Sound": state if state == BEFORE else words.at_value(probe, value)} | means[model, state]
+        for title, model in titles.items()
+        for state in made
+    ]
+    decimals = {title: 3 if one == "stoi" else 2 for one, title in shown.items()}
+    show_table("Mean scores", rows, decimals, key="probe_scores")
     _show_curves(name, value, models, sound)
 
 
@@ -144,13 +140,18 @@ def _tracks(
 
 
 @st.cache_data(show_spinner=False, ttl=60)
-def _measured() -> dict[str, ProbeResults]:
-    return known_results()
+def _measured() -> list[dict[str, ProbeResults]]:
+    return [known_results(), condition_results()]
+
+
+def _results_of(name: str) -> dict[str, ProbeResults]:
+    """{model: results that have this probe}."""
+    return {model: found for known in _measured() for model, found in known.items() if name in found.network}
 
 
 def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture) -> None:
     """The curves over the set of those models that have been measured, and of this sound where that is asked for."""
-    probe, known = ALL[name], {model: found for model, found in _measured().items() if name in found.network}
+    probe, known = ALL[name], _results_of(name)
     chosen = {model: known[model] for model in models if model in known} or known
     curves = {model: curve(found, name) for model, found in chosen.items()}
     here = {}
@@ -175,8 +176,8 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
     )
     caption(
         "Mean over the voices and mixtures; the bands are 95 % intervals. They know how few people speak in the set "
-        "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`; "
-        "`runs/probes` is looked in, too."
+        "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`, and "
+        "the conditions of everyday recordings by `python -m analysis.conditions DIR`; `runs/probes` is looked in, too."
     )
     if curves:
         save_table(

@@ -1,0 +1,88 @@
+"""What everyday conditions cost the models that come along: noise, rooms, codecs, overlap, and more.
+
+    python -m analysis.conditions DIR [--model NAME ...] [--limit 12]
+
+DIR is anything that `python -m tasnet.corpora layouts` tells of, with clean voices. Every mixture is separated in every
+condition at every value (`analysis/conditions/everyday.py`) by every model for as many voices, and scored by SI-SNR.
+The rows go to NAME.conditions.jsonl in assets/results; the same command goes on with them. The page "Start point" shows
+them as a table.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from analysis.start_point.probe_set import SECONDS, SHIPPED, measure
+from tasnet import Separator, checkpoint
+from tasnet.command_line import program
+from tasnet.data.corpora import open_mixtures
+from tasnet.model_titles import voices_of
+
+from .everyday import CONDITIONS
+from .table import SUFFIX, condition_results, condition_rows
+
+LIMIT = 12
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        voices = open_mixtures(options.folder, split=options.split).voices
+        names = options.model or [
+            name for name, path in checkpoint.bundled().items() if voices_of(*checkpoint.describe(path)) == voices
+        ]
+        for name in names:
+            with tqdm(disable=None, unit="mixture", desc=name) as bar:
+
+                def show(done: int, of: int, bar: tqdm = bar) -> None:
+                    bar.total = of
+                    bar.update(done - bar.n)
+
+                measure(
+                    options.folder,
+                    [Separator(name, "auto", "float32")],
+                    options.out,
+                    split=options.split,
+                    limit=options.limit,
+                    seconds=options.seconds,
+                    probes=CONDITIONS,
+                    suffix=SUFFIX,
+                    progress=show,
+                    say=print,
+                )
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename or 'The results'} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped: the same command goes on from here.", file=sys.stderr)
+        return 130
+    for row in condition_rows(condition_results()):
+        condition = CONDITIONS[row.condition]
+        scores = ", ".join(f"{model} {found.mean:.2f} dB" for model, found in row.score.items() if found)
+        print(f"{condition.title}, {row.value:g} {condition.unit}: {scores}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program("analysis.conditions"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("folder", metavar="DIR", help="the mixtures with their clean voices")
+    add("--model", nargs="+", metavar="NAME", help="by default all that come along for as many voices")
+    add("--limit", type=int, default=LIMIT, metavar="N", help=f"so many mixtures, evenly spread; by default {LIMIT}")
+    add("--seconds", type=float, default=SECONDS, help=f"of each mixture, by default {SECONDS:g}")
+    add("-o", "--out", type=Path, default=SHIPPED, metavar="FOLDER", help="for the results, by default assets/results")
+    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""The conditions of everyday recordings, each as one number to turn, in the shape of `analysis.start_point.probes`.
+
+The voices that are asked for are those of the mixture: clean, but for a room (with their reverberation) and for the
+bandwidth (as far as it reaches). Everything drawn is seeded: the same every time.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import soundfile
+from scipy import signal
+
+from analysis.limits import add_noise, reverberate
+from analysis.sounds.example_list import AWB, BUNDLED, KED, ONA, RMS, SLT
+from analysis.sounds.examples import make_noise
+from analysis.sounds.mixing import Mixture
+from analysis.start_point.probes import Probe, remixed
+from tasnet.audio import read, resample
+from tasnet.data.disturbed import at_snr
+from tasnet.data.noise import coloured_noise
+
+UNHEARD = 60.0  # dB: what is so far below the voices is not heard
+LEVELS = (UNHEARD, 20, 15, 10, 5, 0, -5)  # dB
+CODECS = {  # kbit/s at 8 kHz: (container, subtype) of libsndfile, and what it is called
+    128: ("WAV", "PCM_16", "16 bits a sample"),
+    64: ("WAV", "ULAW", "G.711 mu-law"),
+    32: ("AU", "G721_32", "G.721 ADPCM"),
+    24: ("AU", "G723_24", "G.723 ADPCM"),
+    13: ("WAV", "GSM610", "GSM 06.10"),
+}
+CODEC_RATE = 8000
+FADE_SECONDS = 0.01
+SEED = 0
+
+
+def in_noise(kind: str) -> Callable[[Mixture, float], Mixture]:
+    """A condition's function: `kind` of noise so many dB below the mixture's active speech level."""
+
+    def apply(sound: Mixture, decibels: float) -> Mixture:
+        if kind in ("white", "speech-shaped"):
+            return add_noise(sound, decibels, kind)
+        noise = _noise(kind, len(sound.mixture), sound.rate)
+        return _with(sound, noise * at_snr(sound.mixture, noise, decibels, sound.rate))
+
+    return apply
+
+
+def add_third(sound: Mixture, decibels: float) -> Mixture:
+    """Another voice so many dB below the mixture's active speech level, which is not asked for."""
+    voice = _crowd(sound.rate)[0]
+    return _with(sound, np.resize(voice, len(sound.mixture)) * at_snr(sound.mixture, voice, decibels, sound.rate))
+
+
+def overlap(sound: Mixture, per_cent: float) -> Mixture:
+    """The first voice stops, and the last begins, so that they overlap in so much of the time; others stay."""
+    share, T = per_cent / 100, sound.references.shape[1]
+    time = np.arange(T) / T
+    fade = max(1.0, FADE_SECONDS * sound.rate) / T
+    voices = sound.references.astype(np.float64)
+    if share < 1:
+        voices[0] *= np.clip(((1 + share) / 2 - time) / fade, 0, 1)
+        voices[-1] *= np.clip((time - (1 - share) / 2) / fade, 0, 1)
+    return remixed(sound, voices)
+
+
+def code(sound: Mixture, kilobits: float) -> Mixture:
+    """The mixture through a codec of telephony at 8 kHz; the voices asked for are the clean ones."""
+    container, subtype, _ = CODECS[int(kilobits)]
+    if subtype == "PCM_16":
+        return sound
+    samples = resample(sound.mixture, sound.rate, CODEC_RATE)
+    peak = max(float(np.abs(samples).max()), 1e-9)
+    file = io.BytesIO()
+    soundfile.write(file, 0.9 * samples / peak, CODEC_RATE, format=container, subtype=subtype)
+    file.seek(0)
+    coded, _ = soundfile.read(file, dtype="float32")
+    coded = resample((coded[: len(samples)] * peak / 0.9).astype(np.float32), CODEC_RATE, sound.rate)
+    size = len(sound.mixture)
+    return _replaced(sound, np.pad(coded[:size], (0, max(0, size - len(coded)))))
+
+
+def clip(sound: Mixture, per_cent: float) -> Mixture:
+    """The mixture clipped at so much of its peak; the voices asked for are not."""
+    limit = per_cent / 100 * float(np.abs(sound.mixture).max())
+    return _replaced(sound, np.clip(sound.mixture, -limit, limit))
+
+
+def narrow(sound: Mixture, kilohertz: float) -> Mixture:
+    """As from a recording at so many kHz, mixture and voices alike."""
+    edge = 500 * kilohertz
+    if edge >= 0.49 * sound.rate:
+        return sound
+    taps = signal.firwin(257, 0.95 * edge, fs=sound.rate)
+    return remixed(sound, signal.fftconvolve(sound.references, taps[None], mode="same", axes=1))
+
+
+def _with(sound: Mixture, other: np.ndarray) -> Mixture:
+    return _replaced(sound, sound.mixture + other)
+
+
+def _replaced(sound: Mixture, mixture: np.ndarray) -> Mixture:
+    return replace(sound, mixture=np.asarray(mixture, np.float32))
+
+
+@lru_cache(maxsize=4)
+def _noise(kind: str, size: int, rate: int) -> np.ndarray:
+    if kind == "pink":
+        return coloured_noise(np.random.default_rng(SEED), size, 3.0)
+    crowd = [read(BUNDLED / voice.file, voice.label) for voice in (SLT, RMS, AWB, KED, ONA)]
+    babble = make_noise("babble", crowd, round(size * CODEC_RATE / rate))
+    return np.resize(resample(babble.samples, babble.rate, rate), size)
+
+
+@lru_cache(maxsize=2)
+def _crowd(rate: int) -> list[np.ndarray]:
+    voice = read(BUNDLED / KED.file, KED.label)
+    return [resample(voice.samples, voice.rate, rate)]
+
+
+def _noisy(title: str, kind: str, about: str) -> Probe:
+    return Probe(
+        title,
+        f"{title}: below the voices by (dB)",
+        "dB",
+        LEVELS,
+        f"{about}, so many dB below the mixture's active speech level (ITU-T P.56). Asked for are the clean voices.",
+        "Section V of the paper names noise as its limit.",
+        in_noise(kind),
+    )
+
+
+CONDITIONS = {
+    "pink": _noisy("Pink noise", "pink", "Noise whose power falls by 3 dB an octave"),
+    "white": _noisy("White noise", "white", "White noise"),
+    "babble": _noisy("Babble", "babble", "Five synthetic voices at once"),
+    "room": Probe(
+        "A room",
+        "Reverberation time T60 (s)",
+        "s",
+        (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
+        "Every voice in a room of 60 m³ at 1 m, a direct sound and decaying noise (Polack's model). Asked for are the "
+        "voices with their reverberation.",
+        "Section V of the paper names reverberation as its limit.",
+        reverberate,
+    ),
+    "overlap": Probe(
+        "Overlap",
+        "First and last voice at once in (% of the time)",
+        "%",
+        (100, 75, 50, 25, 0),
+        "The first voice stops early and the last begins late. Where one speaks alone, nothing has to be separated.",
+        "Cosentino et al. 2020 (LibriMix, arXiv:2005.11262): SparseLibriMix has overlaps of 0 to 100 %.",
+        overlap,
+    ),
+    "third": Probe(
+        "A third voice",
+        "Another voice below the others by (dB)",
+        "dB",
+        (UNHEARD, 20, 10, 5, 0),
+        "Another, synthetic voice speaks as well, so many dB below the mixture's active speech level. It is not asked "
+        "for.",
+        "A network has as many outputs as it was trained with (section III-C).",
+        add_third,
+    ),
+    "codec": Probe(
+        "A telephone's codec",
+        "Bit rate (kbit/s)",
+        "kbit/s",
+        tuple(CODECS),
+        "The mixture through a codec at 8 kHz: "
+        + "; ".join(f"{kilobits} kbit/s, {name}" for kilobits, (_, _, name) in CODECS.items())
+        + ". Asked for are the clean voices.",
+        "ITU-T G.711, G.721, G.723 and GSM 06.10, as libsndfile has them.",
+        code,
+    ),
+    "clipping": Probe(
+        "Clipping",
+        "Clipped at (% of the peak)",
+        "%",
+        (100, 70, 50, 30, 20, 10),
+        "The mixture is cut off above so much of its peak. Asked for are the voices as they were.",
+        "What a microphone does that is set too high.",
+        clip,
+    ),
+    "bandwidth": Probe(
+        "Sampling rate",
+        "As from a recording at (kHz)",
+        "kHz",
+        (8, 6, 4, 3, 2),
+        "Nothing is left above half of this rate, in the mixture and in the voices that are asked for.",
+        "The sampling theorem.",
+        narrow,
+    ),
+}

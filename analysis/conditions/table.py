@@ -1,0 +1,55 @@
+"""What each everyday condition costs each model, over a test set: the results that come along, as a table.
+
+`python -m analysis.conditions DIR` measures them.
+"""
+
+from dataclasses import dataclass
+
+from analysis.corpus.intervals import Estimate
+from analysis.start_point.probe_set import FOLDER, SHIPPED, ProbeResults, curve, known_results
+
+from .everyday import CONDITIONS
+
+SUFFIX = ".conditions.jsonl"
+
+
+@dataclass(frozen=True)
+class ConditionRow:
+    """A condition at one of its values.
+
+    score, cost: {model: SI-SNR in dB, and what is lost of it to the first value}; unprocessed: the mixture's own.
+    """
+
+    condition: str  # key of `CONDITIONS`
+    value: float
+    score: dict[str, Estimate | None]
+    cost: dict[str, Estimate | None]
+    unprocessed: Estimate | None
+
+
+def condition_results() -> dict[str, ProbeResults]:
+    """{model: what was measured of it}, that come along and from `runs/probes`."""
+    return known_results((SHIPPED, FOLDER), SUFFIX)
+
+
+def condition_rows(results: dict[str, ProbeResults]) -> list[ConditionRow]:
+    """Every condition at every value at which all of `results` were measured."""
+    rows = []
+    for name in CONDITIONS:
+        if not results or not all(name in found.network for found in results.values()):
+            continue
+        curves = {model: curve(found, name) for model, found in results.items()}
+        first = next(iter(curves.values()))
+        if any(one.values != first.values for one in curves.values()):
+            continue
+        for k, value in enumerate(first.values):
+            rows.append(
+                ConditionRow(
+                    name,
+                    value,
+                    {model: one.network[k] for model, one in curves.items()},
+                    {model: one.costs[k] for model, one in curves.items()},
+                    first.unprocessed[k],
+                )
+            )
+    return rows

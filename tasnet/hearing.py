@@ -1,0 +1,111 @@
+"""What a sound seems to be: how many voices, and whether there is noise or a room, each with a probability.
+
+A small head (a perceptron of one hidden layer, in NumPy) reads features of the small two-voice network
+(`sound_features`). It is fitted by `python -m analysis.conditions.fit_hearing` on mixtures of training speakers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from . import audio, checkpoint
+from .model import ConvTasNet
+from .sound_features import WINDOW, sound_features, windows_of
+
+HEAD = Path(__file__).parents[1] / "assets" / "hearing.npz"
+NETWORK = "convtasnet_small_gln_2spk_8k"
+SHORTEST = 0.5  # s: what is shorter is heard several times over
+MOST = 3  # voices that are told apart: "3 or more"
+SURE = 0.5  # the probability from which noise or a room is said to be there
+WIDEST = 4.0  # standard deviations: features that lie further out count as this
+WORDS = ("nobody", "one person", "two people", "three people or more")
+
+
+class HearingError(ValueError):
+    """Nothing can be said of a sound here: the network or the head is not installed."""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """What a sound seems to be.
+
+    voices: the probabilities of 0, 1, 2, and 3 or more voices; noise, room: that there is one.
+    """
+
+    voices: tuple[float, float, float, float]
+    noise: float
+    room: float
+
+    @property
+    def count(self) -> int:
+        """The most probable number of voices, 3 for three or more."""
+        return int(np.argmax(self.voices))
+
+    def sentence(self, outputs: Sequence[str] = ()) -> str:
+        """One line on the sound, and what it means for what the `outputs` of a model give of it."""
+        with_ = [name for name, share in (("noise", self.noise), ("a room", self.room)) if share >= SURE]
+        place = f" with {' and '.join(with_)}" if with_ and self.count else ""
+        said = f"This sounds like {WORDS[self.count]}{place} ({self.voices[self.count]:.0%} sure)"
+        speakers = [name for name in outputs if name.startswith("Speaker")]
+        if not speakers or self.count == len(speakers):
+            return f"{said}."
+        if self.count == 0:
+            return f"{said}: what the outputs give is no voice."
+        if self.count < len(speakers):
+            others = "the other output is" if len(speakers) - self.count == 1 else "the other outputs are"
+            return f"{said}: {others} what was left over."
+        return f"{said}: a model of {len(speakers)} voices cannot tell all of them apart."
+
+
+def hear(samples: np.ndarray, rate: int) -> Hearing:
+    """What the sound (T,) at `rate` Hz seems to be. Raises AudioError for what is no sound, and HearingError."""
+    model, head = _network(), _head()
+    own = model.config.sample_rate
+    checked = audio.check_samples(samples, rate, "the sound")
+    sound = audio.resample(checked.samples, checked.rate, own)
+    if len(sound) < SHORTEST * own:
+        sound = np.resize(sound, round(WINDOW * own))
+    found = np.mean([head.probabilities(sound_features(model, window)[0]) for window in windows_of(sound, own)], axis=0)
+    return Hearing(tuple(float(share) for share in found[: MOST + 1]), float(found[-2]), float(found[-1]))
+
+
+@dataclass(frozen=True)
+class Head:
+    """Features (F,) -> hidden units (H,) -> the logits of 0, 1, 2, 3 voices, of noise, and of a room."""
+
+    mean: np.ndarray  # (F,)
+    scale: np.ndarray  # (F,)
+    hidden: np.ndarray  # (H, F)
+    hidden_bias: np.ndarray  # (H,)
+    out: np.ndarray  # (6, H)
+    out_bias: np.ndarray  # (6,)
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """(6,): four that sum to one, and two."""
+        x = np.clip((features - self.mean) / self.scale, -WIDEST, WIDEST)
+        logits = self.out @ np.maximum(self.hidden @ x + self.hidden_bias, 0) + self.out_bias
+        counts = np.exp(logits[: MOST + 1] - logits[: MOST + 1].max())
+        return np.concatenate([counts / counts.sum(), 1 / (1 + np.exp(-logits[MOST + 1 :]))])
+
+
+@lru_cache(maxsize=1)
+def _network() -> ConvTasNet:
+    path = checkpoint.bundled().get(NETWORK)
+    if path is None:
+        raise HearingError(f"The model {NETWORK}, which listens, is not here.")
+    model, _ = checkpoint.load(path)
+    return model.eval().requires_grad_(False)
+
+
+@lru_cache(maxsize=1)
+def _head() -> Head:
+    try:
+        with np.load(HEAD) as kept:
+            return Head(**{name: kept[name].astype(np.float64) for name in Head.__dataclass_fields__})
+    except (OSError, KeyError, ValueError):
+        raise HearingError(f"{HEAD.name}, by which sounds are judged, is not here.") from None

@@ -1,0 +1,1 @@
+"""The network for browsers: C++ that clang compiles to WebAssembly, and the file that is made of it."""
