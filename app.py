@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 import pages.parts.first_imports  # noqa: F401 - before what uses its content
 from pages.parts import errors, first_paint, job_files, sidebar, startup, uploads, workspace
 from pages.parts.text import plain
+from tasnet.errors import UserError
 
 ASSETS = Path(__file__).parent / "assets"
 SIDEBAR_WIDTH = 336  # pixels; assets/page_header/theme.css keeps its place
@@ -55,7 +56,7 @@ def visit() -> None:
         running = st.container()
     try:
         workspace.separator()
-    except ValueError as problem:  # a damaged or foreign checkpoint, a device that is gone
+    except UserError as problem:  # a damaged or foreign checkpoint, a device that is gone
         st.error(plain(problem), icon=":material/error:")
     else:
         page.run()

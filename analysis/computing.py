@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 
 from analysis.scores.comparison import Comparison, compare_systems
-from analysis.sounds.mixing import Mixture
 from tasnet import Separation, Separator, available, threads
+from tasnet.mixture import Mixture
 
 MODULES = ("analysis.computing",)
 READY = "analysis.computing:load_ahead"
@@ -31,7 +31,7 @@ def load_ahead(name: str) -> None:
         _ = network.on_cpu and network.on_cpu.way  # the compiled network packs its weights
 
 
-def separate(
+def separate_apart(
     model: str, precision: str, samples: np.ndarray, rate: int, progress: Callable[..., None] = lambda *_: None
 ) -> Separation:
     """`Separator.separate` on the CPU. progress: called with the share that is done, or with (share, begin, voices):

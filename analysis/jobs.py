@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.keys import new_key, same_key
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
+from tasnet.errors import UserError
 from tasnet.locks import Locked, WriterLock
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,12 @@ MOST_STARTS = 3  # a job under which the server died as often is lost
 SAVE_SECONDS = 2.0  # between two notes of the progress on the disk
 
 Report = Callable[[float, str], None]  # the share that is done, and how far that is in words
-Work = Callable[[Mapping[str, Any], Report], str]  # settings -> the result's name; raises ValueError, OSError
+Work = Callable[[Mapping[str, Any], Report], str]  # settings -> the result's name; raises UserError
 # Does the work of a kind, calling the last all the while: where that raises, the work ends at once.
 Perform = Callable[[str, Mapping[str, Any], Report, Callable[[], None]], str]
 
 
-class JobError(ValueError):
+class JobError(UserError):
     """A job that cannot be taken or found; the message is one sentence for the user."""
 
 
@@ -83,7 +84,7 @@ class Jobs:
     aside: the kinds that run beside the others, since nobody would wait for them. said: one sentence on an error that
     is none of ours. perform: does the work somewhere else, where it can be ended
     at any time; by default it is done here, and ends when it next reports. Raises JobError where another server has the
-    folder, and OSError.
+    folder, and PathError.
     """
 
     folder: Path
@@ -95,7 +96,7 @@ class Jobs:
     _unwanted: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         try:
             self._lock = WriterLock(self.folder / "jobs")
         except Locked:

@@ -13,9 +13,10 @@ import numpy as np
 from scipy.signal import fftconvolve
 
 from analysis.scores.metrics import best_permutation, sdr
-from analysis.sounds.mixing import Mixture
 from tasnet import Separator
 from tasnet.data.speech_level import active_speech_level
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
 NOISES = ("speech-shaped", "white")
@@ -25,7 +26,7 @@ DISTANCE_M = 1.0  # from the speakers to the microphone
 SEED = 0
 
 
-class LimitError(ValueError):
+class LimitError(UserError):
     """A sound that cannot be put to this test, said in one sentence."""
 
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from analysis.network import basis
 from analysis.sounds import examples
 from tasnet import audio, checkpoint, model_titles
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
+from tasnet.errors import UserError, opening
 from tasnet.model import ConvTasNet
 from tasnet.places import ASSETS
 
@@ -31,10 +32,11 @@ LARGEST = 6e6  # bytes of a model that is offered
 EXAMPLES = 2
 
 
-class SiteError(ValueError):
+class SiteError(UserError):
     """The folder cannot be written to; the message is one sentence."""
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; 2 where the folder holds something else or cannot be written."""
     parser = argparse.ArgumentParser(
@@ -42,11 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder, or an old site")
     options = parser.parse_args(arguments)
-    try:
+    with opening(options.output, "be written"):
         size, first = write_site(options.output)
-    except (SiteError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
     print(f"{options.output}: {size / 1e6:.1f} MB, of which {first / 1e6:.1f} MB are loaded at the first visit")
     return 0
 

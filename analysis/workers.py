@@ -25,12 +25,14 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tasnet.errors import UserError
 from tasnet.worker_lifetime import end_with_parent
 
 from .turns import Turns
@@ -48,7 +50,7 @@ NAMED = 1024  # bytes
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
 
 
-class BudgetError(ValueError):
+class BudgetError(UserError):
     """The work took more than it may; the message is one sentence for the user."""
 
 
@@ -255,12 +257,17 @@ def _compute(connection: Connection) -> None:
 
 
 def _pickled(problem: Exception) -> bytes:
-    """An exception for the caller; one that cannot be sent as it is goes as what it says."""
+    """An exception for the caller; one that cannot be sent as it is goes as what it says.
+
+    With a fault of ours goes where it was raised, for the server's log.
+    """
+    if not isinstance(problem, UserError):
+        problem.add_note("".join(traceback.format_exception(problem)))
     try:
         answer = pickle.dumps(("failed", problem))
         pickle.loads(answer)
     except Exception:
-        known = ValueError if isinstance(problem, ValueError) else RuntimeError
+        known = UserError if isinstance(problem, UserError) else RuntimeError
         answer = pickle.dumps(("failed", known(str(problem))))
     return answer
 

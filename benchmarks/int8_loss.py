@@ -20,9 +20,10 @@ from tqdm import tqdm
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
 from tasnet import ConvTasNet, Separator, available
-from tasnet.data.corpora import CorpusMixture, open_mixtures
+from tasnet.data.corpora import open_mixtures
 from tasnet.export.__main__ import write_onnx
 from tasnet.kernels import tiled
+from tasnet.mixture import Mixture
 
 Network = Callable[[np.ndarray], np.ndarray]  # a mixture (1, T) -> sources (1, C, T)
 
@@ -76,7 +77,7 @@ def by_onnx_runtime(file: Path) -> Network:
     return lambda x: session.run(None, {"mixture": x})[0]
 
 
-def improvement(sources: np.ndarray, mixture: CorpusMixture) -> float:
+def improvement(sources: np.ndarray, mixture: Mixture) -> float:
     """SI-SNRi in dB, the mean over the speakers, in the best order."""
     order = list(best_permutation(sources, mixture.sources))
     before = si_snr(np.broadcast_to(mixture.mixture, mixture.sources.shape), mixture.sources)

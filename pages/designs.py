@@ -31,7 +31,7 @@ def quantity(value: float, unit: str = "") -> str:
     return f"{value:.3g} {unit}"
 
 
-def duration(seconds: float) -> str:
+def short_duration(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
@@ -77,11 +77,11 @@ def show_time(config: ConvTasNetConfig) -> None:
             st.error(plain(problem), icon=":material/error:")
             return
         st.markdown(
-            f"**{duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",
+            f"**{short_duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",
             width="stretch",
         )
     caption(
-        f"Median of {found.rounds} separations, {duration(found.fastest)} to {duration(found.slowest)}. Of "
+        f"Median of {found.rounds} separations, {short_duration(found.fastest)} to {short_duration(found.slowest)}. Of "
         f"{found.sound:.2f} s of noise with random weights on {found.device} ({found.threads} threads). Training keeps "
         f"{quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
     )

@@ -5,7 +5,6 @@ import streamlit as st
 import tasnet
 from analysis.network.basis import UPGMA, tuning
 from analysis.network.filter_use import filter_use
-from analysis.sounds.mixing import Mixture
 from pages.parts import workspace
 from pages.parts.explain.views import Explained, show_blocks, show_errors, show_filters, show_muting, show_swaps
 from pages.parts.filters.bank import sort
@@ -13,6 +12,7 @@ from pages.parts.handout import offer_handout
 from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
 from pages.parts.page_header import show_header
 from pages.parts.pictures import choose_format
+from tasnet.mixture import Mixture
 
 MUTING, SWAPS, ERRORS, FILTERS, BLOCKS = (
     "Switch off and hear",

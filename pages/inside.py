@@ -4,7 +4,6 @@ import streamlit as st
 
 import tasnet
 from analysis.network.basis import tuning
-from analysis.sounds.mixing import Mixture
 from pages.parts import listening, workspace
 from pages.parts.filters.bank import choose_order, sort
 from pages.parts.handout import offer_handout
@@ -14,6 +13,7 @@ from pages.parts.inside.views import Inspected, show_masks, show_oracles, show_r
 from pages.parts.page_header import show_header
 from pages.parts.pictures import choose_format
 from pages.parts.player import PlayerState, player
+from tasnet.mixture import Mixture
 
 
 def show_inside(sound: Mixture) -> None:

@@ -12,13 +12,13 @@ from analysis.figures import speed as figures
 from analysis.network import speed
 from analysis.network.live import LiveRun
 from analysis.paper import TABLE_VIII
-from analysis.sounds.mixing import Mixture
 from pages.parts import models, workspace
 from pages.parts.live_player import live_player
 from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
+from tasnet.mixture import Mixture
 
 LONGEST = 120  # s of a sound that are played live
 POLL = 0.25  # s between two looks at a live run

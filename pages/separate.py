@@ -8,7 +8,6 @@ from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import best_permutation
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
-from analysis.sounds.mixing import Mixture
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
 from pages.parts.coming_player import ComingPlayer
@@ -19,6 +18,7 @@ from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
 from pages.parts.player import Tour
 from pages.parts.whole_recording import offer_whole_recording
+from tasnet.mixture import Mixture
 
 
 def systems() -> dict[str, str | None]:

@@ -12,6 +12,7 @@ from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
+from tasnet.errors import UserError
 from tasnet.model_titles import voices_in_words
 
 SET = "A test set"
@@ -54,7 +55,7 @@ def _counterpart(mine: tasnet.Separator, known: Iterable[str]) -> list[str]:
             config = workspace.separator(name).config
             if config.causal != mine.config.causal and config.C == mine.config.C:
                 return [name]
-        except ValueError:  # a damaged file is no reason to show nothing
+        except UserError:  # a damaged file is no reason to show nothing
             continue
     return []
 
@@ -65,7 +66,7 @@ def usable(chosen: list[str], voices: int | None) -> list[str]:
     for name in chosen:
         try:
             separator = workspace.separator(name)
-        except ValueError as problem:
+        except UserError as problem:
             st.error(plain(problem), icon=":material/error:")
             continue
         if voices in (None, separator.config.C):
@@ -109,5 +110,5 @@ elif sound is not None:
             else:
                 show_sound(chosen, sound)
                 explain_missing(chosen)
-        except ValueError as problem:
+        except UserError as problem:
             st.error(plain(problem), icon=":material/error:")

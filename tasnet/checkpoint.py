@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .atomic import replacing
 from .config import Config, config_from_dict
+from .errors import UserError, opening
 from .model import TasNet
 from .networks import make_network
 from .places import WEIGHTS
@@ -32,7 +33,7 @@ STORED = "float16"  # 11 significant bits; bfloat16 has 8, for a range that weig
 ALIASES = {"convtasnet_small_gln_3spk_8k": "convtasnet_medium_gln_3spk_8k"}
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A file that does not hold weights of this network; the message is for the user."""
 
 
@@ -90,7 +91,7 @@ def save(path: str | Path, model: TasNet, facts: TrainingFacts | None = None, *,
     """Writes the weights of `model`, its configuration and the facts of its training to `path`.
 
     dtype: of DTYPES, in which the weights are stored, see `rounded`; float32 is exact. The file appears whole or, where
-    something fails, not at all. Raises OSError.
+    something fails, not at all. Raises PathError.
     """
     info = (facts or TrainingFacts()).to_dict()
     header = json.dumps({"config": model.config.to_dict(), "info": info}, ensure_ascii=False)
@@ -117,10 +118,11 @@ def weights_hash(path: str | Path) -> str:
     """The name of the weights in a file, 16 hexadecimal digits: equal where the network computes the same.
 
     The beginning of the SHA-256 of all that its output depends on, the weights as `rounded` has them: a file in 16 bits
-    and the one in 32 from which it was made have one name. Raises CheckpointError and OSError.
+    and the one in 32 from which it was made have one name. Raises CheckpointError.
     """
     path = Path(path)
-    state = path.stat()
+    with opening(path):
+        state = path.stat()
     return _weights_hash(path, state.st_mtime_ns, state.st_size)
 
 

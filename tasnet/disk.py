@@ -9,20 +9,23 @@ from types import EllipsisType
 
 import numpy as np
 
+from .errors import opening
+
 BLOCK = 1 << 20  # samples that are in memory at a time
 
 
 class DiskArray:
     """float32 of `shape` (T,) or (C, T), at first zeros; read and written as array[..., begin:end].
 
-    The files have no name: they are gone with the process, however it ends. Raises OSError where the disk is full.
+    The files have no name: they are gone with the process, however it ends. Raises PathError where the disk is full.
     """
 
     def __init__(self, shape: tuple[int, ...], folder: str | Path) -> None:
-        self.shape = shape
-        self._files = [tempfile.TemporaryFile(dir=folder) for _ in range(math.prod(shape[:-1]))]  # noqa: SIM115 - closed with it
-        for file in self._files:
-            file.truncate(4 * shape[-1])
+        self.shape, self._folder = shape, folder
+        with opening(folder, "be written to"):
+            self._files = [tempfile.TemporaryFile(dir=folder) for _ in range(math.prod(shape[:-1]))]  # noqa: SIM115 - closed with it
+            for file in self._files:
+                file.truncate(4 * shape[-1])
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -39,13 +42,14 @@ class DiskArray:
         begin, end, _ = stretch[1].indices(self.shape[-1])
         rows = np.broadcast_to(samples, (*self.shape[:-1], end - begin)).reshape(len(self._files), -1)
         for file, row in zip(self._files, rows, strict=True):
-            file.seek(4 * begin)
-            file.write(np.ascontiguousarray(row, np.float32).data)
+            with opening(self._folder, "be written to"):
+                file.seek(4 * begin)
+                file.write(np.ascontiguousarray(row, np.float32).data)
 
     def row(self, number: int) -> DiskArray:
         """Row `number` of an array (C, T), as an array (T,) on the same file."""
         one = object.__new__(DiskArray)
-        one.shape, one._files = self.shape[1:], [self._files[number]]
+        one.shape, one._folder, one._files = self.shape[1:], self._folder, [self._files[number]]
         return one
 
     def blocks(self) -> list[slice]:

@@ -35,7 +35,7 @@ class SoundHeader:
     channels: int
 
 
-def read_header(path: Path) -> SoundHeader:
+def read_sound_header(path: Path) -> SoundHeader:
     """What a file says of itself, or is found to hold where it says nothing. Raises AudioError."""
     if (header := _header_of_libsndfile(path)) is not None:
         return header

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from . import audio, checkpoint
+from .errors import UserError
 from .model import ConvTasNet
 from .sound_features import WINDOW, sound_features, windows_of
 
@@ -26,7 +27,7 @@ WIDEST = 4.0  # standard deviations: features that lie further out count as this
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
 
-class HearingError(ValueError):
+class HearingError(UserError):
     """Nothing can be said of a sound here: the network or the head is not installed."""
 
 

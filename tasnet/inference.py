@@ -19,6 +19,7 @@ import torch
 from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
 from .disk import DiskArray
+from .errors import UserError
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
@@ -36,11 +37,11 @@ DOUBTS_TOLD = 5  # in a note
 BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
 
 
-class SeparationError(ValueError):
+class SeparationError(UserError):
     """A separation that gave no sound; the message is one sentence for the user."""
 
 
-class DeviceError(ValueError):
+class DeviceError(UserError):
     """A device or precision that cannot be had here; the message is one sentence for the user."""
 
 

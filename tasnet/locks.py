@@ -6,8 +6,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .errors import PathError, opening
 
-class Locked(OSError):
+
+class Locked(PathError):
     """Another is writing."""
 
 
@@ -18,14 +20,14 @@ class WriterLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Takes the right at once. Raises Locked where another has it, and OSError."""
+        """Takes the right at once. Raises Locked where another has it, and PathError."""
         name = hashlib.blake2b(path.name.encode(errors="surrogateescape"), digest_size=8).hexdigest()
         self._lock = FileLock(path.with_name(f".{name}.lock"), blocking=False, thread_local=False)
-        with contextlib.suppress(NotImplementedError):  # a file system without locks
+        with contextlib.suppress(NotImplementedError), opening(path, "be written"):  # a file system may have no locks
             try:
                 self._lock.acquire()
             except Timeout:
-                raise Locked(f"{path} is being written by another") from None
+                raise Locked(f"{path} is being written by another.") from None
 
     def __enter__(self) -> "WriterLock":
         return self

@@ -67,13 +67,14 @@ class TasNet(nn.Module):
         """The network called `name`, in float32, for evaluation, on the CPU; see `pretrained.read_pretrained`.
 
         name: of a model that is here, a file, a folder that `save_pretrained` wrote, or a repository of the Hugging
-        Face Hub. Raises ValueError where there is none, or one of another class.
+        Face Hub. Raises CheckpointError where there is none, or one of another class.
         """
-        from .pretrained import read_pretrained  # it knows every network, this one too
+        from .checkpoint import CheckpointError  # they know every network, this one too
+        from .pretrained import read_pretrained
 
         network, _ = read_pretrained(name, revision)
         if not isinstance(network, cls):
-            raise ValueError(f"{name} is of the class {type(network).__name__}, not {cls.__name__}.")
+            raise CheckpointError(f"{name} is of the class {type(network).__name__}, not {cls.__name__}.")
         return network
 
     def save_pretrained(
@@ -86,7 +87,7 @@ class TasNet(nn.Module):
     ) -> None:
         """Writes config.json, model.safetensors and README.md to `folder`; see `pretrained.write_pretrained`.
 
-        facts: of the training. card: README.md, else made of the facts where there is none. Raises OSError.
+        facts: of the training. card: README.md, else made of the facts where there is none. Raises PathError.
         """
         from .pretrained import write_pretrained
 

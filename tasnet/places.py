@@ -1,7 +1,26 @@
-"""Where what comes along with the network lies: beside it in a checkout, inside `tasnet_lens` where it is installed."""
+"""Where files lie: what comes along with the network, what can be had again, and what users have made."""
 
+import os
 from pathlib import Path
 
-_INSTALLED = Path(__file__).parents[1] / "tasnet_lens" / "assets"
-ASSETS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / "assets"
+import platformdirs
+
+NAME = "tasnet-lens"
+CACHE_SETTING = "TASNET_LENS_CACHE"  # environment variable: another folder than the user's cache
+ROOT = Path(__file__).parents[1]
+INSTALLED = (ROOT / "tasnet_lens" / "assets").is_dir()  # else this is a checkout
+ASSETS = ROOT / "tasnet_lens" / "assets" if INSTALLED else ROOT / "assets"
 WEIGHTS = ASSETS / "weights"
+
+
+def cache_folder(part: str) -> Path:
+    """The folder `part` of what can be had again: below $TASNET_LENS_CACHE, else ~/.cache/tasnet-lens on Linux."""
+    return Path(os.environ.get(CACHE_SETTING) or platformdirs.user_cache_dir(NAME)) / part
+
+
+def data_folder() -> Path:
+    """The folder of what users have made and nobody can make again: `.cache` in a checkout, else the user's data.
+
+    Never inside the installed package, which an update replaces (~/.local/share/tasnet-lens on Linux).
+    """
+    return Path(platformdirs.user_data_dir(NAME)) if INSTALLED else ROOT / ".cache"

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import checkpoint, published
-from .atomic import replacing
+from .atomic import make_folder, replacing
 from .cards import make_card
 from .checkpoint import STORED, CheckpointError
-from .command_line import program
+from .command_line import command_line, program
 from .config import Config, config_from_dict
+from .errors import opening
 from .inference import find_checkpoint
 from .model import TasNet
 from .training_facts import TrainingFacts
@@ -53,10 +54,10 @@ def write_pretrained(
     """Writes `model` to `folder`, which is made where it is missing.
 
     card: the text of README.md; without it, a card that is there stays, else one is made of the facts. dtype: as in
-    `checkpoint.save`. Raises OSError.
+    `checkpoint.save`. Raises PathError.
     """
     folder, facts = Path(folder), facts or TrainingFacts()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if card is None and not (folder / CARD).exists():
         card = make_card(model.config, facts)
     texts = {CONFIG: json.dumps(model.config.to_dict(), indent=2, sort_keys=True), CARD: card}
@@ -105,6 +106,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
         raise CheckpointError(f"The repository {repository} cannot be fetched: {reason:.300}.") from error
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -113,17 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("model", help="a name, a file, a folder or a repository")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args(arguments)
-    try:
-        model, facts = read_pretrained(options.model)
-        own = checkpoint.bundled().get(options.model, Path(options.model)).with_suffix(".md")
+    model, facts = read_pretrained(options.model)
+    own = checkpoint.bundled().get(options.model, Path(options.model)).with_suffix(".md")
+    with opening(own):
         card = own.read_text(encoding="utf-8") if own.is_file() else None
-        write_pretrained(options.folder, model, facts, card)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or options.folder} cannot be read or written: {error.strerror}.", file=sys.stderr)
-        return 2
+    write_pretrained(options.folder, model, facts, card)
     print(f"{options.folder}: {', '.join((CONFIG, WEIGHTS, CARD))}")
     return 0
 

@@ -14,6 +14,7 @@ import soxr
 
 from . import audio
 from .disk import DiskArray
+from .errors import opening
 from .inference import Separator
 from .level import CausalLevel
 from .sound_files import printable
@@ -52,7 +53,7 @@ def separate_recording(
     """What `separator.separate` makes of the recording at `path`, with the disk of `folder` as the place to work.
 
     On the disk it takes 4 bytes a sample for the mixture, up to twice more without what lies below speech, and for each
-    voice, each at both rates. Raises AudioError, or OSError where the disk is full.
+    voice, each at both rates. Raises AudioError, or PathError where the disk is full.
     """
     sound = read_to_disk(path, folder, channel)
     began = time.perf_counter()
@@ -82,10 +83,10 @@ def separate_recording(
 def read_to_disk(path: str | Path, folder: str | Path, channel: int | None = None) -> AudioOnDisk:
     """Decode as `audio.read` does, with the same checks, notes and choice of channels, to the disk of `folder`.
 
-    Raises AudioError, or OSError where the disk is full.
+    Raises AudioError, or PathError where the disk is full.
     """
     label = printable(Path(path).name or str(path))
-    with tempfile.TemporaryFile(dir=folder) as sink:
+    with opening(folder, "be written to"), tempfile.TemporaryFile(dir=folder) as sink:
         rate, notes = audio.decode_into(sink, path, label, channel)
         samples = DiskArray((sink.tell() // 4,), folder)
         sink.seek(0)

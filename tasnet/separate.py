@@ -9,13 +9,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from tqdm import tqdm
 
-from tasnet.command_line import program
+from tasnet.command_line import command_line, complain, print_line, program
 
 from . import audio, checkpoint
+from .atomic import make_folder
+from .errors import PathError, UserError
 from .hearing import Hearing, HearingError, hear
 from .inference import Separator, available
 from .recordings import separate_recording
@@ -30,6 +31,7 @@ OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that ot
 BAR = "{desc}: {percentage:3.0f} %|{bar:30}| {remaining} left"
 
 
+@command_line("Stopped; what was finished is kept.")
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0; 2 where an input, the model or the device cannot be used; 130 after Ctrl-C."""
     parser = _parser()
@@ -38,12 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(*available(), sep="\n")
         return 0
     if not arguments.mixtures:
-        return _complain("Name at least one recording or folder; --help says more.")
-    try:
-        return _separate_all(arguments)
-    except KeyboardInterrupt:
-        print("\nStopped; what was finished is kept.", file=sys.stderr)
-        return 130
+        return complain("Name at least one recording or folder; --help says more.")
+    return _separate_all(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,29 +79,22 @@ def _channel(text: str) -> int | str:
 
 
 def _separate_all(arguments: argparse.Namespace) -> int:
-    try:
-        model = arguments.model or next(iter(checkpoint.bundled()), "")
-        separator = Separator(model, arguments.device, arguments.precision)
-        arguments.output.mkdir(parents=True, exist_ok=True)
-    except ValueError as error:
-        return _complain(error)
-    except OSError as error:
-        return _complain(f"{arguments.output} cannot be a folder: {error.strerror}.")
+    model = arguments.model or next(iter(checkpoint.bundled()), "")
+    separator = Separator(model, arguments.device, arguments.precision)
+    make_folder(arguments.output)
     code, paths = 0, []
     for mixture in arguments.mixtures:
         try:
             paths += _recordings(Path(mixture))
         except audio.AudioError as error:
-            code = _complain(error)
+            code = complain(error)
     taken = {_key(path) for path in paths}  # an output must not overwrite an input
     for path in paths:
         try:
             _separate_channels(separator, path, arguments, taken)
-        except ValueError as error:
-            code = _complain(error)
-        except OSError as error:
-            code = _complain(f"{arguments.output} cannot be written to: {error.strerror}.")
-            if error.errno not in OF_ONE_NAME:
+        except UserError as error:
+            code = complain(error)
+            if isinstance(error, PathError) and error.errno not in OF_ONE_NAME:  # the next would fail as well
                 return code
     return code
 
@@ -134,7 +125,7 @@ def _separate_one(
     targets = _targets(folder, stem, separator.names, taken)
     for number, target in enumerate(targets):
         audio.write(target, found.sources.row(number), found.rate)
-    _say(
+    print_line(
         f"{path} -> {', '.join(map(str, targets))} ({found.seconds:.1f} s on {separator.device}, "
         f"{1 / found.real_time_factor:.1f} times as fast as it plays)"
     )
@@ -144,7 +135,7 @@ def _separate_one(
     if hearing := _heard(path, channel):
         notes.append(hearing.sentence(separator.names))
     for note in notes:
-        _say(f"  {note}")
+        print_line(f"  {note}")
 
 
 def _heard(path: Path, channel: int | None) -> Hearing | None:
@@ -205,16 +196,6 @@ def _shortened(name: str, length: int) -> str:
 def _key(path: Path) -> str:
     """The same for two names of one file, also where file systems do not tell upper from lower case."""
     return str(path.resolve()).casefold()
-
-
-def _say(text: object, file: TextIO | None = None) -> None:
-    """Prints `text`, whatever bytes the names of files in it have."""
-    print(printable(str(text)), file=file)
-
-
-def _complain(sentence: object) -> int:
-    _say(sentence, sys.stderr)
-    return 2
 
 
 if __name__ == "__main__":

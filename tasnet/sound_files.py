@@ -19,6 +19,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from .errors import UserError
+
 BLOCK = 1 << 12  # frames decoded at a time
 UNKNOWN_LENGTH = np.iinfo(np.int64).max  # frames: a FLAC that was written as a stream
 OGG_PAGE = 27 + 255 + 255 * 255  # bytes, at most
@@ -51,7 +53,7 @@ def printable(text: str) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-class AudioError(ValueError):
+class AudioError(UserError):
     """A sound that cannot be used; the message is one sentence for the user."""
 
     def __init__(self, message: str):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .coders import coder_biases
+from .errors import UserError
 from .model import ConvTasNet
 from .norms import CumulativeLayerNorm, at_least_float32
 from .tcn import Block
@@ -33,15 +34,15 @@ class StreamingConvTasNet:
     model: a causal network in evaluation; its weights must not change while a stream runs. streams: mixtures side by
     side, independent of each other. fused: one compiled function (see `kernels.fused`), or PyTorch, which serves every
     device and precision; None chooses the faster that can be had.
-    Raises ValueError for a network that is not causal, and where a device has no float64, which the sums of cLN need.
+    Raises UserError for a network that is not causal, and where a device has no float64, which the sums of cLN need.
     """
 
     def __init__(self, model: ConvTasNet, streams: int = 1, fused: bool | None = None) -> None:
         config, weight = model.config, model.V
         if not config.causal:
-            raise ValueError("Only a causal network can separate a sound that is still arriving; this one is not.")
+            raise UserError("Only a causal network can separate a sound that is still arriving; this one is not.")
         if weight.device.type == "mps":
-            raise ValueError("Streaming needs float64, which the device mps does not have: choose the device cpu.")
+            raise UserError("Streaming needs float64, which the device mps does not have: choose the device cpu.")
         can_fuse = FusedFrames is not None and weight.device.type == "cpu" and weight.dtype == torch.float32
         if fused and not can_fuse:
             raise ValueError("The fused function needs Numba and a float32 network on the CPU.")

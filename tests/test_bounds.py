@@ -14,11 +14,11 @@ import tasnet
 from analysis.corpus.results import Header, ResultsError, read_results
 from analysis.scores import comparison, ideal_masks, metrics
 from analysis.sounds import inputs
-from analysis.sounds.mixing import Mixture
 from pages.parts import internals, memory, uploads
 from tasnet import audio, checkpoint
 from tasnet.config import ConvTasNetConfig
 from tasnet.inference import SeparationError
+from tasnet.mixture import Mixture
 from tasnet.training_facts import TrainingFacts
 
 RATE = 8000

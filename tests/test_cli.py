@@ -204,8 +204,8 @@ def test_a_full_disk(run, voices, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(separate.audio, "write", full)
-    assert run("mix.wav") == (2, "", ["separated cannot be written to: No space left on device."])
+    monkeypatch.setattr("tasnet.atomic.os.fsync", full)
+    assert run("mix.wav") == (2, "", ["separated/mix_s1.wav cannot be written: No space left on device."])
 
 
 def test_interrupt(run, voices, monkeypatch):

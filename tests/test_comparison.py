@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.scores import comparison
-from analysis.sounds.mixing import Mixture
 from analysis.words.ideal_masks import explain_sound
+from tasnet.mixture import Mixture
 
 
 def mixture(count: int = 2, seconds: float = 1.5) -> Mixture:

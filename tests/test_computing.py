@@ -23,7 +23,7 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
     sound = mix_example("synthetic-men")
     shares = []
     found = nursery.call(
-        computing.separate,
+        computing.separate_apart,
         MODEL,
         "float32",
         sound.mixture,
@@ -45,7 +45,7 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
 def test_what_cannot_be_computed_ends_in_a_sentence(nursery):
     sound = 0.1 * np.ones(8000, np.float32)
     with pytest.raises(tasnet.checkpoint.CheckpointError, match="no model named nothing"):
-        nursery.call(computing.separate, "nothing", "float32", sound, 8000, ready="float32 nothing")
+        nursery.call(computing.separate_apart, "nothing", "float32", sound, 8000, ready="float32 nothing")
     noise = np.random.default_rng(0).standard_normal(240_000).astype(np.float32)
     with pytest.raises(BudgetError, match="more than the 4 MB of memory"):
-        nursery.call(computing.separate, MODEL, "float32", noise, 8000, budget=Budget(60, 4 << 20))
+        nursery.call(computing.separate_apart, MODEL, "float32", noise, 8000, budget=Budget(60, 4 << 20))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from analysis.conditions.everyday import CODECS, CONDITIONS, UNHEARD
-from analysis.sounds.mixing import Mixture
 from tasnet.data.speech_level import active_speech_level
+from tasnet.mixture import Mixture
 
 RATE, T = 8000, 16000
 

@@ -19,6 +19,7 @@ from analysis.sounds import example_list, examples, fetch_examples
 from analysis.sounds.example_list import BUNDLED, EXAMPLES, PACKAGES
 from analysis.sounds.examples import ExampleError, available_examples, fetch_librispeech, mix_example
 from analysis.sounds.rank_examples import ordered
+from tasnet import places
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,7 @@ def empty_caches(tmp_path, monkeypatch) -> Path:
     """No real voices on this machine; the folder that fetched ones go to."""
     monkeypatch.setenv("TASNET_LENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LIBROSA_DATA_DIR", str(tmp_path / "librosa"))
-    return tmp_path / "cache"
+    return tmp_path / "cache" / "examples"
 
 
 def noise(path: Path, seconds: float) -> None:
@@ -156,8 +157,15 @@ def test_an_example_with_a_missing_voice_is_not_offered(empty_caches):
 
 def test_the_cache_lies_in_the_users_cache_folder(monkeypatch):
     monkeypatch.delenv("TASNET_LENS_CACHE")
-    monkeypatch.setattr(example_list.platformdirs, "user_cache_dir", lambda name: f"/caches/{name}")
-    assert example_list.cache_folder() == Path("/caches/tasnet-lens/examples")
+    monkeypatch.setattr(places.platformdirs, "user_cache_dir", lambda name: f"/caches/{name}")
+    assert example_list.examples_folder() == Path("/caches/tasnet-lens/examples")
+
+
+def test_what_users_make_lies_outside_the_installed_package(monkeypatch):
+    assert places.data_folder() == places.ROOT / ".cache"
+    monkeypatch.setattr(places, "INSTALLED", True)
+    monkeypatch.setattr(places.platformdirs, "user_data_dir", lambda name: f"/data/{name}")
+    assert places.data_folder() == Path("/data/tasnet-lens")
 
 
 # Bundled voices

@@ -12,7 +12,8 @@ import torch
 from tasnet.checkpoint import CheckpointError, load
 from tasnet.convert import __main__ as convert
 from tasnet.convert import files as weights
-from tasnet.convert.importers import from_asteroid, from_research, research_config
+from tasnet.convert.files import imported
+from tasnet.convert.importers import from_research, research_config
 
 DATA = Path(__file__).parent / "data"
 
@@ -38,7 +39,7 @@ def test_research_weights_give_the_same_output(norm):
 @pytest.mark.parametrize("norm", ["gln", "cln"])
 def test_asteroid_weights_give_the_same_output(norm):
     state, arguments, x, y = stored(f"asteroid_{norm}")
-    assert_output(from_asteroid({"model_args": arguments, "state_dict": state}), x, y)
+    assert_output(imported({"model_args": arguments, "state_dict": state}).model, x, y)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_asteroid_weights_give_the_same_output(norm):
 def test_other_networks_of_asteroid_are_refused(arguments, words):
     state, known, *_ = stored("asteroid_gln")
     with pytest.raises(ValueError, match=words):
-        from_asteroid({"model_args": known | arguments, "state_dict": state})
+        imported({"model_args": known | arguments, "state_dict": state})
 
 
 def test_a_stride_that_is_not_told_is_asteroids_own():
@@ -65,9 +66,9 @@ def test_a_stride_that_is_not_told_is_asteroids_own():
     bare = {name: value for name, value in known.items() if name != "stride"}
     assert known["kernel_size"] != 16  # asteroid's default, whose half is its default stride
     with pytest.raises(ValueError, match=f"L {known['kernel_size']}, stride 8"):
-        from_asteroid({"model_args": bare, "state_dict": state})
-    assert_output(from_asteroid({"model_args": bare | {"stride": None}, "state_dict": state}), x, y)  # half
-    assert_output(from_asteroid({"model_args": bare | {"kernel_size": None}, "state_dict": state}), x, y)
+        imported({"model_args": bare, "state_dict": state})
+    assert_output(imported({"model_args": bare | {"stride": None}, "state_dict": state}).model, x, y)  # half
+    assert_output(imported({"model_args": bare | {"kernel_size": None}, "state_dict": state}).model, x, y)
 
 
 @pytest.fixture

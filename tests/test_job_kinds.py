@@ -44,7 +44,7 @@ def whole(jobs: Jobs, seconds: float):
     """A job that separates so much noise, and its settings."""
     path = jobs.folder / "in.wav"
     soundfile.write(path, recording(seconds), RATE)
-    key = job_files.put("my talk?.wav", path.read_bytes(), {})
+    key = job_files.keep_file("my talk?.wav", path.read_bytes(), {})
     settings = {"files": key, "name": "my_talk_.wav", "model": MODEL, "device": "cpu", "channel": None}
     return jobs.submit(SEPARATION, "all", settings, "ana"), path
 
@@ -86,7 +86,7 @@ def test_a_server_that_is_gone_leaves_a_long_separation_to_the_next(jobs, root):
 
 
 def test_files_of_jobs_are_served_by_their_key_alone(root):
-    key = job_files.put("a.wav", b"sound", {})
+    key = job_files.keep_file("a.wav", b"sound", {})
     (job_files.folder_of(key) / ".hidden").write_bytes(b"no")
     (root / "secret").write_bytes(b"no")
     (job_files.folder_of(key) / "link.wav").symlink_to(root / "secret")
@@ -107,13 +107,13 @@ def test_files_of_jobs_are_served_by_their_key_alone(root):
 
 def test_files_make_way_once_no_job_knows_them(root, monkeypatch):
     monkeypatch.setattr(job_files, "COMING", -1.0)
-    old = job_files.put("a", bytes(100), {})
-    new = job_files.put("b", bytes(100), {old: False})
+    old = job_files.keep_file("a", bytes(100), {})
+    new = job_files.keep_file("b", bytes(100), {old: False})
     assert job_files.files_of(old) and job_files.files_of(new)
     monkeypatch.setattr(job_files, "ROOM", 150)
     with pytest.raises(job_files.JobFileError, match="no room"):
-        job_files.put("c", bytes(100), {old: True, new: True})  # both are needed
-    third = job_files.put("c", bytes(100), {old: False, new: False})
+        job_files.keep_file("c", bytes(100), {old: True, new: True})  # both are needed
+    third = job_files.keep_file("c", bytes(100), {old: False, new: False})
     assert not job_files.files_of(old) and not job_files.files_of(new) and job_files.files_of(third)
 
 

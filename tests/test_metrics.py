@@ -212,7 +212,6 @@ def test_evaluate_reorders_and_measures_improvements(speech):
         assert scores.sdr[i] == pytest.approx(after, abs=1e-4)
         assert scores.sdri[i] == pytest.approx(after - before, abs=1e-4)
         assert scores.pesq[i] == pytest.approx(p862(RATE, s, s_hat, "nb"), abs=1e-3)
-        assert scores.pesqi[i] == pytest.approx(scores.pesq[i] - p862(RATE, s, mixture, "nb"), abs=1e-3)
         assert scores.raw_pesq[i] == raw_pesq(scores.pesq[i])
     assert scores.mean("si_snri") == pytest.approx(np.mean(scores.si_snri))
     baseline = mixture_scores(references, mixture, RATE)
@@ -224,7 +223,7 @@ def test_evaluate_without_permutation_and_pesq():
     references = noise(2, 8000)
     scores = evaluate(references[::-1], references, references.sum(0), RATE, permute=False, pesq=False)
     assert scores.permutation == (0, 1)
-    assert scores.pesq == scores.pesqi == scores.raw_pesq == (None, None)
+    assert scores.pesq == scores.raw_pesq == (None, None)
     assert scores.mean("pesq") is None
     assert scores.mean("si_snr") < 0
 

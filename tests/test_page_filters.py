@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import tasnet
 from analysis.network import basis, basis_set
-from pages.parts import pictures
+from pages.parts import models, pictures
 from pages.parts.models import plain_titles
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.audio import wav
@@ -31,6 +31,7 @@ SHAPES = {
 def unseen(tmp_path, monkeypatch) -> dict[str, ConvTasNet]:
     """Weights of other shapes in the place of the bundled ones: name -> network; one has a dead filter."""
     monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.delenv("TASNET_LENS_MODEL")
     models = {}
     for name, shape in SHAPES.items():
         torch.manual_seed(1)
@@ -263,7 +264,7 @@ def test_a_click_shows_and_marks_the_filter_and_another_order_keeps_it(browser, 
     assert one["x"] >= maps["x"] + maps["width"], "beside the maps"
     assert maps["y"] < one["y"] < maps["y"] + maps["height"]
 
-    L = checkpoint.describe(next(iter(checkpoint.bundled().values())))[0].L
+    L = checkpoint.describe(checkpoint.bundled()[models.first()])[0].L
     peak, change, length = browser.execute_async_script(LOOPED, L)
     assert peak > 0.01 and change == 0 and length < 2.5 * 8000, "every period is as the last, also over the seam"
 

@@ -18,7 +18,7 @@ PAGE = "pages/start_point.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 THREE = next(example.id for example in available_examples() if len(example.voices) == 3)
 BUNDLED = checkpoint.bundled()
-MODELS = [next(name for name in BUNDLED if checkpoint.describe(BUNDLED[name])[0].causal == causal) for causal in (0, 1)]
+MODELS = [models.first(), next(name for name in BUNDLED if checkpoint.describe(BUNDLED[name])[0].causal)]
 TITLES = list(models.plain_titles(MODELS).values())
 
 

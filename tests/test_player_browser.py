@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from analysis.sounds.mixing import Mixture
+from tasnet.mixture import Mixture
 from pages.parts import listening
 from pages.parts.coming_player import ComingPlayer
 from pages.parts.player import PlayerState, Track, player

@@ -11,14 +11,14 @@ from analysis.corpus.intervals import Estimate
 from analysis.figures.probes import probe_curves
 from analysis.scores.metrics import si_snr
 from analysis.sounds.examples import available_examples, mix_example
-from analysis.sounds.mixing import Mixture
 from analysis.start_point import probe_set
 from analysis.start_point.pitch import flattened, jittered, track
-from analysis.start_point.probe_set import ProbeCurve, ProbeError, curve, known_results, measure, read_probes
+from analysis.start_point.probe_set import ProbeCurve, ProbeError, curve, known_results, measure_probes, read_probes
 from analysis.start_point.probes import PROBES, alternate_tones, delay_onset, interrupt, set_level, stop_band
 from analysis.words.probe import explain_curve, explain_printed
 from tasnet import Separator
 from tasnet.data.speech_level import active_speech_level
+from tasnet.mixture import Mixture
 
 RATE = 8000
 EXAMPLE = next(one.id for one in available_examples() if one.tier == "bundled" and len(one.voices) == 2)
@@ -129,18 +129,19 @@ def test_a_set_is_measured_taken_up_again_and_refused_where_it_is_another(tmp_pa
             soundfile.write(tmp_path / "set" / part / f"{number}.wav", voice[2000 * number :][:8000], RATE)
     few = {name: PROBES[name] for name in ("level", "gaps")}
     made = {"probes": few, "seconds": 0.75, "out": tmp_path / "out"}
-    (first,) = measure(tmp_path / "set", [Sum("a")], limit=1, **made)
+    (first,) = measure_probes(tmp_path / "set", [Sum("a")], limit=1, **made)
     path = tmp_path / "out" / "a.probes.jsonl"
     with path.open("a") as file:
         file.write('{"mixture": "1", "netw')  # a run that was ended
-    results = measure(tmp_path / "set", [Sum("a"), Sum("b")], limit=3, **made)
+    results = measure_probes(tmp_path / "set", [Sum("a"), Sum("b")], limit=3, **made)
     assert [len(one.network["gaps"]) for one in results] == [3, 3]
     assert np.array_equal(results[0].network["level"][:1], first.network["level"])
     one = Mixture(sound.mixture[:6000], sound.references[:, :6000], RATE, sound.labels, None)
     plain = si_snr(np.stack([one.references.sum(0)] * 2), one.references).mean()
     assert results[1].unprocessed["gaps"][0, 0] == pytest.approx(plain, abs=0.02)
     with pytest.raises(ProbeError, match="other weights, values or mixtures"):
-        measure(tmp_path / "set", [Sum("a")], probes={"gaps": PROBES["gaps"]}, seconds=0.75, out=tmp_path / "out")
+        wanted = {"gaps": PROBES["gaps"]}
+        measure_probes(tmp_path / "set", [Sum("a")], probes=wanted, seconds=0.75, out=tmp_path / "out")
     path.write_text('{"model": "a"}\n')
     with pytest.raises(ProbeError, match="not a file of results"):
         read_probes(path)

@@ -26,7 +26,7 @@ from tasnet import audio, checkpoint
 from tasnet.below_speech import without
 from tasnet.channels import Channels
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE, ConvTasNetConfig
-from tasnet.convert.files import convert, decode, imported
+from tasnet.convert.files import decode, imported
 from tasnet.train.recipe import Recipe
 from tasnet.training_facts import TrainingFacts
 
@@ -199,7 +199,7 @@ def test_weights_are_loaded_or_refused(tmp_path_factory, data):
 )
 def test_foreign_weights_are_converted_or_refused(content, config):
     try:
-        convert(content, config)
+        imported(content, config)
     except ValueError as problem:
         assert is_one_sentence(problem)
     else:

@@ -12,10 +12,11 @@ import torch
 from tasnet.config import ConvTasNetConfig
 from tasnet.data.corpora import UtteranceSet
 from tasnet.data.disturbed import DisturbedRow
-from tasnet.data.mixture_sets import CorpusError, CorpusMixture
+from tasnet.data.mixture_sets import CorpusError
 from tasnet.data.noise import coloured_noise, open_noise
 from tasnet.data.rooms import HELD_OUT_ROOMS, Room, measured_rooms, shoe_box
 from tasnet.data.speech_level import active_speech_level
+from tasnet.mixture import Mixture
 from tasnet.train.mixing import DynamicMixtures, Mixing, Pool, Share
 from tasnet.train.recipe import Recipe, RecipeError
 from tasnet.train.scenes import Scenes, Stage
@@ -219,7 +220,7 @@ def test_disturbed_rows_have_the_ratio_and_the_room_they_name():
     rng = np.random.default_rng(5)
     sources = rng.normal(0, 0.1, (2, T)).astype(np.float32)
     row = SimpleNamespace(
-        name="m", speakers=("a", "b"), header=(T, RATE), read=lambda: CorpusMixture("m", sources.sum(0), sources, RATE)
+        name="m", speakers=("a", "b"), header=(T, RATE), read=lambda: Mixture(sources.sum(0), sources, RATE)
     )
     noise = rng.normal(0, 3, T // 2).astype(np.float32)
     clean = DisturbedRow(row, (0, 1)).read()

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from analysis.start_point.probe_set import SECONDS, SHIPPED, measure
+from analysis.start_point.probe_set import SECONDS, SHIPPED, measure_probes
 from tasnet import Separator, checkpoint
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.data.corpora import open_mixtures
 from tasnet.model_titles import voices_of
 
@@ -27,42 +27,33 @@ from .table import SUFFIX, condition_results, condition_rows
 LIMIT = 12
 
 
+@command_line("Stopped: the same command goes on from here.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
-    try:
-        voices = open_mixtures(options.folder, split=options.split).voices
-        names = options.model or [
-            name for name, path in checkpoint.bundled().items() if voices_of(*checkpoint.describe(path)) == voices
-        ]
-        for name in names:
-            with tqdm(disable=None, unit="mixture", desc=name) as bar:
+    voices = open_mixtures(options.folder, split=options.split).voices
+    names = options.model or [
+        name for name, path in checkpoint.bundled().items() if voices_of(*checkpoint.describe(path)) == voices
+    ]
+    for name in names:
+        with tqdm(disable=None, unit="mixture", desc=name) as bar:
 
-                def show(done: int, of: int, bar: tqdm = bar) -> None:
-                    bar.total = of
-                    bar.update(done - bar.n)
+            def show(done: int, of: int, bar: tqdm = bar) -> None:
+                bar.total = of
+                bar.update(done - bar.n)
 
-                measure(
-                    options.folder,
-                    [Separator(name, "auto", "float32")],
-                    options.out,
-                    split=options.split,
-                    limit=options.limit,
-                    seconds=options.seconds,
-                    probes=CONDITIONS,
-                    suffix=SUFFIX,
-                    progress=show,
-                    say=print,
-                )
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or 'The results'} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on from here.", file=sys.stderr)
-        return 130
+            measure_probes(
+                options.folder,
+                [Separator(name, "auto", "float32")],
+                options.out,
+                split=options.split,
+                limit=options.limit,
+                seconds=options.seconds,
+                probes=CONDITIONS,
+                suffix=SUFFIX,
+                progress=show,
+                say=print,
+            )
     for row in condition_rows(condition_results()):
         condition = CONDITIONS[row.condition]
         scores = ", ".join(f"{model} {found.mean:.2f} dB" for model, found in row.score.items() if found)

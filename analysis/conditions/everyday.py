@@ -16,11 +16,11 @@ from scipy import signal
 from analysis.limits import add_noise, reverberate
 from analysis.sounds.example_list import AWB, BUNDLED, KED, ONA, RMS, SLT
 from analysis.sounds.examples import make_noise
-from analysis.sounds.mixing import Mixture
 from analysis.start_point.probes import Probe, remixed
 from tasnet.audio import read, resample
 from tasnet.data.disturbed import at_snr
 from tasnet.data.noise import coloured_noise
+from tasnet.mixture import Mixture
 
 UNHEARD = 60.0  # dB: what is so far below the voices is not heard
 LEVELS = (UNHEARD, 20, 15, 10, 5, 0, -5)  # dB

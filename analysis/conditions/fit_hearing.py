@@ -20,7 +20,8 @@ from scipy.signal import fftconvolve
 from tqdm import tqdm
 
 from tasnet import checkpoint
-from tasnet.command_line import program
+from tasnet.atomic import replacing
+from tasnet.command_line import command_line, program
 from tasnet.data.cache import cached_utterances
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.noise import coloured_noise, open_noise
@@ -126,7 +127,7 @@ def _noise(of: Material, rng: np.random.Generator, T: int, babble: bool) -> np.n
     return found
 
 
-def si_snr(estimate: np.ndarray, source: np.ndarray) -> float:
+def direct_si_snr(estimate: np.ndarray, source: np.ndarray) -> float:
     """dB, of (T,) and (T,)."""
     estimate, source = estimate - estimate.mean(), source - source.mean()
     target = (estimate @ source) / (source @ source) * source
@@ -150,14 +151,14 @@ def draw(data: Path, split: str, count: int, seed: int) -> dict[str, np.ndarray]
             kept["features"].append(features)
             kept["truth"].append(truth)
             spoken = [one for one in voices if one.any()]
-            scores = [max((si_snr(x.astype(float), s) for s in spoken), default=np.nan) for x in sources]
+            scores = [max((direct_si_snr(x.astype(float), s) for s in spoken), default=np.nan) for x in sources]
             kept["si_snr"].append(scores)
             if number % SAVE_EVERY == SAVE_EVERY - 1 or number == count - 1:
                 np.savez(path, **{name: np.array(rows) for name, rows in kept.items()})
     return {name: np.array(rows[:count]) for name, rows in kept.items()}
 
 
-def fit(features: np.ndarray, truth: np.ndarray) -> Head:
+def fit_head(features: np.ndarray, truth: np.ndarray) -> Head:
     """The head that fits features (n, F) and truth (n, 3): voices, noise, room."""
     torch.manual_seed(0)
     mean, scale = features.mean(0), features.std(0) + 1e-6
@@ -189,7 +190,7 @@ def fit(features: np.ndarray, truth: np.ndarray) -> Head:
     return Head(mean, scale, *(array.detach().double().numpy() for array in arrays))
 
 
-def measure(head: Head, features: np.ndarray, truth: np.ndarray) -> dict:
+def measure_head(head: Head, features: np.ndarray, truth: np.ndarray) -> dict:
     """How often the head is right on windows it has not seen, as whole and by kind; JSON."""
     found = np.stack([head.probabilities(row) for row in features])
     counts, noise, room = truth.astype(int).T
@@ -214,6 +215,7 @@ def _share(right: np.ndarray) -> float:
     return round(float(right.mean()), 4) if len(right) else float("nan")
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 2 where the data cannot be used."""
     parser = argparse.ArgumentParser(
@@ -225,19 +227,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--train", type=int, default=6000, help="windows to fit on")
     parser.add_argument("--test", type=int, default=1200, help="windows to measure on")
     options = parser.parse_args(arguments)
-    try:
-        train, test = draw(options.data, "train", options.train, 1), draw(options.data, "test", options.test, 99)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    head = fit(train["features"], train["truth"])
+    train, test = draw(options.data, "train", options.train, 1), draw(options.data, "test", options.test, 99)
+    head = fit_head(train["features"], train["truth"])
     np.savez_compressed(
         HEAD,
         **{name: getattr(head, name).astype(np.float16) for name in ("hidden", "out")},
         **{name: getattr(head, name).astype(np.float32) for name in ("mean", "scale", "hidden_bias", "out_bias")},
     )
-    found = {"fitted on": len(train["truth"])} | measure(head, test["features"], test["truth"])
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    found = {"fitted on": len(train["truth"])} | measure_head(head, test["features"], test["truth"])
+    with replacing(RESULTS) as unfinished:
+        unfinished.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
     return 0
 

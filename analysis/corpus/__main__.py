@@ -39,7 +39,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tasnet.command_line import program
+from tasnet.command_line import command_line, complain, program
 
 from .engine import BACKENDS
 from .evaluation import FOLDER, score_set
@@ -47,27 +47,17 @@ from .evaluation_run import Progress
 from .summary import as_text
 
 
+@command_line("Stopped: the same command goes on from here.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     settings = vars(options)
-    try:
-        with _Bar() as bar:
-            results = score_set(**settings, progress=bar, say=print)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or 'The results'} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on from here.", file=sys.stderr)
-        return 130
+    with _Bar() as bar:
+        results = score_set(**settings, progress=bar, say=print)
     for name, problem in results.problems.items():
         print(f"{name}: {problem}", file=sys.stderr)
     if not results.good:
-        print(f"None of the {len(results.rows)} mixtures could be scored.", file=sys.stderr)
-        return 2
+        return complain(f"None of the {len(results.rows)} mixtures could be scored.")
     print(as_text(results))
     return 0
 

@@ -17,6 +17,8 @@ from analysis.scores.systems import NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.cards import Evaluation, card_body, card_head
+from tasnet.command_line import command_line
+from tasnet.errors import opening
 
 from .report import mean
 from .results import ResultsError
@@ -48,6 +50,7 @@ def shipped_card(model: str) -> str:
     return card_head(config, facts, [measured]) + card_body(card_file(model).read_text(encoding="utf-8"))
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where a card cannot be written."""
     parser = argparse.ArgumentParser(
@@ -57,17 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.parse_args(arguments)
     for model in checkpoint.bundled():
-        try:
-            card, file = shipped_card(model), card_file(model)
-            if changed := card != file.read_text(encoding="utf-8"):
-                with replacing(file) as unfinished:
-                    unfinished.write_text(card, encoding="utf-8")
-        except ValueError as error:
-            print(error, file=sys.stderr)
-            return 2
-        except OSError as error:
-            print(f"{error.filename} cannot be read or written: {error.strerror}.", file=sys.stderr)
-            return 2
+        file = card_file(model)
+        with opening(file):
+            card = shipped_card(model)
+            changed = card != file.read_text(encoding="utf-8")
+        if changed:
+            with replacing(file) as unfinished:
+                unfinished.write_text(card, encoding="utf-8")
         print(f"{file.name}: {'written' if changed else 'as it was'}")
     return 0
 

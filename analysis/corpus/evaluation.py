@@ -46,7 +46,7 @@ def score_set(
     within: files that lists name are read only below this folder.
     progress: called before the first batch and after each; an exception that it raises ends the
     work, and what was done stays in the file. say: called with sentences on how the set was understood.
-    Raises ResultsError, CorpusError, CheckpointError or DeviceError (all ValueErrors).
+    Raises ResultsError, CorpusError, CheckpointError or DeviceError (all UserErrors).
     """
     mixtures = open_mixtures(folder, split=split, mixture=kind or None, within=within)
     for sentence in explain_mixtures(mixtures):

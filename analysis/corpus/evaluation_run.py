@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from tasnet import Separator, checkpoint
-from tasnet.data.corpora import BadRow, CorpusError, CorpusMixture, MixtureSet
+from tasnet.data.corpora import BadRow, CorpusError, MixtureSet
+from tasnet.errors import UserError
 from tasnet.inference import find_checkpoint
+from tasnet.mixture import Mixture
 from tasnet.model_titles import voices_in_words
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
@@ -108,7 +110,7 @@ class EvaluationRun:
                 problems[index] = str(problem)
         return lengths, problems
 
-    def _read(self, batch: Sequence[int]) -> tuple[dict[int, CorpusMixture], dict[int, str]]:
+    def _read(self, batch: Sequence[int]) -> tuple[dict[int, Mixture], dict[int, str]]:
         read, problems = {}, {}
         for index in batch:
             try:
@@ -117,7 +119,7 @@ class EvaluationRun:
                 problems[index] = str(problem)
         return read, problems
 
-    def _separated(self, read: dict[int, CorpusMixture], problems: dict[int, str]) -> dict[int, np.ndarray]:
+    def _separated(self, read: dict[int, Mixture], problems: dict[int, str]) -> dict[int, np.ndarray]:
         """{index: estimates (C, T)}, those of equal length made together; what fails goes to `problems`."""
         estimates: dict[int, np.ndarray] = {}
         groups = [list(group) for _, group in itertools.groupby(sorted(read, key=self.lengths.get), self.lengths.get)]
@@ -126,7 +128,7 @@ class EvaluationRun:
             try:
                 stacked = np.stack([read[index].mixture for index in group])
                 sources = self.separator.separate_batch(stacked, self.header.rate)
-            except ValueError as problem:
+            except UserError as problem:
                 if len(group) == 1:
                     problems[group[0]] = str(problem)
                 else:
@@ -135,7 +137,7 @@ class EvaluationRun:
                 estimates.update(zip(group, sources, strict=True))
         return estimates
 
-    def _task(self, mixture: CorpusMixture, estimates: np.ndarray | None) -> Task:
+    def _task(self, mixture: Mixture, estimates: np.ndarray | None) -> Task:
         permute = self.separator.facts.task != SPEECH_FROM_NOISE
         header = self.header
         return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, estimates)

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.text import csv_line, from_csv_cell
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
 from tasnet.config import HIGHEST_RATE
+from tasnet.errors import UserError, opening
 from tasnet.locks import Locked, WriterLock
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
@@ -49,7 +50,7 @@ IDENTITY = {
 }
 
 
-class ResultsError(ValueError):
+class ResultsError(UserError):
     """A file of results that cannot be used, said in one sentence."""
 
 
@@ -155,13 +156,15 @@ class ResultsFile:
 
     def __init__(self, path: str | Path, header: Header, columns: Sequence[str]) -> None:
         self.path, self.header, self.columns = Path(path), header, list(columns)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         if self.path.exists() and not self.path.is_file():
             raise ResultsError(_foreign(str(self.path)))
         self._lock = writer_lock(self.path)
         try:
-            self.done = self._repaired()
-            self._file = self.path.open("ab")
+            with opening(self.path):
+                self.done = self._repaired()
+            with opening(self.path, "be written"):
+                self._file = self.path.open("ab")
             if self._file.tell() == 0:
                 self._write(self._head())
         except BaseException:
@@ -191,9 +194,10 @@ class ResultsFile:
         return results
 
     def _write(self, text: str) -> None:
-        self._file.write(text.encode(errors="backslashreplace"))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with opening(self.path, "be written"):
+            self._file.write(text.encode(errors="backslashreplace"))
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def _repaired(self) -> tuple[ScoredMixture, ...]:
         """The rows of the file, after its unfinished last line is cut off."""
@@ -266,7 +270,7 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
 
 
 def writer_lock(path: Path) -> WriterLock:
-    """The right to write a file of results. Raises ResultsError where another evaluation has it, and OSError."""
+    """The right to write a file of results. Raises ResultsError where another evaluation has it, and PathError."""
     try:
         return WriterLock(path)
     except Locked:

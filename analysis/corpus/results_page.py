@@ -7,14 +7,17 @@ docs/measured/NAME.json: `order` on the page, `title`, `about` (what was measure
 `machine` (on which it ran), `columns` and `rows`, as the command printed them.
 """
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.scores import ideal_masks
 from analysis.scores.systems import MEASURES, NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
+from tasnet.command_line import command_line
 
 from .failures import failure_shares
 from .report import digits, mean
@@ -30,8 +33,10 @@ This page is written by `python -m analysis.corpus.results_page` from the files 
 """
 
 
-def main() -> int:
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the page; exit code 0."""
+    argparse.ArgumentParser(prog="python -m analysis.corpus.results_page", description=__doc__).parse_args(arguments)
     with replacing(DOCS / "RESULTS.md") as file:
         file.write_text(page(), encoding="utf-8")
     return 0

@@ -20,7 +20,8 @@ from analysis.scores.systems import (
     score_systems,
 )
 from tasnet import Separator
-from tasnet.data.corpora import CorpusMixture
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 from tasnet.threads import single_threaded
 
 
@@ -28,7 +29,7 @@ from tasnet.threads import single_threaded
 class Task:
     """A mixture to be scored; where `estimates` (C, T) are None the worker separates it itself."""
 
-    mixture: CorpusMixture
+    mixture: Mixture
     model: str  # a name or the path of a checkpoint
     weights: str  # which are there, as in `Header.weights`: a worker outlives a file that changes
     precision: str
@@ -55,7 +56,7 @@ def score_task(task: Task) -> dict[str, float] | str:
     try:
         with single_threaded():
             return {name: value for name, value in _scores(task) if value is not None}
-    except ValueError as problem:
+    except UserError as problem:
         return str(problem)
 
 

@@ -25,9 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasnet import checkpoint
-from tasnet.atomic import replacing
-from tasnet.command_line import program
-from tasnet.data.corpora import CorpusError, open_mixtures
+from tasnet.atomic import make_folder, replacing
+from tasnet.command_line import command_line, complain, program
+from tasnet.data.corpora import open_mixtures
 from tasnet.data.mixture_sets import read_genders
 
 from .evaluation import FOLDER as RUNS
@@ -92,6 +92,7 @@ def read_training(model: str) -> Training | None:
         return None
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit codes as `python -m analysis.corpus` has them."""
     from .__main__ import main as evaluate  # a command's, which an app that only reads results does not need
@@ -107,13 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, metavar="K", help="by default one for every core")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.models if name not in models]:
-        print(f"There is no model {unknown[0]} under assets/weights: {', '.join(models)}.", file=sys.stderr)
-        return 2
-    try:
-        voices = open_mixtures(options.folder).voices
-    except CorpusError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return complain(f"There is no model {unknown[0]} under assets/weights: {', '.join(models)}.")
+    voices = open_mixtures(options.folder).voices
     outputs = {name: checkpoint.describe(path)[0].C for name, path in models.items()}
     for name in options.models or [name for name, count in outputs.items() if count == voices]:
         path, weights = FOLDER / f"{name}.csv", checkpoint.weights_hash(models[name])
@@ -125,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers = ["--workers", str(options.workers)] if options.workers else []
         if code := evaluate([options.folder, "--model", str(models[name]), "--out", str(unfinished), *workers]):
             return code
-        FOLDER.mkdir(exist_ok=True)
+        make_folder(FOLDER)
         with replacing(path) as file:
             file.write_bytes(shareable(unfinished, read_genders(SPEAKERS)))
     return 0

@@ -16,8 +16,9 @@ import numpy as np
 
 from analysis.scores.systems import CLEAN, LEAKAGE, MEASURES, MIXTURE, NETWORK
 from analysis.words.corpus import explain_pair, explain_set
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.data.mixture_sets import read_genders
+from tasnet.errors import opening
 
 from .failures import (
     FailureShare,
@@ -43,6 +44,7 @@ MIXTURES_SHOWN = 5
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # heads and rows
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where a file cannot be used."""
     parser = argparse.ArgumentParser(
@@ -54,32 +56,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="for a model's card")
     parser.add_argument("--speakers", type=Path, metavar="FILE", help="LibriSpeech's SPEAKERS.TXT or an *_info.csv")
     options = parser.parse_args(arguments)
-    try:
-        if len(options.results) > 2:
-            raise ResultsError("Two results can be compared, not more.")
-        found = [read_results(path) for path in options.results]
-        if options.speakers:
-            genders = _genders(options.speakers)
-            found = [with_genders(results, genders) for results in found]
-        for path, results in zip(options.results, found, strict=True):
-            if not results.good:
-                raise ResultsError(f"{path} holds no scores yet.")
-        written = as_markdown if options.markdown else as_text
-        texts = [written(results) for results in found]
-        if len(found) == 2:
-            texts.append(pair_as_text(pair(*found), markdown=options.markdown))
-    except ResultsError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if len(options.results) > 2:
+        raise ResultsError("Two results can be compared, not more.")
+    found = [read_results(path) for path in options.results]
+    if options.speakers:
+        genders = _genders(options.speakers)
+        found = [with_genders(results, genders) for results in found]
+    for path, results in zip(options.results, found, strict=True):
+        if not results.good:
+            raise ResultsError(f"{path} holds no scores yet.")
+    written = as_markdown if options.markdown else as_text
+    texts = [written(results) for results in found]
+    if len(found) == 2:
+        texts.append(pair_as_text(pair(*found), markdown=options.markdown))
     print("\n\n".join(texts))
     return 0
 
 
 def _genders(path: Path) -> dict[str, str]:
-    try:
+    with opening(path):
         found = read_genders(path) if path.is_file() or not path.exists() else {}
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error.strerror}.") from None
     if not found:
         raise ResultsError(f"{path} is no list of speakers: give LibriSpeech's SPEAKERS.TXT or LibriMix's *_info.csv.")
     return found

@@ -16,6 +16,7 @@ from analysis.network.representation import Representation
 from analysis.scores.metrics import best_permutation, si_snr
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 from tasnet.coders import overlap_add
+from tasnet.errors import UserError
 from tasnet.level import level_gains
 
 ESTIMATED, BINARY, SWAPPED = "as estimated", "binary: 0 or 1", "swapped between the voices"
@@ -24,7 +25,7 @@ MASKS = (ESTIMATED, BINARY, SWAPPED, *IDEAL)
 AT_ONCE = 16  # filters whose sound is in memory
 
 
-class MutingError(ValueError):
+class MutingError(UserError):
     """A part that cannot be switched off in this network, said in one sentence."""
 
 

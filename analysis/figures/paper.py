@@ -4,9 +4,14 @@ python -m analysis.figures.paper --model NAME --example ID --seconds 1 --out fig
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
+
+from tasnet.atomic import make_folder
+from tasnet.errors import opening
 
 matplotlib.use("Agg")
 
@@ -22,7 +27,7 @@ from analysis.network.representation import Representation, pooled_picture, repr
 from analysis.sounds import examples
 from tasnet import checkpoint
 from tasnet.audio import resample
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 
 from .inside import owner_colours
 from .palette import speaker_colour
@@ -192,8 +197,9 @@ def busiest(references: np.ndarray, rate: int, seconds: float) -> float:
     return int(active.min(0).argmax()) / rate
 
 
-def main() -> None:
-    """Command line."""
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     models, sounds = list(checkpoint.bundled()), [example.id for example in examples.available_examples()]
     parser = argparse.ArgumentParser(prog=program("analysis.figures.paper"), description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=models[0], help="bundled weights or a .safetensors file")
@@ -201,7 +207,7 @@ def main() -> None:
     parser.add_argument("--start", type=float, help="seconds; by default where all speak")
     parser.add_argument("--seconds", type=float, default=1.0, help="length of what Fig. 2 shows")
     parser.add_argument("--out", type=Path, default=Path("figures"))
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
 
     model, _ = checkpoint.load(checkpoint.bundled().get(chosen.model, chosen.model))
     sound = examples.mix_example(chosen.example)
@@ -211,7 +217,7 @@ def main() -> None:
     start = chosen.start
     if start is None:
         start = busiest(inside.references, rate, chosen.seconds)
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    make_folder(chosen.out)
     with plt.rc_context(STYLE):
         U, V = (basis_.detach().numpy() for basis_ in (model.U, model.V))
         for name, figure in (
@@ -220,9 +226,10 @@ def main() -> None:
         ):
             for kind in ("pdf", "png"):
                 path = chosen.out / f"{name}.{kind}"
-                figure.savefig(path, dpi=300)
+                with opening(path, "be written"):
+                    figure.savefig(path, dpi=300)
                 print(path)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

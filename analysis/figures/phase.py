@@ -10,7 +10,7 @@ from analysis.scores.phase import PhaseCost
 from .palette import GRID, SYSTEM_COLOURS, legend_below, style
 
 
-def phase_costs(found: Sequence[PhaseCost], network: float | None) -> go.Figure:
+def phase_cost_bars(found: Sequence[PhaseCost], network: float | None) -> go.Figure:
     """A line a mask, dotted where it would be with the clean phase; `network`: its SI-SNRi (dB), where it has one."""
     figure = go.Figure()
     for cost in found:

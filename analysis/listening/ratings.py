@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analysis.keys import new_key, rows_with_key
+from tasnet.atomic import make_folder
+from tasnet.errors import opening
 
 from .trials import (
     ABX,
@@ -64,10 +66,11 @@ class Store:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         # Read and written by their owner only; SQLite gives the files beside it the same rights.
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        self.path.chmod(0o600)
+        with opening(self.path, "be written"):
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self.path.chmod(0o600)
         with self._connect() as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)
@@ -188,11 +191,9 @@ class Store:
 
     def pesq(self, session: Session) -> dict[tuple[int, str], float]:
         """PESQ (MOS-LQO) of every sound that has one, by utterance and system."""
+        query = "SELECT utterance, system, pesq FROM stimulus WHERE session = ? AND pesq IS NOT NULL"
         with self._connect() as database:
-            rows = database.execute(
-                "SELECT utterance, system, pesq FROM stimulus WHERE session = ? AND pesq IS NOT NULL", (session.id,)
-            ).fetchall()
-        return {(utterance, system): pesq for utterance, system, pesq in rows}
+            return {(utterance, system): pesq for utterance, system, pesq in database.execute(query, (session.id,))}
 
     def join(self, session: Session, nickname: str, device: str = "") -> Listener:
         """A new listener. Raises RatingsError for an empty, overlong or taken nickname."""

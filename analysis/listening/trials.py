@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.scores.systems import CLEAN
+from tasnet.errors import UserError
 
 MOS = "MOS"  # rate one sample from 1 to 5, beside the clean utterance
 ABX = "ABX"  # is X the same as A or as B?
@@ -15,7 +16,7 @@ LONGEST_NICKNAME = 40
 LONGEST_DEVICE = 300  # characters
 
 
-class RatingsError(ValueError):
+class RatingsError(UserError):
     """A listening test that cannot go on as asked."""
 
 

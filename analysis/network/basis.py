@@ -13,6 +13,7 @@ from scipy.spatial.distance import pdist
 
 from tasnet import TasNet
 from tasnet.config import Config
+from tasnet.errors import UserError
 from tasnet.networks import make_network
 
 UPGMA, SIGNLESS = "UPGMA", "UPGMA, either sign"
@@ -24,7 +25,7 @@ SOUND_RMS_DB = -26.0
 SOUND_PEAK_DB = -9.0
 
 
-class BasisError(ValueError):
+class BasisError(UserError):
     """The weights cannot be analysed; the message says why."""
 
 

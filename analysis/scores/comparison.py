@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.sounds.mixing import Mixture
+from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEAKERS
 
 from . import ideal_masks

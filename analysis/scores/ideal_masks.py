@@ -14,12 +14,17 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE
+from tasnet.errors import UserError
 
 # The first three are the paper's. PSM, the phase-sensitive mask (Erdogan et al. 2015, the paper's
 # [37]), is not in the paper: it also sees the phase between speaker and mixture.
 MASKS = ("IBM", "IRM", "WFM", "PSM")
 WINDOW_SECONDS = 0.032
 HOP_SECONDS = 0.008
+
+
+class MaskError(UserError):
+    """A sound that has no ideal mask; the message is one sentence for the user."""
 
 
 def stft(x: np.ndarray, rate: int) -> np.ndarray:
@@ -57,7 +62,7 @@ def ideal_mask(kind: str, references: np.ndarray, rate: int, mixture: np.ndarray
     """The mask of each of the clean `references` (C, T): (C, F, frames) in [0, 1].
 
     `kind` is one of `MASKS`. `mixture` (T,), by default the references' sum (eq. 1), only matters
-    to the PSM. Raises ValueError for an unknown kind, a rate without a window, or samples that are not finite.
+    to the PSM. Raises MaskError for an unknown kind, a rate without a window, or samples that are not finite.
     """
     _check_finite(references, mixture)
     S = stft(np.asarray(references), rate)
@@ -69,7 +74,7 @@ def ideal_mask(kind: str, references: np.ndarray, rate: int, mixture: np.ndarray
 def magnitude_mask(kind: str, magnitudes: np.ndarray) -> np.ndarray:
     """Eqs. 16-18: "IBM", "IRM" or "WFM" of the speakers' `magnitudes` (C, ...), in any domain.
 
-    Raises ValueError for an unknown kind.
+    Raises MaskError for an unknown kind.
     """
     if kind == "IBM":
         return _ibm(magnitudes)
@@ -77,19 +82,19 @@ def magnitude_mask(kind: str, magnitudes: np.ndarray) -> np.ndarray:
         return _shares(magnitudes)
     if kind == "WFM":
         return _shares(magnitudes**2)
-    raise ValueError(f"There is no ideal mask called '{kind}': choose one of {', '.join(MASKS)}.")
+    raise MaskError(f"There is no ideal mask called '{kind}': choose one of {', '.join(MASKS)}.")
 
 
 def apply(masks: np.ndarray, mixture: np.ndarray, rate: int) -> np.ndarray:
     """Speakers (C, T) from `mixture` (T,) by `masks` (C, F, frames), with the mixture's phase.
 
-    Same type as `mixture`; an axis of one bin or frame stands for all. Raises ValueError where the masks are not of the
+    Same type as `mixture`; an axis of one bin or frame stands for all. Raises MaskError where the masks are not of the
     mixture's spectrogram.
     """
     mixture, masks = np.asarray(mixture), np.asarray(masks)
     X = stft(mixture, rate)
     if masks.ndim < 2 or any(size not in (1, full) for size, full in zip(masks.shape[-2:], X.shape[-2:], strict=True)):
-        raise ValueError(
+        raise MaskError(
             f"Masks of {' x '.join(map(str, masks.shape[-2:]))} bins and frames do not fit a mixture of "
             f"{' x '.join(map(str, X.shape[-2:]))}."
         )
@@ -103,7 +108,7 @@ def separate(kind: str, mixture: np.ndarray, references: np.ndarray, rate: int) 
 
 def _check_finite(*signals: np.ndarray | None) -> None:
     if not all(np.isfinite(signal).all() for signal in signals if signal is not None):
-        raise ValueError("A signal has samples that are not finite numbers, so it has no ideal mask.")
+        raise MaskError("A signal has samples that are not finite numbers, so it has no ideal mask.")
 
 
 def _ibm(magnitudes: np.ndarray) -> np.ndarray:
@@ -128,6 +133,6 @@ def _psm(S: np.ndarray, X: np.ndarray) -> np.ndarray:
 @lru_cache
 def _transform(rate: int) -> ShortTimeFFT:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise ValueError(f"There is no spectrogram at {rate} Hz, only from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
+        raise MaskError(f"There is no spectrogram at {rate} Hz, only from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
     window = hann(round(WINDOW_SECONDS * rate), sym=False)
     return ShortTimeFFT(window, hop=round(HOP_SECONDS * rate), fs=rate)

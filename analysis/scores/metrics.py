@@ -24,6 +24,7 @@ from scipy import fft, linalg, optimize
 
 from tasnet.audio import resample
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE
+from tasnet.errors import UserError
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`
@@ -40,7 +41,7 @@ LEAKAGE_FRAME = 0.032  # s
 LEAKAGE_FLOOR = 1e-4  # of the mean energy: -40 dB
 
 
-class MetricsError(ValueError):
+class MetricsError(UserError):
     """Signals that cannot be scored against each other, said in one sentence."""
 
 
@@ -219,7 +220,6 @@ class Scores:
     sdr: tuple[float | None, ...]  # dB, BSS Eval v3
     sdri: tuple[float | None, ...]  # dB over the mixture
     pesq: tuple[float | None, ...]  # MOS-LQO
-    pesqi: tuple[float | None, ...]  # MOS-LQO over the mixture
     raw_pesq: tuple[float | None, ...]  # raw P.862
     stoi: tuple[float | None, ...]  # 0 ... 1
     permutation: tuple[int, ...]  # the estimate that was scored against each reference
@@ -261,7 +261,6 @@ def evaluate(
         **scores,
         si_snri=_improvements(scores["si_snr"], baseline.si_snr),
         sdri=_improvements(scores["sdr"], baseline.sdr),
-        pesqi=_improvements(scores["pesq"], baseline.pesq),
         permutation=permutation,
     )
 
@@ -286,7 +285,6 @@ def mixture_scores(
         **scores,
         si_snri=_improvements(scores["si_snr"], scores["si_snr"]),
         sdri=_improvements(scores["sdr"], scores["sdr"]),
-        pesqi=_improvements(scores["pesq"], scores["pesq"]),
         permutation=tuple(range(len(references))),
     )
 

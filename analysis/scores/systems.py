@@ -13,7 +13,6 @@ MIXTURE = "Mixture"
 CLEAN = "Clean"
 ANCHOR = "Low-pass"  # the low anchor of a MUSHRA test
 SYSTEMS = (NETWORK, *ideal_masks.MASKS)
-PAPERS_MASKS = ("IBM", "IRM", "WFM")  # PSM is not in the paper
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,6 @@ class ScoredSystem:
     estimates: np.ndarray
     masks: np.ndarray | None
     scores: Scores | None
-
-    @property
-    def in_paper(self) -> bool:
-        """Whether the paper has this system."""
-        return self.name == NETWORK or self.name in PAPERS_MASKS
 
     def score(self, measure: str, speaker: int | None = None) -> float | None:
         """The `measure` of a speaker, or its mean over the speakers; None where undefined."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import platformdirs
 
+from tasnet.places import cache_folder
+
 BUNDLED = Path(__file__).parents[2] / "assets" / "examples"
 
 # Debian package -> the folder inside it that a `Voice.file` of tier "debian" starts from; first
@@ -100,14 +102,13 @@ class Example:
 
     def paths(self) -> list[Path]:
         """Where the voices' files are, or would be if they were here."""
-        folders = {"bundled": BUNDLED, "debian": cache_folder(), "librispeech": librosa_folder()}
+        folders = {"bundled": BUNDLED, "debian": examples_folder(), "librispeech": librosa_folder()}
         return [folders[self.tier] / voice.file for voice in self.voices + self.crowd]
 
 
-def cache_folder() -> Path:
-    """$TASNET_LENS_CACHE, else the user's cache folder (~/.cache/tasnet-lens/examples on Linux)."""
-    chosen = os.environ.get("TASNET_LENS_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("tasnet-lens")) / "examples"
+def examples_folder() -> Path:
+    """Where the voices are kept that do not come along."""
+    return cache_folder("examples")
 
 
 def librosa_folder() -> Path:

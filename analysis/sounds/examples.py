@@ -8,16 +8,18 @@ import numpy as np
 from tasnet.audio import Audio, read, resample
 from tasnet.data.noise import coloured_noise
 from tasnet.data.speech_level import active_speech_level
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from .example_list import EXAMPLES, Example, Voice
 from .inputs import RATE
-from .mixing import Mixture, mix
+from .mixing import mix
 
 __all__ = ["Example", "ExampleError", "Voice", "available_examples", "fetch_librispeech", "mix_example"]
 
 
-class ExampleError(ValueError):
+class ExampleError(UserError):
     """There is no such example, or it cannot be had; the message is one sentence for the user."""
 
 

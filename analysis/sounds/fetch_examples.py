@@ -9,13 +9,17 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from tasnet.command_line import program
+from tasnet.atomic import make_folder
+from tasnet.command_line import command_line, program
+from tasnet.errors import PathError
 
-from .example_list import PACKAGES, cache_folder, package_files
+from .example_list import PACKAGES, examples_folder, package_files
 from .examples import ExampleError, fetch_librispeech
 
 BUDGET_SECONDS = 240  # for all packages together, 113 MB; what is done by then stays
@@ -87,7 +91,7 @@ class Client:
 
 
 def is_here(package: str) -> bool:
-    folder = cache_folder() / package
+    folder = examples_folder() / package
     return all((folder / file).is_file() for file in package_files()[package])
 
 
@@ -107,7 +111,7 @@ def fetch(package: str, client: Client) -> None:
         (ready / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(origin, ready / file)
     shutil.rmtree(unpacked)
-    target = cache_folder() / package
+    target = examples_folder() / package
     shutil.rmtree(target, ignore_errors=True)  # what an older version of this project needed
     os.replace(ready, target)
 
@@ -115,8 +119,8 @@ def fetch(package: str, client: Client) -> None:
 def fetch_all(packages: list[str]) -> None:
     """Fetch what can be fetched and print one line for each of `packages`."""
     reasons = {}
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=cache_folder()) as work:
+    make_folder(examples_folder())
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=examples_folder()) as work:
         client = Client(Path(work), time.monotonic() + BUDGET_SECONDS)
         try:
             client.refresh(packages)
@@ -132,11 +136,12 @@ def fetch_all(packages: list[str]) -> None:
             print(f"{package}: {f'not available: {reason}' if reason else 'done'}", flush=True)
 
 
-def main() -> None:
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> None:
     """Fetch what is missing; what cannot be had is said, and is no error."""
     argparse.ArgumentParser(
         prog=program("analysis.sounds.fetch_examples"), description=__doc__.splitlines()[0]
-    ).parse_args()
+    ).parse_args(arguments)
     missing = [package for package in PACKAGES if not is_here(package)]
     for package in PACKAGES:
         if package not in missing:
@@ -144,8 +149,8 @@ def main() -> None:
     if missing:
         try:
             fetch_all(missing)
-        except OSError as error:
-            print(f"No real voices fetched: the folder {cache_folder()} cannot be used ({error}).")
+        except PathError as error:
+            print(f"No real voices fetched: {error}")
     try:  # real English voices, with which the app begins
         fetch_librispeech()
         print("LibriSpeech readers: here")
@@ -154,4 +159,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

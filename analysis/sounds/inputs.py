@@ -6,9 +6,11 @@ import numpy as np
 
 from tasnet.audio import Audio, read, resample
 from tasnet.below_speech import without_offset
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 from .alignment import LONGEST, delay, moved
-from .mixing import Mixture, mix
+from .mixing import mix
 
 RATE = 8000
 MAX_SECONDS = 600
@@ -16,7 +18,7 @@ MAX_SECONDS = 600
 LENGTH_TOLERANCE_SECONDS = 0.01
 
 
-class InputError(ValueError):
+class InputError(UserError):
     """The user's sounds do not fit together; the message is one sentence for the user."""
 
 

@@ -37,12 +37,6 @@ def loudness(x: np.ndarray, rate: int) -> float:
     return float(_lufs(powers.mean())) if powers.size else -math.inf
 
 
-def loudness_gain(x: np.ndarray, rate: int, target: float) -> float:
-    """The factor that brings `x` (T,) to a loudness of `target` LUFS; 1 for silence."""
-    now = loudness(x, rate)
-    return 1.0 if math.isinf(now) else 10 ** ((target - now) / 20)
-
-
 def _lufs(power: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         return -0.691 + 10 * np.log10(power)

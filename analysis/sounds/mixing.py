@@ -1,36 +1,22 @@
 """Mixtures of clean voices at a stated ratio of their speech levels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from tasnet.audio import Audio, resample
 from tasnet.data.speech_level import active_speech_level
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 PEAK = 0.9
 SHORTEST_SECONDS = 0.1
 WIDEST_DB = 60
 
 
-class MixError(ValueError):
+class MixError(UserError):
     """Voices that cannot be mixed, said in one sentence."""
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """A mixture and, where they are known, the clean voices that sum to it (eq. 1)."""
-
-    mixture: np.ndarray  # (T,) float32
-    references: np.ndarray | None  # (C, T) float32
-    rate: int
-    labels: tuple[str, ...]  # of the references
-    snr_db: float | None  # voice 1 against each other voice; None where it is not known
-    notes: tuple[str, ...] = ()  # whole sentences: what was done to the voices
-    source: str = ""  # what the user's recording is called
-    source_rate: int | None = None  # Hz, of the user's recording; None where it is `rate`
-    task: str = ""  # that of a model which it fits (`tasnet.training_facts`); "": whichever has as many outputs
 
 
 def mix(voices: Sequence[Audio], snr_db: float, rate: int, *, length: Literal["min", "max"] = "min") -> Mixture:

@@ -10,13 +10,14 @@ ignored.
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.scores.metrics import evaluate
 from tasnet import Separator, available, checkpoint
 from tasnet.atomic import replacing
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.model_titles import voices_of
 from tasnet.training_facts import SPEAKERS
 
@@ -76,6 +77,7 @@ def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) 
     return known if first is None else [first, *(one for one in known if one is not first)]
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog=program("analysis.sounds.rank_examples"), description=__doc__.splitlines()[0])
@@ -93,4 +95,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -16,50 +16,34 @@ from tqdm import tqdm
 
 from analysis.words.start_point import explain_set_starts
 from tasnet import Separator
-from tasnet.command_line import program
+from tasnet.command_line import command_line, complain, program
 
 from .sets import FOLDER, vary_set
 
 
+@command_line("Stopped: the same command goes on from here.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     found = {}
-    try:
-        for model in options.model:
-            separator = Separator(model, options.device)
-            out = options.out and options.out / f"{separator.name}.jsonl"
-            with tqdm(desc=separator.name, disable=None, unit="mixture") as bar:
+    for model in options.model:
+        separator = Separator(model, options.device)
+        out = options.out and options.out / f"{separator.name}.jsonl"
+        with tqdm(desc=separator.name, disable=None, unit="mixture") as bar:
 
-                def show(done: int, of: int, bar: tqdm = bar) -> None:
-                    bar.total = of
-                    bar.update(done - bar.n)
+            def show(done: int, of: int, bar: tqdm = bar) -> None:
+                bar.total = of
+                bar.update(done - bar.n)
 
-                found[separator.name] = vary_set(
-                    options.folder,
-                    separator,
-                    out,
-                    split=options.split,
-                    limit=options.limit,
-                    progress=show,
-                    say=print,
-                )
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or 'The results'} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on from here.", file=sys.stderr)
-        return 130
+            found[separator.name] = vary_set(
+                options.folder, separator, out, split=options.split, limit=options.limit, progress=show, say=print
+            )
     for name, results in found.items():
         for mixture, problem in results.problems.items():
             print(f"{name}, {mixture}: {problem}", file=sys.stderr)
     said = [sentence.replace("**", "") for sentence in explain_set_starts(found)]
     if not said:
-        print("No mixture could be measured.", file=sys.stderr)
-        return 2
+        return complain("No mixture could be measured.")
     print("Standard deviation of the SDRi over the starts:", *said, sep="\n")
     return 0
 

@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,12 @@ from tqdm import tqdm
 from analysis.corpus.evaluation import spread_evenly
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
-from analysis.sounds.mixing import Mixture
 from tasnet import Separator
-from tasnet.atomic import replacing
-from tasnet.command_line import program
+from tasnet.atomic import make_folder, replacing
+from tasnet.command_line import command_line, program
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
+from tasnet.errors import UserError, opening
+from tasnet.mixture import Mixture
 
 from .probes import PROBES, Probe
 from .sets import weights_name
@@ -37,7 +38,7 @@ LIMIT, SECONDS = 30, 4.0
 DECIMALS = 2
 
 
-class ProbeError(ValueError):
+class ProbeError(UserError):
     """A measurement that cannot be made or read, said in one sentence."""
 
 
@@ -91,7 +92,7 @@ def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture) -> float:
     return float(np.mean(si_snr(sources[list(best_permutation(sources, references))], references)))
 
 
-def measure(
+def measure_probes(
     folder: str | Path,
     separators: Sequence[Separator],
     out: str | Path = FOLDER,
@@ -107,7 +108,7 @@ def measure(
     """Measure all `separators`, of one number of voices, on `limit` mixtures of `folder`; a file each in `out`.
 
     Of each mixture the first `seconds` are taken. What the files hold already is left. progress: called with the
-    mixtures done and their number. Raises CorpusError or ProbeError (ValueErrors).
+    mixtures done and their number. Raises CorpusError or ProbeError (UserErrors).
     """
     voices = {separator.config.C for separator in separators}
     if len(voices) != 1:
@@ -134,9 +135,9 @@ def measure(
             say(str(problem))
             continue
         part = slice(round(seconds * one.rate))
-        sound = Mixture(one.mixture[part], one.sources[:, part], one.rate, tuple(one.speakers), None)
+        sound = replace(one, mixture=one.mixture[part], references=one.sources[:, part], labels=one.speakers)
         for k, row in zip(left, _rows([separators[k] for k in left], probes, sound), strict=True):
-            with paths[k].open("a") as file:
+            with opening(paths[k], "be written"), paths[k].open("a") as file:
                 file.write(json.dumps({"mixture": one.name, "speakers": list(one.speakers)} | row) + "\n")
     progress(len(chosen), len(chosen))
     return [read_probes(path) for path in paths]
@@ -162,7 +163,7 @@ def _short(value: float) -> float | None:
 def _begin(path: Path, header: ProbeHeader) -> set[str]:
     """The mixtures that the file at `path` has already; it is begun where it is not there. Raises ProbeError."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path) as unfinished:
             unfinished.write_text(json.dumps(asdict(header)) + "\n")
         return set()
@@ -192,7 +193,7 @@ def _read(path: Path) -> tuple[ProbeHeader, list[dict]]:
 
 
 def read_probes(path: str | Path) -> ProbeResults:
-    """The results in a file of `measure`. Raises ProbeError."""
+    """The results in a file of `measure_probes`. Raises ProbeError."""
     header, rows = _read(Path(path))
     try:
         tables = {
@@ -229,39 +230,30 @@ def curve(results: ProbeResults, probe: str) -> ProbeCurve:
     return ProbeCurve(results.header.values[probe], of(network), of(unprocessed), of(network[:, :1] - network))
 
 
+@command_line("Stopped: the same command goes on from here.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
     from analysis.words.probe import explain_curve
 
     options = _parser().parse_args(arguments)
-    try:
-        separators = [Separator(model, options.device, "float32") for model in options.model]
-        with tqdm(disable=None, unit="mixture") as bar:
+    separators = [Separator(model, options.device, "float32") for model in options.model]
+    with tqdm(disable=None, unit="mixture") as bar:
 
-            def show(done: int, of: int) -> None:
-                bar.total = of
-                bar.update(done - bar.n)
+        def show(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
 
-            found = measure(
-                options.folder,
-                separators,
-                options.out,
-                split=options.split,
-                limit=options.limit,
-                seconds=options.seconds,
-                probes={name: PROBES[name] for name in options.probe},
-                progress=show,
-                say=print,
-            )
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or 'The results'} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on from here.", file=sys.stderr)
-        return 130
+        found = measure_probes(
+            options.folder,
+            separators,
+            options.out,
+            split=options.split,
+            limit=options.limit,
+            seconds=options.seconds,
+            probes={name: PROBES[name] for name in options.probe},
+            progress=show,
+            say=print,
+        )
     for results in found:
         for name in options.probe:
             print(PROBES[name].title, explain_curve(results.header.model, PROBES[name], curve(results, name)), sep=": ")

@@ -11,8 +11,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import signal
 
-from analysis.sounds.mixing import Mixture
 from tasnet.data.speech_level import active_speech_level
+from tasnet.mixture import Mixture
 
 from .pitch import Pitch, flattened, jittered, track
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from analysis.corpus.evaluation import spread_evenly
 from tasnet import Separator
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
+from tasnet.errors import opening
 from tasnet.locks import Locked, WriterLock
 
 from .shifts import StartPointError, standard_deviation, vary_start
@@ -79,14 +80,14 @@ def vary_set(
     out: by default runs/start_point/<set>_<model>.jsonl; in a folder, a file of that name there. within: files that
     lists name are read only below this folder. progress: called with the mixtures done and their number; an exception
     that it raises ends the work, and what was done stays in the file. say: called with sentences on how the set was
-    understood. Raises CorpusError or StartPointError (ValueErrors).
+    understood. Raises CorpusError or StartPointError (UserErrors).
     """
     mixtures = open_mixtures(folder, split=split, speakers=separator.config.C, within=within)
     for sentence in explain_mixtures(mixtures):
         say(sentence)
     header = _header(mixtures.name, [row.name for row in mixtures.rows], separator, tuple(shifts))
     path = results_file(out, header)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     chosen = spread_evenly(len(mixtures), limit)
     with _right_to_write(path), _taken_up(path, header) as file:
         done = {row["mixture"] for row in _read(path)[1]}
@@ -100,8 +101,9 @@ def vary_set(
                 row["sdri"] = [round(value, 4) if np.isfinite(value) else None for value in curve.sdri.tolist()]
             except (BadRow, StartPointError) as problem:
                 row["problem"] = str(problem)
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+            with opening(path, "be written"):
+                file.write(json.dumps(row) + "\n")
+                file.flush()
     progress(len(chosen), len(chosen))
     return read_set(path)
 
@@ -207,4 +209,5 @@ def _taken_up(path: Path, header: SetHeader) -> TextIO:
         raise StartPointError(f"{path} holds results of other shifts: give this one a file of its own.")
     with replacing(path) as unfinished:
         unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *rows)))
-    return path.open("a")
+    with opening(path, "be written"):
+        return path.open("a")

@@ -7,6 +7,7 @@ import numpy as np
 
 from analysis.scores.metrics import evaluate, mixture_scores
 from tasnet import Separator
+from tasnet.errors import UserError
 from tasnet.model_titles import voices_in_words
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
@@ -21,7 +22,7 @@ RANGES = {
 SHORTEST_SECONDS = 0.5  # of what is scored
 
 
-class StartPointError(ValueError):
+class StartPointError(UserError):
     """A mixture whose start cannot be varied, said in one sentence."""
 
 
@@ -29,14 +30,12 @@ class StartPointError(ValueError):
 class StartCurve:
     """SDRi of one mixture over its starting sample.
 
-    shifts: samples. sdri: (shifts,) dB, the mean over the speakers; nan where undefined. orders: for every shift the
-    network's output that is each speaker.
+    shifts: samples. sdri: (shifts,) dB, the mean over the speakers; nan where undefined.
     """
 
     shifts: tuple[int, ...]
     rate: int
     sdri: np.ndarray
-    orders: tuple[tuple[int, ...], ...]
 
     @property
     def milliseconds(self) -> np.ndarray:
@@ -47,11 +46,6 @@ class StartCurve:
     def deviation(self) -> float:
         """Standard deviation of the SDRi over the shifts in dB, what Fig. 4B shows of each mixture."""
         return standard_deviation(self.sdri)
-
-    @property
-    def reordered(self) -> int:
-        """How many shifts give the speakers on other outputs than the first: of no concern to SDRi."""
-        return sum(order != self.orders[0] for order in self.orders)
 
 
 def standard_deviation(sdri: np.ndarray) -> float:
@@ -105,7 +99,7 @@ def growing_curve(
         known = tuple(shift for shift in shifts if shift in found)
         values = [found[shift].mean("sdri") for shift in known]
         sdri = np.array([np.nan if value is None else value for value in values])
-        yield StartCurve(known, rate, sdri, tuple(found[shift].permutation for shift in known))
+        yield StartCurve(known, rate, sdri)
 
 
 def coarse_first(count: int) -> list[int]:

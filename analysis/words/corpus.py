@@ -11,7 +11,6 @@ from analysis.corpus.failures import (
     Threshold,
     excess_leakage,
     failure_shares,
-    failures_by_threshold,
     leakages,
 )
 from analysis.corpus.intervals import Estimate
@@ -78,12 +77,6 @@ def explain_failures(results: Results, threshold: Threshold = WORSE) -> list[str
     if {"same sex", "different sex"} <= shares.keys():
         said.append(_of_sexes(shares["same sex"], shares["different sex"]))
     return said + explain_leakage(results)
-
-
-def explain_thresholds(results: Results) -> str:
-    """The counts of all thresholds in one sentence, for those who do not see the table."""
-    found = failures_by_threshold(results)
-    return "; ".join(f"{one.title}: {share.failed[0]} of {share.count} mixtures" for one, share in found.items()) + "."
 
 
 def explain_leakage(results: Results) -> list[str]:

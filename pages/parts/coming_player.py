@@ -8,10 +8,10 @@ import streamlit as st
 
 from analysis.scores.metrics import best_permutation
 from analysis.scores.systems import ScoredSystem
-from analysis.sounds.mixing import Mixture
+from tasnet.mixture import Mixture
 
 from . import internals, listening
-from .player import Part, Tour, Track, linked_player, serve_part
+from .player import Tour, Track, TrackPart, linked_player, serve_part
 
 COMING = "being separated …"
 
@@ -29,7 +29,7 @@ class ComingPlayer:
         self._tracks = listening.tracks_of(sound, rows)
         self._first = rows[0]
         self._order: list[int] | None = None
-        self._parts: dict[str, tuple[Part, ...]] = {}
+        self._parts: dict[str, tuple[TrackPart, ...]] = {}
         self._end = 0
 
     def show_mixture(self, *, coming: bool = True) -> None:

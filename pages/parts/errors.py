@@ -1,11 +1,17 @@
-"""What nobody foresaw: the log has it whole under a number, and the page shows the number alone."""
+"""What no page has caught: a problem of the user's is said; of a fault of ours the page shows a number alone.
+
+Under that number the log has it whole.
+"""
 
 import logging
 import secrets
 
 import streamlit as st
 
-from . import internals
+from tasnet.errors import UserError
+
+from . import folders, internals
+from .text import plain
 
 logger = logging.getLogger(__name__)
 
@@ -14,15 +20,21 @@ def note(problem: BaseException) -> str:
     """Write `problem` to the log; a sentence with the number under which it stands there."""
     number = secrets.token_hex(4)
     logger.error("error %s", number, exc_info=problem)
-    return f"Something went wrong here that should not. Whoever runs this server finds it in the log as error {number}."
+    return (
+        "Something went wrong in this app itself: the fault is ours, not yours. Please report it to whoever runs this "
+        f"server as error {number}, under which the log has the details."
+    )
 
 
 def _show(problem: Exception) -> bool:
     """For Streamlit: the page has said it."""
-    st.error(note(problem), icon=":material/bug_report:")
+    if isinstance(problem, UserError):
+        st.error(plain(folders.without_root(problem)), icon=":material/error:")
+    else:
+        st.error(note(problem), icon=":material/bug_report:")
     return True
 
 
 def show_numbers_only() -> None:
-    """Let no page of this session show what an uncaught error says; called before anything can fail."""
+    """Let no page of this session show what a fault of ours says; called before anything can fail."""
     internals.on_error(_show)

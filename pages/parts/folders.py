@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from tasnet.atomic import make_folder
 from tasnet.data.corpora import CorpusError, MixtureSet, open_mixtures
 from tasnet.data.mixture_sets import Clip
+from tasnet.errors import UserError
 
 SETTING = "TASNET_LENS_ROOT"  # environment variable with the root; the working folder by default
 MOST_ENTRIES = 20_000  # files and folders that are looked at
@@ -19,7 +21,7 @@ DEEPEST_SET = 16  # in a set of mixtures, all of which is looked at
 ELSEWHERE = "has files that do not lie below the folder that this page may read."
 
 
-class FolderError(ValueError):
+class FolderError(UserError):
     """A folder that the page does not read; the message is one sentence for the user."""
 
 
@@ -51,10 +53,8 @@ def file_below_root(name: str) -> Path:
 
 
 def folder_for(name: str | Path) -> Path:
-    """The folder `name` below the root, made where it is missing. Raises FolderError and OSError."""
-    path = below_root(str(name))
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    """The folder `name` below the root, made where it is missing. Raises FolderError and PathError."""
+    return make_folder(below_root(str(name)))
 
 
 def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speakers: int = 2) -> MixtureSet:
@@ -69,7 +69,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
     _refuse_what_leads_elsewhere(name, path)
     try:
         mixtures = open_mixtures(path, split=split, mixture=kind or None, speakers=speakers, within=reading_root())
-    except ValueError as problem:
+    except UserError as problem:
         raise CorpusError(without_root(problem)) from None
     clips = [clip for row in mixtures.rows for clip in (*getattr(row, "sources", ()), getattr(row, "mixture", None))]
     listed = {clip.path for clip in clips if isinstance(clip, Clip)}

@@ -119,7 +119,7 @@ def credits() -> list[str]:
         return [*of_sound, f"Weights: {own.credits} ({own.licence})."]
     try:
         told = checkpoint.describe(tasnet.available().get(chosen.model, chosen.model))[1]
-    except (OSError, tasnet.CheckpointError):
+    except tasnet.CheckpointError:
         return of_sound
     return [
         *of_sound,

@@ -17,7 +17,8 @@ from starlette.responses import FileResponse
 from starlette.routing import Route
 
 from analysis.keys import new_key
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
+from tasnet.errors import UserError
 
 from . import folders
 
@@ -30,14 +31,14 @@ Needed = Mapping[str, bool]  # the keys that jobs know: whether a job that is no
 PATH = "/job_files"
 
 
-class JobFileError(ValueError):
+class JobFileError(UserError):
     """Files of a job that are not there, or for which there is no room; the message is one sentence for the user."""
 
 
-def put(name: str, content: bytes, needed: Needed, key: str = "") -> str:
+def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
     """Keep a file; the key of its folder: a new one, or `key`, under which it may be here already.
 
-    Raises JobFileError and OSError.
+    Raises JobFileError and PathError.
     """
     sweep(needed, len(content))
     root = folders.folder_for(FOLDER)
@@ -46,7 +47,7 @@ def put(name: str, content: bytes, needed: Needed, key: str = "") -> str:
     if _size(root) + len(content) > ROOM or shutil.disk_usage(root).free < 2 * len(content):
         raise JobFileError("There is no room for this file now: try again when other jobs are over.")
     folder = root / (key or new_key())
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     with replacing(folder / safe_name(name)) as unfinished:
         unfinished.write_bytes(content)
     return folder.name

@@ -11,6 +11,7 @@ from analysis.corpus import evaluation
 from analysis.corpus.evaluation_run import Progress
 from analysis.jobs import Report
 from analysis.start_point import sets
+from analysis.start_point.shifts import StartPointError
 from analysis.words.say import number
 from tasnet import Separator, audio, available
 from tasnet.recordings import separate_recording
@@ -96,7 +97,7 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
         )
         name = found.header.set
         if not found.sdri:
-            raise ValueError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
+            raise StartPointError(f"No mixture of {name} could be used: {next(iter(found.problems.values()))}")
     return name
 
 

@@ -13,6 +13,7 @@ from analysis.jobs import ACTIVE, CANCELLED, DONE, RUNNING, WAITING, Job, JobErr
 from analysis.keys import new_key
 from analysis.words.say import duration
 from pages.parts.captions import caption
+from tasnet.errors import PathError, UserError
 
 from . import budgeted, errors, folders, job_files, job_kinds, own_model
 from .text import plain
@@ -30,17 +31,16 @@ def _jobs(folder: Path, server: int) -> Jobs:
 
 
 def server_jobs() -> Jobs:
-    """The jobs of this server. Raises FolderError, JobError or OSError where their folder cannot be used."""
+    """The jobs of this server. Raises FolderError, JobError or PathError where their folder cannot be used."""
     return _jobs(folders.folder_for(FOLDER), os.getpid())
 
 
 def _said(problem: Exception) -> str:
     """One sentence on what ended a job."""
-    if isinstance(problem, ValueError):  # ours are sentences
+    if isinstance(problem, PathError):
+        return f"{folders.without_root(problem)} {GOES_ON}"
+    if isinstance(problem, UserError):
         return folders.without_root(problem)
-    if isinstance(problem, OSError):
-        where = Path(problem.filename).name if problem.filename else "The file of results"
-        return f"{where} cannot be read or written: {problem.strerror or problem}. {GOES_ON}"
     return f"The work ended. {errors.note(problem)} {GOES_ON}"
 
 
@@ -69,9 +69,9 @@ def submit(
         if settings.get("model") == own_model.path():
             settings = {**settings, "model": _kept_model(settings["model"], jobs)}
         if file is not None:
-            settings = {**settings, "files": job_files.put(*file, _files_needed(jobs))}
+            settings = {**settings, "files": job_files.keep_file(*file, _files_needed(jobs))}
         jobs.submit(kind, name, settings, _owner(jobs))
-    except (ValueError, OSError) as problem:
+    except UserError as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
 
 
@@ -79,7 +79,7 @@ def _kept_model(path: str, jobs: Jobs) -> str:
     """How a model that this session has brought is named in a job's settings: a copy is kept for the job."""
     content = Path(path).read_bytes()
     key = hashlib.sha256(content).hexdigest()[:40]
-    return f"{job_kinds.KEPT}{job_files.put(Path(path).name, content, _files_needed(jobs), key)}"
+    return f"{job_kinds.KEPT}{job_files.keep_file(Path(path).name, content, _files_needed(jobs), key)}"
 
 
 def _files_needed(jobs: Jobs) -> dict[str, bool]:
@@ -109,7 +109,7 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
     """
     try:
         jobs = server_jobs()
-    except (ValueError, OSError) as problem:
+    except UserError as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
         return
     owner = _owner(jobs)

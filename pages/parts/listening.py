@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.figures.palette import SYSTEM_COLOURS, second_colour
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
-from analysis.sounds.mixing import Mixture
+from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEAKERS, output_names
 
 from . import models

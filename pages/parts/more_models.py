@@ -3,6 +3,7 @@
 import streamlit as st
 
 from tasnet import published
+from tasnet.errors import UserError
 
 from . import models, own_model
 from .text import plain
@@ -54,7 +55,7 @@ def _get(model: published.PublishedModel) -> None:
     megabytes = model.size / 1e6
     try:
         published.get(model.name, lambda done: bar.progress(done, text=f"{done * megabytes:.1f} of {megabytes:.1f} MB"))
-    except ValueError as problem:
+    except UserError as problem:
         st.session_state.published_problem = (model.name, str(problem))
     else:
         st.session_state.model_wanted = model.name

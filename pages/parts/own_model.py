@@ -11,6 +11,7 @@ import streamlit as st
 from tasnet import checkpoint
 from tasnet.convert.files import opened
 from tasnet.convert.proof import prove
+from tasnet.errors import UserError, opening
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
@@ -78,16 +79,17 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
     try:
         st.session_state.own_model, st.session_state.own_note = read_within_budget(_convert, files, _folder().name)
         st.session_state.model = path()
-    except ValueError as problem:
+    except UserError as problem:
         st.session_state.own_problem = str(problem)
 
 
 def take_copy(path: Path, note: str) -> None:
     """Let weights of this project that lie on the server be the session's own: a copy, as they may change.
 
-    Raises tasnet.CheckpointError and OSError.
+    Raises tasnet.CheckpointError and PathError.
     """
-    content = path.read_bytes()
+    with opening(path.name):
+        content = path.read_bytes()
     target = Path(_folder().name) / f"{path.parent.name}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
     target.write_bytes(content)
     try:
@@ -101,7 +103,7 @@ def take_copy(path: Path, note: str) -> None:
 
 
 def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]:
-    """The path of the converted model in `folder`, and a sentence about it. Raises ValueError."""
+    """The path of the converted model in `folder`, and a sentence about it. Raises CheckpointError."""
     digest = hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
     stem = re.sub(r"[^\w.-]+", "_", Path(files[0][0]).stem)[:40]
     target = Path(folder) / f"{stem}-{digest[:8]}.safetensors"

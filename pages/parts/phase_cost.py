@@ -2,19 +2,19 @@
 
 import streamlit as st
 
-from analysis.figures.phase import phase_costs as phase_figure
+from analysis.figures.phase import phase_cost_bars as phase_figure
 from analysis.scores import phase
 from analysis.scores.comparison import Comparison
 from analysis.scores.ideal_masks import MASKS
 from analysis.scores.metrics import evaluate
 from analysis.scores.systems import ScoredSystem
-from analysis.sounds.mixing import Mixture
 from analysis.words.ideal_masks import explain_phase
 from pages.parts import listening, result_cache
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture
 from pages.parts.player import Track, player
+from tasnet.mixture import Mixture
 
 
 @st.cache_data(max_entries=16, show_spinner="Iterating the phases ...")

@@ -63,7 +63,7 @@ def picture(
     st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=("points",))
 
 
-def show_table(title: str, rows: Sequence[dict[str, Any]], decimals: dict[str, int], *, key: str) -> None:
+def show_rows(title: str, rows: Sequence[dict[str, Any]], decimals: dict[str, int], *, key: str) -> None:
     """Show `rows` as a table, its columns of numbers with so many `decimals`, and keep it for the handout."""
     st.dataframe(
         list(rows),

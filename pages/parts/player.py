@@ -13,6 +13,7 @@ import streamlit as st
 from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.sounds.loudness import loudness, matching_gains
 from tasnet.audio import wav
+from tasnet.errors import UserError
 
 from . import internals, links, result_cache
 from .handout import shown
@@ -36,7 +37,7 @@ MODULES = (
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
 
 
-class PlayerError(ValueError):
+class PlayerError(UserError):
     """The tracks cannot be played together."""
 
 
@@ -58,11 +59,11 @@ class Track:
     description: str = ""
     system: str = ""
     reference: str = ""
-    parts: "tuple[Part, ...] | None" = None
+    parts: "tuple[TrackPart, ...] | None" = None
 
 
 @dataclass(frozen=True)
-class Part:
+class TrackPart:
     """What has come of a track: where it is in it, in samples, and the address of its file (`serve_part`)."""
 
     begin: int
@@ -188,10 +189,10 @@ def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None
     player(tracks, key=key, link=True, tour=tour)
 
 
-def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> Part:
+def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> TrackPart:
     """What has come of a signal from sample `begin` on, for the browser to fetch until the page's next run."""
     name = f"{_digest(samples)}.wav"
-    return Part(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
+    return TrackPart(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
 
 
 def _gains(media: "Sequence[_Media | None]") -> list[float]:

@@ -16,6 +16,7 @@ from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
 from analysis.words.say import number
 from tasnet import checkpoint
+from tasnet.errors import UserError
 from tasnet.kernels.on_cpu import TILED, precisions_worth
 
 from . import links, models, more_models, own_model, sound_inputs, uploads, workspace
@@ -48,7 +49,7 @@ def choose(page: str, uses: Collection[str]) -> None:
                 )
                 if sound is None:
                     uploads.check_link()
-            except ValueError as error:
+            except UserError as error:
                 problem = str(error)
             example = st.session_state.example if kind == "example" else None
     workspace.select(

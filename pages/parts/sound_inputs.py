@@ -6,8 +6,9 @@ A widget is only a way in: what comes through it is kept by `uploads`, and the w
 import streamlit as st
 
 from analysis.sounds import inputs
-from analysis.sounds.mixing import Mixture
 from tasnet.audio import Audio, AudioError
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 from . import internals, links, uploads
 from .text import plain
@@ -27,7 +28,7 @@ QUESTIONS = {
 def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
     """The sound of this `kind` that the user has brought, or None; and what was wrong with its clean voices, if any.
 
-    Raises ValueError, in words for the user, where no sound can be made of it.
+    Raises UserError where no sound can be made of it.
     """
     upload = uploads.current()
     if upload is None:
@@ -79,7 +80,7 @@ def _offer_channels(upload: uploads.Upload, role: str) -> None:
         return
     try:
         (recording,) = upload.audio(role)
-    except ValueError:
+    except UserError:
         return
     if recording.channels == 1:
         return
@@ -107,7 +108,7 @@ def _show_file(upload: uploads.Upload, role: str, index: int) -> None:
     try:
         sound = upload.audio(role)[index]
         about = f"{sound.seconds:.2f} s · {sound.rate} Hz"
-    except ValueError:
+    except UserError:
         about = "cannot be used"
     kind = "clean voice · " if role == REFERENCES else ""
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -18,6 +18,7 @@ from pathlib import Path
 import streamlit as st
 
 import pages.parts
+from tasnet.errors import UserError
 
 from . import internals, sidebar, uploads
 
@@ -44,7 +45,7 @@ def warm() -> None:
     with internals.outside_of_visits():
         try:
             sidebar.prepare_first_view()
-        except (ValueError, OSError) as problem:  # the page will say it, where it is asked for
+        except UserError as problem:  # the page will say it, where it is asked for
             logger.warning("the first view could not be prepared: %s", problem)
     gc.collect()
     gc.freeze()

@@ -21,6 +21,7 @@ from streamlit.typing import UploadedFile
 
 from analysis.sounds.inputs import decode_upload
 from tasnet.audio import Audio
+from tasnet.errors import UserError
 
 from . import guard, internals, links
 from .budgeted import nursery, read_within_budget
@@ -35,7 +36,7 @@ MAX_FILES = 4  # from one widget: no view uses more than three voices
 File = tuple[str, bytes]  # name, content
 
 
-class UploadError(ValueError):
+class UploadError(UserError):
     """An upload is not, or no longer, there."""
 
 

@@ -13,10 +13,11 @@ from analysis import computing
 from analysis.scores import comparison
 from analysis.scores.systems import SYSTEMS
 from analysis.sounds import examples
-from analysis.sounds.mixing import Mixture
 from analysis.words.say import duration
+from tasnet.errors import UserError
 from tasnet.inference import find_checkpoint
 from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
+from tasnet.mixture import Mixture
 
 from . import internals, own_model, result_cache, sound_inputs
 from .background import BackgroundTask, background
@@ -185,7 +186,7 @@ def with_progress(
     """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
 
     A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
-    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled, and where a ValueError of
+    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled, and where a UserError of
     `compute`, which the page shows, says why there is none; of the bar nothing is left. With `stays`, `compute` asks
     nothing of the page, and where it takes long it goes on when the page is left. heard: gets the parts of the result
     that `compute` gives to `progress` beside the share that is done.
@@ -214,7 +215,7 @@ def with_progress(
 
     try:
         value = compute(show) if task is None else _apart(task, compute, show, key)
-    except ValueError as problem:
+    except UserError as problem:
         place.empty()
         st.error(plain(problem), icon=":material/error:")
         return None
@@ -266,7 +267,7 @@ def _separating(
     path = str(find_checkpoint(chosen))
     ahead = "" if chosen == own_model.path() else f"{model.precision} {path}"
     return lambda progress: compute_within_budget(
-        computing.separate,
+        computing.separate_apart,
         path,
         model.precision,
         sound.mixture,

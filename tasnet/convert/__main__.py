@@ -22,7 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasnet.checkpoint import DTYPES, CheckpointError, save
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
+from tasnet.errors import opening
 from tasnet.training_facts import TrainingFacts
 
 from .files import imported, read_tensors
@@ -30,6 +31,7 @@ from .proof import prove
 from .settings import read_settings
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -42,30 +44,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dtype", choices=DTYPES, default="float32", help="in which the weights are stored")
     parser.add_argument("-o", "--output", required=True, type=Path)
     options = parser.parse_args(arguments)
-    try:
-        facts = _read_facts(options.info, options.output.stem)
-        config = read_settings(options.config.read_text(), options.config.name) if options.config else None
-        found = imported(read_tensors(options.weights), config, options.take)
-        sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
-        save(options.output, found.model, replace(facts, source_sha256=sources), dtype=options.dtype)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or options.output} cannot be read or written: {error.strerror}.", file=sys.stderr)
-        return 2
+    facts = _read_facts(options.info, options.output.stem)
+    config = read_settings(_read_text(options.config), options.config.name) if options.config else None
+    found = imported(read_tensors(options.weights), config, options.take)
+    sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
+    save(options.output, found.model, replace(facts, source_sha256=sources), dtype=options.dtype)
     print(f"{options.output}: {found.model.num_parameters():,} parameters, from {found.program}")
     for sentence in (*found.notes, prove(found)):
         print(sentence)
     return 0
 
 
+def _read_text(path: Path) -> str:
+    with opening(path):
+        return path.read_text(errors="replace")
+
+
 def _read_json(path: Path | None) -> dict:
-    """The object in a JSON file; nothing where there is no file. Raises CheckpointError and OSError."""
+    """The object in a JSON file; nothing where there is no file. Raises CheckpointError and PathError."""
     if path is None:
         return {}
     try:
-        stated = json.loads(path.read_text())
+        stated = json.loads(_read_text(path))
     except (ValueError, RecursionError):
         raise CheckpointError(f"{path} is not a JSON file.") from None
     if not isinstance(stated, dict):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tasnet.checkpoint import CheckpointError
-from tasnet.model import ConvTasNet
+from tasnet.errors import opening
 
 from . import pickles
 from .importers import Imported, from_layout, from_research, research_config
@@ -23,15 +23,12 @@ BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
 
 def read_tensors(paths: Sequence[Path]) -> dict:
-    """What these files hold together, of pickles tensors, plain values and stubs. Raises CheckpointError."""
+    """What these files hold together, of pickles tensors, plain values and stubs. Raises CheckpointError, PathError."""
     content = {}
     for path in paths:
-        try:
-            content |= decode(path.read_bytes(), str(path))
-        except FileNotFoundError:
-            raise CheckpointError(f"There is no file {path}.") from None
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
+        with opening(path):
+            held = path.read_bytes()
+        content |= decode(held, str(path))
     return content
 
 
@@ -70,7 +67,7 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
     """The network in the content of a file, recognised by the names of its tensors (see `states`).
 
     `config` holds the settings of a file beside it; the research layout needs them. `take` names the set of weights
-    where there are several. Raises ValueError in a sentence.
+    where there are several. Raises CheckpointError.
     """
     try:
         return _imported(content, config, take)
@@ -101,11 +98,6 @@ def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
     else:
         found = Imported(from_research(taken.tensors, research_config(config)), "research")
     return replace(found, used=len(taken.tensors), beside=taken.beside, choice=choice, passed_over=passed_over)
-
-
-def convert(content: dict, config: dict | None) -> ConvTasNet:
-    """The network alone of `imported`."""
-    return imported(content, config).model
 
 
 def opened(files: Sequence[tuple[str, bytes]]) -> Imported:

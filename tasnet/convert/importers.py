@@ -17,8 +17,7 @@ from tasnet.checkpoint import CheckpointError, check_tensors
 from tasnet.config import LARGEST, ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
-from .layouts import LAYOUTS, Layout
-from .settings import stored_settings
+from .layouts import Layout
 
 RESEARCH = {
     "enc.weight": "encoder.U",
@@ -100,21 +99,23 @@ def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvT
 
 
 def research_config(values: dict) -> ConvTasNetConfig:
-    """The configuration in the JSON beside research weights, which also tells other things. Raises ValueError."""
+    """The configuration in the JSON beside research weights, which also tells other things.
+
+    Raises CheckpointError.
+    """
     values = values.get("config", values)
     if not isinstance(values, dict):
         raise CheckpointError(f"A configuration cannot be {values!r:.40}.")
     known = {field.name for field in fields(ConvTasNetConfig)}
     default = {"norm": "cLN" if values.get("causal") else "gLN"}
-    return ConvTasNetConfig.from_dict(default | {name: value for name, value in values.items() if name in known})
+    return _config(default | {name: value for name, value in values.items() if name in known})
 
 
 def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> Imported:
-    """The network with these tensors of `layout` and these settings (see `settings.told`).
+    """The network with these tensors of `layout` and these settings (see `settings.stored_settings`).
 
     What it computes is what the other program's does, for every mixture of at least L samples. Raises CheckpointError
-    or ValueError, in a sentence, for what such a network may have and this one has not: other strides, filterbanks,
-    activations.
+    for what such a network may have and this one has not: other strides, filterbanks, activations.
     """
     _refuse(layout, settings)
     network, blocks = _sort(layout, tensors)
@@ -140,12 +141,6 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
     return Imported(
         _network(state, config, f"This {layout.program} network"), layout.program, untold, predicts_noise=noise
     )
-
-
-def from_asteroid(checkpoint: dict) -> ConvTasNet:
-    """The network in a checkpoint of asteroid's: {"model_args": ..., "state_dict": ...}; see `from_layout`."""
-    layout = next(layout for layout in LAYOUTS if layout.program == "asteroid")
-    return from_layout(layout, checkpoint["state_dict"], stored_settings(checkpoint, None)).model
 
 
 def _refuse(layout: Layout, settings: dict) -> None:
@@ -288,7 +283,7 @@ def _configuration(
     for name in SIZES:
         if isinstance(settings.get(name), int) and settings[name] != values[name]:
             raise CheckpointError(f"The tensors of {that} make {name} {values[name]}, but it says {settings[name]}.")
-    config = ConvTasNetConfig(**values)
+    config = _config(values)
     # Where the settings tell L alone, the program's own default holds.
     stride = settings.get("stride", layout.stride if "L" in settings else 0)
     if stride not in (0, config.hop):
@@ -311,6 +306,13 @@ def _blocks_in_a_repeat(layout: Layout, blocks: int, settings: dict, untold: dic
     if blocks % X:
         raise CheckpointError(f"The {blocks} blocks of {that} do not make repeats of {X}.")
     return X
+
+
+def _config(values: dict) -> ConvTasNetConfig:
+    try:
+        return ConvTasNetConfig.from_dict(values)
+    except ValueError as error:  # what a configuration of ours cannot be
+        raise CheckpointError(str(error)) from None
 
 
 def _norm(layout: Layout, tensors: dict[str, Tensor], block: _Part, settings: dict, known: object) -> str:

@@ -26,7 +26,7 @@ def prove(found: Imported) -> str:
 def speech_gain(found: Imported, seconds: int = SECONDS) -> float | None:
     """SI-SNRi in dB on a mixture of the bundled voices, or of one and noise; None for a number of outputs without any.
 
-    NaN where the network gives no numbers. Raises AudioError or OSError where the voices are not there.
+    NaN where the network gives no numbers. Raises AudioError where the voices are not there.
     """
     C, rate = found.model.config.C, found.model.config.sample_rate
     speech = C == 1 or (found.predicts_noise and C == 2)  # from noise

@@ -12,6 +12,7 @@ from math import inf
 
 from tasnet.checkpoint import CheckpointError
 from tasnet.config import LARGEST
+from tasnet.errors import UserError
 
 from .importers import SIZES, Imported
 from .layouts import Layout
@@ -102,6 +103,6 @@ def _gain(again: Callable[[dict[str, Setting]], Imported], chosen: dict[str, Set
     """What the network gains with these settings; -inf where there is none with them, or nothing to try it on."""
     try:
         gain = speech_gain(again(chosen), SECONDS)
-    except ValueError:
+    except UserError:
         return -inf
     return -inf if gain is None or gain != gain else gain

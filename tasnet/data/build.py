@@ -16,8 +16,8 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
-from tasnet.atomic import replacing
-from tasnet.excerpts import read_excerpt, read_header
+from tasnet.atomic import make_folder, replacing
+from tasnet.excerpts import read_excerpt, read_sound_header
 from tasnet.sound_files import AudioError
 from tasnet.worker_lifetime import end_with_parent
 
@@ -87,7 +87,7 @@ def _make(plan: Plan, folder: Path) -> str:
     except BadRow as error:
         return str(error)
     for path, samples in zip(paths, parts, strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         with replacing(path) as unfinished:
             wav = io.BytesIO()  # not into the file: libsndfile does not tell why a disk takes no more
             soundfile.write(wav, samples, plan.rate, subtype="PCM_16", format="WAV")
@@ -106,7 +106,7 @@ def read_recording(path: Path, rate: int, stop: int | None = None) -> np.ndarray
     if not is_file(path):
         raise BadRow(f"The file {path} is missing.")
     try:
-        header = read_header(path)
+        header = read_sound_header(path)
         samples = read_excerpt(path, 0, header.frames if stop is None else min(stop, header.frames))
     except AudioError as error:
         raise BadRow(str(error)) from None

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 from filelock import FileLock
+
+from tasnet.places import cache_folder
 
 from .packs import packs_at
 from .utterances import UtteranceSet, at_rms, open_utterances
@@ -21,8 +22,8 @@ VERSION = 1  # of what is stored, and of how it is made
 
 
 def speech_cache() -> Path:
-    """Below $TASNET_LENS_CACHE, else in the user's cache folder (~/.cache/tasnet-lens/speech on Linux)."""
-    return Path(os.environ.get("TASNET_LENS_CACHE") or platformdirs.user_cache_dir("tasnet-lens")) / "speech"
+    """Where decoded speech is kept."""
+    return cache_folder("speech")
 
 
 def cached_utterances(

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.sound_files import printable
 
 from . import corpora, layouts, librimix, lists, names, people, sums, third_voice, wsj0mix
@@ -37,6 +37,7 @@ SAME = 1.5  # 16-bit steps: see `librimix.check_librimix`
 MOST_NOTES = 5  # that are printed
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -75,14 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _command(commands, "layouts", show_layouts, "which folders and lists of mixtures are read")
 
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or 'The mixtures'} cannot be read or written: {error.strerror}.", file=sys.stderr)
-        return 2
+    return options.run(options)
 
 
 def show_corpus(options: argparse.Namespace) -> int:

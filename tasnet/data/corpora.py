@@ -37,7 +37,7 @@ from .lists import (
     read_records,
     read_table,
 )
-from .mixture_sets import BadRow, Clip, CorpusError, CorpusMixture, FileRow, MixtureSet, RefusedRow, Row
+from .mixture_sets import BadRow, Clip, CorpusError, FileRow, MixtureSet, RefusedRow, Row
 from .names import Roles, choose_parts
 from .packs import holds_lengths, pack_rows, packs_in
 from .people import mixed_rows
@@ -48,7 +48,6 @@ from .utterances import UtteranceSet, open_utterances
 __all__ = [
     "BadRow",
     "CorpusError",
-    "CorpusMixture",
     "MixtureSet",
     "UtteranceSet",
     "open_mixtures",

@@ -7,7 +7,9 @@ from functools import cached_property
 import numpy as np
 from scipy.signal import fftconvolve
 
-from .mixture_sets import CorpusMixture, MixtureSet, Row
+from tasnet.mixture import Mixture
+
+from .mixture_sets import MixtureSet, Row
 from .rooms import Room
 from .speech_level import active_speech_level
 from .utterances import UtteranceSet
@@ -45,7 +47,7 @@ class DisturbedRow:
     def header(self) -> tuple[int, int]:
         return self.row.header
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         read = self.row.read()
         voices = read.sources[list(self.voices)]
         played = targets = voices
@@ -64,7 +66,7 @@ class DisturbedRow:
                 targets = np.concatenate([targets, noise[None]])
         end = None if length is None else start + length
         mixture, targets = mixture[start:end].astype(np.float32), targets[:, start:end].astype(np.float32)
-        return CorpusMixture(self.name, mixture, targets, read.rate, self.speakers)
+        return Mixture(mixture, targets, read.rate, name=self.name, speakers=self.speakers)
 
 
 def at_snr(speech: np.ndarray, noise: np.ndarray, snr: float, rate: int) -> np.float32:

@@ -14,6 +14,9 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
+from tasnet.atomic import make_folder
+from tasnet.errors import opening
+
 from .build import MODES, Report, build, fit, read_recording
 from .lists import finite, path_below, problem_of_name, read_columns
 from .mixture_sets import BadRow, CorpusError, MixtureSet
@@ -156,8 +159,8 @@ def _write_metadata(path: Path, plans: list[LibriMixPlan], report: Report, mixtu
         sources = [name for name in sources if name != "noise"]
     elif mixture == "mix_single":
         sources = ["s1", "noise"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    make_folder(path.parent)
+    with opening(path, "be written"), path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         table = csv.writer(file)
         columns = ["noise_path" if s == "noise" else f"source_{s[1:]}_path" for s in sources]
         table.writerow(["mixture_ID", "mixture_path", *columns, "length"])

@@ -11,7 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from tasnet.channels import Relation
-from tasnet.excerpts import SoundHeader, read_excerpt, read_header, read_relation
+from tasnet.errors import UserError, opening
+from tasnet.excerpts import SoundHeader, read_excerpt, read_relation, read_sound_header
+from tasnet.mixture import Mixture
 from tasnet.sound_files import AudioError, printable
 
 # A speaker's number opens the name of each utterance: 1089-134686-0000 and 011a0101.
@@ -19,7 +21,7 @@ LIBRISPEECH_UTTERANCE = re.compile(r"(\d+)-\d+-\d+")
 WSJ0_UTTERANCE = re.compile(r"([0-9a-z]{3})[0-9a-z]{5}")
 
 
-class CorpusError(ValueError):
+class CorpusError(UserError):
     """A corpus that cannot be used, said in one sentence."""
 
     def __init__(self, message: str) -> None:
@@ -48,17 +50,6 @@ def without_second_microphones(files: Iterable[Path]) -> list[Path]:
     return [
         file for file in files if file.suffix.lower() != ".wv2" or file.with_suffix(file.suffix[:-1] + "1") not in there
     ]
-
-
-@dataclass(frozen=True)
-class CorpusMixture:
-    """One mixture of a set, in memory: float32 samples as stored, nothing rescaled."""
-
-    name: str
-    mixture: np.ndarray  # (T,)
-    sources: np.ndarray  # (C, T)
-    rate: int
-    speakers: tuple[str, ...] = ()  # in the order of the sources; empty where unknown
 
 
 @dataclass(frozen=True)
@@ -91,7 +82,7 @@ class Clip:
         if not is_file(self.path):
             raise BadRow(f"The file {self.path} is missing.")
         try:
-            return read_header(self.path)
+            return read_sound_header(self.path)
         except AudioError as error:
             raise BadRow(str(error)) from None
 
@@ -126,7 +117,7 @@ class Row(Protocol):
     def header(self) -> tuple[int, int]:
         """(length in samples, sampling rate); raises BadRow."""
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         """The mixture from sample `start` on; raises BadRow."""
 
 
@@ -167,12 +158,12 @@ class FileRow:
         of_all = [clip.relation for clip in clips if clip.channel is None]
         return next((one for one in of_all if one.only is not None), of_all[0] if of_all else Relation(None, ""))
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         _, rate = self.header
         channel = self.relation.only
         sources = np.stack([clip.read(start, length, channel) for clip in self.sources])
         mixture = self.mixture.read(start, length, channel) if self.mixture else sources.sum(0)
-        return CorpusMixture(self.name, mixture, sources, rate, self.speakers)
+        return Mixture(mixture, sources, rate, name=self.name, speakers=self.speakers)
 
 
 @dataclass(frozen=True)
@@ -187,11 +178,11 @@ class RefusedRow:
     def header(self) -> tuple[int, int]:
         raise BadRow(self.reason)
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         raise BadRow(self.reason)
 
 
-class MixtureSet(Sequence[CorpusMixture]):
+class MixtureSet(Sequence[Mixture]):
     """Mixtures of one sampling rate and one number of sources, read one by one.
 
     `mixtures[i]` raises BadRow where the row cannot be used. `for mixture in mixtures` skips such
@@ -245,10 +236,10 @@ class MixtureSet(Sequence[CorpusMixture]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> CorpusMixture:
+    def __getitem__(self, index: int) -> Mixture:
         return self.read(index)
 
-    def read(self, index: int, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, index: int, start: int = 0, length: int | None = None) -> Mixture:
         """Row `index` from sample `start` on; raises BadRow."""
         self.length(index)
         return self.rows[index].read(start, length)
@@ -263,7 +254,7 @@ class MixtureSet(Sequence[CorpusMixture]):
             raise BadRow(f"{row.name} is empty.")
         return length
 
-    def __iter__(self) -> Iterator[CorpusMixture]:
+    def __iter__(self) -> Iterator[Mixture]:
         for index, row in enumerate(self.rows):
             try:
                 mixture = self[index]
@@ -318,9 +309,10 @@ def read_genders(path: Path) -> dict[str, str]:
     """{speaker: "F" or "M"} in LibriSpeech's SPEAKERS.TXT, or in the table of the speakers of LibriMix's mixtures.
 
     The table (libri2mix_test-clean_info.csv) has columns speaker_1_ID, speaker_1_sex, ..., its numbers written as
-    1089.0. A file of another kind has none. Raises OSError.
+    1089.0. A file of another kind has none. Raises PathError.
     """
-    text = path.read_text(errors="replace")
+    with opening(path):
+        text = path.read_text(errors="replace")
     if path.suffix.lower() != ".csv":
         return {match[1]: match[2] for match in re.finditer(r"^(\d+)\s*\|\s*([FM])\b", text, re.MULTILINE)}
     return {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tasnet.mixture import Mixture
 from tasnet.sound_files import SUFFIXES, printable
 
 from .mixture_sets import (
@@ -19,7 +20,6 @@ from .mixture_sets import (
     BadRow,
     Clip,
     CorpusError,
-    CorpusMixture,
     is_file,
     speakers_of,
     without_second_microphones,
@@ -97,7 +97,7 @@ class MixedRow:
             raise BadRow(f"The files of {self.name} have different sampling rates.")
         return min(length for length, _ in headers), headers[0][1]
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         total, rate = self.header
         sources = np.stack([clip.read(0, total) for clip in self.clips])
         rms = np.sqrt(np.mean(np.square(sources, dtype=np.float64), axis=-1, keepdims=True))
@@ -106,7 +106,7 @@ class MixedRow:
         sources *= 0.05 / rms * 10 ** (np.array(self.levels)[:, None] / 20)
         sources /= max(1.0, np.abs(sources.sum(0)).max() / 0.9, np.abs(sources).max() / 0.9)
         sources = sources[:, start : None if length is None else start + length]
-        return CorpusMixture(self.name, sources.sum(0), sources, rate, self.speakers)
+        return Mixture(sources.sum(0), sources, rate, name=self.name, speakers=self.speakers)
 
 
 def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]:

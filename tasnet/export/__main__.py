@@ -23,17 +23,20 @@ states that begin as zeros (step.py tells what they are). What comes out is a ho
 """
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tasnet.atomic import replacing
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
+from tasnet.errors import UserError
 from tasnet.inference import Separator
 from tasnet.model import ConvTasNet
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where the model or a package is missing, or a step cannot be had."""
     parser = argparse.ArgumentParser(
@@ -44,20 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--int8", action="store_true", help="quantise the matrix products dynamically")
     parser.add_argument("--step", action="store_true", help="one step of a stream, with its past as inputs and outputs")
     options = parser.parse_args(arguments)
-    try:
-        separator = Separator(options.model, device="cpu")
-        if not isinstance(separator.model, ConvTasNet):
-            raise ValueError("Only Conv-TasNet can be written as ONNX.")
-        opset = write_onnx(separator.model, options.output, int8=options.int8, step=options.step)
-    except ImportError as error:
-        print(f"This needs the package {error.name}: pip install onnx onnxruntime", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{options.output} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    separator = Separator(options.model, device="cpu")
+    if not isinstance(separator.model, ConvTasNet):
+        raise UserError("Only Conv-TasNet can be written as ONNX.")
+    opset = write_onnx(separator.model, options.output, int8=options.int8, step=options.step)
     config = separator.config
     size = f"{options.output}: opset {opset}, {options.output.stat().st_size / 1e6:.1f} MB"
     level = f"Bring the mixture to RMS {separator.level:.3g}."
@@ -75,10 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def write_onnx(model: ConvTasNet, path: Path, int8: bool = False, step: bool = False) -> int:
     """Writes `model`, or one step of its stream, to `path` and gives the opset.
 
-    Raises ImportError where onnx, or for int8 onnxruntime, is not installed; ValueError for a step of a network that
-    is not causal; OSError.
+    Raises UserError where onnx, or for int8 onnxruntime, is not installed, and for a step of a network that is not
+    causal; PathError.
     """
-    from .graph import onnx_graph  # onnx is not among what the app needs
+    for package in ("onnx", "onnxruntime") if int8 else ("onnx",):  # not among what the app needs
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"This needs the package {package}: pip install onnx onnxruntime.")
+    from .graph import onnx_graph
     from .parts import OPSET
     from .step import step_graph
 

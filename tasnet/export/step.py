@@ -21,6 +21,7 @@ from __future__ import annotations
 import onnx
 from torch import nn
 
+from tasnet.errors import UserError
 from tasnet.model import ConvTasNet
 from tasnet.norms import CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
@@ -33,11 +34,11 @@ END = 2**62  # of any axis
 def step_graph(model: ConvTasNet) -> onnx.ModelProto:
     """The network's step in evaluation, float32; its configuration, delay and latency stand in the metadata.
 
-    What `streaming.StreamingConvTasNet` computes. Raises ValueError for a network that is not causal.
+    What `streaming.StreamingConvTasNet` computes. Raises UserError for a network that is not causal.
     """
     config = model.config
     if not config.causal:
-        raise ValueError("Only a causal network can be written as a step of a stream; this one is not.")
+        raise UserError("Only a causal network can be written as a step of a stream; this one is not.")
     return _Step(model).graph()
 
 

@@ -18,16 +18,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import platformdirs
-
-from tasnet.atomic import replacing
+from tasnet.atomic import make_folder, replacing
 from tasnet.checkpoint import CheckpointError, save
 from tasnet.convert.files import decode, imported
+from tasnet.places import cache_folder
 from tasnet.training_facts import TrainingFacts
 
 from .catalogue import CATALOGUE, PublishedModel
 
-CACHE = "tasnet-lens"
 SECONDS = 20  # without a byte, after which a server counts as gone
 ROUNDED = 0.02  # by how much a file may differ from a size that is known as a rounded number only
 
@@ -40,7 +38,7 @@ def folder() -> Path:
     """Where the models are kept on this machine; TASNET_MODELS names another place than the user's cache."""
     if chosen := os.environ.get("TASNET_MODELS"):
         return Path(chosen)
-    return Path(platformdirs.user_cache_dir(CACHE)) / "published"
+    return cache_folder("published")
 
 
 def installed() -> dict[str, Path]:
@@ -53,7 +51,7 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
     """The file of a published model, downloaded and converted where it is not here yet.
 
     `progress` is called with the part of the download that is done, from 0 to 1; an exception that it raises ends the
-    download and comes through, and nothing is left of it. Raises PublishedError.
+    download and comes through, and nothing is left of it. Raises PublishedError, PathError.
     """
     model = CATALOGUE.get(name)
     if model is None:
@@ -71,12 +69,9 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
     found = imported(decode(content, f"What {_host(model)} sent for {name}"), model.config)
     if (found.model.config.C, found.model.config.sample_rate) != (model.speakers, model.rate):
         raise PublishedError(f"What {_host(model)} sent for {name} is another network than the catalogue says.")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save(file, found.model, _facts(model, digest), dtype="float32")
-        _hashes({name: digest, f"{name} converted": _sha256(file)})
-    except OSError as error:
-        raise PublishedError(f"{file.parent} cannot be written to: {error.strerror or error}.") from None
+    make_folder(file.parent)
+    save(file, found.model, _facts(model, digest), dtype="float32")
+    _hashes({name: digest, f"{name} converted": _sha256(file)})
     return file
 
 

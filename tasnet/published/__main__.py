@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from tasnet.checkpoint import load
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.published import CATALOGUE, get, installed
 
 
+@command_line("Stopped; nothing of the download is kept.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where a model cannot be had, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
@@ -25,18 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{'*' if name in here else ' '} {name:{width}}  {model.describe()}")
         print("* on this machine. Get another with: python -m tasnet.published NAME")
         return 0
-    try:
-        for name in options.name:
-            with tqdm(desc=name, total=1.0, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f} %") as bar:
-                file = get(name, lambda done, bar=bar: bar.update(done - bar.n))
-            network, facts = load(file)
-            print(f"{file}: {network.num_parameters():,} parameters\n{facts.credits} {facts.licence}.")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nStopped; nothing of the download is kept.", file=sys.stderr)
-        return 130
+    for name in options.name:
+        with tqdm(desc=name, total=1.0, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f} %") as bar:
+            file = get(name, lambda done, bar=bar: bar.update(done - bar.n))
+        network, facts = load(file)
+        print(f"{file}: {network.num_parameters():,} parameters\n{facts.credits} {facts.licence}.")
     return 0
 
 

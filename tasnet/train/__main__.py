@@ -22,14 +22,15 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.train.legs import BEST, Leg, legs_to_go
 from tasnet.train.machine import Machine, find_machine, leave_group
-from tasnet.train.recipe import ENGINES
+from tasnet.train.recipe import ENGINES, RecipeError
 from tasnet.train.recipes import load_recipe, recipes
 from tasnet.train.trainer import Trainer, TrainingProgress
 
 
+@command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 0 through, 3 stopped and to be gone on with, 2 not
     possible."""
@@ -39,31 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, recipe in recipes().items():
             print(f"{name:24} {_summary(recipe.to_dict()['model'])}")
         return 0
-    try:
-        recipe = load_recipe(options.config).changed(_changes(options))
-        if options.data:
-            recipe = recipe.at(options.data)
-        if options.show:
-            print(json.dumps(recipe.to_dict(), indent=1))
-            return 0
-        out = options.out or Path("runs") / recipe.name
-        machine = find_machine(options.device, recipe.precision)
-        through, legs = True, 0
-        for leg in legs_to_go(recipe, out, machine):
-            through, legs = _train(leg, machine, options, options.max_seconds - (time.monotonic() - began)), legs + 1
-            if not through:
-                break
-        if not legs and machine.leads:
-            print(
-                f"All {len(recipe.legs)} legs in {out} are through: a further one in the recipe would go on from there."
-            )
-        leave_group()
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename or out} cannot be read or written: {error.strerror}.", file=sys.stderr)
-        return 2
+    recipe = load_recipe(options.config).changed(_changes(options))
+    if options.data:
+        recipe = recipe.at(options.data)
+    if options.show:
+        print(json.dumps(recipe.to_dict(), indent=1))
+        return 0
+    out = options.out or Path("runs") / recipe.name
+    machine = find_machine(options.device, recipe.precision)
+    through, legs = True, 0
+    for leg in legs_to_go(recipe, out, machine):
+        through, legs = _train(leg, machine, options, options.max_seconds - (time.monotonic() - began)), legs + 1
+        if not through:
+            break
+    if not legs and machine.leads:
+        print(f"All {len(recipe.legs)} legs in {out} are through: a further one in the recipe would go on from there.")
+    leave_group()
     return 0 if through else 3
 
 
@@ -146,12 +138,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _changes(options: argparse.Namespace) -> dict:
-    """The settings given on the command line. Raises ValueError."""
+    """The settings given on the command line. Raises RecipeError."""
     changes: dict = {}
     for setting in options.set:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise ValueError(f"--set needs NAME=VALUE, not {setting!r}.")
+            raise RecipeError(f"--set needs NAME=VALUE, not {setting!r}.")
         try:
             value = json.loads(text)
         except ValueError:

@@ -12,12 +12,13 @@ from torch import Tensor
 from tasnet.data.cache import cached_utterances
 from tasnet.data.corpora import explain_mixtures, holds_mixtures, open_mixtures
 from tasnet.data.disturbed import clean_and_not, speech_and_noise
-from tasnet.data.mixture_sets import BadRow, CorpusMixture, MixtureSet
+from tasnet.data.mixture_sets import BadRow, MixtureSet
 from tasnet.data.noise import open_noise
 from tasnet.data.packs import INT16
 from tasnet.data.rooms import HELD_OUT_ROOMS, LONGEST_T60, Room, measured_rooms, simulated_rooms
 from tasnet.data.third_voice import ThirdVoicePlan, plan_third_voices
 from tasnet.data.utterances import UtteranceSet
+from tasnet.mixture import Mixture
 
 from .mixing import ALONE, UTTERANCE_RMS, Batches, DynamicMixtures, Pool, Share, StaticMixtures
 from .recipe import Recipe, RecipeError
@@ -81,10 +82,10 @@ class ThreeVoicesRow:
         (length, rate), (other, _) = self.plan.first.header, self.plan.other.header
         return min(length, other), rate
 
-    def read(self, start: int = 0, length: int | None = None) -> CorpusMixture:
+    def read(self, start: int = 0, length: int | None = None) -> Mixture:
         end = None if length is None else start + length
         sources = np.stack(self.plan.make())[:, start:end].astype(np.float32) / INT16
-        return CorpusMixture(self.name, sources.sum(0), sources, self.plan.rate)
+        return Mixture(sources.sum(0), sources, self.plan.rate, name=self.name)
 
 
 def open_data(

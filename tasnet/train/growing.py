@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tasnet.config import Config, ConvTasNetConfig
+from tasnet.errors import UserError
 
 State = dict[str, Tensor]
 JITTER = 0.1  # by how much what is divided between copies of a channel is divided unequally, or they would stay alike
@@ -25,22 +26,26 @@ LAYERED = ("norm1", "norm2")  # of a block: norms over H
 PAPERS = ("second_norm", "padding", "edges", "coder_bias", "norm_in")  # fields that must be the paper's
 
 
+class GrowingError(UserError):
+    """A network that cannot be grown to another; the message is one sentence for the user."""
+
+
 def grow(
     state: State, config: Config, wanted: Config, *, speech: Tensor | None = None, seed: int = 0
 ) -> tuple[State, ConvTasNetConfig]:
     """The tensors of `config`, grown to those of `wanted`, step by step in the order of the module's head.
 
     speech: (T,) at the network's rate, for a shorter frame; without it the frame's edges are guessed to be silent.
-    Raises ValueError where no step leads there.
+    Raises GrowingError where no step leads there.
     """
     if not (isinstance(config, ConvTasNetConfig) and isinstance(wanted, ConvTasNetConfig)):
-        raise ValueError("Only a Conv-TasNet can be grown, and only to a Conv-TasNet.")
+        raise GrowingError("Only a Conv-TasNet can be grown, and only to a Conv-TasNet.")
     plain = ConvTasNetConfig()
     for name in PAPERS:
         if getattr(config, name) != getattr(plain, name):
-            raise ValueError(f"Only networks of the paper's kind can be grown: {name} is {getattr(config, name)!r}.")
+            raise GrowingError(f"Only networks of the paper's kind can be grown: {name} is {getattr(config, name)!r}.")
     if config.encoder == "pinv" and (config.N, config.L) != (wanted.N, wanted.L):
-        raise ValueError("The pinv encoder has no basis functions of its own that could be grown.")
+        raise GrowingError("The pinv encoder has no basis functions of its own that could be grown.")
     random = torch.Generator().manual_seed(seed)
     state = {name: value.detach().clone() for name, value in state.items()}
     if wanted.L < config.L:
@@ -58,7 +63,7 @@ def grow(
         state, config = with_voices(state, config, wanted.C, random)
     for name, value in wanted.to_dict().items():
         if getattr(config, name) != value:
-            raise ValueError(f"A network cannot be grown from {name}={getattr(config, name)!r} to {value!r}.")
+            raise GrowingError(f"A network cannot be grown from {name}={getattr(config, name)!r} to {value!r}.")
     return state, config
 
 
@@ -73,7 +78,7 @@ def wider(
     old = {"N": config.N, "B": config.B, "H": config.H, "Sc": config.Sc}
     fewer = [name for name, size in (("N", N), ("B", B), ("H", H), ("Sc", Sc)) if size < old[name]]
     if fewer or (Sc and not config.Sc):
-        raise ValueError(f"A network can be grown only to more channels: {', '.join(fewer) or 'Sc'}.")
+        raise GrowingError(f"A network can be grown only to more channels: {', '.join(fewer) or 'Sc'}.")
     n, h = torch.arange(N) % config.N, torch.arange(H) % config.H
     grown = dict(state)
     if "encoder.U" in state:
@@ -112,7 +117,7 @@ def wider(
         [masks, torch.zeros(*masks.shape[:2], (Sc or B) - masks.shape[2])], 2
     ).flatten(0, 1)
     grown["separator.conv_mask.bias"] = biases[:, n].flatten()
-    return grown, dataclasses.replace(config, N=N, B=B, H=H, Sc=Sc)
+    return grown, _changed(config, N=N, B=B, H=H, Sc=Sc)
 
 
 def deeper(
@@ -123,7 +128,7 @@ def deeper(
     Their paths out are zero. Where they come first, every new one doubles the dilation of those that were there.
     """
     if X < config.X or R < config.R:
-        raise ValueError("A network can be grown only to more blocks and repeats: X, R.")
+        raise GrowingError("A network can be grown only to more blocks and repeats: X, R.")
     grown = {name: value for name, value in state.items() if not name.startswith(BLOCKS)}
     fresh = {name.split(".", 3)[3]: value for name, value in state.items() if name.startswith(f"{BLOCKS}0.")}
     skipped = X - config.X if first else 0
@@ -134,7 +139,7 @@ def deeper(
             for name, like in fresh.items():
                 value = state[was + name] if there else _new(name, like, random)
                 grown[f"{BLOCKS}{repeat * X + block}.{name}"] = value
-    return grown, dataclasses.replace(config, X=X, R=R)
+    return grown, _changed(config, X=X, R=R)
 
 
 def shorter(
@@ -146,7 +151,7 @@ def shorter(
     are in frames: `deeper` with `first` makes up for that.
     """
     if (config.L - L) % 2:
-        raise ValueError(f"A frame of {config.L} samples has no middle of {L}.")
+        raise GrowingError(f"A frame of {config.L} samples has no middle of {L}.")
     margin = (config.L - L) // 2
     middle = slice(margin, margin + L)
     power = torch.eye(config.L, dtype=torch.float64)
@@ -161,7 +166,7 @@ def shorter(
     if "encoder.U" in state:
         grown["encoder.U"] = (state["encoder.U"].double() @ guess).float()
     grown["decoder.V"] = state["decoder.V"][:, middle].clone()
-    return grown, dataclasses.replace(config, L=L)
+    return grown, _changed(config, L=L)
 
 
 def causal(state: State, config: ConvTasNetConfig, norm: str = "cLN") -> tuple[State, ConvTasNetConfig]:
@@ -174,7 +179,7 @@ def causal(state: State, config: ConvTasNetConfig, norm: str = "cLN") -> tuple[S
             moved[present:-1] = taps[:present]
             moved[-1] = taps[present:].sum(0)
             grown[name] = moved
-    return grown, dataclasses.replace(config, causal=True, norm=norm)
+    return grown, _changed(config, causal=True, norm=norm)
 
 
 def with_voices(
@@ -190,7 +195,7 @@ def with_voices(
     grown = dict(state)
     grown["separator.conv_mask.weight"] = masks[:C].flatten(0, 1)
     grown["separator.conv_mask.bias"] = biases[:C].flatten()
-    return grown, dataclasses.replace(config, C=C)
+    return grown, _changed(config, C=C)
 
 
 def _masks(state: State, config: ConvTasNetConfig) -> tuple[Tensor, Tensor]:
@@ -226,3 +231,10 @@ def _new(name: str, like: Tensor, random: torch.Generator) -> Tensor:
     if layer.startswith("prelu"):
         return torch.full_like(like, 0.25)
     return torch.ones_like(like) if kind in ("gamma", "running_var") else torch.zeros_like(like)
+
+
+def _changed(config: ConvTasNetConfig, **values: object) -> ConvTasNetConfig:
+    try:
+        return dataclasses.replace(config, **values)
+    except ValueError as error:  # what no configuration can be
+        raise GrowingError(str(error)) from None

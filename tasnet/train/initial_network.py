@@ -10,7 +10,7 @@ from tasnet.model import TasNet
 from tasnet.networks import make_network
 from tasnet.training_facts import TrainingFacts
 
-from .growing import grow
+from .growing import GrowingError, grow
 from .mixing import Batches
 from .recipe import Recipe, RecipeError, weights_file
 
@@ -40,7 +40,7 @@ def _grown(model: TasNet, recipe: Recipe, train: Batches) -> TasNet:
         speech = torch.cat(list(_voices(train, SPEECH * recipe.model.sample_rate)))
     try:
         state, config = grow(model.state_dict(), model.config, recipe.model, speech=speech, seed=recipe.seed)
-    except ValueError as error:
+    except GrowingError as error:
         raise RecipeError(f"The training cannot begin from {recipe.begin_from}: {error}") from None
     grown = make_network(config)
     grown.load_state_dict(state)

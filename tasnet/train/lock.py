@@ -5,6 +5,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tasnet.atomic import make_folder
+from tasnet.errors import opening
+
 from .recipe import RecipeError
 
 NAME = ".lock"
@@ -14,8 +17,8 @@ class FolderLock:
     """A lock on a run's folder that the system releases when its process dies, however it dies."""
 
     def __init__(self, folder: Path) -> None:
-        """Makes the folder. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Makes the folder. Raises PathError."""
+        make_folder(folder)
         self.folder = folder
         self._lock = FileLock(folder / NAME, blocking=False, thread_local=False)
 
@@ -23,7 +26,7 @@ class FolderLock:
         """Takes the lock, which may be held by this object already. Raises RecipeError where another has it."""
         if self._lock.is_locked:
             return
-        with contextlib.suppress(NotImplementedError):  # a file system without locks
+        with contextlib.suppress(NotImplementedError), opening(self.folder, "be written to"):  # or without locks
             try:
                 self._lock.acquire()
             except Timeout:

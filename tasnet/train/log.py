@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tasnet.atomic import replacing
+from tasnet.errors import opening
 
 from .events import EventFiles
 
@@ -22,7 +23,9 @@ def read_log(path: str | Path) -> list[dict]:
     if not path.is_file():
         return []
     records = []
-    for line in path.read_text().splitlines():
+    with opening(path):
+        text = path.read_text()
+    for line in text.splitlines():
         try:
             records.append(json.loads(line))
         except ValueError:
@@ -43,7 +46,7 @@ class Log:
         self._events = EventFiles(Path(path).parent, step)
 
     def write(self, event: str, step: int, **values: object) -> None:
-        with self.path.open("a") as file:
+        with opening(self.path, "be written"), self.path.open("a") as file:
             file.write(json.dumps({"event": event, "step": step, **values}) + "\n")
         self._events.write(event, step, values)
 

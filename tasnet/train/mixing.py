@@ -16,6 +16,7 @@ from torch import Tensor
 from tasnet.data.corpora import explain_mixtures
 from tasnet.data.mixture_sets import BadRow, CorpusError, MixtureSet
 from tasnet.data.utterances import UtteranceSet
+from tasnet.errors import UserError
 
 UTTERANCE_RMS = 0.05  # of every utterance in memory, -26 dB full scale
 
@@ -28,9 +29,9 @@ class Share:
     world: int = 1
 
     def rows(self, batch: int) -> slice:
-        """Raises ValueError where the batch cannot be shared evenly."""
+        """Raises UserError where the batch cannot be shared evenly."""
         if batch % self.world:
-            raise ValueError(f"A batch of {batch} cannot be shared evenly by {self.world} processes.")
+            raise UserError(f"A batch of {batch} cannot be shared evenly by {self.world} processes.")
         each = batch // self.world
         return slice(self.rank * each, (self.rank + 1) * each)
 
@@ -147,7 +148,7 @@ class Pool:
         return chosen
 
 
-class Stage(Protocol):
+class ScenePlayer(Protocol):
     """What makes more of drawn sources than their sum: `scenes.Stage`."""
 
     def play(
@@ -173,7 +174,7 @@ class DynamicMixtures:
         steps_per_epoch: int,
         seed: int,
         share: Share = ALONE,
-        stage: Stage | None = None,
+        stage: ScenePlayer | None = None,
     ):
         self.C, self.stage = len(pools), stage
         self.pools, self.mixing, self.batch_size, self.segment = pools, mixing, batch, segment

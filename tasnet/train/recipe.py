@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasnet import checkpoint
 from tasnet.config import Config, ConvTasNetConfig, config_from_dict
+from tasnet.errors import UserError
 
 from .mixing import Mixing
 from .scenes import SHARES, Scenes
@@ -19,7 +20,7 @@ LOSSES = ("si-snr", "snr")
 PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
-class RecipeError(ValueError):
+class RecipeError(UserError):
     """A recipe that cannot be followed, said in one sentence."""
 
 

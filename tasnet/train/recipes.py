@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.errors import PathError, opening
 
 from .recipe import Recipe, RecipeError
 
@@ -137,9 +138,12 @@ def load_recipe(config: str | Path) -> Recipe:
     if not path.is_file():
         raise RecipeError(f"{config} is neither a file nor one of the recipes {', '.join(ready)}.")
     try:
-        text = path.read_text()
+        with opening(path):
+            text = path.read_text()
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, OSError, RecursionError) as error:
+    except PathError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{path} is not a TOML or JSON file of settings: {error!s:.200}.") from None
     if not isinstance(settings, dict):
         raise RecipeError(f"{path} is not a TOML or JSON file of settings: it holds a {type(settings).__name__}.")

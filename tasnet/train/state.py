@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from tasnet.atomic import replacing
+from tasnet.errors import opening
 
 from .recipe import Recipe, RecipeError
 
@@ -36,7 +37,7 @@ class Counters:
 
 
 def write_state(path: Path, state: dict) -> None:
-    """Raises OSError."""
+    """Raises PathError."""
     content = io.BytesIO()  # not into the file: torch.save does not tell why a disk takes no more
     torch.save(state, content)
     with replacing(path) as unfinished:
@@ -44,8 +45,9 @@ def write_state(path: Path, state: dict) -> None:
 
 
 def read_state(path: Path) -> dict:
-    """What `write_state` has written, as plain data. Raises RecipeError for anything else, and OSError."""
-    content = io.BytesIO(path.read_bytes())
+    """What `write_state` has written, as plain data. Raises RecipeError for anything else, and PathError."""
+    with opening(path):
+        content = io.BytesIO(path.read_bytes())
     try:
         state = torch.load(content, map_location="cpu", weights_only=True)
         recipe = json.loads(state["recipe"])

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tasnet import checkpoint
+from tasnet.errors import UserError
 from tasnet.networks import make_network
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, VALID, TrainingFacts
 
@@ -42,7 +43,7 @@ PLACES = ("train", "noise", "background", "rooms", "valid", "begin_from", "legs"
 MOST_SKIPPED = 20  # steps whose gradient is not finite, before a run ends
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError):
     """Training that cannot go on, said in one sentence."""
 
 
@@ -77,7 +78,7 @@ class Trainer:
         """save_every: seconds. say: gets a sentence where something takes long.
 
         The folder belongs to this trainer until its `run` ends or the process does, however it dies.
-        Raises RecipeError, CorpusError, CheckpointError (all ValueErrors), and OSError.
+        Raises RecipeError, CorpusError, CheckpointError and PathError (all UserErrors).
         """
         self.out, self.save_every, self.say = Path(out), save_every, say
         self.machine = machine or find_machine(precision=recipe.precision)
@@ -146,7 +147,7 @@ class Trainer:
         on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     ) -> bool:
         """Trains until the run is through (True), or until `max_seconds` or a signal to terminate
-        (False); a new Trainer of the same folder then goes on. Raises TrainingError and OSError."""
+        (False); a new Trainer of the same folder then goes on. Raises TrainingError and PathError."""
         self._hold()
         try:
             return self._run(max_seconds, on_progress)

@@ -8,6 +8,7 @@ from pages.parts import models, own_model
 from pages.parts.folders import name_below_root
 from pages.parts.text import plain
 from tasnet import checkpoint
+from tasnet.errors import UserError
 
 FILES = {"best.safetensors": "the best so far", "last.safetensors": "the last"}
 RUN_MODEL = "corpus_run_model"  # the state: a run's weights that are to be evaluated, below the root
@@ -43,7 +44,7 @@ def _choose(path: Path, run: str, *, beside: bool = False) -> None:
     try:
         own_model.take_copy(path, f"Of the run {run}, as it is now.")
         voices = checkpoint.describe(path)[0].C
-    except (ValueError, OSError) as problem:
+    except UserError as problem:
         st.error(plain(problem), icon=":material/error:")
         return
     query = {"second": others[0]} if beside and (others := models.of_voices(voices)) else {}

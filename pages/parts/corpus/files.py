@@ -6,13 +6,13 @@ import streamlit as st
 
 import tasnet
 from analysis.corpus import shipped
-from analysis.corpus.results import Results, ResultsError, read_brought, read_header, read_results, shareable
-from analysis.workers import BudgetError
+from analysis.corpus.results import Results, read_brought, read_header, read_results, shareable
 from pages.parts import internals, models, workspace
 from pages.parts.budgeted import read_within_budget
 from pages.parts.captions import caption
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.text import plain
+from tasnet.errors import UserError, opening
 
 DEFAULT_FOLDER = "runs"
 UPLOADED = "the uploaded file"
@@ -209,12 +209,17 @@ def _opened(chosen: str) -> Results | None:
         if chosen.startswith(SHIPPED):
             model = chosen.removeprefix(SHIPPED)
             files = (shipped.shipped()[model], tasnet.available()[model])
-            return _read_shipped(model, tuple(file.stat().st_mtime for file in files))
+            return _read_shipped(model, tuple(map(_changed, files)))
         path = file_below_root(chosen)
-        return _read(str(path), path.stat().st_mtime)
-    except (ResultsError, FolderError, BudgetError, OSError) as problem:
+        return _read(str(path), _changed(path))
+    except UserError as problem:
         st.error(plain(problem), icon=":material/error:")
         return None
+
+
+def _changed(path: Path) -> float:
+    with opening(path.name):
+        return path.stat().st_mtime
 
 
 def _listed(folder: str) -> tuple[dict[str, str], str]:

@@ -1,5 +1,7 @@
 """The mixtures of a test set by ear: the worst and best by a click, separated again and played."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 import tasnet
@@ -8,13 +10,15 @@ from analysis.corpus.report import digits, per_mixture, ranked
 from analysis.corpus.results import Header, Results
 from analysis.scores import comparison
 from analysis.scores.systems import NETWORK
-from analysis.sounds.mixing import Mixture
 from analysis.words.say import number
 from pages.parts import folders, listening, models, result_cache, workspace
 from pages.parts.captions import caption
 from pages.parts.player import player
 from pages.parts.score_table import score_table
 from pages.parts.text import plain
+from tasnet.data.mixture_sets import CorpusError
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 COUNT = 10
 LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
@@ -89,7 +93,7 @@ def listen_to_both(both: Pair, position: int) -> None:
     row = both.first.good[position]
     try:
         sound = _read(both.first.header, row.index, row.mixture)
-    except ValueError as problem:
+    except UserError as problem:
         st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
         return
     found = []
@@ -128,7 +132,7 @@ def listen(results: Results, position: int) -> None:
         return
     try:
         sound = _read(header, row.index, row.mixture)
-    except ValueError as problem:
+    except UserError as problem:
         st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
         return
     found = workspace.with_progress(
@@ -153,10 +157,10 @@ def _read(header: Header, index: int, name: str) -> Mixture:
     """Mixture `index` of the set that was measured. Raises CorpusError where it is no longer there."""
     mixtures = folders.mixtures_below_root(header.folder, split=header.split, kind=header.kind)
     if index >= len(mixtures) or mixtures.rows[index].name != name:
-        raise ValueError("That folder holds another set now.")
+        raise CorpusError("That folder holds another set now.")
     one = mixtures[index]
     speakers = one.speakers or tuple(str(number) for number in range(1, len(one.sources) + 1))
-    return Mixture(one.mixture, one.sources, one.rate, tuple(f"Speaker {name}" for name in speakers), None)
+    return replace(one, labels=tuple(f"Speaker {name}" for name in speakers))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model ...")
@@ -169,6 +173,6 @@ def _separator(header: Header) -> tasnet.Separator | None:
     try:
         model = header.model if header.model in tasnet.available() else str(folders.file_below_root(header.file))
         return _load(model, header.weights, st.session_state.device)
-    except ValueError as problem:
+    except UserError as problem:
         st.warning(f"The model that was measured is not here: {plain(problem)}", icon=":material/volume_off:")
         return None

@@ -8,6 +8,7 @@ from analysis.corpus.results import Results
 from pages.parts import folders
 from pages.parts.browse import sound_folders
 from pages.parts.text import plain
+from tasnet.errors import UserError
 
 KEY = "corpus_place"
 
@@ -46,7 +47,7 @@ def _holds(results: Results, folder: str) -> bool:
             mixtures = folders.mixtures_below_root(
                 folder, split=header.split, kind=header.kind, speakers=header.speakers
             )
-        except (ValueError, OSError):
+        except UserError:
             return False  # asked again: it may come
         names = {row.index: row.mixture for row in results.good}
         seen[key] = bool(names) and all(

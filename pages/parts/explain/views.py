@@ -14,7 +14,6 @@ from analysis.network.filter_use import FilterUse
 from analysis.network.representation import Representation
 from analysis.scores.metrics import MetricsError, evaluate, mixture_scores
 from analysis.scores.systems import MEASURES, NETWORK, ScoredSystem
-from analysis.sounds.mixing import Mixture
 from analysis.words import explain as words
 from analysis.words.inside import explain_blocks, explain_use
 from analysis.words.say import one_scale
@@ -22,9 +21,10 @@ from pages.parts import listening, result_cache, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
-from pages.parts.pictures import picture, save_table, show_table
+from pages.parts.pictures import picture, save_table, show_rows
 from pages.parts.player import Track, linked_player, player
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 from .choose import CLUSTERS, choose_muted
 
@@ -85,7 +85,7 @@ def show_muting(explained: Explained) -> None:
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
     rows = [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))]
     decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
-    show_table("Mean scores", rows, decimals, key="explain_scores")
+    show_rows("Mean scores", rows, decimals, key="explain_scores")
 
 
 def _scores(sound: Mixture, sources: np.ndarray) -> dict[str, float | None]:

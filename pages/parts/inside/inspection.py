@@ -5,10 +5,10 @@ import dataclasses
 import streamlit as st
 
 from analysis.network.representation import Representation, represent
-from analysis.sounds.mixing import Mixture
 from pages.parts import result_cache
 from tasnet import Separator
 from tasnet.audio import resample
+from tasnet.mixture import Mixture
 
 MAX_SECONDS = 60
 

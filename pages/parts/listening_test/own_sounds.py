@@ -18,6 +18,7 @@ from pages.parts.browse import offer_folders
 from pages.parts.budgeted import read_within_budget
 from pages.parts.text import plain
 from tasnet.audio import Audio, read
+from tasnet.errors import UserError, opening
 
 FOLDERS = "the folders: one for each condition"
 UPLOADED = "the uploaded file"
@@ -52,8 +53,10 @@ def choose_own() -> tuple[ImportedTest, Callable[[str], Audio]] | None:
         elif chosen == UPLOADED:
             test = _described(files[0].name, files[0].getvalue())
         else:
-            test = _described(chosen, folders.file_below_root(chosen).read_bytes())
-    except (ValueError, OSError) as problem:
+            with opening(chosen):
+                content = folders.file_below_root(chosen).read_bytes()
+            test = _described(chosen, content)
+    except UserError as problem:
         st.error(plain(folders.without_root(problem)), icon=":material/error:")
         return None
     for note in test.notes:

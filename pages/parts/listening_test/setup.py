@@ -15,6 +15,7 @@ from analysis.sounds import examples
 from pages.parts import folders, models, workspace
 from pages.parts.captions import caption
 from pages.parts.text import plain
+from tasnet.errors import UserError
 
 from . import tests
 from .own_sounds import choose_own, create_own
@@ -138,7 +139,7 @@ def _open(make: Callable[[], Session | None]) -> None:
     """The operator's view of what `make` makes; what it refuses is said."""
     try:
         session = make()
-    except (ValueError, OSError) as problem:
+    except UserError as problem:
         st.error(plain(folders.without_root(problem)), icon=":material/error:")
         return
     if session:

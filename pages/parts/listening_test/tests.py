@@ -1,7 +1,6 @@
 """Where the listening tests of this server are, the links into them, and whose they are."""
 
 import os
-from pathlib import Path
 
 import streamlit as st
 
@@ -9,8 +8,9 @@ from analysis.keys import new_key
 from analysis.listening.ratings import Store
 from analysis.listening.trials import Session
 from pages.parts.text import plain
+from tasnet.places import data_folder
 
-FILE = Path(__file__).parents[3] / ".cache" / "listening_tests.sqlite3"
+FILE = data_folder() / "listening_tests.sqlite3"
 SETTING = "TASNET_LENS_TESTS"  # environment variable with another path
 
 

@@ -6,7 +6,6 @@ import tasnet
 from analysis.figures import limits as figures_limits
 from analysis.limits import LIMITS, NOISES, LimitCurve, measure_limit
 from analysis.sounds import examples
-from analysis.sounds.mixing import Mixture
 from analysis.words.start_point import explain_limit
 from pages.parts import workspace
 from pages.parts.captions import caption
@@ -14,6 +13,7 @@ from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 ABOUT = {
     "pause": "The last speaker pauses in the middle of the sound while the others go on. These say again "

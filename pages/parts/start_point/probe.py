@@ -11,7 +11,6 @@ from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
 from analysis.scores.metrics import Scores, best_permutation, evaluate
 from analysis.scores.systems import MEASURES, PERCEPTUAL
-from analysis.sounds.mixing import Mixture
 from analysis.start_point.probe_set import ProbeResults, curve, known_results, score_probe
 from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
@@ -21,9 +20,10 @@ from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
 from pages.parts.models import by_title
-from pages.parts.pictures import picture, save_table, sentences, show_table
+from pages.parts.pictures import picture, save_table, sentences, show_rows
 from pages.parts.player import Track, player
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 ALL = PROBES | CONDITIONS
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
@@ -62,7 +62,7 @@ def show_probe(models: list[str], sound: Mixture) -> None:
         for state in made
     ]
     decimals = {title: 3 if one == "stoi" else 2 for one, title in shown.items()}
-    show_table("Mean scores", rows, decimals, key="probe_scores")
+    show_rows("Mean scores", rows, decimals, key="probe_scores")
     _show_curves(name, value, models, sound)
 
 

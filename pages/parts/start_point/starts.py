@@ -9,7 +9,6 @@ import streamlit as st
 
 from analysis.figures import limits as figures_limits
 from analysis.jobs import Job
-from analysis.sounds.mixing import Mixture
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve, growing_curve
 from analysis.words.start_point import explain_set_starts, explain_start
@@ -21,6 +20,7 @@ from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
+from tasnet.mixture import Mixture
 
 DRAW_SECONDS = 1.5  # between two pictures of a curve that fills in
 

@@ -18,8 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock
+
+from tasnet.errors import UserError
+from tasnet.places import cache_folder
 
 from ...atomic import replacing
 
@@ -39,13 +41,13 @@ _failed: dict[tuple[str, ...], str] = {}  # flags -> why there is no library, as
 _loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
 
 
-class BuildError(RuntimeError):
+class BuildError(UserError):
     """There is no compiled network; the message is one sentence that says why."""
 
 
 def library_folder() -> Path:
-    """Where compiled libraries are kept: in the user's cache, ~/.cache/tasnet-lens/kernels on Linux."""
-    return Path(platformdirs.user_cache_dir("tasnet-lens")) / "kernels"
+    """Where compiled libraries are kept."""
+    return cache_folder("kernels")
 
 
 @cache

@@ -5,19 +5,19 @@ python -m tasnet.kernels.wasm
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from .build import ENGINE, EngineError, write_engine
+from tasnet.command_line import command_line
+
+from .build import ENGINE, write_engine
 
 
-def main() -> int:
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; 2 where there is no compiler."""
-    argparse.ArgumentParser(prog="python -m tasnet.kernels.wasm", description=__doc__.splitlines()[0]).parse_args()
-    try:
-        print(f"{ENGINE}: {write_engine() / 1000:.1f} kB")
-    except (EngineError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    parser = argparse.ArgumentParser(prog="python -m tasnet.kernels.wasm", description=__doc__.splitlines()[0])
+    parser.parse_args(arguments)
+    print(f"{ENGINE}: {write_engine() / 1000:.1f} kB")
 
 
 if __name__ == "__main__":

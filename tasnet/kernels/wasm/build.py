@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from ...atomic import replacing
-from ...places import ASSETS
+from tasnet.atomic import replacing
+from tasnet.errors import UserError
+from tasnet.places import ASSETS
 
 SOURCE = Path(__file__).parent / "source"
 ENGINE = ASSETS / "browser" / "engine.wasm"
@@ -37,7 +38,7 @@ STAMP = b"sources"  # the name of the section that holds their hash
 MAGIC = b"\0asm\1\0\0\0"
 
 
-class EngineError(RuntimeError):
+class EngineError(UserError):
     """The engine cannot be built here, or a file is none; the message is one sentence."""
 
 
@@ -65,7 +66,7 @@ def stamp(engine: bytes) -> str:
     raise EngineError("The engine does not tell of which sources it was made.")
 
 
-def compiler() -> str | None:
+def clang_for_wasm() -> str | None:
     """A clang that has the linker for WebAssembly beside it; None where there is none."""
     if not any(shutil.which(name) for name in ("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-14")):
         return None
@@ -74,7 +75,7 @@ def compiler() -> str | None:
 
 def compiled() -> bytes:
     """The engine, made anew, with the hash of its sources. Raises EngineError."""
-    clang = compiler()
+    clang = clang_for_wasm()
     if clang is None:
         raise EngineError("The engine needs clang and lld: apt-get install clang lld.")
     with tempfile.TemporaryDirectory() as folder:

@@ -176,9 +176,15 @@ void make(int N, int L, int B, int H, int Sc, int P, int X, int R, int C, int no
 // 5 decoder (L, N).
 EXPORT("matrix") void matrix(int which, int block, const float *raw, const float *bias) {
   switch (which) {
-    case 0: net.encoder = packed(raw, bias, 1, net.N, net.L); break;
-    case 1: net.bottleneck = packed(raw, bias, 1, net.B, net.N); break;
-    case 2: net.block[block].in = packed(raw, bias, 1, net.H, net.B); break;
+    case 0:
+      net.encoder = packed(raw, bias, 1, net.N, net.L);
+      break;
+    case 1:
+      net.bottleneck = packed(raw, bias, 1, net.B, net.N);
+      break;
+    case 2:
+      net.block[block].in = packed(raw, bias, 1, net.H, net.B);
+      break;
     case 3: {  // the residual and the skip path may be of unlike widths: two matrices in one
       const int B = whole(net.B), Sc = net.Sc ? whole(net.Sc) : 0;
       Matrix made{net.H, B + Sc, floats(size_t(B + Sc) * net.H), floats(B + Sc)};
@@ -192,8 +198,11 @@ EXPORT("matrix") void matrix(int which, int block, const float *raw, const float
       net.block[block].out = made;
       break;
     }
-    case 4: net.masks = packed(raw, bias, net.C, net.N, net.Sc ? net.Sc : net.B); break;
-    default: net.decoder = packed(raw, bias, 1, net.L, net.N);
+    case 4:
+      net.masks = packed(raw, bias, net.C, net.N, net.Sc ? net.Sc : net.B);
+      break;
+    default:
+      net.decoder = packed(raw, bias, 1, net.L, net.N);
   }
 }
 

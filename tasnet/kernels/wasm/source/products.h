@@ -93,9 +93,13 @@ inline void multiply(const float *x, int step, int rows, const Matrix &m, int fi
   const float *from = x + size_t(fours) * step;
   float *there = y + size_t(fours) * to;
   switch (rows - fours) {
-    case 3: return across<3, 1>(from, step, m, first, last, there, to, add);
-    case 2: return across<2, 2>(from, step, m, first, last, there, to, add);
-    case 1: return across<1, 4>(from, step, m, first, last, there, to, add);
-    default: return;
+    case 3:
+      return across<3, 1>(from, step, m, first, last, there, to, add);
+    case 2:
+      return across<2, 2>(from, step, m, first, last, there, to, add);
+    case 1:
+      return across<1, 4>(from, step, m, first, last, there, to, add);
+    default:
+      return;
   }
 }

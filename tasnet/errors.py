@@ -1,0 +1,40 @@
+"""What the user can put right, apart from our own faults."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class UserError(ValueError):
+    """Something that the user has given cannot be used; the message says so in one sentence.
+
+    Every exception of ours that is meant for the user derives from it. Pages and command lines catch it alone: whatever
+    else is raised is a fault of the program and must leave a traceback. It is a ValueError too, as who calls the
+    library from Python expects of a value that cannot be used.
+    """
+
+
+class PathError(UserError, OSError):
+    """A file or folder that is missing, forbidden or full, said in one sentence; `errno` is the system's number."""
+
+
+@contextmanager
+def opening(path: str | Path, what: str = "be read") -> Iterator[None]:
+    """Around what opens `path` for the user: an OSError becomes a PathError, "PATH cannot WHAT: the system's reason."
+
+    Examples
+    --------
+    >>> with opening("nowhere.txt"):
+    ...     open("nowhere.txt")
+    Traceback (most recent call last):
+    ...
+    tasnet.errors.PathError: nowhere.txt cannot be read: No such file or directory.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except OSError as error:
+        problem = PathError(f"{path} cannot {what}: {error.strerror or error}.")
+        problem.errno = error.errno
+        raise problem from error

@@ -1,0 +1,38 @@
+"""A mixture with its clean voices: one type for a test set, an example and an upload alike."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import UserError
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture and, where they are known, the clean voices that sum to it (eq. 1); float32, nothing rescaled.
+
+    mixture: (T,). references: (C, T), or None. labels: what the voices are called, in that order. snr_db: voice 1
+    against each other voice; None where it is not known. notes: whole sentences on what was done to the sounds.
+    name: of the mixture in its set. speakers: who they are, in the order of the references; empty where unknown.
+    source, source_rate: what the user's recording is called, and its rate where it is not `rate`. task: that of a model
+    which it fits (`training_facts`); "": whichever has as many outputs.
+    """
+
+    mixture: np.ndarray
+    references: np.ndarray | None
+    rate: int  # Hz
+    labels: tuple[str, ...] = ()
+    snr_db: float | None = None
+    notes: tuple[str, ...] = ()
+    name: str = ""
+    speakers: tuple[str, ...] = ()
+    source: str = ""
+    source_rate: int | None = None  # Hz
+    task: str = ""
+
+    @property
+    def sources(self) -> np.ndarray:
+        """The references (C, T) for what cannot do without them. Raises UserError where they are not known."""
+        if self.references is None:
+            raise UserError("The clean voices of this mixture are not known.")
+        return self.references
