@@ -21,6 +21,7 @@ from analysis.sounds.examples import available_examples, mix_example
 from pages.parts import folders, jobs
 from tasnet import available as models
 from tasnet.data.corpora import CorpusError
+from tasnet.errors import PathError
 
 PAGE = "pages/corpus.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
@@ -297,7 +298,7 @@ def test_a_job_is_found_again_and_its_owner_alone_ends_it(mixtures, tmp_path, mo
     again = start(corpus_view="Evaluate", jobs=owner)
     assert button(again, "Cancel") and "mixtures" in again.get("progress")[0].proto.text
     other = start(corpus_view="Evaluate", job=job.id)
-    assert MODEL in texts(other) and not [one for one in other.button if one.label == "Cancel"]
+    assert job.name.split(" on ")[0] in texts(other) and not [one for one in other.button if one.label == "Cancel"]
     assert owner not in texts(other) and other.query_params.get("jobs") in (None, [])
     with pytest.raises(JobError):
         server.cancel(job, "somebody")
@@ -319,15 +320,15 @@ def test_a_job_is_found_again_and_its_owner_alone_ends_it(mixtures, tmp_path, mo
 def full_disk(self, rows) -> None:
     rows = list(rows)
     if rows:
-        raise OSError(28, "No space left on device", "voices.csv")
+        raise PathError("voices.csv cannot be written: No space left on device.")
 
 
 @pytest.mark.usefixtures("jobs_here")
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (full_disk, "voices.csv cannot be read or written: No space left on device"),
-        (MemoryError("too much"), "finds it in the log as error"),
+        (full_disk, "voices.csv cannot be written: No space left on device"),
+        (MemoryError("too much"), "under which the log has the details"),
         (CorpusError("A worker process died."), "A worker process died."),
     ],
 )
