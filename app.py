@@ -33,6 +33,7 @@ def visit() -> None:
     # The first page's address has no name, but who knows the others' tries the second of these.
     first = st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", url_path="", default=True)
     named = st.Page("pages/separate.py", title="Separate", url_path="separate", visibility="hidden")
+    earlier = st.Page("pages/live.py", title="Real time", url_path="realtime", visibility="hidden")
     page = st.navigation(
         [
             first,
@@ -44,12 +45,15 @@ def visit() -> None:
             st.Page("pages/corpus.py", title="Corpus", icon=":material/leaderboard:"),
             st.Page("pages/start_point.py", title="Start point", icon=":material/start:"),
             st.Page("pages/designs.py", title="Designs", icon=":material/architecture:"),
-            st.Page("pages/realtime.py", title="Real time", icon=":material/speed:"),
+            st.Page("pages/live.py", title="Live", icon=":material/mic:"),
+            earlier,
             st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:"),
         ]
     )
     if page == named:
         st.switch_page(first, query_params=st.query_params.to_dict())
+    if page == earlier:
+        st.switch_page("pages/live.py", query_params=st.query_params.to_dict())
     workspace.build_kernel()
     with st.sidebar:
         sidebar.choose(page.title, USES.get(page.title, {sidebar.SOUND}))

@@ -37,7 +37,8 @@ class SiteError(UserError):
 
 
 @command_line()
-def main(arguments: Sequence[str] | None = None) -> int:
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; 2 where the folder holds something else or cannot be written."""
     parser = argparse.ArgumentParser(
         prog=program("analysis.site"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -47,7 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with opening(options.output, "be written"):
         size, first = write_site(options.output)
     print(f"{options.output}: {size / 1e6:.1f} MB, of which {first / 1e6:.1f} MB are loaded at the first visit")
-    return 0
 
 
 def write_site(folder: Path) -> tuple[int, int]:

@@ -31,7 +31,7 @@ PAGES = {
     "corpus-training": "corpus?corpus_view=Training",
     "start-point": "start_point",
     "designs": "designs",
-    "real-time": "realtime",
+    "real-time": "live",
     "listening-test": "listening_test",
 }
 SIZES = {1440: 1300, 390: 1500}  # CSS pixels: more than a screen is high, so that what stands below is seen too

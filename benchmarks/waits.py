@@ -38,7 +38,7 @@ PAGES = (
     "corpus?corpus_view=Training",
     "start_point",
     "designs",
-    "realtime",
+    "live",
     "listening_test",
 )
 WIDTHS = {1440: 900, 390: 844}

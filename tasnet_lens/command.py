@@ -23,6 +23,7 @@ COMMANDS = {
     "shipped": ("score the bundled models anew", "analysis.corpus.shipped"),
     "start-point": ("how a model bears another start of the mixture", "analysis.start_point.__main__"),
     "figures": ("draw Figs. 2 and 5 in the paper's layout", "analysis.figures.paper"),
+    "site": ("write a folder of static files: the network in the visitor's browser", "analysis.site"),
     "examples": ("fetch the real examples that are not bundled", "analysis.sounds.fetch_examples"),
     "rank-examples": ("score the examples with the bundled models", "analysis.sounds.rank_examples"),
 }

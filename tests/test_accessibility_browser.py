@@ -19,7 +19,7 @@ PAGES = (
     "corpus?corpus_view=Training",
     "start_point",
     "designs",
-    "realtime",
+    "live",
     "listening_test",
 )
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}

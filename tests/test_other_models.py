@@ -144,7 +144,7 @@ def test_every_page_works_with_it(light, imported):
     assert_sound(app, "separate")
     assert app.selectbox(key="model").value == name
     assert bool(app.metric) == (config.C > 1) and ("gives one voice" in texts(app)) == (config.C == 1)
-    for page in ("filters", "inside", "ideal_masks", "corpus", "start_point", "designs", "realtime", "listening_test"):
+    for page in ("filters", "inside", "ideal_masks", "corpus", "start_point", "designs", "live", "listening_test"):
         app.switch_page(f"pages/{page}.py").run()
         assert_sound(app, page)
     if config.C > 1:
@@ -169,7 +169,7 @@ def test_every_page_works_with_it(light, imported):
     for view in ("Compare", "Evaluate", "Training"):
         app.segmented_control(key="corpus_view").set_value(view).run()
         assert_sound(app, view)
-    app.switch_page("pages/realtime.py").run()
+    app.switch_page("pages/live.py").run()
     if not config.causal:
         assert "Only a causal" in texts(app)
         return
@@ -199,7 +199,7 @@ def test_a_dropped_checkpoint_is_used_on_every_page_and_evaluated(light, monkeyp
         soundfile.write(tmp_path / "set" / part / "0.wav", reference[:8000], 8000)
     app = drop(open_page(), ("mine.pth", torchaudio_like()))
     own = app.selectbox(key="model").value
-    for page in ("filters", "inside", "ideal_masks", "designs", "realtime", "listening_test", "start_point"):
+    for page in ("filters", "inside", "ideal_masks", "designs", "live", "listening_test", "start_point"):
         app.switch_page(f"pages/{page}.py").run()
         assert_sound(app, page)
         assert app.selectbox(key="model").value == own

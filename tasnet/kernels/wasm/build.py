@@ -16,24 +16,13 @@ SOURCE = Path(__file__).parent / "source"
 ENGINE = ASSETS / "browser" / "engine.wasm"
 COMPILERS = ("clang++", "clang++-19", "clang++-16", "clang++-14")
 # No -ffast-math: it would take (x + c) - c for x. The four lanes are written out, so nothing is lost without it.
-FLAGS = [
-    "--target=wasm32",
-    "-std=c++20",
-    "-O3",
-    "-msimd128",
-    "-mbulk-memory",
-    "-ffreestanding",
-    "-nostdlib",
-    "-fno-exceptions",
-    "-fno-rtti",
-    "-fvisibility=hidden",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-Wl,--no-entry",
-    "-Wl,--strip-all",
-    "-Wl,-z,stack-size=65536",
-]
+# fmt: off
+FLAGS = (
+    "--target=wasm32", "-std=c++20", "-O3", "-msimd128", "-mbulk-memory", "-ffreestanding", "-nostdlib",
+    "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", "-Wl,--no-entry",
+    "-Wl,--strip-all", "-Wl,-z,stack-size=65536",
+)
+# fmt: on
 STAMP = b"sources"  # the name of the section that holds their hash
 MAGIC = b"\0asm\1\0\0\0"
 

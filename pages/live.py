@@ -1,4 +1,4 @@
-"""The causal network while the sound arrives: heard live, and timed frame by frame (Table VIII)."""
+"""Voices apart while people speak: in the browser, of a sound as if it were live, and the times of Table VIII."""
 
 import math
 import uuid
@@ -16,6 +16,7 @@ from pages.parts import models, workspace
 from pages.parts.live_player import live_player
 from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
+from pages.parts.talk import talk
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
 from tasnet.mixture import Mixture
@@ -133,7 +134,15 @@ def show_speed() -> None:
         st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
 
 
-show_header("Real time", "Can voices be separated while people are still speaking? (Table VIII)")
+show_header("Live", "Can two people who talk at once be heard apart while they are still speaking? (Table VIII)")
+talk(key="talk")
+st.caption(
+    "The network runs in this browser; the server hears nothing, unless a kept minute is sent to the other pages."
+)
+st.markdown("##### The chosen sound, as if it were live")
+st.caption(
+    "Here the server's processor works, packet by packet, at the pace at which a microphone would bring the sound."
+)
 workspace.describe_sound()
 if (chosen := workspace.chosen_sound()) is not None:
     model = workspace.separator().model

@@ -1,4 +1,4 @@
-"""The page Real time: a live run gives the offline voices, and the time per frame is measured here."""
+"""The page Live: a live run gives the offline voices, and the time per frame is measured here."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from analysis.network.live import LiveRun
 from analysis.sounds import examples
 from tasnet.audio import resample
 
-PAGE = "pages/realtime.py"
+PAGE = "pages/live.py"
 CAUSAL, NONCAUSAL = "convtasnet_small_cln_2spk_8k", "convtasnet_small_gln_2spk_8k"
 EXAMPLE = next(e.id for e in examples.available_examples() if e.tier == "bundled" and len(e.voices) == 2)
 
@@ -73,7 +73,7 @@ def test_the_time_per_frame_is_measured_here(monkeypatch):
 
 @pytest.mark.browser
 def test_in_a_browser_the_voices_grow_and_can_be_switched_while_they_play(app_address, browser):
-    browser.get(f"{app_address}/realtime?example={EXAMPLE}&model={CAUSAL}")
+    browser.get(f"{app_address}/live?example={EXAMPLE}&model={CAUSAL}")
     wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, ".st-key-live_start button"), "the page")
     wait_until_settled(browser)
     browser.find_element(By.CSS_SELECTOR, ".st-key-live_start button").click()

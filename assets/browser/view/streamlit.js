@@ -1,0 +1,54 @@
+// The live view as a component of the app: what a static site has in files comes here as text.
+
+import { encodeWav } from "../../player/wav.js";
+import { Talk } from "./talk.js";
+
+const script = (source) => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+
+function files() {
+  const engine = Uint8Array.from(atob(TASNET_ENGINE), (character) => character.charCodeAt(0)).buffer;
+  return { engine, worklet: script(TASNET_WORKLET), worker: script(TASNET_WORKER) };
+}
+
+async function weights(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`The model could not be loaded: the server answered ${answer.status}.`);
+  return answer.arrayBuffer();
+}
+
+/** Shows the last minute's files to save, and a button that takes the mixture into the app. */
+function offer(root, signals, rate, names, take) {
+  const place = root.querySelector(".tt-kept");
+  const sounds = signals.map((signal) => encodeWav(signal, rate));
+  const saves = sounds.map((sound, i) => {
+    const name = `${names[i]}.wav`;
+    return Object.assign(document.createElement("a"), { href: URL.createObjectURL(sound), download: name, textContent: `Save ${names[i]}` });
+  });
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Send the mixture to the other pages" });
+  button.addEventListener("click", () => {
+    const reader = new FileReader();
+    reader.onload = () => take(reader.result.split(",")[1]);
+    reader.readAsDataURL(sounds[0]);
+  });
+  place.replaceChildren(button, ...saves);
+  place.hidden = false;
+}
+
+/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+export default function mount({ parentElement, data, setTriggerValue }) {
+  const root = parentElement.querySelector(".tasnet-talk");
+  if (!root.talk) {
+    const kept = (...minute) => offer(root, ...minute, (wav) => setTriggerValue("taken", wav));
+    root.talk = new Talk(root, files(), { kept });
+    root.calls = 0;
+  }
+  const call = ++root.calls;
+  root.talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => weights(model.file) })));
+  root.talk.repaint();
+  return () => {
+    // An outdated call's clean-up may come late: only the last one ends it.
+    if (call !== root.calls) return;
+    root.talk.destroy();
+    root.talk = null;
+  };
+}
