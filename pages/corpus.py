@@ -5,6 +5,7 @@ import streamlit as st
 from analysis.corpus.results import Results
 from analysis.words.corpus import explain_set
 from pages.parts import links, models
+from pages.parts.captions import caption
 from pages.parts.corpus import charts as corpus_charts
 from pages.parts.corpus import listen as corpus_listen
 from pages.parts.corpus import table as corpus_table
@@ -24,11 +25,11 @@ VIEWS = ("Results", "Compare", "Evaluate", "Training")
 def show_facts(results: Results) -> None:
     """What was measured, how much of it, and what could not be."""
     header, model = results.header, models.with_titles(results.header.model)
-    st.caption(
-        f"**{plain(model)}** ({header.parameters / 1e6:.2f} M parameters, {plain(header.precision)}) on "
-        f"**{plain(header.set)}**{f' ({plain(header.kind)})' if header.kind else ''}: "
-        f"{len(results.good)} of {header.mixtures} mixtures of "
-        f"{header.speakers} voices at {header.rate} Hz, {sum(row.seconds for row in results.good) / 60:.1f} minutes."
+    caption(
+        f"**{plain(model)}** on **{plain(header.set)}**{f' ({plain(header.kind)})' if header.kind else ''}: "
+        f"{len(results.good)} of {header.mixtures} mixtures. {header.speakers} voices at {header.rate} Hz, "
+        f"{sum(row.seconds for row in results.good) / 60:.1f} minutes; the network has {header.parameters / 1e6:.2f} M "
+        f"parameters and computed in {plain(header.precision)}."
     )
     if results.problems:
         count = len(results.problems)

@@ -7,6 +7,7 @@ from analysis.figures import designs as figures
 from analysis.figures import flowchart
 from analysis.network import cost
 from analysis.network.designs import printed_designs
+from pages.parts.captions import caption
 from pages.parts.designs import controls
 from pages.parts.page_header import show_header
 from pages.parts.pictures import drawing, picture
@@ -79,10 +80,10 @@ def show_time(config: ConvTasNetConfig) -> None:
             f"**{short_duration(found.seconds)}** for a second of sound: real time × {1 / found.seconds:.2g}",
             width="stretch",
         )
-    st.caption(
-        f"Median of {found.rounds} separations of {found.sound:.2f} s of noise with random weights on {found.device} "
-        f"({found.threads} threads), {short_duration(found.fastest)} to {short_duration(found.slowest)}. "
-        f"Training keeps {quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
+    caption(
+        f"Median of {found.rounds} separations, {short_duration(found.fastest)} to {short_duration(found.slowest)}. Of "
+        f"{found.sound:.2f} s of noise with random weights on {found.device} ({found.threads} threads). Training keeps "
+        f"{quantity(found.training, 'B')} for each second of sound in a batch (float32, uncompiled)."
     )
 
 
@@ -120,7 +121,7 @@ def show_paper(config: ConvTasNetConfig | None) -> None:
         key="design_scores",
         on_click=lambda point: controls.set_to(designs[point["customdata"][0]]),
     )
-    st.caption(
+    caption(
         "The rows of Tables II and III, scored on WSJ0-2mix: a click sets the sliders to one. The dotted line is the "
         "size of your design; its score shows only in training. Table III names no sizes: II.2's are taken, whose "
         "scores agree."
@@ -132,8 +133,8 @@ def show_command(config: ConvTasNetConfig) -> None:
         "Recipe", list(BASES), format_func=BASES.get, default="paper", required=True, key="design_recipe"
     )
     st.code(training_command(config, based_on), language="bash", wrap_lines=True)
-    st.caption(
-        "TRAIN: a folder of mixtures (wsj0-mix, LibriMix) or of speakers' recordings; VALID: a folder of mixtures. The "
+    caption(
+        "TRAIN is a folder of mixtures or of speakers' recordings, VALID one of mixtures. The "
         "same command goes on with a run that was stopped."
     )
 

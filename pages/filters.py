@@ -8,6 +8,7 @@ from analysis.network import basis
 from analysis.network.fixed_banks import FIXED_BANKS
 from analysis.words.filters import explain_scale
 from pages.parts import models, workspace
+from pages.parts.captions import caption
 from pages.parts.filters.bank import (
     Bank,
     choose_order,
@@ -60,7 +61,7 @@ def choose_banks() -> tuple[str, list[Bank]]:
         except basis.BasisError as problem:
             st.info(plain(problem), icon=":material/info:")
         else:
-            st.caption(f"**{fixed[against]}**: {FIXED_BANKS[against].about}")
+            caption(f"**{fixed[against]}**: {FIXED_BANKS[against].about}")
     elif against:
         other = basis.untrained(chosen.config) if against == UNTRAINED else load_other(against)
         banks.append(learned_bank(others[against], "other", other))
@@ -115,7 +116,7 @@ def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
 show_header("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
 order_by, shown = choose_banks()
 scaling = choose_scale()
-st.caption(explain_scale(**scaling))
+caption(explain_scale(**scaling))
 with st.container(key="beside_filters"):
     if len(shown) == 1:  # the filter beside the maps where there is room
         places = st.columns([2, 1], gap="medium")

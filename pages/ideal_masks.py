@@ -5,6 +5,7 @@ import streamlit as st
 from analysis.figures import sound as figures
 from analysis.words.ideal_masks import SETTING, explain_sound
 from pages.parts import listening, workspace
+from pages.parts.captions import caption
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout, say
 from pages.parts.page_header import show_header
@@ -26,10 +27,10 @@ def show_systems(sound) -> None:
     tracks = listening.compared_tracks(comparison)
     linked_player(tracks, key="ideal_masks_player")
     say(explain_sound(comparison, raw=bool(st.session_state.get("raw_pesq"))), key="ideal_masks")
-    st.caption(SETTING)
+    caption(SETTING)
     score_table(comparison)
     st.markdown("##### The masks")
-    st.caption(
+    caption(
         "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
         "STFT: its row shows what that amounts to, |estimate| / |mixture|. Drag to zoom all panels, double-click to "
         "go back."

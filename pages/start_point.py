@@ -6,6 +6,7 @@ import streamlit as st
 
 import tasnet
 from pages.parts import links, models, own_model, workspace
+from pages.parts.captions import caption
 from pages.parts.page_header import show_header
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.probe import show_probe
@@ -78,9 +79,9 @@ def usable(chosen: list[str], voices: int | None) -> list[str]:
 def explain_missing(chosen: list[str]) -> None:
     """Why the network is not here that the paper's Fig. 4 compares with."""
     if not any(isinstance(workspace.separator(name).model, tasnet.LSTMTasNet) for name in chosen):
-        st.caption(
-            ":material/info: The paper's Fig. 4 sets causal Conv-TasNet against LSTM-TasNet, which it finds far more "
-            "sensitive to the start. Its trained weights are not published, and none come with this app: 32 M "
+        caption(
+            ":material/info: The paper's Fig. 4 has LSTM-TasNet too, which it finds far more sensitive. Its trained "
+            "weights are not published, and none come with this app: 32 M "
             "parameters want a GPU. So causal and non-causal Conv-TasNet stand side by side. Network and recipe are "
             "ready: `python -m tasnet.train lstm` (or `blstm`); weights put into assets/weights appear here."
         )

@@ -82,7 +82,7 @@ def test_webmushra_s_own_example_is_read():
 def test_a_csv_and_folders_say_the_same():
     table = "stimulus,condition,file\na,reference,ref/a.wav\na,one,one/a.wav\nb,Clean,ref/b.wav\nb,one,one/b.wav\n"
     tree = ["reference/a.wav", "one/a.wav", "reference/b.wav", "one/b.wav", "one/notes.txt"]
-    by_table, by_tree = imported.read_table(table), imported.read_tree(tree)
+    by_table, by_tree = imported.read_condition_table(table), imported.read_condition_folders(tree)
     assert by_table.systems == by_tree.systems == (REFERENCE, "one")
     assert [page.name for page in by_table.pages] == [page.name for page in by_tree.pages] == ["a", "b"]
 
@@ -108,11 +108,11 @@ def test_what_is_not_understood_is_refused_in_a_sentence(text, complaint):
 
 def test_a_stimulus_without_a_condition_that_others_have_is_named():
     with pytest.raises(RatingsError, match="b has no two"):
-        imported.read_tree(["ref/a.wav", "one/a.wav", "two/a.wav", "ref/b.wav", "one/b.wav"])
+        imported.read_condition_folders(["ref/a.wav", "one/a.wav", "two/a.wav", "ref/b.wav", "one/b.wav"])
 
 
 def test_sounds_that_cannot_be_switched_between_are_named():
-    test = imported.read_tree(["ref/a.wav", "one/a.wav"])
+    test = imported.read_condition_folders(["ref/a.wav", "one/a.wav"])
     with pytest.raises(RatingsError, match="a: one lasts"):
         imported.imported_stimuli(test, lambda file: sound(0.5 if "one" in file else 1.0))
     with pytest.raises(RatingsError, match="a: one has 8000 Hz"):

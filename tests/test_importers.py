@@ -110,7 +110,7 @@ def test_command_line_converts_asteroid_checkpoints(files):
     [
         (["in_0.pt"], "config.json", "does not fit its configuration: it lacks tensor"),
         (["in_0.pt", "in_1.pt"], None, "give them with --config"),
-        (["in_2.pt"], "config.json", "There is no file"),
+        (["in_2.pt"], "config.json", "cannot be read: No such file"),
         (["config.json"], "config.json", "cannot be read as a file of plain tensors"),
         (["in_0.pt"], "absent.json", "No such file"),
     ],

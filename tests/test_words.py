@@ -137,7 +137,7 @@ def test_the_promise_follows_the_stated_score():
     assert "(5.0 dB SI-SNR better than" in separate.promise("model", 5.0)
     assert "(5.0 dB SI-SNR worse than" in separate.promise("model", -5.0)
     assert "(no better than" in separate.promise("model", 0.01)
-    assert "(" not in separate.promise("model", None)
+    assert " (" not in separate.promise("model", None)
 
 
 # --- A set -------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def test_answers_errors_and_progress_come_back(nursery):
     assert nursery.call(double, 2, progress=told.append) == 4 and told == [0.5]
     with pytest.raises(KeyError, match="one"):
         nursery.call(fail, KeyError, "one")
-    with pytest.raises(ValueError, match="cannot be pickled back"):
+    with pytest.raises(RuntimeError, match="cannot be pickled back"):
         nursery.call(fail_oddly)
 
 

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the mixtures with their clean voices")
+    add("mixtures", metavar="DIR", help="the mixtures with their clean voices")
     add("--model", required=True, metavar="NAME", help="a name from `python -m tasnet.separate --list`, or a file")
     add("--limit", type=int, metavar="N", help="so many mixtures, evenly spread over the set")
     add("-o", "--out", type=Path, metavar="CSV", help=f"by default {FOLDER}/<set>_<model>.csv")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import tasnet
-from tasnet.data.corpora import CorpusError, explain_mixtures, open_mixtures
+from tasnet.data.corpora import CorpusError, MixtureSet, explain_mixtures, open_mixtures
 
 from . import engine as engines
 from .evaluation_run import EvaluationRun, Progress, describe_run, separates_ahead
@@ -21,7 +21,7 @@ GPU_BATCH = 16  # mixtures, among which those of equal length are separated toge
 
 
 def score_set(
-    folder: str | Path,
+    mixtures: str | Path | MixtureSet,
     model: str | Path,
     out: str | Path | None = None,
     *,
@@ -33,22 +33,22 @@ def score_set(
     backend: str = "loky",
     device: str = "auto",
     precision: str = "auto",
-    within: Path | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Results:
-    """Score `model` and the ideal masks on the mixtures in `folder`; the rows go to the file `out`.
+    """Score `model` and the ideal masks on `mixtures`; the rows go to the file `out`.
 
+    mixtures: a set, or its folder or list.
     out: by default runs/corpus/<set>_<model>.csv; in a folder, a file of that name there.
     split: "test", "valid" or "train", where the folder has several.
     kind: the folder of the mixtures ("mix_both") where there are several.
     limit: so many mixtures, evenly spread over the set. workers: by default one for every core.
-    within: files that lists name are read only below this folder.
     progress: called before the first batch and after each; an exception that it raises ends the
     work, and what was done stays in the file. say: called with sentences on how the set was understood.
     Raises ResultsError, CorpusError, CheckpointError or DeviceError (all UserErrors).
     """
-    mixtures = open_mixtures(folder, split=split, mixture=kind or None, within=within)
+    if not isinstance(mixtures, MixtureSet):
+        mixtures = open_mixtures(mixtures, split=split, mixture=kind or None)
     for sentence in explain_mixtures(mixtures):
         say(sentence)
     chosen = spread_evenly(len(mixtures), limit)

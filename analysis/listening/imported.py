@@ -103,7 +103,7 @@ def _mushra_page(page: dict) -> ImportedPage:
     return ImportedPage(name, reference, conditions, bool(page.get("createAnchor35")))
 
 
-def read_test_table(text: str) -> ImportedTest:
+def read_condition_table(text: str) -> ImportedTest:
     """The test of a CSV with the columns stimulus, condition and file. Raises RatingsError."""
     rows = csv.DictReader(io.StringIO(text))
     heads = {head.strip().lower() for head in rows.fieldnames or ()}
@@ -120,7 +120,7 @@ def read_test_table(text: str) -> ImportedTest:
     return _of_conditions(found)
 
 
-def read_tree(files: Sequence[str]) -> ImportedTest:
+def read_condition_folders(files: Sequence[str]) -> ImportedTest:
     """The test of sounds in a folder for each condition: `files` are their paths. Raises RatingsError."""
     found: dict[str, dict[str, str]] = {}
     for file in files:

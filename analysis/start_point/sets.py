@@ -15,7 +15,7 @@ import numpy as np
 from analysis.corpus.evaluation import spread_evenly
 from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
-from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
+from tasnet.data.corpora import BadRow, MixtureSet, explain_mixtures, open_mixtures
 from tasnet.errors import opening
 from tasnet.locks import Locked, WriterLock
 
@@ -64,25 +64,25 @@ class SetResults:
 
 
 def vary_set(
-    folder: str | Path,
+    mixtures: str | Path | MixtureSet,
     separator: Separator,
     out: str | Path | None = None,
     *,
     split: str = "test",
     limit: int | None = None,
     shifts: Sequence[int] = SHIFTS,
-    within: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, of: None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> SetResults:
-    """Vary the start of the mixtures in `folder`, or of `limit` of them; the results go to the file `out`.
+    """Vary the start of `mixtures`, or of `limit` of them; the results go to the file `out`.
 
-    out: by default runs/start_point/<set>_<model>.jsonl; in a folder, a file of that name there. within: files that
-    lists name are read only below this folder. progress: called with the mixtures done and their number; an exception
-    that it raises ends the work, and what was done stays in the file. say: called with sentences on how the set was
-    understood. Raises CorpusError or StartPointError (UserErrors).
+    mixtures: a set, or its folder or list. out: by default runs/start_point/<set>_<model>.jsonl; in a folder, a file of
+    that name there. progress: called with the mixtures done and their number; an exception that it raises ends the
+    work, and what was done stays in the file. say: called with sentences on how the set was understood. Raises
+    CorpusError or StartPointError (UserErrors).
     """
-    mixtures = open_mixtures(folder, split=split, speakers=separator.config.C, within=within)
+    if not isinstance(mixtures, MixtureSet):
+        mixtures = open_mixtures(mixtures, split=split, speakers=separator.config.C)
     for sentence in explain_mixtures(mixtures):
         say(sentence)
     header = _header(mixtures.name, [row.name for row in mixtures.rows], separator, tuple(shifts))

@@ -16,6 +16,7 @@ from analysis.workers import Budget, Nursery, machine_memory
 from . import folders, internals, job_kinds
 
 READING = Budget()  # of what a visitor brings: more than any honest file takes
+CONVERTING = Budget(seconds=40)  # of weights: what their file does not tell is found by trial on speech
 # What the work needs, so that a child has it at once.
 MODULES = ("analysis.sounds.inputs", "analysis.corpus.results", "tasnet.convert.files", "pages.parts.own_model")
 MEMORY = 1 << 30  # of what is computed from a sound as long as the pages take it
@@ -38,9 +39,9 @@ def still_wanted() -> None:
     _ = "budgeted" in st.session_state
 
 
-def read_within_budget(read: Callable[..., Any], *arguments: Any) -> Any:
+def read_within_budget(read: Callable[..., Any], *arguments: Any, budget: Budget = READING) -> Any:
     """`read(*arguments)`. Raises BudgetError, and what `read` raises."""
-    return nursery().call(read, *arguments, budget=READING, wanted=still_wanted, owner=internals.session_id())
+    return nursery().call(read, *arguments, budget=budget, wanted=still_wanted, owner=internals.session_id())
 
 
 def compute_within_budget(

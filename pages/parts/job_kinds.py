@@ -14,6 +14,7 @@ from analysis.start_point import sets
 from analysis.start_point.shifts import StartPointError
 from analysis.words.say import number
 from tasnet import Separator, audio, available
+from tasnet.data.mixture_sets import MixtureSet
 from tasnet.recordings import separate_recording
 from tasnet.train.legs import BEST, legs_to_go
 from tasnet.train.machine import find_machine
@@ -59,19 +60,15 @@ def files_needed(settings: Mapping[str, Any]) -> set[str]:
 def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
     """Score a model on a set; the file of results, below the root."""
     out = folders.folder_for(evaluation.FOLDER)
-    folders.mixtures_below_root(settings["folder"], split=settings["split"], kind=settings["kind"])
+    mixtures = folders.mixtures_below_root(settings["folder"], split=settings["split"], kind=settings["kind"])
 
     def show(progress: Progress) -> None:
         unusable = f", {progress.unusable} could not be used" if progress.unusable else ""
         report(min(1.0, progress.share), f"{progress.mixtures} of {progress.of_mixtures} mixtures{unusable}")
 
-    known = {
-        **settings,
-        "model": model_of(settings["model"]),
-        "folder": folders.below_root(settings["folder"]),
-        "within": folders.reading_root(),
-    }
-    results = evaluation.score_set(**known, out=out, progress=show, say=_telling(report))
+    known = {name: value for name, value in settings.items() if name != "folder"}
+    known["model"] = model_of(settings["model"])
+    results = evaluation.score_set(mixtures, **known, out=out, progress=show, say=_telling(report))
     return folders.name_below_root(evaluation.results_path(out, results.header))
 
 
@@ -79,19 +76,21 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
     """Start every mixture of a set at different samples, with each of the models; the set's name."""
     name, models = "", settings["models"]
     out = folders.folder_for(sets.FOLDER)
+    opened: dict[int, MixtureSet] = {}  # by the number of voices, which are mixed where the folder is one of people
     for index, model in enumerate(models):
         separator = Separator(model_of(model), settings["device"])
-        folders.mixtures_below_root(settings["folder"], speakers=separator.config.C)
+        voices = separator.config.C
+        if voices not in opened:
+            opened[voices] = folders.mixtures_below_root(settings["folder"], speakers=voices)
 
         def show(done: int, of: int, index: int = index) -> None:
             report((index + done / of) / len(models), f"model {index + 1} of {len(models)}, {done} of {of} mixtures")
 
         found = sets.vary_set(
-            folders.below_root(settings["folder"]),
+            opened[voices],
             separator,
             out,
             limit=settings["limit"],
-            within=folders.reading_root(),
             progress=show,
             say=_telling(report),
         )

@@ -12,6 +12,7 @@ import streamlit as st
 from analysis.jobs import ACTIVE, CANCELLED, DONE, RUNNING, WAITING, Job, JobError, Jobs
 from analysis.keys import new_key
 from analysis.words.say import duration
+from pages.parts.captions import caption
 from tasnet.errors import PathError, UserError
 
 from . import budgeted, errors, folders, job_files, job_kinds, own_model
@@ -138,7 +139,7 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
             st.rerun()  # one has ended: the page has more to show, and perhaps nothing to wait for
 
     st.markdown("##### Jobs")
-    st.caption(
+    caption(
         "They go on when you leave this page or close it. Its address brings you back, and lets whoever has it cancel "
         "them; a job's own link only shows that job."
     )
@@ -151,7 +152,7 @@ def _show(jobs: Jobs, job: Job, owner: str, view: dict[str, str], done: Callable
             st.markdown(f"**{plain(job.name)}**  \n{plain(_state(jobs, job))}", width="stretch")
             page = (st.context.url or "").split("?")[0]
             with st.popover("Link", icon=":material/link:"):
-                st.caption("Whoever has it sees how far this job is; only you can cancel it.")
+                caption("Whoever has it sees how far this job is; only you can cancel it.")
                 st.code(f"{page}?{urlencode({**view, LINK: job.id})}", language=None)
             if job.state in ACTIVE and jobs.is_owner(job, owner):
                 st.button(

@@ -32,7 +32,7 @@ def show_two_models(first: ScoredSystem, second: ScoredSystem, *, perceptual: bo
             index.append((facts.title, who))
             rows.append(_row(values, facts.decimals, pending))
             styles.append(_shades(values, facts.decimals, pending))
-    heads = [first.name, second.name, f"Difference: {second.name} − {first.name}"]
+    heads = [first.name, second.name, "Difference: second − first"]
     frame = pd.DataFrame(rows, pd.MultiIndex.from_tuples(index), heads)
     marked = pd.DataFrame(styles, frame.index, frame.columns)
     styled = frame.style.set_table_styles(TABLE_CSS).format(escape="html").apply(lambda _: marked, axis=None)

@@ -15,7 +15,7 @@ from tasnet.errors import UserError, opening
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
-from .budgeted import read_within_budget
+from .budgeted import CONVERTING, read_within_budget
 from .text import plain
 
 KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
@@ -77,7 +77,8 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
     if not files:
         return
     try:
-        st.session_state.own_model, st.session_state.own_note = read_within_budget(_convert, files, _folder().name)
+        found = read_within_budget(_convert, files, _folder().name, budget=CONVERTING)
+        st.session_state.own_model, st.session_state.own_note = found
         st.session_state.model = path()
     except UserError as problem:
         st.session_state.own_problem = str(problem)

@@ -10,6 +10,7 @@ from analysis.scores.metrics import evaluate
 from analysis.scores.systems import ScoredSystem
 from analysis.words.ideal_masks import explain_phase
 from pages.parts import listening, result_cache
+from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture
 from pages.parts.player import Track, player
@@ -26,7 +27,7 @@ def show_phase_cost(found: Comparison) -> None:
     """The section for the sound of `found`."""
     sound = found.mixture
     st.markdown("##### What the phase costs")
-    st.caption(
+    caption(
         "A mask sets magnitudes and keeps the mixture's phase. MISI (Gunawan and Sen 2010; WA-MISI-5 of Table IV) "
         "looks for phases that fit them and add up to the mixture. Dotted: with the clean voices' own phases."
     )

@@ -12,6 +12,7 @@ from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.text import csv_cell
 from analysis.words.say import number, one_scale, same
+from pages.parts.captions import caption
 
 from .handout import file_stem, shown
 from .listening import speaker_names
@@ -117,9 +118,9 @@ def score_table(found: Comparison) -> None:
     show_table(_styled(found, one_scale(list(MEASURES), raw)), "Scores")
     pending = "" if found.perceptual else " PESQ and STOI are being measured."
     scale = "" if raw else " The paper's PESQ is on another scale: switch to it to see both."
-    st.caption(
-        f"Shaded: the best of a column, all that read the same.{pending} PSM, the phase-sensitive mask, is not in the "
-        f"paper. The paper's figures are means over its own test set, not over this sound.{scale}"
+    caption(
+        "Shaded: the best of a column, all that read the same. PSM, the phase-sensitive mask, is not in the paper."
+        f"{pending} The paper's figures are means over its own test set, not over this sound.{scale}"
     )
     st.download_button(
         "Scores (CSV)",

@@ -6,6 +6,7 @@ import streamlit as st
 
 from analysis.jobs import Job
 from analysis.sounds.inputs import MAX_SECONDS
+from pages.parts.captions import caption
 
 from . import job_files, jobs, sound_inputs, uploads, workspace
 from .job_kinds import SEPARATION
@@ -40,8 +41,8 @@ def _offer(name: str, content: bytes, channel: int | None) -> None:
                 "channel": channel,
             }
             jobs.submit(SEPARATION, f"All of {name}", settings, lambda: None, (name, content))
-        st.caption(
-            "As a job, which goes on when you leave: the recording lies on this server until its voices are there, "
+        caption(
+            "As a job, which goes on when you leave. The recording lies on this server until its voices are there, "
             f"they do for {job_files.DAYS} days at most, or until you remove them."
         )
 

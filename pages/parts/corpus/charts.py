@@ -7,6 +7,7 @@ from analysis.corpus.report import Group, by_gender, by_input_snr, measures, pap
 from analysis.corpus.results import Results
 from analysis.figures import corpus as figures_corpus
 from analysis.scores.systems import NETWORK, SYSTEMS
+from pages.parts.captions import caption
 from pages.parts.pictures import choose_format, picture, save_table
 
 from .listen import point_hint, set_mixture
@@ -51,7 +52,7 @@ def show_spread(results: Results, measure: str) -> None:
 
 def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
     """Conv-TasNet over each mask; a click on a point chooses its mixture."""
-    st.caption(f"A point is a mixture: above the line Conv-TasNet is better. {point_hint(results)}")
+    caption(f"A point is a mixture: above the line Conv-TasNet is better. {point_hint(results)}")
     names = [row.mixture for row in results.good]
     network = per_mixture(results, NETWORK, measure)
     masks = {system: per_mixture(results, system, measure) for system in SYSTEMS if system != NETWORK}
@@ -75,15 +76,15 @@ def show_groups(results: Results, measure: str) -> None:
     left, right = st.columns([3, 2]) if genders else (st.container(), st.container())
     with left:
         st.markdown("##### By input SNR")
-        st.caption("Each voice counts by itself: its SI-SNR in the unprocessed mixture.")
+        caption("Each voice counts by itself: its SI-SNR in the unprocessed mixture.")
         _show_groups(by_input_snr(results, measure), title, "SI-SNR of the voice in the mixture (dB)", "corpus_snr")
     with right:
         if genders:
             st.markdown("##### By sex")
-            st.caption("Whether the mixture's speakers are of the same sex.")
+            caption("Whether the mixture's speakers are of the same sex.")
             _show_groups(genders, title, "Speakers' sex", "corpus_gender")
         else:
-            st.caption(
+            caption(
                 "By sex: unknown for these speakers. With LibriSpeech's SPEAKERS.TXT or LibriMix's *_info.csv "
                 "beside or above the mixtures, an evaluation notes it."
             )

@@ -14,6 +14,7 @@ from analysis.scores.systems import NETWORK
 from analysis.words.corpus import explain_pair
 from analysis.words.say import signed
 from pages.parts import models
+from pages.parts.captions import caption
 from pages.parts.pictures import picture, save_table
 from pages.parts.text import bullets, plain
 
@@ -55,7 +56,7 @@ def show_comparison() -> None:
         st.warning(caution, icon=":material/groups:")
     st.markdown(bullets([plain(models.with_titles(sentence)) for sentence in explain_pair(both)]))
     st.dataframe([_row(both, name, title) for name, title in shown.items()], hide_index=True, height="content")
-    st.caption(
+    caption(
         f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
         "the two-way cluster bootstrap over speakers; the naive one takes every mixture for one of other speakers."
     )
@@ -77,7 +78,7 @@ def show_comparison() -> None:
     by_name = {both.mixtures[k]: k for k in furthest(both, measure)}
     chosen = by_name.get(choose_among(list(by_name), f"a mixture, from the best to the worst for {names[0]}"))
     with scatter:
-        st.caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
+        caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
         picture(
             against_each_other(*scores, names, both.mixtures, shown[measure], chosen),
             f"{shown[measure]} of {names[0]} over that of {names[1]}, a point for each of "

@@ -15,6 +15,7 @@ from analysis.corpus.results import Results
 from analysis.corpus.summary import as_markdown
 from analysis.figures.palette import MARKED_COLOUR
 from analysis.words.corpus import explain_failures
+from pages.parts.captions import caption
 from pages.parts.text import bullets
 
 SHARE = {"format": "percent", "min_value": 0.0, "max_value": 1.0}
@@ -34,7 +35,7 @@ def show_failures(results: Results) -> None:
         height="content",
         key="corpus_thresholds",
     )
-    st.caption(
+    caption(
         f"Of {next(iter(counts.values())).count} mixtures. At no or all of them the interval is Clopper and Pearson's."
     )
     title = threshold.title[0].upper() + threshold.title[1:]

@@ -9,6 +9,7 @@ from analysis.corpus import shipped
 from analysis.corpus.results import Results, read_brought, read_header, read_results, shareable
 from pages.parts import internals, models, workspace
 from pages.parts.budgeted import read_within_budget
+from pages.parts.captions import caption
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.text import plain
 from tasnet.errors import UserError, opening
@@ -81,8 +82,8 @@ def choose_results() -> Results | None:
         weights = results.header.weights
         if not _tell_earlier(model, weights):
             other = "" if model == workspace.selection().model else " They are not those of the sidebar's model."
-            st.caption(
-                f"These scores come with the app, measured with this model's weights `{weights}`; the speech does not."
+            caption(
+                f"These scores come with the app; the speech does not. Measured with this model's weights `{weights}`."
                 f"{other}"
             )
     return results

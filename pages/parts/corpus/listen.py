@@ -12,6 +12,7 @@ from analysis.scores import comparison
 from analysis.scores.systems import NETWORK
 from analysis.words.say import number
 from pages.parts import folders, listening, models, result_cache, workspace
+from pages.parts.captions import caption
 from pages.parts.player import player
 from pages.parts.score_table import score_table
 from pages.parts.text import plain
@@ -39,7 +40,7 @@ def show_extremes(results: Results, measure: str) -> None:
     count = min(COUNT, len(order) // 2)
     lists = {f"The {count} worst": order[:count], f"The {count} best": order[::-1][:count]}
     if not results.header.folder:
-        st.caption("The scores came without their mixtures, so these rows are silent until the folder is named.")
+        caption("The scores came without their mixtures, so rows stay silent until the folder is named.")
     with st.container(horizontal=True):
         for title, positions in lists.items():
             list_mixtures(

@@ -9,6 +9,7 @@ import streamlit as st
 from analysis.jobs import Job
 from pages.parts import folders, jobs, models, workspace
 from pages.parts.browse import offer_folders
+from pages.parts.captions import caption
 from pages.parts.job_kinds import EVALUATION
 from pages.parts.text import plain
 
@@ -27,8 +28,8 @@ def show_run() -> None:
         if st.button("Score the sidebar's model instead", icon=":material/undo:", type="tertiary"):
             st.session_state[RUN_MODEL] = None
             st.rerun()
-    st.caption(
-        f"Scores **{plain(title)}** and the ideal masks on **{separator.device}**; choose model and device in "
+    caption(
+        f"Scores **{plain(title)}** and the ideal masks on **{separator.device}**. Choose model and device in "
         "the sidebar. Results are kept row by row: an evaluation that is cancelled goes on where it was. Long sets run "
         "better on the command line: `python -m analysis.corpus DIR --model NAME`."
     )

@@ -15,6 +15,7 @@ from analysis.corpus.results import Results
 from analysis.scores.systems import MEASURES, NETWORK
 from analysis.words.say import number, same
 from pages.parts import models
+from pages.parts.captions import caption
 from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, paper_heads, printed_scores, show_table
 
 # A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
@@ -93,9 +94,11 @@ def systems_table(results: Results) -> None:
     for caution in cautions(who_speaks(results)):
         st.warning(caution, icon=":material/groups:")
     show_table(_systems(results), "Means over the test set")
-    st.caption(
-        "Means over the mixtures, of each mixture over its speakers; below them the 95 % interval by the two-way "
-        "cluster bootstrap over speakers: what other speakers may give. The naive interval takes every mixture for one "
+    caption(
+        "Means over the mixtures, with 95 % intervals below. Of each mixture the mean over its speakers; the "
+        "interval, by "
+        "the two-way cluster bootstrap over speakers, says what other speakers may give. The naive interval takes "
+        "every mixture for one "
         "of other speakers, which these are not. Shaded: the best of a column, all that read the same. The paper's "
         f"PESQ is {paper.PESQ_SCALE}. PSM is not in the paper."
     )
@@ -138,7 +141,7 @@ def _published(results: Results) -> Styler:
 def published_table(results: Results) -> None:
     """This model beside published Conv-TasNets and the paper's, each with what it was trained on."""
     show_table(_published(results), "Published scores")
-    st.caption(
+    caption(
         "Published scores on LibriMix are for 8 kHz, min, clean. Scores are comparable where they were measured on "
         "the same set, and then the hours and speakers behind them still differ. PESQ stands where its scale is known."
     )

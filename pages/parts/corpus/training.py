@@ -9,6 +9,7 @@ from analysis.corpus import shipped
 from analysis.corpus.run_progress import run_progress
 from analysis.figures.training import AXES, training_curves, validation_curves
 from pages.parts import models
+from pages.parts.captions import caption
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
 from pages.parts.pictures import picture, save_table
 from pages.parts.text import plain
@@ -39,7 +40,7 @@ def show_validation(names: list[str]) -> None:
     titles = models.scored_titles(names)
     found = {titles[name]: (name, run) for name in names if (run := shipped.read_training(name))}
     if not found:
-        st.caption("Of this model's training nothing is on record.")
+        caption("Of this model's training nothing is on record.")
         return
     runs = {title: run for title, (_, run) in found.items()}
     if any(len(run.points) > 1 for run in runs.values()):
@@ -54,7 +55,7 @@ def show_validation(names: list[str]) -> None:
             last = run.points[-1]
             earlier = "" if shipped.is_current(name, run.weights) else " These are the points of **earlier weights**."
             only = f" Only the end is on record: **{last.si_snri:.2f} dB** after {last.hours:g} h."
-            st.caption(
+            caption(
                 f"**{plain(title)}**, on {plain(run.validation)}; begun {plain(run.begun)}."
                 f"{only if len(run.points) == 1 else ''} Figures from {plain(run.source)}.{earlier}"
             )

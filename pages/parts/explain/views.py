@@ -18,6 +18,7 @@ from analysis.words import explain as words
 from analysis.words.inside import explain_blocks, explain_use
 from analysis.words.say import one_scale
 from pages.parts import listening, result_cache, workspace
+from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.view import View, show_bar
 from pages.parts.pictures import picture, save_table, show_rows
@@ -77,7 +78,7 @@ def show_muting(explained: Explained) -> None:
     ]
     player(listening.tracks_of(sound, rows), key="explain_player", spectrograms=False)
     if not explained.known:
-        st.caption("Without the clean voices there is no score to set beside.")
+        caption("Without the clean voices there is no score to set beside.")
         return
     before = kept(explained, "scores", lambda: _scores(sound, inside.audible()), "Scoring")
     after = kept(explained, f"scores {off!r}", lambda: _scores(sound, found), "Scoring")
@@ -110,7 +111,7 @@ def show_swaps(explained: Explained) -> None:
         "SI-SNR of the voices with the magnitude of one signal and the phase of another",
         key="explain_swaps",
     )
-    st.caption(
+    caption(
         "Mean SI-SNR over the voices, in the paper's STFT (32 ms Hann windows, 8 ms hop). Mixture and mixture is the "
         "unprocessed sound, clean and clean the voices themselves."
     )
@@ -158,8 +159,9 @@ def show_errors(explained: Explained) -> None:
     noted = [(swap.start, swap.stop) for swap in found]
     state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True, noted=noted)
     say(words.explain_split(parts), key="split")
-    st.caption(
-        "BSS Eval v3: target is what a 512-tap filter makes of the voice itself, interference what such filters make "
+    caption(
+        "BSS Eval v3 splits an output into target, interference and artefacts. The target is what a 512-tap filter "
+        "makes of the voice itself, interference what such filters make "
         "of the other voices beyond that, artefacts the rest. “Match loudness” in the player raises them to be heard."
     )
     edges, by_band = errors.band_edges(sound.rate), errors.snr_by_band(estimates, sound.references, sound.rate)
@@ -175,7 +177,7 @@ def show_errors(explained: Explained) -> None:
     st.markdown("##### By frequency")
     say([words.explain_bands(by_band, edges.tolist())], key="bands")
     picture(figures.by_band(by_band, edges.tolist()), "SNR of each voice by band", key="explain_by_band")
-    st.caption("SNR: power of the voice over that of its error, in the STFT, the estimate at the level of SI-SNR.")
+    caption("SNR: the voice's power over its error's, in the STFT. The estimate is at the level of SI-SNR.")
     save_table(
         "Over time (CSV)",
         lambda: {"seconds": middles} | {f"speaker {c + 1}: SNR (dB)": row for c, row in enumerate(over_time)},
@@ -198,8 +200,9 @@ def show_filters(explained: Explained) -> None:
         key="explain_use",
         on_click=lambda point: st.session_state.update(explain_clicked=int(point["customdata"][0])),
     )
-    st.caption(
-        "Of the energy of each filter, in the order of the page Filters: what one voice's mask alone lets through (0.5 "
+    caption(
+        "What gets through each filter, for one voice alone or for several at once. In the order of the page "
+        "Filters, of the energy of each: what one voice's mask alone lets through (0.5 "
         "and more), what several do at once; what is missing gets through to nobody by half. Below: the energy that it "
         "holds, and the SI-SNR lost where it alone is muted in the output (below 0: gained). Click a bar to open its "
         "filter."
@@ -223,8 +226,8 @@ def show_filters(explained: Explained) -> None:
         key="explain_importance",
     )
     reference = "against the clean voices" if explained.known else "of the voices as they are"
-    st.caption(
-        f"SI-SNR lost {reference} when the filters of a branch are muted in the output; the masks stay as they are."
+    caption(
+        f"SI-SNR lost {reference} when the filters of a branch are muted in the output. The masks stay as they are."
     )
     save_table(
         "Use (CSV)",
@@ -261,8 +264,8 @@ def show_blocks(explained: Explained) -> None:
     )
     st.markdown("##### Left out")
     groups |= {f"dilation {d}": muting.blocks_of(config, dilation=d) for d in sorted(set(config.dilations))}
-    st.caption(
-        f"The network runs {len(groups)} times, each time without one repeat or all blocks of one dilation: such a "
+    caption(
+        f"The network runs {len(groups)} times, each without one repeat or all blocks of one dilation. Such a "
         "block adds nothing to the skip sum and lets its input through unchanged."
     )
     asked = ("explain blocks", explained.identity)

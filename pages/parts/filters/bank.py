@@ -10,6 +10,7 @@ from analysis.figures import filters as figures_filters
 from analysis.network import basis, basis_set
 from analysis.network.fixed_banks import FIXED_BANKS
 from analysis.words import filters as words
+from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture
 
@@ -85,8 +86,8 @@ def show_coverage(banks: list[Bank]) -> None:
             | {"Dead filters": dead}
         )
     say(said, key="coverage")
-    st.caption(
-        "The paper finds more than 60 % of the filters tuned below 1 kHz, roughly as the mel scale is; it does not say "
+    caption(
+        "The paper finds more than 60 % of the filters tuned below 1 kHz, much as the mel scale. It does not say "
         "what it takes for a filter's frequency. The distances are Kolmogorov-Smirnov: 0 where the peaks are spaced "
         "evenly on that scale."
     )
@@ -112,8 +113,8 @@ def show_phases(banks: list[Bank]) -> None:
     figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
     say([sentence for name, own in bands.items() for sentence in words.explain_phases(name, own)], key="phases")
     picture(figure, "Phase of every filter at its peak frequency", key="phases")
-    st.caption(
-        "The paper's circular shift (section IV-G) is one frequency in many phases: a column of points. Coverage is "
+    caption(
+        "The paper's circular shift (section IV-G): one frequency in many phases, a column. Coverage Coverage is "
         "the share of twelve equal phase sectors with a filter in them, beside what as many phases drawn at random "
         "would cover on the mean; similarity the mean cosine of a band's pairs of filters, as they are and after the "
         "best circular shift, which raises it for any filters: see the same network untrained."
@@ -148,8 +149,8 @@ def show_pairs(banks: list[Bank]) -> None:
     st.markdown("##### Encoder and decoder as a pair")
     fits = [(one, basis_set.coder_pair(one.U, one.V)) for one in banks]
     say([words.explain_coders(one.name, fit, one.encoder) for one, fit in fits], key="coders")
-    st.caption(
-        "Distance from pseudo-inverse: 0 if the "
+    caption(
+        "How near the decoder is to the encoder's pseudo-inverse, and what comes back. Distance: 0 if the "
         "decoder is the encoder's least-squares inverse up to level, 1 if they have nothing in common. Frame distance: "
         "how far one frame is from coming back unchanged. Reconstruction: SI-SNR of white noise sent through both. "
         "In the picture a filter on the dotted line has a decoder partner that is tuned as it is."

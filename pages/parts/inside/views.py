@@ -14,6 +14,7 @@ from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
 from analysis.words import inside as words
 from pages.parts import result_cache
+from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.listening import speaker_names
 from pages.parts.pictures import picture, save_arrays, save_table
@@ -61,7 +62,7 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
         rows = {"order": order.tolist(), "peaks": [None if np.isnan(hz) else round(hz) for hz in peaks_hz[order]]}
         show_bar(inside, state, view, {"inside_picture": figure}, key="inside_bar", filters=rows, turning=True)
     frames = inside.frame_at(view.stop) + 1 - inside.frame_at(view.start)
-    st.caption(words.explain_picture(view.words, inside.references is not None, frames / seen.w.shape[1], extremes))
+    caption(words.explain_picture(view.words, inside.references is not None, frames / seen.w.shape[1], extremes))
     save_arrays(
         "What is shown (NPZ)",
         lambda: {"order": order, **{name: getattr(seen, name) for name in ("edges", "w", "power", "masks", "d")}},
@@ -123,7 +124,7 @@ def show_masks(inside: Representation, view: View) -> None:
     stretch = _counted(inside, view)
     first, last = (inside.frame_at(stretch.start), inside.frame_at(stretch.stop) + 1) if stretch else (0, inside.frames)
     frames = f"all {inside.frames} frames of the sound" if stretch is None else f"{last - first} frames, {view.words}"
-    st.caption(f"Counted: {frames}.")
+    caption(f"Counted: {frames}.")
     sparse = learned_masks.sparsity(inside, first, last)
     places = st.columns(3)
     places[0].metric(
@@ -151,7 +152,7 @@ def show_masks(inside: Representation, view: View) -> None:
     use = filter_use(inside, first, last)
     lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut)])[0])  # of the whole sound
     say([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)], key="masks")
-    st.caption(
+    caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
     )
@@ -172,7 +173,7 @@ def show_masks(inside: Representation, view: View) -> None:
         | {"Entropy (bits)": st.column_config.NumberColumn(format="%.3f")},
     )
     sums = ", ".join(f"{how}: {found.sum_mean:.2f} ± {found.sum_deviation:.2f}" for how, found in counted.items())
-    st.caption(f"Sum of the masks over the speakers ({sums}). {words.SUM[inside.model.config.mask == 'softmax']}")
+    caption(f"Sum of the masks over the speakers ({sums}). {words.SUM[inside.model.config.mask == 'softmax']}")
     picture(
         figures_inside.mask_sums(counted),
         "Histogram of the sum of the masks over the speakers",
@@ -198,7 +199,7 @@ def show_oracles(inspected: Inspected, view: View) -> None:
     scored = f"Scored: {view.words}" if stretch else "Scored: the whole sound"
     if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
         scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
-    st.caption(f"{scored}.")
+    caption(f"{scored}.")
     st.markdown("Ideal masks computed on the encoder's output instead of the STFT, beside the estimated ones.")
     names = speaker_names(len(inside.references))
     ends = (stretch.start, stretch.stop) if stretch else (0.0, None)
@@ -221,7 +222,7 @@ def show_oracles(inspected: Inspected, view: View) -> None:
         ],
         column_config={name: st.column_config.NumberColumn(format="%.2f") for name in columns},
     )
-    st.caption(
+    caption(
         f"IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the "
         "sign: it brings every cell as near to the clean one as a sigmoid mask can. "
         f"“{learned_masks.CLEAN}” are decoded without any mask."
@@ -238,7 +239,7 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     st.markdown("##### What each block adds")
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
-    st.caption(words.explain_blocks(levels, config, view.words))
+    caption(words.explain_blocks(levels, config, view.words))
     figure = figures_inside.skips(levels, *inside.edge(frames[[0, -1]] + [0, 1]), config.dilations)
     with bar:
         show_bar(inside, state, view, {"skips": figure}, key="inside_walk_bar", turning=True)
@@ -251,7 +252,7 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     frame = inside.frame_at(view.moment)
     found = receptive_field(inside.model, inside.mixture, frame)
     st.markdown(f"##### What frame {frame} depends on")
-    st.caption(words.explain_receptive_field(found, rate, len(inside.mixture)))
+    caption(words.explain_receptive_field(found, rate, len(inside.mixture)))
     picture(
         figures_inside.receptive_field_map(found, inside.mixture, rate, inside.seconds(frame)),
         "The mixture around the frame, and how strongly the frame's masks depend on each sample",

@@ -5,7 +5,13 @@ from pathlib import Path, PurePosixPath
 
 import streamlit as st
 
-from analysis.listening.imported import ImportedTest, imported_stimuli, read_test_table, read_tree, read_webmushra
+from analysis.listening.imported import (
+    ImportedTest,
+    imported_stimuli,
+    read_condition_folders,
+    read_condition_table,
+    read_webmushra,
+)
 from analysis.listening.trials import MUSHRA, RatingsError, Session
 from pages.parts import folders, internals
 from pages.parts.browse import offer_folders
@@ -41,7 +47,9 @@ def choose_own() -> tuple[ImportedTest, Callable[[str], Audio]] | None:
         chosen = st.selectbox("Stimuli and conditions are said by", options, key="listening_described")
         if chosen == FOLDERS:
             base = folders.below_root(folder.strip())
-            test = read_tree([str(Path(folders.reading_root(), file).relative_to(base)) for file in sounds])
+            test = read_condition_folders(
+                [str(Path(folders.reading_root(), file).relative_to(base)) for file in sounds]
+            )
         elif chosen == UPLOADED:
             test = _described(files[0].name, files[0].getvalue())
         else:
@@ -68,7 +76,7 @@ def create_own(found: tuple[ImportedTest, Callable[[str], Audio]], make: Callabl
 
 
 def _described(name: str, content: bytes) -> ImportedTest:
-    reader = read_test_table if name.lower().endswith(".csv") else read_webmushra
+    reader = read_condition_table if name.lower().endswith(".csv") else read_webmushra
     return read_within_budget(reader, content.decode("utf-8-sig", errors="replace"))
 
 

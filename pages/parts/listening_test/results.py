@@ -7,6 +7,7 @@ from analysis.listening.export import long_form, webmushra_form
 from analysis.listening.headphones import QUESTIONS
 from analysis.listening.ratings import Store
 from analysis.listening.trials import ABX, Answer, Session, plan_trials
+from pages.parts.captions import caption
 from pages.parts.pictures import save_table
 from pages.parts.text import plain
 
@@ -22,7 +23,7 @@ def show_test(store: Store, session: Session) -> None:
     st.markdown("Pass this link on to the listeners:")
     st.code(addresses["listener"], language=None)
     repeated = f", asked {session.repetitions} times" if session.repetitions > 1 else ""
-    st.caption(
+    caption(
         "Keep the address of this page: it alone opens the results. "
         f"{session.method} test of {', '.join(session.systems)} on {len(session.utterances)} utterances{repeated}, "
         f"seed {session.seed}, set up {session.created[:16].replace('T', ' ')} UTC."
@@ -53,7 +54,7 @@ def _progress(store: Store, session: Session, answers: list[Answer]) -> None:
         st.button("Refresh", icon=":material/refresh:")
     doubtful = [x for x in listeners if x.headphones is not None and x.headphones < QUESTIONS]
     if doubtful:
-        st.caption(
+        caption(
             ":material/headphones: Perhaps without headphones: "
             + ", ".join(f"{plain(x.nickname)} ({x.headphones} of {QUESTIONS} right)" for x in doubtful)
             + ". Their answers count below."
@@ -81,9 +82,9 @@ def _identifications(answers: list[Answer]) -> None:
             }
         )
     st.dataframe(rows, hide_index=True, key="listening_abx")
-    st.caption(
-        "p: the chance of so many correct answers or more if every answer were a guess (exact binomial test, "
-        "one-sided). For everyone together it assumes just that: no listener hears anything in any utterance. A small "
+    caption(
+        "p: the chance of so many correct answers or more by guessing. By the exact binomial test, "
+        "one-sided. For everyone together it assumes just that: no listener hears anything in any utterance. A small "
         "p says that somebody hears something somewhere, not that everybody does. The interval for everyone takes "
         "listeners and utterances as drawn at random and needs two of each; that of one listener takes their answers "
         "for independent, and so does everyone's where all or none are right (Clopper-Pearson)."

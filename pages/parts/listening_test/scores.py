@@ -12,6 +12,7 @@ from analysis.listening.opinion import CrossedMean, Opinion
 from analysis.listening.ratings import Store
 from analysis.listening.trials import MOS, REFERENCE, Answer, Session
 from analysis.scores.metrics import raw_pesq
+from pages.parts.captions import caption
 from pages.parts.pictures import picture
 from pages.parts.text import plain
 
@@ -90,7 +91,7 @@ def _show_mushra(opinions: list[Opinion], means: dict[str, CrossedMean]) -> None
         hide_index=True,
         key="listening_table",
     )
-    st.caption(_explain_interval(means))
+    caption(_explain_interval(means))
     picture(
         figures_opinion.boxes(values, means),
         "MUSHRA scores of each system: median and quartiles as a box, mean with its interval",
@@ -122,7 +123,7 @@ def _show_mos(store: Store, session: Session, opinions: list[Opinion], mos: dict
         hide_index=True,
         key="listening_table",
     )
-    st.caption(
+    caption(
         f"The paper's figures are of its Table {paper.TABLE_VII.number}: 40 listeners, 25 utterances of WSJ0-2mix. "
         + _explain_interval(mos)
     )
@@ -151,7 +152,7 @@ def _show_mos(store: Store, session: Session, opinions: list[Opinion], mos: dict
         "Mean opinion score of every utterance against its PESQ, one dot for each system",
         key="listening_scatter",
     )
-    st.caption("Diamonds above: the paper's values. Dots above the dotted line: people rate higher than PESQ does.")
+    caption("Diamonds above: the paper's values. Dots above the dotted line: people rate higher than PESQ does.")
 
 
 def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
@@ -176,7 +177,7 @@ def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
         row["p (Holm)"] = probability(corrected)
         row["p"] = probability(row["p"])
     st.dataframe(rows, hide_index=True, key="listening_differences")
-    st.caption(
+    caption(
         "Two-sided; p (Holm) is corrected for the number of rows. Undefined values show as –: there must be two "
         "listeners and two utterances at least."
         if unit == CROSSED

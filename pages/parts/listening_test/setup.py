@@ -13,6 +13,7 @@ from analysis.listening.trials import ABX, MOS, MUSHRA, REFERENCE, Session, Stim
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
 from pages.parts import folders, models, workspace
+from pages.parts.captions import caption
 from pages.parts.text import plain
 from tasnet.errors import UserError
 
@@ -26,10 +27,10 @@ TITLES = {
     MUSHRA: "How close to the original does it sound?",
 }
 EXPLANATIONS = {
-    MOS: "As in the paper: the clean utterance is heard first as the reference for 5, then every system's version of "
-    "it, the clean one among them, without names and in random order.",
+    MOS: "As in the paper: every version is rated from 1 to 5 beside the clean utterance. It is heard first as the "
+    "reference for 5, then every system's version of it, the clean one among them, without names, in random order.",
     ABX: "A and B are the two systems' versions of one utterance, X is one of them. Can a listener tell which?",
-    MUSHRA: "ITU-R BS.1534: all versions of an utterance on one page, rated from 0 to 100 beside the clean reference. "
+    MUSHRA: "ITU-R BS.1534: all versions on one page, rated from 0 to 100 beside the reference. "
     "The reference hides among them; the mixture and a low-passed reference are the anchors. Listeners who rate the "
     f"hidden reference below {opinion.SURE} on more than {opinion.SHARE:.0%} of the pages are left out.",
 }
@@ -44,7 +45,7 @@ def show_setup(store: Store) -> None:
     tests.show_own(store)
     source = st.segmented_control("Sounds", SOURCES, default=SOURCES[0], required=True, key="listening_source")
     if source == SOURCES[1]:
-        st.caption(EXPLANATIONS[MUSHRA])
+        caption(EXPLANATIONS[MUSHRA])
         found = choose_own()
         title = found[0].title if found else TITLES[MUSHRA]
         shape = _choose_shape(MUSHRA, title, len(found[0].pages) if found else 0, len(found[0].systems) if found else 0)
@@ -62,7 +63,7 @@ def show_setup(store: Store) -> None:
     method = st.segmented_control(
         "Question", list(QUESTIONS), format_func=QUESTIONS.get, default=MOS, required=True, key="listening_method"
     )
-    st.caption(EXPLANATIONS[method])
+    caption(EXPLANATIONS[method])
     chosen = st.multiselect(
         "Mixtures, two utterances each" if speakers == 2 else "Mixtures",
         list(known),
@@ -118,9 +119,7 @@ def _choose_shape(method: str, first_title: str, utterances: int, systems: int) 
         )
     if utterances:
         st.info(reach(method, utterances, systems, repetitions, listeners), icon=":material/functions:")
-    st.caption(
-        "Nothing personal is kept but a nickname and the browser's name; a test can be deleted with its answers."
-    )
+    caption("Kept are a nickname and the browser's name alone; a test can be deleted with its answers.")
     return {
         "title": title,
         "seed": seed,

@@ -53,7 +53,7 @@ def _join(store: Store, session: Session) -> None:
             "to **100** how close each version comes to the reference."
         )
     if session.method == MUSHRA:
-        st.caption(
+        st.markdown(
             f"One version is the hidden reference; who rates it below {SURE} on more than {SHARE:.0%} of the pages is "
             "left out of the results (ITU-R BS.1534-3)."
         )

@@ -8,6 +8,7 @@ from analysis.limits import LIMITS, NOISES, LimitCurve, measure_limit
 from analysis.sounds import examples
 from analysis.words.start_point import explain_limit
 from pages.parts import workspace
+from pages.parts.captions import caption
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
@@ -15,14 +16,15 @@ from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
 ABOUT = {
-    "pause": "The last speaker is silent for a while in the middle of the sound, and the others go on (they say again "
-    "what they said from their beginning). Shown is the SDR of what follows the pause, each voice expected on the "
+    "pause": "The last speaker pauses in the middle of the sound while the others go on. These say again "
+    "what they said from their beginning. Shown is the SDR of what follows the pause, each voice expected on the "
     "output that it had before: a swap shows as a fall below the mixture. Beyond 30 s of sound the app separates in "
     "overlapping chunks and follows the voices from chunk to chunk.",
-    "noise": "Noise is added to the mixture, at a ratio to its active speech level (ITU-T P.56); the network is asked "
+    "noise": "Noise is added at a ratio to the mixture's active speech level (ITU-T P.56). The network is asked "
     "for the clean voices. One draw of the noise serves all levels.",
-    "reverberation": "Each voice sounds in a room of its own response: the direct sound and, after it, Gaussian noise "
-    "that decays by 60 dB in T60 (Polack's model), as strong as in a room of 60 m³ at 1 m from the speaker. That is "
+    "reverberation": "Each voice sounds in a room: the direct sound, then Gaussian noise that decays. It falls "
+    "by 60 dB in T60 (Polack's model), and each response is its own, as strong as in a room of 60 m³ at 1 m from "
+    "the speaker. That is "
     "simpler than a real room, which has early echoes. Scored against the voices with their reverberation: separation, "
     "not dereverberation.",
 }
@@ -54,7 +56,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
         f"SDR in dB over: {LIMITS[limit].axis}. {sentences(said)}",
         key=f"start_{limit}",
     )
-    st.caption(ABOUT[limit])
+    caption(ABOUT[limit])
     save_table(
         "Curves (CSV)",
         lambda: {

@@ -16,6 +16,7 @@ from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
 from analysis.words.say import number, one_scale
 from pages.parts import result_cache, workspace
+from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
 from pages.parts.models import by_title
@@ -34,7 +35,7 @@ def show_probe(models: list[str], sound: Mixture) -> None:
     sound = excerpt_at_rate(sound, workspace.separator(models[0]).config.sample_rate)
     name, value = _choose()
     probe = ALL[name]
-    st.caption(f"{probe.about} — {probe.source}")
+    caption(f"{probe.about} — {probe.source}")
     made = {BEFORE: sound, AFTER: _kept("made", sound, (name, value), lambda: probe.apply(sound, value))}
     voices, scores = {}, {}
     for model in models:
@@ -167,14 +168,14 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
     if said:
         say(said, key="probe_curves")
     else:
-        st.caption("No set has been measured with this.")
+        caption("No set has been measured with this.")
     picture(
         figures.probe_curves(titled, probe, value, by_title(here), list(by_title(dict.fromkeys([*models, *curves])))),
         f"SI-SNR in dB over: {probe.axis}. {sentences(said)}",
         key=f"probe_{name}",
     )
-    st.caption(
-        "Mean over the voices and mixtures; the bands are 95 % intervals that know how few people speak in the set "
+    caption(
+        "Mean over the voices and mixtures; the bands are 95 % intervals. They know how few people speak in the set "
         "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`, and "
         "the conditions of everyday recordings by `python -m analysis.conditions DIR`; `runs/probes` is looked in, too."
     )

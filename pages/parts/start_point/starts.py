@@ -14,6 +14,7 @@ from analysis.start_point.shifts import RANGES, StartCurve, growing_curve
 from analysis.words.start_point import explain_set_starts, explain_start
 from pages.parts import folders, jobs, workspace
 from pages.parts.browse import offer_folders
+from pages.parts.captions import caption
 from pages.parts.job_kinds import STARTS
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
@@ -63,7 +64,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     said = explain_start(_as_text(found))
     st.markdown("\n".join(f"- {sentence}" for sentence in said))
     picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
-    st.caption(
+    caption(
         "A shift of s samples starts the separation at sample s (Fig. 4A). Scored is the part that all starts "
         "share, so only the start differs. The axis spans at least 2 dB."
     )
@@ -101,8 +102,9 @@ def show_set(models: list[str]) -> None:
                 persist_state="session",
             )
         started = st.form_submit_button("Measure", icon=":material/play_arrow:", type="primary")
-    st.caption(
-        "Each mixture is separated from 11 starts; the box plots are of the standard deviation of its SDRi (Fig. 4B). "
+    caption(
+        "Each mixture is separated from 11 starts; boxes show how far its SDRi varies (Fig. 4B). By standard "
+        "deviation. "
         "Mixtures are kept one by one: a measurement that is cancelled goes "
         "on where it was. Whole sets run better on the command line: "
         "`python -m analysis.start_point DIR --model NAME NAME`."
