@@ -316,13 +316,16 @@ class Separator:
         return self.on_gpu(x)
 
 
+OF_A_RUN = ("best.safetensors", "last.safetensors")  # what a training leaves in its folder, the one to take first
+
+
 def available() -> dict[str, Path]:
     """The models on this machine: name -> file, those of the project first, then the published ones in the cache."""
     return {**checkpoint.bundled(), **published.installed()}
 
 
 def find_checkpoint(model: str | Path) -> Path:
-    """The checkpoint of this name, an earlier one and published models included, or at this path.
+    """The checkpoint of this name, an earlier one and published models included, or at this path; a run's folder too.
 
     Raises CheckpointError.
     """
@@ -331,6 +334,8 @@ def find_checkpoint(model: str | Path) -> Path:
         return known[name]
     if str(model) in published.CATALOGUE:
         return published.get(str(model))
+    if Path(model).is_dir():
+        return next((file for name in OF_A_RUN if (file := Path(model) / name).is_file()), Path(model))
     if Path(model).suffix or Path(model).exists():
         return Path(model)
     raise checkpoint.CheckpointError(f"There is no model named {model}; there are: {', '.join(known) or 'none'}.")

@@ -18,7 +18,7 @@ from . import audio, checkpoint
 from .atomic import make_folder
 from .errors import PathError, UserError
 from .hearing import Hearing, HearingError, hear
-from .inference import Separator, available
+from .inference import OF_A_RUN, Separator, available
 from .recordings import separate_recording
 from .sound_files import SUFFIXES, printable
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.list:
-        print(*available(), sep="\n")
+        print(*available(), *_runs_here(), sep="\n")
         return 0
     if not arguments.mixtures:
         return complain("Name at least one recording or folder; --help says more.")
@@ -145,6 +145,11 @@ def _heard(path: Path, channel: int | None) -> Hearing | None:
         return hear(sound.samples, sound.rate)
     except (HearingError, audio.AudioError, MemoryError):
         return None
+
+
+def _runs_here() -> list[str]:
+    """The folders of trainings below `runs` that hold weights."""
+    return sorted({str(file.parent) for name in OF_A_RUN for file in Path("runs").glob(f"*/{name}")})
 
 
 def _recordings(path: Path) -> list[Path]:

@@ -9,6 +9,7 @@ import pickle
 import struct
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import torch
 from test_importers import assert_output, stored
 from test_other_models import torchaudio_like
 
-from tasnet import checkpoint
+from tasnet import checkpoint, separate
 from tasnet.checkpoint import CheckpointError
 from tasnet.convert import files as weights
 from tasnet.convert import pickles
@@ -327,3 +328,13 @@ def test_dictionaries_in_themselves_end():
 
 def test_a_published_file_still_reads():
     assert weights.imported(weights.decode(torchaudio_like(), "a.bin")).program == "torchaudio"
+
+
+def test_the_folder_of_a_run_is_a_model(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/mine").mkdir(parents=True)
+    for name in ("last.safetensors", "best.safetensors"):
+        (tmp_path / "runs/mine" / name).write_bytes(b"x")
+        assert find_checkpoint("runs/mine") == Path("runs/mine") / name
+    assert separate.main(["--list"]) == 0
+    assert "runs/mine" in capsys.readouterr().out.splitlines()
