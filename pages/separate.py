@@ -13,6 +13,7 @@ from pages.parts import listening, models, workspace
 from pages.parts.coming_player import ComingPlayer
 from pages.parts.downloads import downloads
 from pages.parts.handout import offer_handout
+from pages.parts.hearing_line import show_hearing
 from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
@@ -114,6 +115,7 @@ def show_separation(sound: Mixture) -> None:
     rows = [row for _, row, _ in found]
     tracks = listening.tracks_of(sound, rows)
     coming.show(tracks, tour(rows))
+    show_hearing(sound)
     scored = [row for row in rows if row.scores is not None]
     if len(scored) > 1:
         perceptual = all(comparison.perceptual for *_, comparison in found)

@@ -1,0 +1,55 @@
+"""One line beside the player: what the sound seems to be, and a model that fits it better, one click away."""
+
+import streamlit as st
+
+import tasnet
+from analysis.sounds.mixing import Mixture
+
+from . import models, result_cache, workspace
+from .listening import speaker_names
+from .text import plain
+
+WORDS = {1: "Take a model for speech in noise", 2: "Take a model of two voices", 3: "Take a model of three voices"}
+
+
+def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
+    """What `sound` seems to be, computed once; None where that cannot be told."""
+    key = ("hearing", result_cache.fingerprint(sound.mixture))
+    if (found := result_cache.find_result(key)) is None:
+        try:
+            found = result_cache.keep_result(key, tasnet.hear(sound.mixture, sound.rate))
+        except ValueError:  # it is not installed, or there is nothing to hear
+            return None
+    return found
+
+
+def show_hearing(sound: Mixture) -> None:
+    """The line, with a button where another model is made for what is heard."""
+    heard = hearing_of(sound)
+    if heard is None:
+        return
+    chosen = workspace.selection().model
+    label = models.label(chosen)
+    names = speaker_names(len(label.outputs))
+    with st.container(horizontal=True, vertical_alignment="center", key="hearing"):
+        st.caption(f":material/hearing: {plain(heard.sentence(names))}")
+        wanted = _wanted(heard, label)
+        fitting = models.of_voices(wanted) if wanted else []
+        if fitting:
+            st.button(
+                WORDS[wanted],
+                icon=":material/swap_horiz:",
+                type="tertiary",
+                help=models.label(fitting[0]).scored,
+                key="hearing_model",
+                on_click=lambda: st.session_state.update(model=fitting[0]),
+            )
+
+
+def _wanted(heard: tasnet.Hearing, label: models.ModelLabel) -> int:
+    """The number of voices of a model that fits better than the chosen one; 0 where none does."""
+    if heard.count == label.voices or heard.count == 0:
+        return 0
+    if heard.count == 1:
+        return 1 if heard.noise >= tasnet.hearing.SURE else 0
+    return heard.count
