@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,13 @@ from analysis.scores.metrics import evaluate, mixture_scores
 from analysis.scores.systems import MIXTURE, NETWORK
 from tasnet import Separator, checkpoint
 from tasnet.atomic import replacing
-from tasnet.command_line import program
+from tasnet.command_line import command_line, program
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.disturbed import SNRS, speech_and_noise
-from tasnet.data.mixture_sets import CorpusMixture, MixtureSet
+from tasnet.data.mixture_sets import MixtureSet
 from tasnet.data.noise import open_noise
+from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 
 FOLDER = Path(__file__).parents[2] / "assets" / "results"
 SETS = {"valid": "valid", "test": "libri2mix_test_subset"}
@@ -44,11 +47,11 @@ def mixtures_of(data: Path, part: str, each: int) -> MixtureSet:
 
 
 def classical(mixture: np.ndarray) -> dict[str, np.ndarray]:
-    """{name: (T,)} of a mixture (T,) at 8 kHz. Raises ValueError where pyroomacoustics is not installed."""
+    """{name: (T,)} of a mixture (T,) at 8 kHz. Raises UserError where pyroomacoustics is not installed."""
     try:
         from pyroomacoustics import denoise
     except ImportError:
-        raise ValueError("The baseline needs pyroomacoustics: pip install pyroomacoustics.") from None
+        raise UserError("The baseline needs pyroomacoustics: pip install pyroomacoustics.") from None
     length = len(mixture)
     found = {
         SUBTRACTION: denoise.apply_spectral_sub(mixture.astype(np.float32), nfft=256, db_reduc=10, lookback=5, beta=20),
@@ -56,7 +59,7 @@ def classical(mixture: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.pad(x[:length], (0, max(0, length - len(x)))).astype(np.float32) for name, x in found.items()}
 
 
-def estimates(separator: Separator, one: CorpusMixture) -> Iterator[tuple[str, np.ndarray]]:
+def estimates(separator: Separator, one: Mixture) -> Iterator[tuple[str, np.ndarray]]:
     """(system, its speech (T,))."""
     yield NETWORK, separator.separate(one.mixture, one.rate).sources[0]
     yield from classical(one.mixture).items()
@@ -70,7 +73,7 @@ def measure(separator: Separator, mixtures: MixtureSet) -> dict:
     for number in tqdm(range(len(mixtures)), disable=None, unit="file"):
         whole = mixtures[number]
         part = slice(round(SECONDS * whole.rate))
-        one = CorpusMixture(whole.name, whole.mixture[part], whole.sources[:, part], whole.rate)
+        one = replace(whole, mixture=whole.mixture[part], references=whole.sources[:, part])
         speech = one.sources[:1]
         plain = mixture_scores(speech, one.mixture, one.rate, pesq=True, stoi=True)
         found = {MIXTURE: plain}
@@ -108,8 +111,9 @@ def as_table(found: dict) -> str:
     return "\n".join(lines)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; exit code 2 where something cannot be used."""
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog=program("analysis.conditions.denoise_scores"),
         description=__doc__,
@@ -121,18 +125,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--each", type=int, default=20, metavar="N", help="files at every SNR")
     parser.add_argument("-o", "--out", type=Path, help="by default assets/results/NAME.denoise.json")
     options = parser.parse_args(arguments)
-    try:
-        separator = Separator(options.model, precision="float32")
-        found = measure(separator, mixtures_of(options.data, options.set, options.each))
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    separator = Separator(options.model, precision="float32")
+    found = measure(separator, mixtures_of(options.data, options.set, options.each))
     weights = checkpoint.bundled().get(options.model, Path(options.model))
     found = {"weights": checkpoint.weights_hash(weights), **found}
     with replacing(options.out or FOLDER / f"{separator.name}.denoise.json") as file:
         file.write_text(json.dumps(found, indent=1) + "\n")
     print(as_table(found))
-    return 0
 
 
 if __name__ == "__main__":
