@@ -136,9 +136,7 @@ def show_speed() -> None:
 
 show_header("Live", "Can two people who talk at once be heard apart while they are still speaking? (Table VIII)")
 talk(key="talk")
-st.caption(
-    "The network runs in this browser; the server hears nothing, unless a kept minute is sent to the other pages."
-)
+st.caption("The network runs in this browser; the server hears nothing but what you send it.")
 st.markdown("##### The chosen sound, as if it were live")
 st.caption(
     "Here the server's processor works, packet by packet, at the pace at which a microphone would bring the sound."

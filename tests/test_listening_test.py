@@ -379,7 +379,7 @@ def test_an_operator_sets_up_a_test_and_deletes_it(store):
     titles = []
     for method in (ABX, MUSHRA, MOS):
         app.segmented_control(key="listening_method").set_value(method).run()
-        titles.append(app.text_input(key=f"listening_title_{method}").value)
+        titles.append(next(one for one in app.text_input if one.key.startswith(f"listening_title_{method}")).value)
         assert "Each listener answers" in texts(app)
     assert len(set(titles)) == 3
     app.multiselect(key="listening_systems_MOS").set_value(["Clean", "IRM", "Conv-TasNet", "Mixture"])

@@ -149,8 +149,9 @@ def test_every_page_works_with_it(light, imported):
         assert_sound(app, page)
     if config.C > 1:
         assert app.multiselect(key="listening_examples").value
-    else:
-        assert "no example with as many voices" in texts(app)
+    else:  # speech with noise comes along for a model that takes speech out of it
+        said = "no example with as many voices" in texts(app)
+        assert said or app.multiselect(key="listening_examples").value
     for tab in TABS:
         app.session_state["inside_tab"] = tab
         app.switch_page("pages/inside.py").run()

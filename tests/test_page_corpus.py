@@ -19,6 +19,7 @@ from analysis.corpus.results import ResultsFile, read_results
 from analysis.jobs import JobError
 from analysis.sounds.examples import available_examples, mix_example
 from pages.parts import folders, jobs
+from pages.parts.models import label
 from tasnet import available as models
 from tasnet.data.corpora import CorpusError
 from tasnet.errors import PathError
@@ -26,6 +27,7 @@ from tasnet.errors import PathError
 PAGE = "pages/corpus.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 MODEL = next(iter(models()))
+TITLE = label(MODEL).title
 SECONDS = 120
 
 
@@ -83,7 +85,7 @@ def test_the_page_opens_with_what_comes_along_with_the_sidebars_model():
     found = mean(results, "Conv-TasNet", "si_snri")
     lines = f"{found.mean:.2f}\n{found.low:.2f} to {found.high:.2f}\n{found.naive_low:.2f} to {found.naive_high:.2f}"
     assert lines in systems and "Conv-TasNet\n95 %\nnaive" in systems and "WSJ0-2mix" in systems
-    assert model in published and "train-360" in published
+    assert TITLE in published and "train-360" in published
     assert "How it was trained" in said and len(app.get("plotly_chart")) == 5
     next(one for one in app.button if one.key.startswith("The 10 worst")).click().run()
     assert not app.exception and "on another computer" in app.info[0].value
@@ -96,7 +98,7 @@ def test_the_models_that_come_along_are_compared_by_one_click():
     app = start()
     button(app, "Compare with").click().run()
     assert not app.exception and not app.error
-    one, other = list(models())[:2]
+    one, other = (label(name).title for name in list(models())[:2])
     assert f"By STOI {one} is better than {other} by" in texts(app) and "300 mixtures" in texts(app)
     assert len(app.get("plotly_chart")) == 1
 
@@ -121,7 +123,7 @@ def test_scores_of_earlier_weights_are_not_shown_as_the_models(tmp_path, monkeyp
     app = start(model=MODEL)
     (warning,) = app.warning
     assert "earlier weights" in warning.value and "0123456789abcdef" in warning.value
-    assert f"{MODEL} (earlier weights)" in tables(app)[1]
+    assert f"{TITLE} (earlier weights)" in tables(app)[1]
     assert "measured with this model's weights" not in texts(app)
     assert "These are the points of **earlier weights**" in texts(app)
 
@@ -138,7 +140,7 @@ def test_results_stand_beside_the_papers_and_published_ones(runs):
     systems, published = tables(app)[:2]
     for name in ("Conv-TasNet", "IBM", "IRM", "WFM", "PSM", "WSJ0-2mix", "15.3"):
         assert name in systems
-    for name in (MODEL, "asteroid", "train-100", "13.0", "train-360", "14.8", "torchaudio", "15.6", "h of read speech"):
+    for name in (TITLE, "asteroid", "train-100", "13.0", "train-360", "14.8", "torchaudio", "15.6", "h of read speech"):
         assert name in published
     assert "PSM is not in the paper" in texts(app)
     said = texts(app)

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from page_tools import texts
 from streamlit.testing.v1 import AppTest
 
 from analysis.network import cost
@@ -76,7 +77,7 @@ def test_the_time_is_measured_on_the_button_only():
     app.button(key="design_measure").click().run()
     assert not app.exception
     assert any("for a second of sound" in text.value for text in app.markdown)
-    assert any("Median of 5 separations of 4.00 s" in text.value for text in app.caption)
+    assert "Median of 5 separations of 4.00 s" in texts(app)
 
 
 @pytest.mark.browser

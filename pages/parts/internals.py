@@ -71,8 +71,9 @@ def note_address(values: dict[str, str | None]) -> None:
 
 
 def session_id() -> str:
-    """The name of the tab's session."""
-    return get_script_run_ctx().session_id
+    """The name of the tab's session; "" where no page runs, as in tests of its parts."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def running_server() -> Runtime | None:
