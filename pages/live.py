@@ -13,6 +13,7 @@ from analysis.network import speed
 from analysis.network.live import LiveRun
 from analysis.paper import TABLE_VIII
 from pages.parts import models, workspace
+from pages.parts.captions import caption
 from pages.parts.live_player import live_player
 from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
@@ -75,8 +76,8 @@ def show_live(sound: Mixture) -> None:
             run = LiveRun(separator.model, mixture, size).start()
         name = uuid.uuid4().hex
         st.session_state.live = (name, run)
-    st.caption(
-        "The sound comes in packets, as from a microphone; the voices are ready soon after each packet. Choose a row "
+    caption(
+        "The sound comes in packets, as from a microphone; each voice is ready soon after. Choose a row "
         f"to hear it. Algorithmic latency: a sample waits at most for the {config.L} samples of its frame, "
         f"{1000 * config.L / config.sample_rate:g} ms. A recording from the sidebar (Mic) is played in the same way."
     )
@@ -110,8 +111,8 @@ def show_speed() -> None:
     """Table VIII on this machine."""
     separator = workspace.separator()
     st.markdown("##### Time per frame")
-    st.caption(
-        "What the network takes for one frame of sound, on one CPU thread and on a GPU where there is one; all ways "
+    caption(
+        "What the network takes for one frame of sound. On one CPU thread and on a GPU where there is one; all ways "
         "take turns. To stay in time it must be less than the hop, the step from one frame to the next. The networks "
         "at the paper's size have random weights: these take the same time."
     )
@@ -138,9 +139,7 @@ show_header("Live", "Can two people who talk at once be heard apart while they a
 talk(key="talk")
 st.caption("The network runs in this browser; the server hears nothing but what you send it.")
 st.markdown("##### The chosen sound, as if it were live")
-st.caption(
-    "Here the server's processor works, packet by packet, at the pace at which a microphone would bring the sound."
-)
+st.caption("Here the server's processor works, packet by packet, at a microphone's pace.")
 workspace.describe_sound()
 if (chosen := workspace.chosen_sound()) is not None:
     model = workspace.separator().model

@@ -77,7 +77,7 @@ def test_the_time_is_measured_on_the_button_only():
     app.button(key="design_measure").click().run()
     assert not app.exception
     assert any("for a second of sound" in text.value for text in app.markdown)
-    assert "Median of 5 separations of 4.00 s" in texts(app)
+    assert "Median of 5 separations, " in texts(app) and "4.00 s of noise" in texts(app)
 
 
 @pytest.mark.browser

@@ -88,7 +88,7 @@ def test_every_recipe_begins_from_a_bundled_model_its_own_where_there_is_one(fil
         leg = recipe.leg(number)
         assert leg.hours or leg.total_seconds
         assert leg.weights == {"librispeech": 2.0} and leg.mixing.same == 0.8
-    for folder in ("train", "valid"):
+    for folder in ("train", "valid", "noise", "rooms"):
         (tmp_path / folder).mkdir()
     there = recipe.at(tmp_path)
     assert (there.train, there.valid) == ((str(tmp_path / "train"),), str(tmp_path / "valid"))

@@ -67,7 +67,7 @@ def estimates(separator: Separator, one: Mixture) -> Iterator[tuple[str, np.ndar
         yield kind, ideal_masks.separate(kind, one.mixture, one.sources, one.rate)[0]
 
 
-def measure(separator: Separator, mixtures: MixtureSet) -> dict:
+def denoise_means(separator: Separator, mixtures: MixtureSet) -> dict:
     """{"systems": {system: {measure: [mean at each SNR]}}, "snr": [...], "files": ...}; JSON."""
     scores: dict[str, dict[str, list[list[float]]]] = {}
     for number in tqdm(range(len(mixtures)), disable=None, unit="file"):
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--out", type=Path, help="by default assets/results/NAME.denoise.json")
     options = parser.parse_args(arguments)
     separator = Separator(options.model, precision="float32")
-    found = measure(separator, mixtures_of(options.data, options.set, options.each))
+    found = denoise_means(separator, mixtures_of(options.data, options.set, options.each))
     weights = checkpoint.bundled().get(options.model, Path(options.model))
     found = {"weights": checkpoint.weights_hash(weights), **found}
     with replacing(options.out or FOLDER / f"{separator.name}.denoise.json") as file:
