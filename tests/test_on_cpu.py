@@ -7,7 +7,7 @@ from page_tools import open_page, texts
 
 import tasnet
 from analysis.scores.metrics import si_snr
-from pages.parts import downloads
+from pages.parts import downloads, workspace
 from tasnet import ConvTasNet, ConvTasNetConfig
 from tasnet.kernels import cpu, on_cpu, tiled
 
@@ -28,10 +28,13 @@ def compiled():
 
 @pytest.fixture
 def unbuilt(monkeypatch):
-    """No library, and no compiler that could build one."""
+    """No library, and no compiler that could build one; pages load their models anew, before and after."""
+    workspace._load.clear()
     monkeypatch.setattr(cpu, "is_built", lambda *_: False)
     monkeypatch.setattr(on_cpu.build, "compiler", lambda: None)
     monkeypatch.setattr(cpu, "why_not", lambda *_, **__: "There is no C++ compiler here (g++ or clang++).")
+    yield
+    workspace._load.clear()
 
 
 def network(**changes) -> ConvTasNet:
