@@ -396,7 +396,7 @@ def test_a_difference_is_the_estimate_minus_the_clean_voice(browser, address):
 def test_a_remix_is_saved_as_it_is_heard(browser, address):
     press(browser, "r")
     ask(browser, "player.setRegion([0.5, 1.5])")
-    fader = browser.find_elements(By.CSS_SELECTOR, ".tp-mixing input")[1]
+    fader = browser.find_elements(By.CSS_SELECTOR, ".tp-mixing .tp-fader input")[1]
     for _ in range(20):
         fader.send_keys(Keys.ARROW_LEFT)
     saved = browser.execute_async_script(
