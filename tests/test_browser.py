@@ -46,7 +46,9 @@ def errors(browser) -> list[str]:
 
 
 def media(browser, address: str) -> dict[str, tuple[np.ndarray, int]]:
-    tracks = wait_for(browser, ".tasnet-player[data-state=ready] [data-track-name]", 5)
+    wait_for(browser, ".tasnet-player[data-state=ready] [data-track-name]", 5)
+    wait_until_settled(browser)  # the voices come in after the mixture
+    tracks = browser.find_elements(By.CSS_SELECTOR, ".tasnet-player[data-state=ready] [data-track-name]")
     sources = {track.get_attribute("data-track-name"): track.get_attribute("data-src") for track in tracks}
     return {name: fetch(address + source) for name, source in sources.items()}
 
