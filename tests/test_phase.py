@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from page_tools import open_page, texts
+from plain_stft import plain_istft, plain_stft
 
 from analysis.scores import ideal_masks, phase
 from analysis.words.ideal_masks import explain_phase
@@ -13,25 +14,6 @@ RATE = 8000
 @pytest.fixture(scope="module")
 def pair(voices) -> np.ndarray:
     return voices[0][:, :16000].astype(np.float64)
-
-
-def plain_stft(x: np.ndarray) -> np.ndarray:
-    """(..., F, frames) by numpy alone: 256-sample Hann frames every 64 samples."""
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
-    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(256, 256 + -x.shape[-1] % 64)])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, 256, axis=-1)[..., ::64, :]
-    return np.moveaxis(np.fft.rfft(frames * window), -1, -2)
-
-
-def plain_istft(X: np.ndarray, length: int) -> np.ndarray:
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256)
-    frames = np.fft.irfft(np.moveaxis(X, -2, -1)) * window
-    x = np.zeros((*X.shape[:-2], 64 * (frames.shape[-2] - 1) + 256))
-    weight = np.zeros(x.shape[-1])
-    for k in range(frames.shape[-2]):
-        x[..., 64 * k : 64 * k + 256] += frames[..., k, :]
-        weight[64 * k : 64 * k + 256] += window**2
-    return (x / np.maximum(weight, 1e-12))[..., 256 : 256 + length]
 
 
 def test_misi_is_the_published_iteration(pair):
