@@ -15,25 +15,11 @@ from pathlib import Path
 from PIL import Image
 from selenium import webdriver
 
+from benchmarks.pages import PAGES
 from benchmarks.server_memory import started_server
 from benchmarks.waits import AT_REST, browser, wait_for
 
-PAGES = {
-    "separate": "",
-    "separate-two": "?second=convtasnet_medium_gln_2spk_8k",
-    "filters": "filters",
-    "inside": "inside",
-    "explain": "explain",
-    "ideal-masks": "ideal_masks",
-    "corpus": "corpus",
-    "corpus-compare": "corpus?corpus_view=Compare",
-    "corpus-evaluate": "corpus?corpus_view=Evaluate",
-    "corpus-training": "corpus?corpus_view=Training",
-    "start-point": "start_point",
-    "designs": "designs",
-    "real-time": "live",
-    "listening-test": "listening_test",
-}
+VIEWS = {**PAGES, "separate-two": "?second=convtasnet_medium_gln_2spk_8k"}
 SIZES = {1440: 1300, 390: 1500}  # CSS pixels: more than a screen is high, so that what stands below is seen too
 THEMES = ("light", "dark")
 LARGEST = 100_000  # bytes
@@ -44,7 +30,7 @@ MEASURED = "return !document.querySelector('[data-testid=stProgress], [data-test
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/screenshots"))
-    parser.add_argument("--pages", nargs="*", choices=PAGES, default=list(PAGES))
+    parser.add_argument("--pages", nargs="*", choices=VIEWS, default=list(VIEWS))
     parser.add_argument("--address", help="of a server that runs already")
     arguments = parser.parse_args(argv)
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         window = stack.enter_context(browser())
         for name in arguments.pages:
             show(window, *next(iter(SIZES.items())), THEMES[0])
-            window.get(f"http://{address}/{PAGES[name]}")
+            window.get(f"http://{address}/{VIEWS[name]}")
             wait_for(window, AT_REST, 300)
             with contextlib.suppress(TimeoutError):
                 wait_for(window, MEASURED, 60)

@@ -24,23 +24,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from analysis.sounds import examples
+from benchmarks.pages import PAGES
 from benchmarks.server_memory import MB, Visitor, started_server
 
-PAGES = (
-    "",
-    "filters",
-    "inside",
-    "explain",
-    "ideal_masks",
-    "corpus",
-    "corpus?corpus_view=Compare",
-    "corpus?corpus_view=Evaluate",
-    "corpus?corpus_view=Training",
-    "start_point",
-    "designs",
-    "live",
-    "listening_test",
-)
 WIDTHS = {1440: 900, 390: 844}
 PARTS = ("shift", "visits", "sessions", "reruns")
 # Runs in every new document: when what a visitor looks for is there, and what has moved under their eyes.
@@ -91,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--reruns", type=int, default=1000)
     parser.add_argument("--only", choices=PARTS, nargs="*", default=PARTS)
-    parser.add_argument("--pages", nargs="*", default=PAGES, help="of which the shift is measured")
+    parser.add_argument("--pages", nargs="*", default=list(PAGES.values()), help="of which the shift is measured")
     arguments = parser.parse_args(argv)
     if "visits" in arguments.only:
         say("first visit to a new server: mixture", [first_visit() for _ in range(arguments.visits)])

@@ -6,22 +6,10 @@ from pathlib import Path
 import pytest
 from page_tools import wait_for, wait_until_settled
 
+from benchmarks.pages import PAGES
+
 pytestmark = pytest.mark.browser
 
-PAGES = (
-    "",
-    "filters",
-    "inside",
-    "ideal_masks",
-    "corpus",
-    "corpus?corpus_view=Compare",
-    "corpus?corpus_view=Evaluate",
-    "corpus?corpus_view=Training",
-    "start_point",
-    "designs",
-    "live",
-    "listening_test",
-)
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 SERIOUS = ("serious", "critical")
 LOOKS = 3
@@ -64,7 +52,7 @@ def lasting_violations(browser, source: str) -> list[tuple[str, list[str]]]:
     return problems
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES.values())
 def test_nothing_serious_stands_in_anybody_s_way(app_address, browser, page):
     source = axe()
     browser.set_script_timeout(120)

@@ -31,8 +31,8 @@ def written_captions() -> list[tuple[str, str]]:
     return found
 
 
-# A line of facts, not of prose; and a page that another is to take the place of.
-EXEMPT = {"one.py", "more_models.py", "realtime.py"}
+# A line of facts, not of prose.
+EXEMPT = {"one.py", "more_models.py"}
 
 
 def test_what_is_on_show_is_one_short_sentence():
