@@ -1,9 +1,12 @@
 """What all command lines have in common: how they are called, and how they end."""
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from tqdm import tqdm
 
 from .errors import UserError
 from .sound_files import printable
@@ -28,6 +31,18 @@ def complain(problem: object) -> int:
     """Print what cannot be used to the standard error stream; gives the exit code."""
     print(printable(str(problem)), file=sys.stderr)
     return UNUSABLE
+
+
+@contextlib.contextmanager
+def progress_bar(unit: str, name: str = "") -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, over the block; what it gives is called with how much is done, of how much."""
+    with tqdm(disable=None, unit=unit, desc=name or None) as bar:
+
+        def show(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        yield show
 
 
 def command_line(stopped: str = "Stopped.") -> Callable[[Main], Callable[..., int]]:

@@ -4,8 +4,8 @@
 
 DIR is anything that `python -m tasnet.corpora layouts` tells of, with clean voices. Every mixture is separated in every
 condition at every value (`analysis/conditions/everyday.py`) by every model for as many voices, and scored by SI-SNR.
-The rows go to NAME.conditions.jsonl in assets/results; the same command goes on with them. The page "Start point" shows
-them as a table.
+The rows go to NAME.conditions.jsonl in assets/results; the same command goes on with them. The tab Probe of the
+page Start point shows them.
 """
 
 import argparse
@@ -13,11 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from analysis.start_point.probe_set import SECONDS, SHIPPED, measure_probes
 from tasnet import Separator, checkpoint
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, program, progress_bar
 from tasnet.data.corpora import open_mixtures
 from tasnet.model_titles import voices_of
 
@@ -36,12 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name for name, path in checkpoint.bundled().items() if voices_of(*checkpoint.describe(path)) == voices
     ]
     for name in names:
-        with tqdm(disable=None, unit="mixture", desc=name) as bar:
-
-            def show(done: int, of: int, bar: tqdm = bar) -> None:
-                bar.total = of
-                bar.update(done - bar.n)
-
+        with progress_bar("mixture", name) as show:
             measure_probes(
                 options.folder,
                 [Separator(name, "auto", "float32")],

@@ -12,11 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from analysis.words.start_point import explain_set_starts
 from tasnet import Separator
-from tasnet.command_line import command_line, complain, program
+from tasnet.command_line import command_line, complain, program, progress_bar
 
 from .sets import FOLDER, vary_set
 
@@ -29,12 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for model in options.model:
         separator = Separator(model, options.device)
         out = options.out and options.out / f"{separator.name}.jsonl"
-        with tqdm(desc=separator.name, disable=None, unit="mixture") as bar:
-
-            def show(done: int, of: int, bar: tqdm = bar) -> None:
-                bar.total = of
-                bar.update(done - bar.n)
-
+        with progress_bar("mixture", separator.name) as show:
             found[separator.name] = vary_set(
                 options.folder, separator, out, split=options.split, limit=options.limit, progress=show, say=print
             )

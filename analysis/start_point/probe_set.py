@@ -16,14 +16,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from analysis.corpus.evaluation import spread_evenly
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
 from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, program, progress_bar
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
 from tasnet.errors import UserError, opening
 from tasnet.mixture import Mixture
@@ -237,12 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     options = _parser().parse_args(arguments)
     separators = [Separator(model, options.device, "float32") for model in options.model]
-    with tqdm(disable=None, unit="mixture") as bar:
-
-        def show(done: int, of: int) -> None:
-            bar.total = of
-            bar.update(done - bar.n)
-
+    with progress_bar("mixture") as show:
         found = measure_probes(
             options.folder,
             separators,
