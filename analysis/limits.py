@@ -14,7 +14,7 @@ from scipy.signal import fftconvolve
 
 from analysis.scores.metrics import best_permutation, sdr
 from tasnet import Separator
-from tasnet.data.speech_level import active_speech_level
+from tasnet.data.disturbed import at_snr
 from tasnet.errors import UserError
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
@@ -103,8 +103,7 @@ def add_noise(sound: Mixture, snr_db: float, kind: str = NOISES[0]) -> Mixture:
         spectrum = np.fft.rfft(noise)
         spectrum *= np.abs(np.fft.rfft(sound.mixture)) / np.maximum(np.abs(spectrum), 1e-12)
         noise = np.fft.irfft(spectrum, len(sound.mixture))
-    wanted = 10 ** ((active_speech_level(sound.mixture, sound.rate) - snr_db) / 20)
-    noise *= wanted / np.sqrt(np.mean(noise**2))
+    noise *= at_snr(sound.mixture, noise, snr_db, sound.rate)
     return replace(sound, mixture=(sound.mixture + noise).astype(np.float32))
 
 

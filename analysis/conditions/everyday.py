@@ -40,7 +40,7 @@ def in_noise(kind: str) -> Callable[[Mixture, float], Mixture]:
     """A condition's function: `kind` of noise so many dB below the mixture's active speech level."""
 
     def apply(sound: Mixture, decibels: float) -> Mixture:
-        if kind in ("white", "speech-shaped"):
+        if kind == "white":
             return add_noise(sound, decibels, kind)
         noise = _noise(kind, len(sound.mixture), sound.rate)
         return _with(sound, noise * at_snr(sound.mixture, noise, decibels, sound.rate))
