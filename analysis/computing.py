@@ -1,20 +1,33 @@
-"""What is computed for visitors in processes of its own (`analysis.workers`): separations and their scores."""
+"""What is computed for visitors in processes of its own (`analysis.workers`): separations, scores, what a sound is."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
+import tasnet
 from analysis.scores.comparison import Comparison, compare_systems
-from tasnet import Separation, Separator, available, threads
+from tasnet import Hearing, Separation, Separator, checkpoint, threads
 from tasnet.mixture import Mixture
 
 MODULES = ("analysis.computing",)
 READY = "analysis.computing:load_ahead"
+SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
 MOST_LOADED = 8
+
+
+def first_model() -> str:
+    """The name of the model that pages begin with: what the operator set, else the best; tasnet.CheckpointError."""
+    known = list(tasnet.available())
+    wanted = os.environ.get(SETTING) or known[0]
+    wanted = checkpoint.ALIASES.get(wanted, wanted)
+    if wanted not in known:
+        raise tasnet.CheckpointError(f"{SETTING} is {wanted!r}, which is no model here: {', '.join(known)}.")
+    return wanted
 
 
 @lru_cache(maxsize=MOST_LOADED)
@@ -23,10 +36,10 @@ def _separator(model: str, precision: str) -> Separator:
 
 
 def load_ahead(name: str) -> None:
-    """Have the network `name` ("PRECISION MODEL", "" for the first one in float32), as children will need it."""
+    """Have the network `name` ("PRECISION MODEL", "" for `first_model` in float32), as children will need it."""
     precision, _, model = name.partition(" ")
     with contextlib.suppress(ValueError, OSError), threads.one_torch_thread():  # a child says what is wrong with it
-        model = model or str(next(iter(available().values())))
+        model = model or str(tasnet.available()[first_model()])
         network = _separator(model, precision or "float32")
         _ = network.on_cpu and network.on_cpu.way  # the compiled network packs its weights
 
@@ -48,6 +61,11 @@ def separate_apart(
         progress(share, begin, voices)
 
     return _separator(model, precision).separate(samples, rate, progress=at, heard=heard)
+
+
+def hear_apart(samples: np.ndarray, rate: int, progress: Callable[[float], None] = lambda done: None) -> Hearing:
+    """`tasnet.hear`, which tells nothing of how far it is."""
+    return tasnet.hear(samples, rate)
 
 
 def compare(

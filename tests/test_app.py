@@ -8,9 +8,9 @@ from page_tools import open_page, texts, upload, wav_file
 from streamlit.testing.v1 import AppTest
 
 import tasnet
+from analysis.computing import first_model
 from analysis.sounds import examples
 from analysis.sounds.examples import available_examples
-from pages.parts import models
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
@@ -52,9 +52,9 @@ def test_a_second_model_stands_beside_the_first_with_scores_of_its_own():
 def test_pages_begin_with_the_operators_model_else_with_the_best(monkeypatch):
     best, second, *_ = checkpoint.bundled()
     monkeypatch.setenv("TASNET_LENS_MODEL", second)
-    assert models.first() == second
+    assert first_model() == second
     monkeypatch.delenv("TASNET_LENS_MODEL")
-    assert models.first() == best
+    assert first_model() == best
     monkeypatch.setenv("TASNET_LENS_MODEL", "nobody")
     app = start()
     assert [one.value.partition(",")[0] for one in app.error] == ["TASNET_LENS_MODEL is 'nobody'"] and not app.metric

@@ -15,8 +15,8 @@ from page_tools import wait_until_settled
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from analysis.computing import first_model
 from analysis.sounds.examples import available_examples, mix_example
-from pages.parts import models
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +59,7 @@ def test_the_players_play_what_the_command_line_writes(app_address, browser, tmp
     mixture = mix_example(EXAMPLE)
     soundfile.write(tmp_path / "mix.wav", mixture.mixture, mixture.rate, subtype="FLOAT")
     command = [sys.executable, "-m", "tasnet.separate", str(tmp_path / "mix.wav"), "-o", str(tmp_path / "out")]
-    command += ["--model", models.first()]
+    command += ["--model", first_model()]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     written = [soundfile.read(path, dtype="float32")[0] for path in sorted((tmp_path / "out").glob("mix_s*.wav"))]

@@ -43,6 +43,21 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
         np.testing.assert_array_equal(one.estimates, other.estimates)
 
 
+def test_what_a_sound_is_is_told_as_by_the_library(nursery):
+    sound = mix_example("synthetic-men")
+    assert nursery.call(computing.hear_apart, sound.mixture, sound.rate) == tasnet.hear(sound.mixture, sound.rate)
+
+
+def test_the_model_that_pages_begin_with_is_loaded_ahead(monkeypatch):
+    *_, last = tasnet.checkpoint.bundled()
+    monkeypatch.setenv(computing.SETTING, last)
+    computing._separator.cache_clear()
+    computing.load_ahead("")
+    assert computing._separator.cache_info().currsize == 1
+    computing._separator(str(tasnet.available()[last]), "float32")
+    assert computing._separator.cache_info().hits == 1
+
+
 def test_what_cannot_be_computed_ends_in_a_sentence(nursery):
     sound = 0.1 * np.ones(8000, np.float32)
     with pytest.raises(tasnet.checkpoint.CheckpointError, match="no model named nothing"):

@@ -5,6 +5,7 @@ from page_tools import wait_for, wait_until_settled
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from analysis.computing import first_model
 from pages.parts import models
 
 pytestmark = pytest.mark.browser
@@ -100,7 +101,7 @@ def test_the_tour_space_and_back(app_address, browser):
     heard, said = zip(*ask(browser, "told"), strict=True)
     assert not ask(browser, "player.transport.playing")
     assert heard == ("Mixture", "Speaker 1 · Conv-TasNet", "Speaker 2 · Conv-TasNet")
-    kind = models.label(models.first()).kind
+    kind = models.label(first_model()).kind
     assert said[0].startswith("1 of 3 · ") and f"the work of a {kind}." in ask(browser, "player.data.tour.words")
     ask(browser, "player.setRegion(null)")
     # Space plays wherever the page has no other use for it.

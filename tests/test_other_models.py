@@ -12,9 +12,10 @@ from test_other_programs import randomised
 
 import tasnet
 from analysis import limits
+from analysis.computing import first_model
 from analysis.scores import metrics
 from analysis.start_point import shifts
-from pages.parts import jobs, models, own_model, workspace
+from pages.parts import jobs, own_model, workspace
 from pages.parts.listening_test import tests as listening_tests
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
@@ -56,7 +57,7 @@ def test_a_dropped_checkpoint_is_used_and_goes_with_its_removal():
     assert app.metric
     drop(app)
     assert not Path(chosen).exists()
-    assert app.selectbox(key="model").value == models.first()
+    assert app.selectbox(key="model").value == first_model()
 
 
 def own_model_file(path):

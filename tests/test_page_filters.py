@@ -12,8 +12,9 @@ from page_tools import open_page, wait_for, wait_until_settled
 from streamlit.testing.v1 import AppTest
 
 import tasnet
+from analysis.computing import first_model
 from analysis.network import basis, basis_set
-from pages.parts import models, pictures
+from pages.parts import pictures
 from pages.parts.models import plain_titles
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.audio import wav
@@ -264,7 +265,7 @@ def test_a_click_shows_and_marks_the_filter_and_another_order_keeps_it(browser, 
     assert one["x"] >= maps["x"] + maps["width"], "beside the maps"
     assert maps["y"] < one["y"] < maps["y"] + maps["height"]
 
-    L = checkpoint.describe(checkpoint.bundled()[models.first()])[0].L
+    L = checkpoint.describe(checkpoint.bundled()[first_model()])[0].L
     peak, change, length = browser.execute_async_script(LOOPED, L)
     assert peak > 0.01 and change == 0 and length < 2.5 * 8000, "every period is as the last, also over the seam"
 

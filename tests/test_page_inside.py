@@ -14,10 +14,10 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from streamlit.testing.v1 import AppTest
 
+from analysis.computing import first_model
 from analysis.network import learned_masks
 from analysis.network.representation import Representation, represent
 from analysis.sounds import examples
-from pages.parts import models
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.below_speech import without
 
@@ -60,7 +60,7 @@ def open_tab(app: AppTest, tab: str) -> AppTest:
 @pytest.fixture(scope="module")
 def inside() -> Representation:
     """What goes on inside for the sound and the model with which the page begins."""
-    model, _ = checkpoint.load(checkpoint.bundled()[models.first()])
+    model, _ = checkpoint.load(checkpoint.bundled()[first_model()])
     sound = examples.mix_example(BUNDLED[2])
     mixture, _ = without(sound.mixture, sound.rate, causal=model.config.causal)
     return represent(model, mixture, sound.references)
@@ -245,7 +245,7 @@ def test_a_click_moves_the_players_cursor_and_a_drag_marks_its_stretch(browser, 
     assert marked["region"][0] <= marked["time"] <= marked["region"][1]
     assert browser.execute_script("return history.length") == steps
     # Every frame of the stretch has a column of its own.
-    config = checkpoint.load(checkpoint.bundled()[models.first()])[0].config
+    config = checkpoint.load(checkpoint.bundled()[first_model()])[0].config
     frames = (marked["stretch"][1] - marked["stretch"][0]) * config.sample_rate / config.hop
     picture = Image.open(io.BytesIO(base64.b64decode(marked["png"].partition(",")[2])))
     assert picture.size == (pytest.approx(frames, abs=2), config.N)

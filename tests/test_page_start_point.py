@@ -9,6 +9,7 @@ from page_tools import open_page, texts, upload, wait_for, wav_file
 from streamlit.testing.v1 import AppTest
 
 from analysis import limits
+from analysis.computing import first_model
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import sets, shifts
 from pages.parts import folders, jobs, models
@@ -18,7 +19,7 @@ PAGE = "pages/start_point.py"
 EXAMPLE = next(example.id for example in available_examples() if example.tier == "bundled" and len(example.voices) == 2)
 THREE = next(example.id for example in available_examples() if len(example.voices) == 3)
 BUNDLED = checkpoint.bundled()
-MODELS = [models.first(), next(name for name in BUNDLED if checkpoint.describe(BUNDLED[name])[0].causal)]
+MODELS = [first_model(), next(name for name in BUNDLED if checkpoint.describe(BUNDLED[name])[0].causal)]
 TITLES = list(models.plain_titles(MODELS).values())
 
 

@@ -3,9 +3,12 @@
 import streamlit as st
 
 import tasnet
+from analysis import computing
 from analysis.sounds.mixing import Mixture
+from tasnet.errors import UserError
 
-from . import models, result_cache, workspace
+from . import internals, models, result_cache, workspace
+from .budgeted import compute_within_budget, still_wanted
 from .listening import speaker_names
 from .text import plain
 
@@ -17,9 +20,17 @@ def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
     key = ("hearing", result_cache.fingerprint(sound.mixture))
     if (found := result_cache.find_result(key)) is None:
         try:
-            found = result_cache.keep_result(key, tasnet.hear(sound.mixture, sound.rate))
-        except ValueError:  # it is not installed, or there is nothing to hear
+            found = compute_within_budget(
+                computing.hear_apart,
+                sound.mixture,
+                sound.rate,
+                seconds=len(sound.mixture) / sound.rate,
+                owner=internals.session_id(),
+                progress=lambda *_: still_wanted(),
+            )
+        except UserError:  # it is not installed, there is nothing to hear, or it takes too long
             return None
+        result_cache.keep_result(key, found)
     return found
 
 

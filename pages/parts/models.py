@@ -1,6 +1,5 @@
 """The models that can be chosen: their readable names, what kind each is, and its card."""
 
-import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,7 +14,6 @@ from tasnet.cards import card_body
 from tasnet.published import CATALOGUE, PublishedModel
 from tasnet.training_facts import output_names
 
-SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
 Found = TypeVar("Found")
 
 
@@ -34,16 +32,6 @@ class ModelLabel:
 def names() -> list[str]:
     """The names of all models here, the best first."""
     return list(tasnet.available())
-
-
-def first() -> str:
-    """The name of the model that pages begin with: what the operator set, else the best; tasnet.CheckpointError."""
-    known = names()
-    wanted = os.environ.get(SETTING) or known[0]
-    wanted = checkpoint.ALIASES.get(wanted, wanted)
-    if wanted not in known:
-        raise tasnet.CheckpointError(f"{SETTING} is {wanted!r}, which is no model here: {', '.join(known)}.")
-    return wanted
 
 
 def of_voices(count: int) -> list[str]:

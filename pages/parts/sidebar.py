@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 import tasnet
+from analysis.computing import first_model
 from analysis.sounds import examples, mixing
 from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
@@ -60,7 +61,7 @@ def choose(page: str, uses: Collection[str]) -> None:
 
 def prepare_first_view() -> None:
     """Before any visit: what a bare address shows is computed once for all."""
-    model = models.first()
+    model = first_model()
     first = _examples(model)[0].id
     workspace.prepare_sound(model, tasnet.devices()[0], examples.mix_example(first, 0.0))
 
@@ -99,7 +100,7 @@ def _model() -> str:
         _follow_voices()
     names = models.names()
     try:
-        first = models.first()
+        first = first_model()
     except tasnet.CheckpointError as error:
         st.error(str(error))
         st.stop()
