@@ -4,13 +4,13 @@ import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
 import { attend, showRating } from "./hearing.js";
 import { fetchTrack, openContext } from "./media.js";
-import { showNoted } from "./noted.js";
+import { paint, placeCursors, showRegion, showTour } from "./picture.js";
 import { Spectrogram } from "./spectrogram.js";
-import { cssColour, onGround, ramp, readTheme } from "./theme.js";
+import { cssColour, onGround, readTheme } from "./theme.js";
 import { createRow, Mixer, updateRow } from "./tracks.js";
 import { Transport } from "./transport.js";
 import { encodeWav } from "./wav.js";
-import { drawRuler, drawWaveform, fit, formatTime, Peaks, timeUnit, View } from "./waveform.js";
+import { formatTime, Peaks, timeUnit, View } from "./waveform.js";
 
 const RANGE = 65; // dB from the loudest colour to the ground
 const STOP_SECONDS = 8; // how long a stop of the tour is heard, at most
@@ -60,7 +60,7 @@ class Player {
     this.ratings = { ...data.ratings };
     this.root.classList.toggle("tp-faders", Boolean(data.faders));
     for (const row of this.rows) showRating(this, row);
-    this.showTour(); // from the start: what is below it does not move later
+    showTour(this); // from the start: what is below it does not move later
     this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
     this.root.dataset.state = "loading";
     this.say("Loading …", { stay: true, aloud: data.loop });
@@ -153,7 +153,7 @@ class Player {
   #paused() {
     if (this.touring) return this.#nextStop();
     this.showPlaying();
-    this.place();
+    placeCursors(this);
     this.tell();
   }
 
@@ -186,25 +186,14 @@ class Player {
     this.mixer.choose(data.tracks.findIndex((track) => track.name === step.track));
     transport.seek(touring.from);
     this.refresh();
-    this.showTour();
+    showTour(this);
     this.start();
   }
 
   /** Whatever else a user does ends the tour; the sound goes on. */
   leaveTour() {
     this.touring = null;
-    this.showTour();
-  }
-
-  showTour() {
-    const { tour } = this.data;
-    this.find(".tp-tour").hidden = !tour;
-    if (!tour) return;
-    const stop = this.touring && tour.stops[this.touring.stop];
-    const count = stop ? `${this.touring.stop + 1} of ${tour.stops.length} · ` : "";
-    const words = stop ? count + stop.words : tour.words;
-    if (this.find("[data-show=tour]").textContent !== words) this.find("[data-show=tour]").textContent = words;
-    this.find("[data-do=tour]").textContent = stop ? "■ Stop" : "▶ Hear it in turn";
+    showTour(this);
   }
 
   seek(time, settled = true) {
@@ -213,7 +202,7 @@ class Player {
     if (time < this.view.from || time > this.view.to) {
       this.show(time - this.view.span / 2, time + this.view.span / 2);
     }
-    this.place();
+    placeCursors(this);
     if (settled) this.tell();
   }
 
@@ -234,7 +223,7 @@ class Player {
   setRegion(region, settled = true) {
     this.region = region;
     this.looping = region ? true : this.looping;
-    this.placeRegion();
+    showRegion(this);
     if (!settled) return;
     this.transport.setLoop(this.looping, this.region);
     this.tell();
@@ -250,7 +239,7 @@ class Player {
   toggleLoop() {
     this.looping = !this.looping;
     this.transport.setLoop(this.looping, this.region);
-    this.placeRegion();
+    showRegion(this);
   }
 
   zoom(factor, time = this.transport.position()) {
@@ -326,12 +315,12 @@ class Player {
     this.find("[data-do=remix]").hidden = !this.mixer.system().length;
     this.find("[data-show=duration]").textContent = this.clock(this.transport.duration);
     this.find("[data-show=unit]").textContent = timeUnit(this.transport.duration);
-    this.showTour();
+    showTour(this);
     this.root.classList.toggle("tp-many", tracks.length > 7);
     this.root.classList.toggle("tp-no-spectrogram", !this.data.spectrograms || this.data.blind || this.data.loop);
     this.root.classList.toggle("tp-blind", this.data.blind);
     this.showPlaying();
-    this.placeRegion();
+    showRegion(this);
     this.invalidate();
   }
 
@@ -349,8 +338,8 @@ class Player {
   #draw() {
     this.frame = null;
     if (!this.transport) return;
-    if (this.dirty) this.#paint();
-    this.place();
+    if (this.dirty) paint(this);
+    placeCursors(this);
     if (this.transport.playing) this.#follow();
   }
 
@@ -380,108 +369,9 @@ class Player {
     return this.differences.get(i);
   }
 
-  #paint() {
-    this.dirty = false;
-    const { theme, view, mixer, data, transport } = this;
-    const full = Math.max(...this.peaks.map((p, i) => p.peak * mixer.level(i)), 1e-6);
-    const axis = cssColour(theme.ink, 0.14);
-    const wave = (canvas, i, over) => {
-      const gain = mixer.level(i) * mixer.fader(i);
-      const colour = cssColour(onGround(data.tracks[i].colour, theme));
-      drawWaveform(canvas, this.shown(i).peaks, data.rate, over, { gain, full, colour, axis });
-    };
-    if (!data.blind) {
-      this.rows.forEach((row, i) => wave(row.querySelector("canvas"), i, view));
-      wave(this.find("[data-lane=overview] canvas"), mixer.active, new View(transport.duration));
-    }
-    drawRuler(this.find("[data-lane=ruler] canvas"), view, theme);
-    this.#paintSpectrogram();
-    this.placeRegion();
-  }
-
-  #paintSpectrogram() {
-    if (!this.data.spectrograms || this.data.blind || this.data.loop) return;
-    const { theme, mixer, data } = this;
-    const track = data.tracks[mixer.active];
-    const key = `${track.colour}${theme.ground}`;
-    this.ramps ??= new Map();
-    if (!this.ramps.has(key)) this.ramps.set(key, ramp(onGround(track.colour, theme), theme));
-    const { spectrogram } = this.shown(mixer.active);
-    spectrogram.ramp = this.ramps.get(key);
-    const lane = this.find("[data-lane=spectrogram]");
-    const name = this.rows[mixer.active].querySelector(".tp-name span").textContent;
-    lane.setAttribute("aria-label", `Spectrogram of ${name}, 0 to ${data.rate / 2000} kHz`);
-    if (!spectrogram.draw(lane.querySelector("canvas"), this.view)) this.invalidate();
-    this.find("[data-show=active]").textContent = name;
-    this.find("[data-show=top]").textContent = `${this.scale.top} dB`.replace("-", "−");
-    this.find("[data-show=floor]").textContent = `${this.scale.floor}`.replace("-", "−");
-    const legend = fit(this.find(".tp-legend canvas"));
-    for (let x = 0; x < legend.width; x++) {
-      legend.context.fillStyle = cssColour(spectrogram.colours[Math.floor((256 * x) / legend.width)]);
-      legend.context.fillRect(x, 0, 1, legend.height);
-    }
-    this.#labelFrequencies();
-  }
-
-  #labelFrequencies() {
-    const top = this.data.rate / 2000;
-    const step = [0.5, 1, 2, 5, 10].find((value) => top / value <= 5) ?? 20;
-    const labels = [];
-    for (let f = 0; f <= top + 1e-9; f += step) {
-      const label = document.createElement("span");
-      label.style.bottom = `${(100 * f) / top}%`;
-      label.textContent = f + step > top + 1e-9 ? `${f} kHz` : f;
-      labels.push(label);
-    }
-    this.find(".tp-kilohertz").replaceChildren(...labels);
-  }
-
   /** `time` as clock, ruler and marked stretch show it. */
   clock(time) {
     return formatTime(time, this.transport.duration);
-  }
-
-  /** Move every cursor to the present time; pictures elsewhere on the page may do so too. */
-  place() {
-    document.dispatchEvent(new CustomEvent("tasnet-player-moves", { detail: this }));
-    const time = this.transport.position(true);
-    this.find("[data-show=time]").textContent = this.clock(time);
-    const slider = this.find("[data-lane=overview]");
-    slider.setAttribute("aria-valuemax", this.transport.duration.toFixed(3));
-    slider.setAttribute("aria-valuenow", time.toFixed(3));
-    slider.setAttribute("aria-valuetext", `${time.toFixed(1)} seconds`);
-    for (const cursor of this.root.querySelectorAll(".tp-cursor")) {
-      const lane = cursor.parentElement;
-      const share = lane === slider ? time / this.transport.duration : this.view.share(time);
-      cursor.style.transform = `translateX(${share * lane.clientWidth}px)`;
-      cursor.hidden = share < 0 || share > 1;
-    }
-  }
-
-  /** Show the marked stretch and, on the overview, what the view shows. */
-  placeRegion() {
-    const { region, view, transport } = this;
-    const whole = new View(transport.duration);
-    const stretch = (element, [from, to], over) => {
-      const [left, right] = [from, to].map((t) => 100 * Math.min(Math.max(over.share(t), 0), 1));
-      Object.assign(element.style, { left: `${left}%`, width: `${right - left}%` });
-      element.hidden = right <= left;
-    };
-    for (const element of this.root.querySelectorAll(".tp-region")) {
-      const overview = element.parentElement.dataset.lane === "overview";
-      if (region) stretch(element, region, overview ? whole : view);
-      else element.hidden = true;
-    }
-    showNoted(this.root, this.data.noted, (shade, noted, lane) =>
-      stretch(shade, noted, lane.dataset.lane === "overview" ? whole : view));
-    stretch(this.find(".tp-window"), [view.from, view.to], whole);
-    this.find(".tp-window").hidden = view.whole;
-    this.find("[data-do=loop]").setAttribute("aria-pressed", this.looping);
-    this.root.classList.toggle("tp-looping", this.looping);
-    const chip = this.find("[data-do=clear]");
-    chip.hidden = !region;
-    document.dispatchEvent(new CustomEvent("tasnet-player-moves", { detail: this }));
-    if (region) this.find("[data-show=region]").textContent = `${this.clock(region[0])}–${this.clock(region[1])}${timeUnit(transport.duration)}`;
   }
 }
 

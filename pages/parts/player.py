@@ -31,6 +31,7 @@ MODULES = (
     "address",
     "hearing",
     "noted",
+    "picture",
     "gestures",
     "player",
 )
