@@ -537,6 +537,19 @@ def test_voices_come_in_while_the_mixture_plays_on(browser, folder):
     ask(browser, "player.pause()")
 
 
+def test_the_same_tracks_said_again_while_they_load_do_not_stop_them(browser):
+    state = browser.execute_async_script(
+        PLAYER
+        + """
+const done = arguments[arguments.length - 1];
+const data = { ...player.data, set: player.data.set + " anew" };
+const report = () => null;
+Promise.all([player.update(data, report), player.update({ ...data }, report)]).then(() => done(player.root.dataset.state));
+"""
+    )
+    assert state == "ready"
+
+
 def test_what_comes_in_is_not_heard_where_it_takes_the_place_of_the_same(browser):
     rendered, track = browser.execute_async_script(
         OFFLINE

@@ -30,13 +30,18 @@ class Player {
   async update(data, report) {
     this.report = report;
     this.theme = readTheme(this.root);
-    const known = this.data?.set === data.set;
+    const known = this.#shows(data);
     const incomplete = this.data?.tracks.some((track) => !track.src);
     const more = !known && this.transport && incomplete && this.data.base === data.base;
     this.data = data;
     if (more) await this.#grow(data);
     else if (!known) await this.#load(data);
-    if (this.data === data && this.transport) this.refresh();
+    if (this.#shows(data) && this.transport) this.refresh();
+  }
+
+  /** Whether these signals are still wanted: the page may have said the same set anew while they came. */
+  #shows(data) {
+    return this.data?.set === data.set;
   }
 
   async #load(data) {
@@ -67,7 +72,7 @@ class Player {
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
     try {
       const found = await Promise.all(tracks.map((track) => fetchTrack(track, length)));
-      if (this.data !== data) return;
+      if (!this.#shows(data)) return;
       this.found = found;
       const signals = found.map(({ samples }) => samples);
       this.peaks = signals.map((samples) => new Peaks(samples));
@@ -86,7 +91,7 @@ class Player {
       this.say("");
       if (this.playsOn) this.start();
     } catch (error) {
-      if (this.data !== data) return;
+      if (!this.#shows(data)) return;
       this.root.dataset.state = "failed";
       this.say(`The signals could not be loaded: ${error.message}.`, { stay: true });
     }
@@ -99,10 +104,10 @@ class Player {
     try {
       found = await Promise.all(data.tracks.map((track, i) => fetchTrack(track, data.length, before[i])));
     } catch (error) {
-      if (this.data === data) this.say(`The signals could not be loaded: ${error.message}.`, { stay: true });
+      if (this.#shows(data)) this.say(`The signals could not be loaded: ${error.message}.`, { stay: true });
       return;
     }
-    if (this.data !== data || !this.transport) return;
+    if (!this.#shows(data) || !this.transport) return;
     this.found = found;
     this.mixer.tracks = data.tracks;
     found.forEach((one, i) => {
