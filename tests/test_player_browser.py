@@ -544,7 +544,8 @@ def test_the_same_tracks_said_again_while_they_load_do_not_stop_them(browser):
 const done = arguments[arguments.length - 1];
 const data = { ...player.data, set: player.data.set + " anew" };
 const report = () => null;
-Promise.all([player.update(data, report), player.update({ ...data }, report)]).then(() => done(player.root.dataset.state));
+const both = [player.update(data, report), player.update({ ...data }, report)];
+Promise.all(both).then(() => done(player.root.dataset.state));
 """
     )
     assert state == "ready"
