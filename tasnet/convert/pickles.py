@@ -223,7 +223,7 @@ def _values(held: bytearray, kind: torch.dtype, swap: bool) -> Tensor:
 
 
 def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
-    """The stubs in `content`, at any depth down to `deepest`."""
+    """The stubs in `content`, at any depth down to `deepest`; a class by which something is stored counts as one."""
     seen, level = set(), [content]
     for _ in range(deepest):
         below = []
@@ -233,5 +233,7 @@ def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
             seen.add(id(value))
             if isinstance(value, Stub):
                 yield value
+            if isinstance(value, dict):
+                yield from (key() for key in value if isinstance(key, type) and issubclass(key, Stub))
             below += value.values() if isinstance(value, dict) else value
         level = below
