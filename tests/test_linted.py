@@ -1,4 +1,4 @@
-"""What is not Python is read by its own tools: the Dockerfile by hadolint, the scripts of the browser by oxlint and Node."""
+"""What is not Python is read by its own tools: the Dockerfile by hadolint, the scripts for browsers by oxlint and Node."""
 
 import re
 import shutil
