@@ -1,4 +1,4 @@
-"""What is not Python is read by its own tools: the Dockerfile by hadolint, the scripts for browsers by oxlint and Node."""
+"""What is not Python is read by its own tools: the Dockerfile by hadolint, browser scripts by oxlint and by Node."""
 
 import re
 import shutil
