@@ -25,6 +25,7 @@ from analysis.keys import new_key, same_key
 from tasnet.atomic import make_folder, replacing
 from tasnet.errors import UserError
 from tasnet.locks import Locked, WriterLock
+from tasnet.typed import from_plain
 
 logger = logging.getLogger(__name__)
 WAITING, RUNNING, DONE, FAILED, CANCELLED, LOST = "waiting", "running", "done", "failed", "cancelled", "lost"
@@ -293,6 +294,6 @@ def _hashed(owner: str) -> str:
 def _read(path: Path) -> Job | None:
     """The job in a file; None where it is something else."""
     try:
-        return Job(**json.loads(path.read_text())) if path.is_file() else None
-    except (OSError, TypeError, ValueError, RecursionError):
+        return from_plain(Job, json.loads(path.read_text())) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return None

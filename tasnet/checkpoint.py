@@ -22,6 +22,7 @@ from .model import TasNet
 from .networks import make_network
 from .places import WEIGHTS
 from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
+from .typed import fitted
 
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters
@@ -222,9 +223,9 @@ def _parse(header: str | None, name: str) -> tuple[Config, TrainingFacts]:
     try:
         if len(header) > LONGEST_HEADER:
             raise ValueError(f"in {len(header)} characters")
-        content = json.loads(header)
-        return config_from_dict(content["config"]), TrainingFacts.from_dict(content["info"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        content = fitted("what it says", json.loads(header), dict)
+        return config_from_dict(content.get("config")), TrainingFacts.from_dict(content.get("info"))
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{name} describes its network in a way that cannot be understood ({error!s:.200})."
         ) from None

@@ -17,14 +17,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import make_folder, replacing
 from tasnet.config import HIGHEST_RATE
 from tasnet.errors import UserError, opening
 from tasnet.locks import Locked, WriterLock
+from tasnet.typed import check_types, from_plain
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
 # What no set of mixtures reaches; a file that says more is not one of ours.
@@ -33,8 +36,9 @@ MOST_MIXTURES = 200_000
 MOST_SPEAKERS = 9
 MOST_BROUGHT = 10_000  # mixtures, and speakers, of a file that a page shows at once
 LONGEST_TEXT = 4096  # characters
-LARGEST_FIGURE = 1e12
+LARGEST_FIGURE = 10**12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 FORMULA_AFTER_COMMA = re.compile(r"(?<=[,;])[=+\-@]")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to stand in one file, and how a user would call it.
@@ -58,36 +62,25 @@ class ResultsError(UserError):
 class Header:
     """Which model was measured on which set of mixtures."""
 
-    model: str
-    weights: str  # their name by `checkpoint.weights_hash`
-    file: str  # where the weights were, as an absolute path
-    parameters: int
-    training_data: str
-    precision: str
-    set: str  # the set's name
-    folder: str  # where it was, as an absolute path
-    split: str
-    kind: str  # the folder of the mixtures ("mix_both"), empty for the usual one
-    names: str  # the beginning of the SHA-256 of all mixtures' names
-    mixtures: int  # in the whole set
-    rate: int  # Hz
-    speakers: int
+    model: Text
+    weights: Text  # their name by `checkpoint.weights_hash`
+    file: Text  # where the weights were, as an absolute path
+    parameters: Annotated[int, Meta(ge=0, le=LARGEST_FIGURE)]
+    training_data: Text
+    precision: Text
+    set: Text  # the set's name
+    folder: Text  # where it was, as an absolute path
+    split: Text
+    kind: Text  # the folder of the mixtures ("mix_both"), empty for the usual one
+    names: Text  # the beginning of the SHA-256 of all mixtures' names
+    mixtures: Annotated[int, Meta(ge=0, le=MOST_MIXTURES)]  # in the whole set
+    rate: Annotated[int, Meta(ge=1, le=HIGHEST_RATE)]  # Hz
+    speakers: Annotated[int, Meta(ge=1, le=MOST_SPEAKERS)]
     pesq: bool
 
     def __post_init__(self) -> None:
         """Raises ValueError for another type or a figure that nothing measured can have."""
-        highest = {"mixtures": MOST_MIXTURES, "speakers": MOST_SPEAKERS, "rate": HIGHEST_RATE}
-        for known in dataclasses.fields(self):
-            value, kind = getattr(self, known.name), known.type
-            good = type(value) is kind
-            if good and kind is str:
-                good = len(value) <= LONGEST_TEXT
-            elif good and kind is int:
-                good = 0 <= value <= highest.get(known.name, LARGEST_FIGURE)
-            if not good:
-                raise ValueError(f"{known.name} cannot be {value!r:.40}")
-        if not (self.speakers and self.rate):
-            raise ValueError("without speakers or sampling rate nothing was measured")
+        check_types(self)
 
 
 @dataclass(frozen=True)
@@ -343,8 +336,8 @@ def _header_line(header: Header) -> str:
 
 def _parsed_header(line: str) -> Header | None:
     try:
-        return Header(**json.loads(line.removeprefix("# ")))
-    except (TypeError, ValueError, RecursionError):
+        return from_plain(Header, json.loads(line.removeprefix("# ")))
+    except (ValueError, RecursionError):
         return None
 
 

@@ -29,6 +29,7 @@ from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, complain, program
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.mixture_sets import read_genders
+from tasnet.typed import from_plain
 
 from .evaluation import FOLDER as RUNS
 from .results import Results, ResultsError, read_header, read_results, shareable
@@ -86,9 +87,8 @@ def is_current(model: str, weights: str) -> bool:
 def read_training(model: str) -> Training | None:
     """How `model` did while it was trained; None where that is not on record."""
     try:
-        known = json.loads((FOLDER / f"{model}.training.json").read_text())
-        return Training(**known | {"points": tuple(Point(**point) for point in known["points"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        return from_plain(Training, json.loads((FOLDER / f"{model}.training.json").read_text()))
+    except (OSError, ValueError):
         return None
 
 

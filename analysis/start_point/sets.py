@@ -18,6 +18,7 @@ from tasnet.atomic import make_folder, replacing
 from tasnet.data.corpora import BadRow, MixtureSet, explain_mixtures, open_mixtures
 from tasnet.errors import opening
 from tasnet.locks import Locked, WriterLock
+from tasnet.typed import from_plain
 
 from .shifts import StartPointError, standard_deviation, vary_start
 
@@ -177,10 +178,10 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
     except ValueError:  # the last line of a killed run, or no line at all
         header, *rows = lines or [None]
     try:
-        header = SetHeader(**{**header, "shifts": tuple(header["shifts"])})
-        whole = all("mixture" in row and ("sdri" in row or "problem" in row) for row in rows)
-    except (TypeError, KeyError):
+        header = from_plain(SetHeader, header)
+    except ValueError:
         return None, []
+    whole = all(isinstance(row, dict) and "mixture" in row and ("sdri" in row or "problem" in row) for row in rows)
     return (header, rows) if whole else (None, [])
 
 

@@ -69,35 +69,26 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
     `config` holds the settings of a file beside it; the research layout needs them. `take` names the set of weights
     where there are several. Raises CheckpointError.
     """
-    try:
-        return _imported(content, config, take)
-    except (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError):  # of odd shapes and types
-        raise CheckpointError("The weights are not laid out as those of a Conv-TasNet.") from None
-
-
-def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
     sets = weight_sets(content)
     passed_over = tuple(sorted({stub.of for stub in pickles.stubs(content) if "_modules" not in stub}))
     if not sets:
         also = f" It also holds objects that were not opened: {', '.join(passed_over):.200}." if passed_over else ""
         raise CheckpointError(f"These are not the weights of a Conv-TasNet of a program that is known here.{also}")
     taken, choice = take_one(sets, take)
-    for name, value in taken.tensors.items():
-        if value.is_sparse or value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise CheckpointError(f"{name:.80} claims more values than the file holds.")
+    tensors = {name: value.float() if value.is_floating_point() else value for name, value in taken.tensors.items()}
     if taken.layout is not None:
         about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
         settings = stored_settings(about, config)
 
         def again(more: dict[str, Setting]) -> Imported:
-            return from_layout(taken.layout, taken.tensors, settings | more)
+            return from_layout(taken.layout, tensors, settings | more)
 
         found = settled(taken.layout, settings, again)
     elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
     else:
-        found = Imported(from_research(taken.tensors, research_config(config)), "research")
-    return replace(found, used=len(taken.tensors), beside=taken.beside, choice=choice, passed_over=passed_over)
+        found = Imported(from_research(tensors, research_config(config)), "research")
+    return replace(found, used=len(tensors), beside=taken.beside, choice=choice, passed_over=passed_over)
 
 
 def opened(files: Sequence[tuple[str, bytes]]) -> Imported:

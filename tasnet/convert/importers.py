@@ -97,7 +97,7 @@ def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvT
     for name, value in state.items():
         if value.ndim == 0:
             state[name] = value.reshape(1)  # a PReLU's slope
-    if "decoder.V" in state:
+    if "decoder.V" in state and state["decoder.V"].ndim == 2:
         state["decoder.V"] = state["decoder.V"].T
     return _network(state, config)
 
@@ -220,7 +220,7 @@ def _reshape(ours: str, value: Tensor, name: str) -> Tensor:
         return value[:, 0].T
     if value.ndim == 3 and value.shape[2] == 1 and value.shape[0] > 1:
         return value[..., 0]  # a 1x1-conv
-    if value.ndim == 0 or value.numel() == max(value.shape):
+    if value.ndim == 0 or value.numel() == max(value.shape) > 0:
         return value if value.ndim == 0 else value.reshape(-1)  # of a norm or PReLU, or a bias
     raise CheckpointError(f"{name} has a shape that does not belong to a Conv-TasNet: {tuple(value.shape)}.")
 
@@ -254,16 +254,14 @@ def _configuration(
             untold[name] = layout.assumed[name]
         return settings.get(setting or name, layout.assumed[name])
 
-    try:
-        first, masks = next(iter(blocks.values())), network["separator.conv_mask.weight"]
-        values["N"], values["L"] = network["encoder.U"].shape
-        values["H"], values["B"] = first["conv_in.weight"].shape
-        values["P"] = first["depthwise.weight"].shape[0]
-        values["Sc"] = first["skip.weight"].shape[0] if "skip.weight" in first else 0
-        values["C"] = len(masks) // values["N"]
-    except (StopIteration, KeyError, ValueError):
-        raise CheckpointError(f"Parts of {that} are missing.") from None
-    if len(masks) % values["N"]:
+    first = next(iter(blocks.values()), {})
+    values["N"], values["L"] = _shape(network, "encoder.U", that)
+    values["H"], values["B"] = _shape(first, "conv_in.weight", that)
+    values["P"], _ = _shape(first, "depthwise.weight", that)
+    values["Sc"] = _shape(first, "skip.weight", that)[0] if "skip.weight" in first else 0
+    masks, _ = _shape(network, "separator.conv_mask.weight", that)
+    values["C"], rest = divmod(masks, values["N"])
+    if rest:
         raise CheckpointError(f"The masks of {that} are not as wide as its encoder.")
     if len(next(iter(blocks))) == 2:
         values["X"] = 1 + next(reversed(blocks))[1]
@@ -281,7 +279,8 @@ def _configuration(
     if values.get("norm_in") == values["norm"]:
         del values["norm_in"]
     values["mask"] = known("mask")
-    values["sample_rate"] = int(known("sample_rate") or 8000)
+    rate = known("sample_rate") or 8000
+    values["sample_rate"] = int(rate) if isinstance(rate, float) and rate.is_integer() else rate
     if layout.program == "asteroid":
         values["encoder"] = known("encoder", "encoder_activation")
     for name in SIZES:
@@ -297,11 +296,23 @@ def _configuration(
     return config, {name: getattr(config, name) for name in untold}
 
 
+def _shape(part: _Part, name: str, that: str) -> tuple[int, int]:
+    """Rows and columns of the tensor `name`, at least one of each. Raises CheckpointError where it is none such."""
+    if name not in part:
+        raise CheckpointError(f"Parts of {that} are missing.")
+    shape = tuple(part[name].shape)
+    if len(shape) != 2 or 0 in shape:
+        raise CheckpointError(f"Parts of {that} have shapes that do not belong to a Conv-TasNet.")
+    return shape
+
+
 def _blocks_in_a_repeat(layout: Layout, blocks: int, settings: dict, untold: dict, that: str) -> int:
     """X of a network whose names number its blocks among all. Raises CheckpointError."""
     R = settings.get("R")
     if "X" in settings:
         X = settings["X"]
+        if not isinstance(X, int) or X < 1:
+            raise CheckpointError(f"X of {that} cannot be {X!r:.40}.")
     elif isinstance(R, int) and R > 0:
         X = blocks // R or 1
     else:

@@ -50,16 +50,29 @@ class WeightSet:
 
 
 def weight_sets(content: dict) -> list[WeightSet]:
-    """The sets of weights in a file, the one to take first; without those that are the same twice."""
+    """The sets of weights in a file, the one to take first; without those that are the same twice.
+
+    Raises CheckpointError for tensors that are no plain numbers, or that a small file makes large.
+    """
     found = [one for path, held in _dictionaries(content) for one in _sets("/".join(path), path, held)]
     if not found and (joined := _joined(content)):  # modules in a dictionary each
         found = _sets("", (), joined)
+    for one in found:
+        _refuse_odd_tensors(one.tensors)
     found.sort(key=lambda one: one.order)
     different: list[WeightSet] = []
     for one in found:
         if not any(one.equals(other) for other in different):
             different.append(one)
     return different
+
+
+def _refuse_odd_tensors(tensors: dict[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if value.layout != torch.strided or value.is_quantized or value.is_complex() or value.is_meta:
+            raise CheckpointError(f"{name:.80} is no plain tensor of numbers.")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise CheckpointError(f"{name:.80} claims more values than the file holds.")
 
 
 def take_one(sets: list[WeightSet], wanted: str | None) -> tuple[WeightSet, str]:
