@@ -1,10 +1,10 @@
-"""The curves of the probes over a test set: what the turning of each costs a model, with intervals over the mixtures.
+"""The curves of the probes over a test set: what each costs a model, with intervals over the mixtures.
 
     python -m analysis.start_point.probe_set DIR --model NAME [NAME ...] [--limit 30] [--probe jitter ...]
 
-DIR is anything that `python -m tasnet.corpora layouts` tells of. Every mixture is separated at every value of every
+DIR is anything that `python -m tasnet.corpora layouts` lists. Every mixture is separated at every value of every
 probe (`analysis/start_point/probes.py`) and scored by SI-SNR. The rows go to a file a model (NAME.probes.jsonl), from
-which the view "Probe" of the page "Start point" draws; the same command goes on with it. Those of the bundled models
+which the view "Probe" of the page "Start point" draws; the same command continues it. Those of the bundled models
 are in assets/results; `-o assets/results` measures them anew.
 """
 
@@ -171,7 +171,7 @@ def _short(value: float) -> float | None:
 
 
 def _begin(path: Path, header: ProbeHeader) -> set[str]:
-    """The mixtures that the file at `path` has already; it is begun where it is not there. Raises ProbeError."""
+    """The mixtures that the file at `path` already has; it is created where missing. Raises ProbeError."""
     if not path.exists():
         make_folder(path.parent)
         with replacing(path) as unfinished:
@@ -182,7 +182,7 @@ def _begin(path: Path, header: ProbeHeader) -> set[str]:
         raise ProbeError(
             f"{path} holds results of other weights, values or mixtures: give these a folder of their own."
         )
-    with replacing(path) as unfinished:  # without a last line that was not finished
+    with replacing(path) as unfinished:  # without an unfinished last line
         unfinished.write_text("".join(json.dumps(line) + "\n" for line in map(asdict, (header, *rows))))
     return {row.mixture for row in rows}
 

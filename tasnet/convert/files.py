@@ -1,4 +1,4 @@
-"""The content of foreign files of weights, and the network in it."""
+"""Reading other programs' files of weights, and the network they hold."""
 
 import io
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
 
 def read_tensors(paths: Sequence[Path]) -> dict:
-    """What these files hold together, of pickles tensors, plain values and stubs. Raises CheckpointError, PathError."""
+    """All that these files hold; of pickles: tensors, plain values and stubs. Raises CheckpointError and PathError."""
     content = {}
     for path in paths:
         with opening(path):
@@ -33,9 +33,9 @@ def read_tensors(paths: Sequence[Path]) -> dict:
 
 
 def decode(content: bytes, name: str) -> dict:
-    """What a file of weights called `name` holds; of a pickle tensors, plain values and stubs (see `pickles`).
+    """The content of a file of weights called `name`; of a pickle: tensors, plain values and stubs (see `pickles`).
 
-    The content says what it is, not the suffix. Raises CheckpointError.
+    What kind of file it is depends on its content, not on its suffix. Raises CheckpointError.
     """
     pickled = content[:2] == b"PK" or content[:1] == b"\x80"
     try:
@@ -54,7 +54,7 @@ def decode(content: bytes, name: str) -> dict:
 
 
 def _unpickled(content: bytes) -> object:
-    """By PyTorch's reader of plain data where it can, which knows every kind of tensor."""
+    """Unpickled by PyTorch's own safe reader, which knows every kind of tensor; where that refuses, by ours."""
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except MemoryError:
@@ -69,6 +69,8 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
     `config` holds the settings of a file beside it; the research layout needs them. `take` names the set of weights
     where there are several. Raises CheckpointError.
     """
+    if not isinstance(config, dict | None):
+        raise CheckpointError(f"Settings beside weights cannot be {config!r:.40}.")
     sets = weight_sets(content)
     passed_over = tuple(sorted({stub.of for stub in pickles.stubs(content) if "_modules" not in stub}))
     if not sets:
