@@ -1,6 +1,6 @@
 """Lists of mixtures, however they were written and wherever their set lies now; each row that cannot be read is named.
 
-A longer search than the suite's:  FUZZ=5000 python -m pytest tests/test_lists.py; by coverage: tests/fuzz/corpora.py.
+A longer search than the suite's:  FUZZ=5000 python -m pytest tests/test_lists.py; by coverage: python tests/fuzz list.
 """
 
 import csv
@@ -27,7 +27,7 @@ from tasnet.data.mixture_sets import FileRow
 from tasnet.data.wsj0mix import read_levels, read_mixing_list
 
 TRIES = int(os.environ.get("FUZZ", "0"))
-SECONDS = 10  # of searching in the suite
+SECONDS = 3  # of searching in the suite
 NAMES = ["a", "b", "c"]
 LIBRIMIX = ["mixture_ID", "mixture_path", "source_1_path", "source_2_path", "length"]
 

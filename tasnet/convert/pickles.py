@@ -93,7 +93,16 @@ class _Unpickler(pickle._Unpickler):
                 if isinstance(part, dict):
                     self.stack[-1].update(part)
 
+    def load_bytearray8(self) -> None:
+        """Bytes that are there; pickle's own takes the memory first for as many as the file claims."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        held = self.read(length)
+        if len(held) < length:
+            raise pickle.UnpicklingError("More bytes than the file has.")
+        self.append(bytearray(held))
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: object) -> Tensor:
