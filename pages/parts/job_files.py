@@ -1,7 +1,7 @@
 """What jobs need and leave on the disk: recordings with their voices, and the weights that a visitor brought.
 
-Each lies in a folder of its own under a key that cannot be guessed, in what is private (see `folders`); it goes with its
-job, or after `DAYS`, and makes way, the oldest first, once all take more than there is room for.
+Each lies in a folder of its own under a key that cannot be guessed, in what is private (see `folders`); it goes with
+its job, or after `DAYS`, and makes way, the oldest first, once all take more than there is room for.
 """
 
 import re
