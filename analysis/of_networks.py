@@ -50,7 +50,7 @@ def bare(inside: Representation) -> Representation:
     return replace(inside, model=cast(ConvTasNet, None))
 
 
-def of_inside(
+def with_inside(
     networks: Networks, function: Callable[..., Any], inside: Representation, *arguments: Any, progress: Progress
 ) -> Any:
     """`function(inside, *arguments)` of an inside that comes without its network."""
@@ -58,11 +58,11 @@ def of_inside(
     return function(replace(inside, model=cast(ConvTasNet, network.model)), *arguments)
 
 
-def blocks_of_inside(
+def with_inside_told(
     networks: Networks, function: Callable[..., Any], inside: Representation, *arguments: Any, progress: Progress
 ) -> Any:
-    """`of_inside` of a function that tells how far it is."""
-    return of_inside(networks, function, inside, *arguments, progress, progress=progress)
+    """`with_inside` of a function that tells how far it is."""
+    return with_inside(networks, function, inside, *arguments, progress, progress=progress)
 
 
 def mean_scores(
@@ -76,7 +76,7 @@ def mean_scores(
     return {MEASURES[name].title: found.mean(name) for name in names}
 
 
-def phase_swaps(inside: Representation, sound: Mixture) -> swaps.PhaseSwaps:
+def swapped_voices(inside: Representation, sound: Mixture) -> swaps.PhaseSwaps:
     """Phase and magnitude of the network's voices exchanged with others'."""
     return swaps.phase_swaps(inside.audible(), sound.sources, sound.mixture, sound.rate)
 
@@ -86,7 +86,7 @@ def split_errors(inside: Representation, sound: Mixture) -> list[errors.ErrorPar
     return [errors.split_error(one, sound.sources, c) for c, one in enumerate(inside.audible())]
 
 
-def phase_costs(networks: Networks, sound: Mixture, progress: Progress) -> tuple[phase.PhaseCost, ...]:
+def costs_of_phase(networks: Networks, sound: Mixture, progress: Progress) -> tuple[phase.PhaseCost, ...]:
     """What the phase costs each ideal mask; no network is needed."""
     return phase.phase_costs(sound.mixture, sound.sources, sound.rate)
 
@@ -105,7 +105,7 @@ def phase_rows(
     return rows
 
 
-def limit_curves(
+def measure_limits(
     networks: Networks,
     limit: str,
     values: Sequence[float],
@@ -124,9 +124,7 @@ def limit_curves(
     return found
 
 
-def start_curves(
-    networks: Networks, sound: Mixture, shifts: Sequence[int], progress: Progress
-) -> dict[str, StartCurve]:
+def starts_of(networks: Networks, sound: Mixture, shifts: Sequence[int], progress: Progress) -> dict[str, StartCurve]:
     """{network: SDRi over the start}; `progress` gets, beside the share, what is there so far, point by point."""
     found: dict[str, StartCurve] = {}
     curves = [growing_curve(one, sound.mixture, sound.sources, sound.rate, shifts) for one in networks]

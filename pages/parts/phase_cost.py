@@ -46,7 +46,7 @@ def show_phase_cost(found: Comparison) -> None:
             "Mask", MASKS, default="IRM", required=True, key="phase_mask", bind="query-params", help="The one to hear."
         )
         iterations = st.slider("Iterations", 1, phase.ITERATIONS, 5, key="phase_iterations", width=240)
-    costs = _kept("costs", sound, of_networks.phase_costs)
+    costs = _kept("costs", sound, of_networks.costs_of_phase)
     say(explain_phase(costs, iterations), key="phase_cost")
     network = found.network.score("si_snri")
     picture(

@@ -97,7 +97,7 @@ def show_muting(explained: Explained) -> None:
 def show_swaps(explained: Explained) -> None:
     """Phase and magnitude of mixture, network and clean voices exchanged: scores, words, sound."""
     sound, estimates = explained.sound, explained.inside.audible()
-    found = explained.kept("swaps", "Exchanging phase and magnitude", of_networks.phase_swaps, sound)
+    found = explained.kept("swaps", "Exchanging phase and magnitude", of_networks.swapped_voices, sound)
     say(words.explain_swaps(found.scores), key="swaps")
     picture(
         figures.swaps(found.scores),
@@ -267,7 +267,7 @@ def show_blocks(explained: Explained) -> None:
         "Leaving blocks out",
         workspace.ALWAYS_CANCELLABLE,
         workspace.apart(
-            of_networks.blocks_of_inside,
+            of_networks.with_inside_told,
             [workspace.selection().model],
             muting.block_importance,
             of_networks.bare(inside),

@@ -41,7 +41,7 @@ def of_inside(function: Callable[..., Any], inside: Representation, *arguments: 
     """`function(inside, *arguments)`, computed apart."""
     seconds = len(inside.mixture) / inside.model.config.sample_rate
     return workspace.computed(
-        of_networks.of_inside, function, of_networks.bare(inside), *arguments, seconds=seconds * NETWORK_RUNS
+        of_networks.with_inside, function, of_networks.bare(inside), *arguments, seconds=seconds * NETWORK_RUNS
     )
 
 

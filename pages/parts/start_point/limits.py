@@ -78,7 +78,7 @@ def measured_limits(limit: str, models: list[str], sounds: list[Mixture], noise:
         ("limit", limit, noise, fingerprint(*arrays), *models, device),
         "Measuring",
         workspace.ALWAYS_CANCELLABLE,
-        workspace.apart(of_networks.limit_curves, models, limit, values, sounds, noise, seconds=seconds),
+        workspace.apart(of_networks.measure_limits, models, limit, values, sounds, noise, seconds=seconds),
         stays=True,
     )
 

@@ -53,7 +53,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
         key,
         "Separating from every start",
         workspace.ALWAYS_CANCELLABLE,
-        workspace.apart(of_networks.start_curves, models, sound, shifts, seconds=seconds * len(models) * len(shifts)),
+        workspace.apart(of_networks.starts_of, models, sound, shifts, seconds=seconds * len(models) * len(shifts)),
         stays=True,
         heard=draw,
     )
