@@ -1,4 +1,4 @@
-"""What a model is called where people choose one: from its configuration and the facts of its training."""
+"""What models are called where people choose one, from the configuration and the training facts."""
 
 import torch
 
@@ -7,7 +7,7 @@ from .networks import make_network
 from .training_facts import SPEAKERS, VALID, TrainingFacts
 
 SMALL, LARGE = 1e6, 3e6  # parameters: below, small; from here on, large, as the paper's networks are (Table II)
-DEMONSTRATION = 10.0  # dB: what scores less is for seeing how the network works; published ones reach 13 to 15
+DEMONSTRATION = 10.0  # dB: models below this serve to show how the network works; published ones reach 13 to 15
 
 
 def stated_score(facts: TrainingFacts) -> float | None:
@@ -52,7 +52,7 @@ def scored_title(config: Config, facts: TrainingFacts) -> str:
 
 
 def kind_in_words(config: Config, facts: TrainingFacts) -> str:
-    """What to expect of it: "small demonstration model" where its stated score is far below published ones."""
+    """What to expect of a model: "small demonstration model" where its stated score is far below published ones."""
     score = stated_score(facts)
     weak = score is not None and score < DEMONSTRATION
     return f"{size_in_words(config)}{' demonstration' if weak else ''} model"

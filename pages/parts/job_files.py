@@ -1,4 +1,4 @@
-"""What jobs need and leave on the disk: recordings with their voices, and the weights that a visitor brought.
+"""What jobs need and leave on disk: recordings with their voices, and the weights that a visitor brought.
 
 Each lies in a folder of its own under a key that cannot be guessed, in what is private (see `folders`); it goes with
 its job, or after `DAYS`, and makes way, the oldest first, once all take more than there is room for.
@@ -25,14 +25,14 @@ from . import folders
 FOLDER = "files"
 DAYS = 7
 ROOM = 8 << 30  # bytes of all
-COMING = 600.0  # s in which a file's job will be there
+COMING = 600.0  # s within which a file's job will exist
 LONGEST_NAME = 60
-Needed = Mapping[str, bool]  # the keys that jobs know: whether a job that is not over needs the files
+Needed = Mapping[str, bool]  # {key that jobs know: whether an unfinished job needs its files}
 PATH = "/job_files"
 
 
 class JobFileError(UserError):
-    """Files of a job that are not there, or for which there is no room; the message is one sentence for the user."""
+    """Files of a job that do not exist, or for which there is no room; the message is one sentence for the user."""
 
 
 def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
@@ -101,12 +101,12 @@ async def _serve(request: Request) -> FileResponse:
     return FileResponse(path, filename=path.name)
 
 
-# Below any address at which the server is said to be.
+# Relative to whatever address the server has.
 ROUTES = [Route(f"{base}{PATH}/{{key}}/{{name}}", _serve, methods=["GET"]) for base in ("", "/{base:path}")]
 
 
 def safe_name(name: str) -> str:
-    """A file's name without anything that means something to a file system or a browser."""
+    """A file name without anything that has a meaning to a file system or a browser."""
     stem = re.sub(r"[^\w-]+", "_", Path(name).stem)[:LONGEST_NAME] or "sound"
     return stem + re.sub(r"[^.\w]", "", Path(name).suffix)[:8].lower()
 
