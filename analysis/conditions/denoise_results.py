@@ -65,4 +65,4 @@ def _cell(value: Triple | None, digits: int) -> str:
     if value is None:
         return "–"
     mean, low, high = (f"{one:.{digits}f}".replace("-", "−") for one in value)
-    return f"{mean} ({low} to {high})"
+    return mean if "nan" in (low, high) else f"{mean} ({low} to {high})"
