@@ -20,16 +20,16 @@ from .sound_features import WINDOW, sound_features, windows_of
 
 HEAD = Path(__file__).parents[1] / "assets" / "hearing.npz"
 NETWORK = "convtasnet_small_gln_2spk_8k"
-SHORTEST = 0.5  # s: what is shorter is heard several times over
-MOST = 3  # voices that are told apart: "3 or more"
+SHORTEST = 0.5  # s: shorter sounds are repeated
+MOST = 3  # the most voices that are told apart: "3 or more"
 SURE = 0.5  # the probability from which noise or a room is said to be there
 DOUBT = 0.7  # below this probability of a number of voices the next one is said too
-WIDEST = 4.0  # standard deviations: features that lie further out count as this
+WIDEST = 4.0  # standard deviations: features further out are clipped to this
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
 
 class HearingError(UserError):
-    """Nothing can be said of a sound here: the network or the head is not installed."""
+    """Nothing can be said about a sound here: the network or the head is not installed."""
 
 
 @dataclass(frozen=True)
