@@ -91,11 +91,10 @@ def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str) -> D
                 value = getattr(values, measure)[0]
                 scores.setdefault((system, measure, at), []).append(np.nan if value is None else value)
     systems: dict[str, dict[str, list[Triple | None]]] = {}
-    for (system, measure, at), values in sorted(scores.items(), key=lambda item: item[0][2]):
-        mean = estimate(np.array(values), speakers[at])
-        triple = mean and tuple(
-            round(value, MEASURES[measure].mean_decimals) for value in (mean.mean, mean.low, mean.high)
-        )
+    for (system, measure, at), each in sorted(scores.items(), key=lambda item: item[0][2]):
+        mean = estimate(np.array(each), speakers[at])
+        digits = MEASURES[measure].mean_decimals
+        triple = (round(mean.mean, digits), round(mean.low, digits), round(mean.high, digits)) if mean else None
         systems.setdefault(system, {}).setdefault(measure, []).append(triple)
     return DenoiseResults(weights, mixtures.name, len(mixtures) // len(SNRS), SNRS, systems)
 
