@@ -37,7 +37,7 @@ def explained(sound: Mixture) -> Explained:
 
 
 def show_views(sound: Mixture) -> None:
-    """The view that is chosen, of what is known."""
+    """The chosen view."""
     found = explained(sound)
     view = st.segmented_control(
         "View",

@@ -1,4 +1,4 @@
-"""What a model is called where people choose one: from its configuration and the facts of its training."""
+"""What models are called where people choose one, from the configuration and the training facts."""
 
 import torch
 
@@ -13,7 +13,7 @@ MEASURED_ON = {
     "libri2mix_test_subset_three": "on clean read English by speakers it never heard",
     "libri2mix_test_subset_noise": "on read English with noise 5 dB below it, neither of which it had heard",
 }
-DEMONSTRATION = 10.0  # dB: what scores less is for seeing how the network works; published ones reach 13 to 15
+DEMONSTRATION = 10.0  # dB: models below this serve to show how the network works; published ones reach 13 to 15
 
 
 def stated_score(facts: TrainingFacts) -> float | None:
@@ -67,7 +67,7 @@ def scored_title(config: Config, facts: TrainingFacts) -> str:
 
 
 def kind_in_words(config: Config, facts: TrainingFacts) -> str:
-    """What to expect of it: "small demonstration model" where its stated score is far below published ones."""
+    """What to expect of a model: "small demonstration model" where its stated score is far below published ones."""
     score = stated_score(facts)
     weak = facts.task == SPEAKERS and score is not None and score < DEMONSTRATION
     return f"{size_in_words(config)}{' demonstration' if weak else ''} model"

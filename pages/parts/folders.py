@@ -1,6 +1,6 @@
-"""Which files of the server the pages read and write: those below one root, and no more of them than a page needs.
+"""Which files of the server the pages read and write: only those below one root, and only what a page needs.
 
-Every name that comes from a text field, a link, a list or a file goes through here. Symbolic links are followed, and
+Every name that comes from a text field, a link, a list or a file passes through here. Symbolic links are followed, and
 must end below the root too.
 """
 
@@ -15,9 +15,9 @@ from tasnet.data.mixture_sets import Clip
 from tasnet.errors import UserError
 
 SETTING = "TASNET_LENS_ROOT"  # environment variable with the root; the working folder by default
-MOST_ENTRIES = 20_000  # files and folders that are looked at
+MOST_ENTRIES = 20_000  # files and folders examined at most
 DEEPEST = 8  # folders below the one that is named
-DEEPEST_SET = 16  # in a set of mixtures, all of which is looked at
+DEEPEST_SET = 16  # in a set of mixtures, all of which is examined
 ELSEWHERE = "has files that do not lie below the folder that this page may read."
 
 
@@ -33,7 +33,7 @@ def reading_root() -> Path:
 def below_root(name: str) -> Path:
     """The file or folder `name`, relative names from the root on. Raises FolderError where it lies elsewhere.
 
-    Whether there is such a one elsewhere is not told.
+    Whether one exists elsewhere is not revealed.
     """
     path = reading_root() / name.strip()
     if not lies_below_root(path):
@@ -53,7 +53,7 @@ def file_below_root(name: str) -> Path:
 
 
 def folder_for(name: str | Path) -> Path:
-    """The folder `name` below the root, made where it is missing. Raises FolderError and PathError."""
+    """The folder `name` below the root, created where it is missing. Raises FolderError and PathError."""
     return make_folder(below_root(str(name)))
 
 
@@ -61,7 +61,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
     """The mixtures in the folder `name`, of which no file lies elsewhere, whoever lists or links it.
 
     kind: the folder of the mixtures within, as a mere name. Raises FolderError and CorpusError, whose messages do not
-    tell where the root is.
+    reveal where the root is.
     """
     path = below_root(name)
     if kind and (kind in (".", "..") or Path(kind).name != kind):
@@ -97,7 +97,7 @@ def _refuse_what_leads_elsewhere(name: str, path: Path) -> None:
 
 
 def without_root(problem: object) -> str:
-    """A message about files below the root as it can be shown: with their names, without where the root is."""
+    """A message about files below the root, fit to be shown: with their names, but not where the root is."""
     return str(problem).replace(f"{reading_root()}{os.sep}", "").replace(str(reading_root()), "the folder")
 
 
@@ -110,14 +110,14 @@ def lies_below_root(path: str | Path) -> bool:
 
 
 def name_below_root(path: Path) -> str:
-    """The inverse of `below_root`: what stands in links, which need not tell where the root is."""
+    """The inverse of `below_root`, for links, which need not reveal where the root is."""
     return str(path.relative_to(reading_root()))
 
 
 def find_files(folder: Path, suffix: str) -> tuple[list[Path], bool]:
-    """The files below `folder` whose names end in `suffix`, the newest first, and whether all of it was looked at.
+    """The files below `folder` whose names end in `suffix`, the newest first, and whether all of them were examined.
 
-    What is hidden is left out.
+    Hidden files are left out.
     """
     entries = list(islice(_entries(folder, DEEPEST), MOST_ENTRIES + 1))
     found = [entry for entry in entries[:MOST_ENTRIES] if _is_here(entry, suffix)]
@@ -125,7 +125,7 @@ def find_files(folder: Path, suffix: str) -> tuple[list[Path], bool]:
 
 
 def _entries(folder: Path | str, depth: int) -> Iterator[os.DirEntry]:
-    """Everything below a folder, level by level as far as `depth` goes; links to folders are not followed."""
+    """Everything below a folder, level by level down to `depth`; links to folders are not followed."""
     folders = []
     try:
         with os.scandir(folder) as entries:

@@ -17,7 +17,7 @@ WORDS = {1: "Take a model for speech in noise", 2: "Take a model of two voices",
 
 
 def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
-    """What `sound` seems to be, computed once; None where that cannot be told."""
+    """What `sound` seems to be, computed once; None where that cannot be determined."""
     key = ("hearing", result_cache.fingerprint(sound.mixture))
     if (found := result_cache.find_result(key)) is None:
         try:
@@ -36,7 +36,7 @@ def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
 
 
 def show_hearing(sound: Mixture) -> None:
-    """The line, with a button where another model is made for what is heard."""
+    """The line, with a button where another model suits what is heard."""
     heard = hearing_of(sound)
     if heard is None:
         return

@@ -1,7 +1,7 @@
-"""What jobs need and leave on the disk: recordings with their voices, and the weights that a visitor brought.
+"""What jobs need and leave on disk: recordings with their voices, and the weights that a visitor brought.
 
-Each lies in a folder of its own under a key that cannot be guessed, below the root in `FOLDER`; it goes with its job,
-or after `DAYS`, and makes way, the oldest first, once all take more than there is room for.
+Each is in its own folder under a key that cannot be guessed, below the root in `FOLDER`; it is removed with its job, or
+after `DAYS`, or, the oldest first, once all of them take more than there is room for.
 """
 
 import re
@@ -25,14 +25,14 @@ from . import folders
 FOLDER = Path("runs") / "jobs" / "files"
 DAYS = 7
 ROOM = 8 << 30  # bytes of all
-COMING = 600.0  # s in which a file's job will be there
+COMING = 600.0  # s within which a file's job will exist
 LONGEST_NAME = 60
-Needed = Mapping[str, bool]  # the keys that jobs know: whether a job that is not over needs the files
+Needed = Mapping[str, bool]  # {key that jobs know: whether an unfinished job needs its files}
 PATH = "/job_files"
 
 
 class JobFileError(UserError):
-    """Files of a job that are not there, or for which there is no room; the message is one sentence for the user."""
+    """Files of a job that do not exist, or for which there is no room; the message is one sentence for the user."""
 
 
 def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
@@ -76,7 +76,7 @@ def remove(keys: Collection[str]) -> None:
 
 
 def sweep(needed: Needed, coming: int = 0) -> None:
-    """Remove what no job knows any more or what is old, and the oldest while there is no room for `coming` bytes."""
+    """Remove what no job knows any more, what is old, and the oldest files until `coming` bytes fit."""
     root = folders.folder_for(FOLDER)
     by_age = sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
     full = _size(root) + coming - ROOM
@@ -101,12 +101,12 @@ async def _serve(request: Request) -> FileResponse:
     return FileResponse(path, filename=path.name)
 
 
-# Below any address at which the server is said to be.
+# Relative to whatever address the server has.
 ROUTES = [Route(f"{base}{PATH}/{{key}}/{{name}}", _serve, methods=["GET"]) for base in ("", "/{base:path}")]
 
 
 def safe_name(name: str) -> str:
-    """A file's name without anything that means something to a file system or a browser."""
+    """A file name without anything that has a meaning to a file system or a browser."""
     stem = re.sub(r"[^\w-]+", "_", Path(name).stem)[:LONGEST_NAME] or "sound"
     return stem + re.sub(r"[^.\w]", "", Path(name).suffix)[:8].lower()
 

@@ -48,7 +48,7 @@ def show_phase_cost(found: Comparison) -> None:
 
 
 def _tracks(sound: Mixture, mask: str, iterations: int) -> list[Track]:
-    """The mixture and each voice by `mask` with the three kinds of phase, each with its scores."""
+    """The mixture, and each voice by `mask` with the three kinds of phase and their scores."""
     magnitudes = phase.masked_magnitudes(mask, sound.mixture, sound.references, sound.rate)
     kept, *_, iterated = phase.misi(magnitudes, sound.mixture, sound.rate, iterations)
     clean = phase.with_phases_of(sound.references, magnitudes, sound.rate)

@@ -24,13 +24,13 @@ from .mixing import ALONE, UTTERANCE_RMS, Batches, DynamicMixtures, Pool, Share,
 from .recipe import Recipe, RecipeError
 from .scenes import Stage
 
-HELD_OUT_BATCHES = 25  # the validation of a run that holds speakers out, in batches
+HELD_OUT_BATCHES = 25  # validation batches of a run that holds speakers out
 
 
 class WholeMixtures:
     """A set of mixtures at their full lengths, for validation; its one epoch is the whole set.
 
-    The mixtures of a batch have the same length, for a padded one would be normalised differently.
+    The mixtures of a batch have the same length, as a padded one would be normalised differently.
     """
 
     def __init__(self, mixtures: MixtureSet, batch: int, device: torch.device | str = "cpu"):
@@ -94,10 +94,10 @@ def open_data(
     share: Share = ALONE,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[Batches, Batches | None]:
-    """Training batches (this process' share of each) and validation batches (all of them).
+    """Training batches (this process's share of each) and validation batches (all of them).
 
-    say: gets a sentence where something takes long. Raises RecipeError or CorpusError where the data do not fit the
-    recipe.
+    say: called with a sentence where something takes long. Raises RecipeError or CorpusError where the data do not fit
+    the recipe.
     """
     if not recipe.train:
         raise RecipeError("Say with --train where the training data are.")
@@ -152,7 +152,7 @@ def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMi
 def _validation(recipe: Recipe, device) -> WholeMixtures:
     """Where the network has three outputs and the set two voices, a third is added to each mixture.
 
-    Where the training has noise or rooms, the validation has other ones.
+    Where training has noise or rooms, validation has different ones.
     """
     mixtures = _sets(recipe, [Path(recipe.valid)], "valid")
     rate = recipe.model.sample_rate
@@ -191,7 +191,7 @@ def _dynamic(
             simulated = simulated_rooms(max(1, round(recipe.scenes.simulated)), rate, recipe.seed)
 
     def mixtures(kept: int, **how) -> DynamicMixtures:
-        # Corpora are weighted in training only: the held-out speakers may be of one corpus.
+        # Corpora are weighted only in training: the held-out speakers may be from one corpus.
         voices = Pool(speech[kept], device, *([] if kept else [recipe.weights, recipe.mixing.temper]))
         sources = [voices, Pool(noise[kept], device)] if noise else [voices] * recipe.model.C
         stage = None
@@ -219,7 +219,7 @@ def _rooms(recipe: Recipe, held_out: bool = False) -> list[Room]:
 
 
 def _held_out(utterances: UtteranceSet, recipe: Recipe) -> tuple[UtteranceSet, UtteranceSet]:
-    """Utterances to train with and the held-out speakers' (of one speaker: utterances)."""
+    """Utterances to train with and those of the held-out speakers (with one speaker: held-out utterances)."""
     if not recipe.hold_out:
         return utterances, utterances
     who = np.array(utterances.speakers)

@@ -21,7 +21,7 @@ from tasnet.errors import UserError
 from tasnet.mixture import Mixture
 
 COUNT = 10
-LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
+LIST_WIDTH = 440  # pixels: two lists side by side, or one below the other on a small screen
 
 
 def set_mixture(mixture: str) -> None:
@@ -66,7 +66,7 @@ def choose_among(names: list[str], order: str) -> str | None:
 def list_mixtures(title: str, lines: dict[str, str], *, playable: bool) -> None:
     """Mixtures as buttons that choose them; lines: {mixture: what is said before its name}.
 
-    The icon says before the click whether it will be heard, or only marked in the pictures.
+    The icon shows before the click whether it will be played, or only marked in the pictures.
     """
     with st.container(border=True, gap=None, width=LIST_WIDTH):
         st.markdown(f"**{title}**")
@@ -149,7 +149,7 @@ def listen(results: Results, position: int) -> None:
 
 
 def _tell_silent() -> None:
-    """Why a mixture of results without a folder cannot be played."""
+    """Say why a mixture cannot be played where the results have no folder."""
     st.info("To hear it, name the folder of these mixtures above the lists.", icon=":material/volume_off:")
 
 

@@ -50,7 +50,7 @@ class Explained(NamedTuple):
 
 
 def kept(explained: Explained, name: str, compute: Callable[[], object], label: str) -> object:
-    """What was computed of the sound and the model, once."""
+    """What is computed once for the sound and the model."""
     key = ("explain", name, explained.identity)
     if (found := result_cache.find_result(key)) is None:
         with st.spinner(f"{label} ..."):

@@ -1,4 +1,4 @@
-"""The sound that is looked into at the model's rate, and what goes on inside for it."""
+"""The inspected sound at the model's rate, and what goes on inside the network for it."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ def excerpt_at_rate(sound: Mixture, rate: int) -> Mixture:
 
 
 def cached_representation(sound: Mixture, separator: Separator) -> tuple[Representation, tuple]:
-    """What goes on inside, and its identity: made once, and kept with the upload that it is of."""
+    """What goes on inside, and its identity: computed once, and kept with its upload."""
     hashes = result_cache.fingerprint(sound.mixture, sound.references)
     key = ("representation", hashes, separator.name, str(separator.device))
     if (inside := result_cache.find_result(key)) is None:

@@ -1,4 +1,4 @@
-"""Pauses, noise and reverberation: how separation holds as they grow."""
+"""Pauses, noise and reverberation: how well separation holds up as they grow."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""What upsets separation: one thing at a time turned on this sound and heard, with its curves over a test set."""
+"""What upsets separation: vary one thing at a time on this sound and hear it, with its curves over a test set."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -31,7 +31,7 @@ BEFORE, AFTER = "as it is", "turned"
 
 
 def show_probe(models: list[str], sound: Mixture) -> None:
-    """Choose what is turned and how far; hear it before and after, with the scores; the curves over the set."""
+    """Choose what to vary and how far; hear it before and after, with the scores; show the curves over the set."""
     sound = excerpt_at_rate(sound, workspace.separator(models[0]).config.sample_rate)
     name, value = _choose()
     probe = ALL[name]
@@ -89,7 +89,7 @@ def _choose() -> tuple[str, float]:
 
 
 def _kept(what: str, sound: Mixture, of: tuple, compute: Callable[[], object]) -> object:
-    """What is computed of a sound, once."""
+    """What is computed once for a sound."""
     key = ("probe", what, result_cache.fingerprint(sound.mixture, sound.references), *of)
     if (found := result_cache.find_result(key)) is None:
         with st.spinner("Preparing ..."):
@@ -113,7 +113,7 @@ def _scores(sources: np.ndarray, sound: Mixture, probe: Probe) -> Scores:
 def _tracks(
     made: Mapping[str, Mixture], voices: Mapping[tuple[str, str], np.ndarray], scores: Mapping[tuple[str, str], Scores]
 ) -> list[Track]:
-    """The mixtures, then voice by voice what each model makes of them and what was asked for."""
+    """The mixtures, then for each voice what each model makes of them and the target."""
     models = list(dict.fromkeys(model for model, _ in voices))
     titles = {model: title for title, model in by_title({model: model for model in models}).items()}
     tracks = [Track(f"Mixture · {state}", mixture.mixture, mixture.rate) for state, mixture in made.items()]
@@ -150,7 +150,7 @@ def _results_of(name: str) -> dict[str, ProbeResults]:
 
 
 def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture) -> None:
-    """The curves over the set of those models that have been measured, and of this sound where that is asked for."""
+    """The curves over the set of the models that have been measured, and on request of this sound."""
     probe, known = ALL[name], _results_of(name)
     chosen = {model: known[model] for model in models if model in known} or known
     curves = {model: curve(found, name) for model, found in chosen.items()}

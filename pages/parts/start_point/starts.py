@@ -42,7 +42,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     place = st.empty()
 
     def compute(report: Callable[[float], None]) -> dict[str, StartCurve]:
-        """All models in turn, point by point, on show as they come."""
+        """Compute all models in turn, point by point, shown as they come."""
         found: dict[str, StartCurve] = {}
         shifts, drawn = RANGES[chosen], time.monotonic() - DRAW_SECONDS
         curves = [growing_curve(one, sound.mixture, sound.references, sound.rate, shifts) for one in separators]
@@ -121,9 +121,9 @@ def show_set(models: list[str]) -> None:
 
 
 def _offer_results(job: Job) -> None:
-    """A way to what a finished job has measured."""
+    """Offer what a finished job has measured."""
     if st.button("Show the results", key=f"job_{job.id}", type="primary", on_click=_choose_set, args=(job.result,)):
-        st.rerun()  # all of the page: the button is in a part that runs by itself
+        st.rerun()  # all of the page: the button is in a fragment
 
 
 def _choose_set(name: str) -> None:
@@ -131,7 +131,7 @@ def _choose_set(name: str) -> None:
 
 
 def _as_text(found: dict[str, Any]) -> dict[str, Any]:
-    """{model: what was found}, the names for Markdown."""
+    """{model: finding}, with the names escaped for Markdown."""
     return {plain(name): one for name, one in found.items()}
 
 
