@@ -6,6 +6,7 @@ import tasnet
 from analysis import computing
 from analysis.sounds.mixing import Mixture
 from tasnet.errors import UserError
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from . import internals, models, result_cache, workspace
 from .budgeted import compute_within_budget, still_wanted
@@ -43,8 +44,9 @@ def show_hearing(sound: Mixture) -> None:
     label = models.label(chosen)
     names = speaker_names(len(label.outputs))
     with st.container(horizontal=True, vertical_alignment="center", key="hearing"):
-        st.caption(f":material/hearing: {plain(heard.sentence(names))}")
-        wanted = _wanted(heard, label)
+        known = _known_voices(sound)
+        st.caption(f":material/hearing: {plain(heard.sentence(names, known))}")
+        wanted = _wanted(heard, label) if known is None and heard.sure else 0
         fitting = models.of_voices(wanted) if wanted else []
         if fitting:
             st.button(
@@ -55,6 +57,13 @@ def show_hearing(sound: Mixture) -> None:
                 key="hearing_model",
                 on_click=lambda: st.session_state.update(model=fitting[0]),
             )
+
+
+def _known_voices(sound: Mixture) -> int | None:
+    """How many voices `sound` has, where its clean signals tell."""
+    if sound.references is None:
+        return None
+    return 1 if sound.task == SPEECH_FROM_NOISE else len(sound.references)
 
 
 def _wanted(heard: tasnet.Hearing, label: models.ModelLabel) -> int:

@@ -27,6 +27,7 @@ class ModelLabel:
     voices: int  # that it gives: one, where the other output is noise
     score: float | None  # SI-SNRi in dB that its facts state
     outputs: tuple[str, ...] = ("Speaker 1", "Speaker 2")
+    measured_on: str = ""  # what the score was measured on, to follow it in a sentence
 
 
 def names() -> list[str]:
@@ -49,6 +50,7 @@ def _label(path: str, _changed: float) -> ModelLabel:
         model_titles.voices_of(config, facts),
         model_titles.stated_score(facts),
         output_names(facts.task, config.C),
+        model_titles.measured_on(facts),
     )
 
 

@@ -113,8 +113,8 @@ def _model() -> str:
         key="model",
         on_change=_follow_voices,
         persist_state="session",
-        help="Behind each its SI-SNRi on speakers it never heard; published Conv-TasNets reach 13 to 15 dB with two "
-        "voices, 12 to 13 dB with three.",
+        help="Behind each its SI-SNRi on clean read speech of speakers it never heard (speech from noise: with noise "
+        "5 dB below it); published Conv-TasNets reach 13 to 15 dB with two voices, 12 to 13 dB with three.",
     )
     with st.container():  # one place, whatever it contains: so what is unfolded below stays unfolded
         if own_model.in_use():
