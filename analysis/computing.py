@@ -1,11 +1,12 @@
-"""What is computed for visitors in processes of its own (`analysis.workers`): separations, scores, what a sound is."""
+"""What is computed for visitors in separate processes (`analysis.workers`): separations, scores, what a sound is."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from analysis.scores.comparison import Comparison, compare_systems
 from tasnet import Hearing, Separation, Separator, checkpoint, threads
 from tasnet.mixture import Mixture
 
-MODULES = ("analysis.computing",)
+MODULES = ("analysis.computing", "analysis.of_networks")
 READY = "analysis.computing:load_ahead"
-SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
+SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, if not the best one
 MOST_LOADED = 8
 
 
@@ -44,11 +45,21 @@ def load_ahead(name: str) -> None:
         _ = network.on_cpu and network.on_cpu.way  # the compiled network packs its weights
 
 
+def with_networks(
+    named: Sequence[tuple[str, str]],
+    function: Callable[..., Any],
+    *arguments: Any,
+    progress: Callable[..., None] = lambda *_: None,
+) -> Any:
+    """`function(networks, *arguments, progress=progress)`, the networks given as (model, precision), on the CPU."""
+    return function([_separator(*one) for one in named], *arguments, progress=progress)
+
+
 def separate_apart(
     model: str, precision: str, samples: np.ndarray, rate: int, progress: Callable[..., None] = lambda *_: None
 ) -> Separation:
     """`Separator.separate` on the CPU. progress: called with the share that is done, or with (share, begin, voices):
-    the voices (C, t) from sample `begin` on, as far as they are there.
+    the voices (C, t) from sample `begin` on, as far as they are ready.
     """
     share = 0.0
 
@@ -64,7 +75,7 @@ def separate_apart(
 
 
 def hear_apart(samples: np.ndarray, rate: int, progress: Callable[[float], None] = lambda done: None) -> Hearing:
-    """`tasnet.hear`, which tells nothing of how far it is."""
+    """`tasnet.hear`, which does not report progress."""
     return tasnet.hear(samples, rate)
 
 

@@ -1,14 +1,14 @@
-"""Work for visitors in processes of their own, each with a budget of seconds, memory and disk.
+"""Work for visitors in separate processes, each with a budget of seconds, memory and disk.
 
 A nursery is a process that has loaded what the work needs and does nothing itself; for every call it forks a child,
-which is there in some milliseconds, computes one thing and is gone with all that it took. Who calls watches it, and
-ends it with everything that it has started (ffmpeg) when its budget is spent or its answer no longer wanted.
+which is ready within milliseconds, computes one thing and exits, freeing all that it took. The caller watches it, and
+ends it with everything that it started (ffmpeg) when its budget is spent or its answer is no longer wanted.
 
     nursery = Nursery(["analysis.sounds.inputs"])
     nursery.call(decode_upload, content, "a.wav", budget=Budget(seconds=8))
 
-What children need beside modules, such as a network, the nursery itself loads when it is told to by `ready`: they have
-it at once, and all of them together have it in memory once.
+What children need besides modules, such as a network, is loaded by the nursery itself when `ready` says so: children
+then have it at once, and all of them share one copy in memory.
 
 Where processes cannot be forked (Windows) the work is done by the caller, without a budget.
 """
@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -43,45 +43,79 @@ except ImportError:  # Windows
     resource = None
 
 ROOT = Path(__file__).parents[1]
-LOOK_SECONDS = 0.05  # between two looks at a child
+LOOK_SECONDS = 0.05  # between two checks on a child
 PATIENCE = 4
 START_SECONDS = 120  # for the nursery to load what the work needs
 NAMED = 1024  # bytes
+TOO_BUSY = "The server is too busy for this now: try again in a minute."
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
 
 
 class BudgetError(UserError):
-    """The work took more than it may; the message is one sentence for the user."""
+    """The work exceeded its budget; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a call may take beside the memory of the nursery: seconds, and bytes of memory and of a file on the disk.
+    """What a call may take on top of the nursery's memory: seconds, and bytes of memory and of a file on disk.
 
     The seconds are those in which it computes: a machine that is busy with others' work is no reason to refuse this.
-    Of waiting it may do `PATIENCE` times as much.
+    Of waiting it may do `PATIENCE` times as much. The memory is that of all that it starts, too. together: bytes that
+    all calls with such a bound may take at the same time; beyond it the last that came begins again when there is room.
     """
 
     seconds: float = 8.0
     memory: int = 400 << 20
     disk: int = 1 << 30
+    together: int | None = None
+
+
+class _CrowdedError(Exception):
+    """There is no room for this beside what others do; it had taken so many bytes."""
+
+    def __init__(self, taken: int) -> None:
+        self.taken = taken
+
+
+class _Crowd:
+    """What the calls that share a bound of memory take, by process; who came first stays."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def note(self, process: int, taken: int, bound: int) -> None:
+        """`process` has taken so many bytes. Raises _CrowdedError where all have too much and it is the last."""
+        with self._lock:
+            self._held[process] = taken
+            if len(self._held) > 1 and sum(self._held.values()) > bound and process == list(self._held)[-1]:
+                raise _CrowdedError(taken)
+
+    def has_room(self, wanted: int, bound: int) -> bool:
+        with self._lock:
+            return not self._held or sum(self._held.values()) + wanted <= bound
+
+    def leave(self, process: int) -> None:
+        with self._lock:
+            self._held.pop(process, None)
 
 
 def unbothered() -> None:
-    """The answer is still wanted."""
+    """Always: the answer is still wanted."""
 
 
 class Nursery:
     """Starts a process for every call. `modules`: what the functions that are called need, by name.
 
-    ready: "module:function", called in the nursery: with "" at its start, later with what a call names. What it loads
-    every child has from then on; it must start no thread.
+    ready: "module:function", called in the nursery: with "" at its start, later with what a call names. Every child
+    has what it loads from then on; it must not start threads.
     """
 
     def __init__(self, modules: Sequence[str] = (), most: int | None = None, ready: str = "") -> None:
-        """Returns at once: the nursery loads meanwhile. most: children at a time, by default one for every core."""
+        """Return at once; the nursery loads in the meantime. most: children at a time, by default one per core."""
         self._turns = Turns(most or os.cpu_count() or 1)
         self._lock = threading.Lock()
+        self._crowd = _Crowd()
         self._modules = [ready, *modules]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._environment = {**os.environ, "PYTHONPATH": path}
@@ -100,7 +134,7 @@ class Nursery:
         self._socket = ours
 
     def close(self) -> None:
-        """End the nursery, and with it what it has started."""
+        """End the nursery and everything that it started."""
         if self._process is not None:
             self._socket.close()
             self._process.wait()
@@ -117,19 +151,33 @@ class Nursery:
         long: bool = False,
         ready: str = "",
     ) -> Any:
-        """`function(*arguments)`, computed by a child; the function is one of a module's, its arguments can be pickled.
+        """`function(*arguments)`, computed by a child; the function belongs to a module, and its arguments can be
+        pickled.
 
-        wanted: called again and again while the child computes; an exception that it raises ends the child and comes
-        through. progress: the function gets a `progress` too, what it is called with comes here. owner, long: who waits
-        for it (None: whoever calls has seen to its turn), and whether that takes long (see `Turns`). ready: what the
+        wanted: called repeatedly while the child computes; an exception that it raises ends the child and is passed on.
+        progress: the function gets a `progress` too, whose arguments are passed on to this. owner, long: who waits for
+        it (None: the caller has arranged its turn), and whether it takes long (see `Turns`). ready: what the
         nursery should load, in at most `NAMED` bytes. Raises BudgetError, and whatever the function raises.
         """
         if not CAN_FORK:
             return function(*arguments, **({} if progress is None else {"progress": progress}))
-        turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
-        with turn, self._child(ready) as (connection, process):
-            connection.send_bytes(pickle.dumps((function, arguments, budget, progress is not None)))
-            return _answer(connection, process, budget, wanted, progress)
+        work = pickle.dumps((function, arguments, budget, progress is not None))
+        end = time.monotonic() + PATIENCE * budget.seconds
+        while True:
+            turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
+            with turn, self._child(ready) as (connection, process):
+                connection.send_bytes(work)
+                try:
+                    return _answer(connection, process, budget, wanted, progress, self._crowd)
+                except _CrowdedError as crowded:
+                    taken = crowded.taken
+                finally:
+                    self._crowd.leave(process)
+            while not self._crowd.has_room(taken, budget.together):
+                wanted()
+                if time.monotonic() > end:
+                    raise BudgetError(TOO_BUSY)
+                time.sleep(LOOK_SECONDS)
 
     @contextlib.contextmanager
     def _child(self, ready: str):
@@ -143,7 +191,7 @@ class Nursery:
         process = None
         try:
             if not connection.poll(START_SECONDS):
-                raise BudgetError("The server is too busy for this now: try again in a minute.")
+                raise BudgetError(TOO_BUSY)
             process = connection.recv()
             yield connection, process
         except EOFError:
@@ -161,6 +209,7 @@ def _answer(
     budget: Budget,
     wanted: Callable[[], None],
     progress: Callable[..., None] | None,
+    crowd: _Crowd,
 ) -> Any:
     end, idle = time.monotonic() + PATIENCE * budget.seconds, _memory(process)
     while True:
@@ -174,12 +223,15 @@ def _answer(
         wanted()
         if time.monotonic() > end or _seconds(process) > budget.seconds:
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
-        if _memory(process) - idle > budget.memory:
+        taken = _memory(process) - idle
+        if taken > budget.memory:
             raise _too_much_memory(budget)
+        if budget.together is not None:
+            crowd.note(process, taken, budget.together)
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this machine has; 8 GB where the system does not tell."""
+    """Bytes of memory that this machine has; 8 GB where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -190,21 +242,32 @@ def _too_much_memory(budget: Budget) -> BudgetError:
     return BudgetError(f"This takes more than the {budget.memory >> 20} MB of memory that are given to it here.")
 
 
+def _family(process: int) -> Iterator[int]:
+    """A process and what it has started, as far as that is still there and the system tells."""
+    yield process
+    with contextlib.suppress(OSError, ValueError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split():
+                yield from _family(int(child))
+
+
 def _seconds(process: int) -> float:
-    """For how long a process and what it has started and seen end have computed; 0 where the system does not tell."""
-    try:
-        facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, facts[11:15])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError):
-        return 0.0
+    """CPU seconds of a process and of what it has started; 0 where the system does not say."""
+    ticks = 0
+    for one in _family(process):
+        with contextlib.suppress(OSError, ValueError):
+            facts = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, facts[11:15]))  # those among them that it has started and seen end
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(process: int) -> int:
-    """Bytes that a process has in memory; 0 where the system does not tell."""
-    try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
+    """Bytes of their own that a process and what it has started have in memory; 0 where the system does not tell."""
+    pages = 0
+    for one in _family(process):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            _, resident, shared, *_ = map(int, Path(f"/proc/{one}/statm").read_text().split())
+            pages += resident - shared
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -212,7 +275,7 @@ def _memory(process: int) -> int:
 
 
 def tend(number: int, named: Sequence[str]) -> None:
-    """Fork a child for every connection that comes through the socket `number`, until whoever sends them is gone.
+    """Fork a child for every connection that comes through the socket `number`, until the sender is gone.
 
     named: the function that makes ready ("module:function", or ""), then modules.
     """
@@ -249,7 +312,7 @@ def _compute(connection: Connection) -> None:
         try:
             answer = pickle.dumps(("done", function(*arguments, **named)), protocol=pickle.HIGHEST_PROTOCOL)
         except Exception as problem:
-            starved = isinstance(problem, MemoryError) or "can't allocate memory" in str(problem)  # PyTorch's words
+            starved = isinstance(problem, MemoryError) or "can't allocate memory" in str(problem)  # PyTorch's wording
             answer = _pickled(_too_much_memory(budget) if starved else problem)
         connection.send_bytes(answer)
     finally:
@@ -257,9 +320,9 @@ def _compute(connection: Connection) -> None:
 
 
 def _pickled(problem: Exception) -> bytes:
-    """An exception for the caller; one that cannot be sent as it is goes as what it says.
+    """An exception for the caller; one that cannot be pickled is sent as its message.
 
-    With a fault of ours goes where it was raised, for the server's log.
+    With a fault of ours goes its traceback, for the server's log.
     """
     if not isinstance(problem, UserError):
         problem.add_note("".join(traceback.format_exception(problem)))
@@ -273,7 +336,7 @@ def _pickled(problem: Exception) -> bytes:
 
 
 def _limit(budget: Budget) -> None:
-    """What the system itself enforces: no allocation beyond the budget, no larger file, no dump of the memory."""
+    """Let the system enforce the budget: no allocation beyond it, no larger file, no core dump."""
     if resource is None:
         return
     taken = 0

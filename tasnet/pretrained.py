@@ -1,4 +1,4 @@
-"""A network by one name, and the folder in which it can be passed on.
+"""A network by its name, and the folder in which it can be shared.
 
     python -m tasnet.pretrained MODEL FOLDER
 
@@ -86,14 +86,14 @@ def _read_config(path: Path) -> Config | None:
         return None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (TypeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} does not describe a network of this project ({error!s:.200}).") from None
 
 
 def _fetched(repository: str, revision: str | None) -> Path:
     """The folder in huggingface_hub's cache with what is needed of a repository. Raises CheckpointError."""
     try:
-        import huggingface_hub  # nothing else needs it
+        import huggingface_hub  # needed only here
     except ImportError:
         raise CheckpointError(
             f"There is no model and no folder {repository} here, and fetching the repository of that name needs the "

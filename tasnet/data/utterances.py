@@ -30,8 +30,8 @@ class UtteranceSet:
     lengths: np.ndarray  # (utterances,) int64
     speakers: tuple[str, ...]  # of each utterance
     bad: dict[str, str]  # {file: why it was left out}
-    notes: dict[str, str] = field(default_factory=dict)  # {file: what was changed in reading it}
-    rms: float = 0.0  # of every utterance, where they have been brought to one (`levelled`); 0: as recorded
+    notes: dict[str, str] = field(default_factory=dict)  # {file: what was changed when it was read}
+    rms: float = 0.0  # common to all utterances once they are `levelled`; 0: as recorded
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -102,8 +102,8 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         pcm=np.concatenate([samples for _, samples in found]),
         lengths=np.array([len(samples) for _, samples in found], dtype=np.int64),
         speakers=tuple(speaker for speaker, _ in found),
-        bad=bad,
-        notes=notes,
+        bad=dict(sorted(bad.items())),  # as the threads have it, their order is chance
+        notes=dict(sorted(notes.items())),
     )
 
 
