@@ -5,6 +5,7 @@ Closing the tab, or another click, ends them.
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -15,8 +16,9 @@ from analysis.workers import Budget, Nursery, machine_memory
 
 from . import folders, internals, job_kinds
 
-READING = Budget()  # for what a visitor brings: more than any honest file takes
-CONVERTING = Budget(seconds=40)  # for weights: what their file does not state is found by trial on speech
+# Of what a visitor brings: more than any honest file takes. All of it together takes no more than one may.
+READING = Budget(together=400 << 20)
+CONVERTING = replace(READING, seconds=40)  # of weights: what their file does not tell is found by trial on speech
 # What the work needs, so that a child has it at once.
 MODULES = ("analysis.sounds.inputs", "analysis.corpus.results", "tasnet.convert.files", "pages.parts.own_model")
 MEMORY = 1 << 30  # of what is computed from a sound as long as the pages take it

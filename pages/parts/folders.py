@@ -1,7 +1,8 @@
 """Which files of the server the pages read and write: only those below one root, and only what a page needs.
 
-Every name that comes from a text field, a link, a list or a file passes through here. Symbolic links are followed, and
-must end below the root too.
+Every name that comes from a text field, a link, a list or a file goes through here. Symbolic links are followed, and
+must end below the root too. No name leads to what is hidden, and no link to what visitors have left in `PRIVATE`, each
+under a key of its own.
 """
 
 import os
@@ -15,7 +16,8 @@ from tasnet.data.mixture_sets import Clip
 from tasnet.errors import UserError
 
 SETTING = "TASNET_LENS_ROOT"  # environment variable with the root; the working folder by default
-MOST_ENTRIES = 20_000  # files and folders examined at most
+PRIVATE = Path("runs") / ".jobs"
+MOST_ENTRIES = 20_000  # files and folders that are looked at
 DEEPEST = 8  # folders below the one that is named
 DEEPEST_SET = 16  # in a set of mixtures, all of which is examined
 ELSEWHERE = "has files that do not lie below the folder that this page may read."
@@ -36,12 +38,20 @@ def below_root(name: str) -> Path:
     Whether one exists elsewhere is not revealed.
     """
     path = reading_root() / name.strip()
-    if not lies_below_root(path):
+    if not lies_below_root(path) or _is_hidden(path):
         raise FolderError(
             f"{name} does not lie below the folder that this page may read: the one in which the app was started, "
             f"or the one in the environment variable {SETTING}."
         )
     return path.resolve()
+
+
+def private_folder(name: str = "") -> Path:
+    """The folder `name` in `PRIVATE`, made where it is missing. Raises FolderError and PathError."""
+    path = (reading_root() / PRIVATE / name).resolve()
+    if not path.is_relative_to(reading_root()):
+        raise FolderError(f"{PRIVATE} must lie below the folder that the pages may read.")
+    return make_folder(path)
 
 
 def file_below_root(name: str) -> Path:
@@ -92,8 +102,21 @@ def _refuse_what_leads_elsewhere(name: str, path: Path) -> None:
         raise FolderError(f"There is nothing at {name}.")
     if not (path.is_dir() or path.is_file()):
         raise FolderError(f"{name} is neither a folder nor a file.")
-    if any(entry.is_symlink() and not lies_below_root(entry.path) for entry in _entries(path, DEEPEST_SET)):
+    if _leads_elsewhere(path, set()):
         raise FolderError(f"{name} {ELSEWHERE}")
+
+
+def _leads_elsewhere(path: Path, seen: set[Path]) -> bool:
+    """Whether any link in a folder ends above the root, or in a folder of which that is so."""
+    seen.add(path)
+    for entry in _entries(path, DEEPEST_SET):
+        if entry.is_symlink():
+            if not lies_below_root(entry.path):
+                return True
+            target = Path(entry.path).resolve()
+            if entry.is_dir() and target not in seen and _leads_elsewhere(target, seen):
+                return True
+    return False
 
 
 def without_root(problem: object) -> str:
@@ -102,11 +125,19 @@ def without_root(problem: object) -> str:
 
 
 def lies_below_root(path: str | Path) -> bool:
-    """Whether a path ends below the root, wherever its links lead."""
+    """Whether a path ends below the root, wherever its links lead, and not in what is private there."""
     try:
-        return Path(path).resolve().is_relative_to(reading_root())
+        end = Path(path).resolve()
     except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
         return False
+    root = reading_root()
+    return end.is_relative_to(root) and not end.is_relative_to(root / PRIVATE)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a name below the root, as it is written, has a hidden part."""
+    parts = path.parts[len(reading_root().parts) :]
+    return any(part.startswith(".") and part not in (".", "..") for part in parts)
 
 
 def name_below_root(path: Path) -> str:

@@ -154,7 +154,14 @@ def train(settings: Mapping[str, Any], report: Report) -> str:
         report(min(1.0, progress.share), words)
 
     for leg in legs_to_go(recipe, out, machine):
-        trainer = Trainer(leg.recipe, leg.folder, machine=machine, save_every=SAVE_EVERY, say=_telling(report))
+        trainer = Trainer(
+            leg.recipe,
+            leg.folder,
+            machine=machine,
+            save_every=SAVE_EVERY,
+            say=_telling(report),
+            within=folders.reading_root(),
+        )
         trainer.run(on_progress=show)
     if not (out / BEST).is_file():
         raise RecipeError(f"The run {settings['run']} gave no weights: it was too short for an epoch.")

@@ -18,7 +18,6 @@ from tasnet.errors import PathError, UserError
 from . import budgeted, errors, folders, job_files, job_kinds, own_model
 from .text import plain
 
-FOLDER = Path("runs") / "jobs"
 GOES_ON = "What was done until then is kept, and the same again goes on from there."
 OWNER, LINK = "jobs", "job"  # parameters of the address: the key of an owner, and of one job
 SHOWN = 5  # that have ended
@@ -32,7 +31,7 @@ def _jobs(folder: Path, server: int) -> Jobs:
 
 def server_jobs() -> Jobs:
     """The jobs of this server. Raises FolderError, JobError or PathError where their folder cannot be used."""
-    return _jobs(folders.folder_for(FOLDER), os.getpid())
+    return _jobs(folders.private_folder(), os.getpid())
 
 
 def _said(problem: Exception) -> str:

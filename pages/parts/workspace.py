@@ -1,7 +1,7 @@
 """What a page works on: the selected sound, the loaded model and their separation, each computed once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -277,6 +277,28 @@ def _separating(
         progress=progress,
         ready=ahead,
     )
+
+
+def apart(
+    function: Callable[..., Any], names: Sequence[str], *arguments: Any, seconds: float
+) -> Callable[[Callable[..., None]], Any]:
+    """What computes `function(networks, *arguments, progress)` with the models `names`, for so many seconds of sound.
+
+    See `analysis.of_networks`; as `_separating`.
+    """
+    networks, owner = [separator(name) for name in names], internals.session_id()
+    if any(one.device.type != "cpu" for one in networks):
+        return lambda progress: function(networks, *arguments, progress=progress)
+    named = [(str(find_checkpoint(name)), one.precision) for name, one in zip(names, networks, strict=True)]
+    return lambda progress: compute_within_budget(
+        computing.with_networks, named, function, *arguments, seconds=seconds, owner=owner, progress=progress
+    )
+
+
+def computed(function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """The value of `apart` with the chosen model, for which this run waits. Raises BudgetError, and what it raises."""
+    compute = apart(function, [selection().model], *arguments, seconds=seconds)
+    return compute(lambda *_: still_wanted())
 
 
 def compared(

@@ -74,13 +74,14 @@ class Trainer:
         machine: Machine | None = None,
         save_every: float = 300.0,
         say: Callable[[str], None] = lambda sentence: None,
+        within: Path | None = None,
     ):
-        """save_every: seconds. say: called with a sentence where something takes long.
+        """save_every: seconds. say: called with a sentence where something takes long. within: see `open_mixtures`.
 
         The folder belongs to this trainer until its `run` ends or the process does, however it dies.
         Raises RecipeError, CorpusError, CheckpointError and PathError (all UserErrors).
         """
-        self.out, self.save_every, self.say = Path(out), save_every, say
+        self.out, self.save_every, self.say, self.within = Path(out), save_every, say, within
         self.machine = machine or find_machine(precision=recipe.precision)
         self.lock = FolderLock(self.out) if self.machine.leads else None
         self._hold()
@@ -93,7 +94,7 @@ class Trainer:
     def _prepare(self, recipe: Recipe) -> None:
         device = self.machine.device
         self.recipe = recipe
-        self.train, self.valid = open_data(recipe, device, self.machine.share, self.say)
+        self.train, self.valid = open_data(recipe, device, self.machine.share, self.say, self.within)
         state = self._read_state()
         self.resumed, self.counters, self.skipped, self.warm = state is not None, Counters(), 0, False
         self.model, before = initial_network(recipe.changed({"begin_from": ""}) if state else recipe, self.train)

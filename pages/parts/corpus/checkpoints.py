@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.parts import models, own_model
-from pages.parts.folders import name_below_root
+from pages.parts.folders import lies_below_root, name_below_root
 from pages.parts.text import plain
 from tasnet import checkpoint
 from tasnet.errors import UserError
@@ -16,7 +16,7 @@ RUN_MODEL = "corpus_run_model"  # session state: the run's weights to evaluate, 
 
 def offer_checkpoints(run: str, folder: Path) -> None:
     """Buttons for the checkpoints of a run; nothing where it has none yet."""
-    here = {name: what for name, what in FILES.items() if (folder / name).is_file()}
+    here = {name: what for name, what in FILES.items() if (folder / name).is_file() and lies_below_root(folder / name)}
     if not here:
         st.caption("It has no checkpoint yet: the first comes with the first validation.")
         return
