@@ -45,7 +45,6 @@ KINDS: dict[str, Kind] = {
 }
 SOURCES = ("source", "speaker", "talker", "target", "clean", "voice", "spk", "src", "ref", "s")
 NOISES = ("noise", "noise1", "noise_1", "noises", "background")
-MOST_SOURCES = 9
 
 _SOURCE = rf"(?P<word>{'|'.join(SOURCES)})[_-]?(?P<index>\d)(?P<condition>{ANECHOIC}|{REVERB})?"
 _MIXTURE = "|".join(sorted(KINDS, key=len, reverse=True))
