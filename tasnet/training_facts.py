@@ -8,6 +8,17 @@ LARGEST = 1e15  # of any figure
 LOUDEST_DBFS = 200
 LEVEL_DBFS = -26.0  # RMS of the mixtures that the ready recipes train with, see train/mixing.py
 
+# What a value of a field's type is in Python: a whole number is a figure too.
+KINDS: dict[object, type | tuple[type, ...]] = {
+    str: str,
+    bool: bool,
+    int: int,
+    float: (int, float),
+    tuple[str, ...]: tuple,
+    dict: dict,
+    dict[str, float]: dict,
+}
+
 
 def output_names(task: str, count: int) -> tuple[str, ...]:
     """What the outputs of a network are called: Speaker 1, Speaker 2, ..., or Speech and Noise."""
@@ -38,9 +49,7 @@ class TrainingFacts:
     def __post_init__(self) -> None:
         for known in fields(self):
             value = getattr(self, known.name)
-            wanted = {float: (int, float), dict: dict, tuple[str, ...]: tuple, dict[str, float]: dict}.get(
-                known.type, known.type
-            )
+            wanted = KINDS[known.type]
             if not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool):
                 raise ValueError(f"{known.name} cannot be {value!r:.60}")
         if not all(isinstance(score, int | float) for score in self.scores.values()):

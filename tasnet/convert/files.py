@@ -14,17 +14,17 @@ from tasnet.checkpoint import CheckpointError
 from tasnet.errors import opening
 
 from . import pickles
-from .importers import Imported, from_layout, from_research, research_config
+from .importers import Imported, Setting, from_layout, from_research, research_config
 from .settings import read_settings, stored_settings
 from .states import take_one, weight_sets
-from .trials import Setting, settled
+from .trials import settled
 
 BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
 
 def read_tensors(paths: Sequence[Path]) -> dict:
     """What these files hold together, of pickles tensors, plain values and stubs. Raises CheckpointError, PathError."""
-    content = {}
+    content: dict = {}
     for path in paths:
         with opening(path):
             held = path.read_bytes()
@@ -85,14 +85,15 @@ def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
     for name, value in taken.tensors.items():
         if value.is_sparse or value.numel() * value.element_size() > value.untyped_storage().nbytes():
             raise CheckpointError(f"{name:.80} claims more values than the file holds.")
-    if taken.layout is not None:
+    layout = taken.layout
+    if layout is not None:
         about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
         settings = stored_settings(about, config)
 
         def again(more: dict[str, Setting]) -> Imported:
-            return from_layout(taken.layout, taken.tensors, settings | more)
+            return from_layout(layout, taken.tensors, settings | more)
 
-        found = settled(taken.layout, settings, again)
+        found = settled(layout, settings, again)
     elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
     else:
@@ -102,7 +103,8 @@ def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
 
 def opened(files: Sequence[tuple[str, bytes]]) -> Imported:
     """The network in files (name, content) that belong together: weights, and settings in JSON or YAML beside them."""
-    content, config = {}, None
+    content: dict = {}
+    config: dict | None = None
     for name, held in files:
         if Path(name).suffix.lower() in BESIDE:
             config = (config or {}) | read_settings(held.decode(errors="replace"), name)
