@@ -48,6 +48,7 @@ lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	[ ! -x $(BIN)/oxlint ] || $(BIN)/oxlint assets tests
 
 format: .venv/.test
 	$(BIN)/ruff check --fix .

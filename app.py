@@ -11,7 +11,7 @@ from pages.parts.text import plain
 from tasnet.errors import UserError
 
 ASSETS = Path(__file__).parent / "assets"
-SIDEBAR_WIDTH = 336  # pixels; assets/page_header/theme.css keeps its place
+SIDEBAR_WIDTH = 336  # pixels; assets/web/page_header/theme.css keeps its place
 # What the sidebar asks for beside the model; where a page is not named, for a sound.
 USES = {
     "Separate": {sidebar.SOUND, sidebar.SECOND},

@@ -4,7 +4,7 @@
     python -m http.server -d site
 
 It holds the bundled two-voice models of the sizes that run well in a browser, some examples, and the code in
-assets/browser and assets/player as it is; nothing of it asks another server for anything.
+assets/web/browser and assets/web/player as it is; nothing of it asks another server for anything.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from tasnet import audio, checkpoint, model_titles
 from tasnet.command_line import command_line, program
 from tasnet.errors import UserError, opening
 from tasnet.model import ConvTasNet
-from tasnet.places import ASSETS
+from tasnet.places import ASSETS, WEB
 
-BROWSER = ASSETS / "browser"
+BROWSER = WEB / "browser"
 FIRST = ("convtasnet_small_gln_2spk_8k", "convtasnet_small_cln_2spk_8k")  # loaded with the page
 LARGEST = 6e6  # bytes of a model that is offered
 EXAMPLES = 2
@@ -36,7 +36,6 @@ class SiteError(UserError):
     """The folder cannot be written to; the message is one sentence."""
 
 
-@command_line()
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; 2 where the folder holds something else or cannot be written."""
@@ -60,7 +59,7 @@ def write_site(folder: Path) -> tuple[int, int]:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "weights").mkdir(parents=True)
     shutil.copytree(BROWSER, folder / "browser", ignore=shutil.ignore_patterns("site"))
-    shutil.copytree(ASSETS / "player", folder / "player")
+    shutil.copytree(WEB / "player", folder / "player")
     for path in sorted((BROWSER / "site").iterdir()):
         shutil.copy(path, folder)
     shutil.copy(ASSETS / "icon.png", folder)
@@ -121,7 +120,7 @@ def _examples(folder: Path) -> list[dict]:
 
 def _fill_page(folder: Path) -> None:
     """Puts the player and the live view where index.html asks for them."""
-    parts = {"player": ASSETS / "player" / "player.html", "live": BROWSER / "view" / "live.html"}
+    parts = {"player": WEB / "player" / "player.html", "live": BROWSER / "view" / "live.html"}
     page = folder / "index.html"
     filled = re.sub(r"<!-- include (\w+) -->", lambda found: parts[found[1]].read_text(), page.read_text())
     page.write_text(filled)

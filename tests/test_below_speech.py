@@ -1,13 +1,13 @@
 """Offsets, rumble and hum before a network: what they cost then, and that speech pays nothing for it."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from conftest import node
 from scipy.signal import butter, sosfiltfilt
 
 from analysis.scores.metrics import evaluate
@@ -122,7 +122,6 @@ def test_a_file_is_separated_as_in_memory(tmp_path, separator, voices):
     assert found.notes == expected.notes
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 @pytest.mark.parametrize("causal", [False, True])
 def test_in_the_visitors_browser_it_is_the_same(tmp_path, causal, voices):
     t = np.arange(voices[0].shape[1]) / RATE
@@ -131,13 +130,13 @@ def test_in_the_visitors_browser_it_is_the_same(tmp_path, causal, voices):
     script = tmp_path / "run.mjs"
     script.write_text(f"""
         import {{ readFileSync, writeFileSync }} from "node:fs";
-        import {{ withoutWhatLiesBelow }} from "{ROOT}/assets/browser/below_speech.js";
+        import {{ withoutWhatLiesBelow }} from "{ROOT}/assets/web/browser/below_speech.js";
         const mixture = new Float32Array(new Uint8Array(readFileSync("{tmp_path}/mixture")).buffer);
         const [left, notes] = withoutWhatLiesBelow(mixture, {RATE}, {str(causal).lower()});
         writeFileSync("{tmp_path}/left", new Uint8Array(left.buffer));
         console.log(JSON.stringify(notes));
     """)
-    done = subprocess.run(["node", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([node(), script], capture_output=True, text=True, check=True)
     left, notes = without(mixture, RATE, causal=causal)
     np.testing.assert_allclose(np.frombuffer((tmp_path / "left").read_bytes(), "<f4"), left, atol=2e-5)
     assert tuple(json.loads(done.stdout)) == notes

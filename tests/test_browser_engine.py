@@ -1,13 +1,13 @@
-"""The network in the browser (assets/browser): what it computes is what Python computes, run here by Node."""
+"""The network in the browser (assets/web/browser): what it computes is what Python computes, run here by Node."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import node
 from test_model import tiny
 
 import tasnet
@@ -16,7 +16,7 @@ from tasnet import checkpoint
 from tasnet.audio import resample
 from tasnet.kernels.wasm import build
 
-BROWSER = Path(__file__).parents[1] / "assets" / "browser"
+BROWSER = Path(__file__).parents[1] / "assets" / "web" / "browser"
 CLOSE = 1e-4  # of the signal's RMS
 RUN = """
 import fs from "node:fs";
@@ -45,8 +45,6 @@ for (const { weights, input, rate, packet, output } of JSON.parse(fs.readFileSyn
 
 def in_node(folder: Path, jobs: list[dict]) -> list[np.ndarray]:
     """The voices (C, T) of every job {weights, samples, rate or packet}, computed by the browser's code."""
-    if not shutil.which("node"):
-        pytest.skip("no Node on this machine")
     listed = []
     for number, job in enumerate(jobs):
         path = folder / f"{number}.in"
@@ -55,9 +53,7 @@ def in_node(folder: Path, jobs: list[dict]) -> list[np.ndarray]:
         listed.append(rest | {"weights": str(job["weights"]), "input": str(path), "output": f"{path}.out"})
     (folder / "jobs.json").write_text(json.dumps(listed))
     (folder / "run.mjs").write_text(RUN)
-    (folder / "package.json").write_text("{}")
-    command = ["node", "--experimental-default-type=module", "run.mjs", str(BROWSER), "jobs.json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([node(), "run.mjs", str(BROWSER), "jobs.json"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = [np.fromfile(job["output"], "<f4") for job in listed]
     return [one.reshape(-1, len(job["samples"])) for one, job in zip(found, jobs, strict=True)]

@@ -47,17 +47,6 @@ def test_tracks_that_cannot_play_together_are_refused(tracks, complaint):
         player(tracks, key="refused")
 
 
-def test_the_bundle_is_one_module():
-    source = module.bundle()
-    lines = source.splitlines()
-    assert not [line for line in lines if line.startswith("import ")]
-    assert [line for line in lines if line.startswith("export ")] == [
-        "export default function mount({ parentElement, data, setStateValue }) {"
-    ]
-    named = {path.stem for path in module.ASSETS.glob("*.js")}
-    assert named == set(module.MODULES)
-
-
 def app():
     import numpy as np
     import streamlit as st
@@ -84,7 +73,7 @@ def running() -> AppTest:
 def sent(test: AppTest) -> dict:
     """What the component was given."""
     protos = [block.proto for block in test.main]
-    return json.loads(next(p.json for p in protos if getattr(p, "component_name", "") == "tasnet_player"))
+    return json.loads(next(p.json for p in protos if getattr(p, "component_name", "") == "tasnet_lens.player"))
 
 
 def test_signals_travel_as_media_files_not_in_the_message(running):

@@ -29,7 +29,7 @@ import streamlit as st
 from tasnet.mixture import Mixture
 from pages.parts import listening
 from pages.parts.coming_player import ComingPlayer
-from pages.parts.player import PlayerState, Track, player
+from pages.parts.player import PlayerState, Tour, Track, player
 
 RATE = 8000
 
@@ -65,7 +65,8 @@ def listen():
 def come():
     voices = np.stack([noise(60, i) for i in range(2)])
     sound = Mixture(voices.sum(0), None, RATE, (), None)
-    coming = ComingPlayer(sound, {"Conv-TasNet": 2}, key="coming")
+    tour = Tour("All in turn.", (("Mixture", "Both at once."),))
+    coming = ComingPlayer(sound, {"Conv-TasNet": 2}, key="coming", tour=tour)
     coming.show_mixture()
     for begin in (0, 2):
         told(f"part {begin}")
@@ -525,6 +526,8 @@ def test_voices_come_in_while_the_mixture_plays_on(browser, folder):
     wait_for(lambda: ask(browser, f"{ROOT}.dataset.state === 'coming' && player.data.tracks.length === 3"))
     assert ask(browser, "player.data.tracks.map((track) => Boolean(track.src))") == [True, False, False]
     assert "being separated" in browser.find_element(By.CSS_SELECTOR, note).text
+    tour = browser.find_element(By.CSS_SELECTOR, "[data-do=tour]")
+    assert tour.is_displayed() and not tour.is_enabled()
     ask(browser, "player.seek(0.5), player.start(), player.marked = transport, null")
     for k, begin in enumerate((0, 2)):
         (folder / f"part {begin}").touch()
@@ -533,6 +536,7 @@ def test_voices_come_in_while_the_mixture_plays_on(browser, folder):
     (folder / "end").touch()
     ready(browser, tracks=3)
     assert ask(browser, here) == [True, True, True]
+    assert tour.is_enabled()
     assert ask(browser, "player.marked === transport && transport.playing && transport.position() > 0.5")
     ask(browser, "player.pause()")
 

@@ -19,15 +19,16 @@ COMING = "being separated …"
 class ComingPlayer:
     """One place on the page, drawn anew whenever more is there; what plays in it plays on.
 
-    systems: {name: how many voices it gives}, the first one's come in parts (`take`).
+    systems: {name: how many voices it gives}, the first one's come in parts (`take`); `tour`: the way through all of
+    them, which stands there from the beginning, so that nothing moves, and can be taken once they are there.
     """
 
-    def __init__(self, sound: Mixture, systems: dict[str, int], *, key: str) -> None:
-        self._sound, self._key = sound, key
+    def __init__(self, sound: Mixture, systems: dict[str, int], *, key: str, tour: Tour | None = None) -> None:
+        self._sound, self._key, self._tour = sound, key, tour
         self._place, self._drawn = st.empty(), False
         rows = [ScoredSystem(name, np.zeros((count, 0)), None, None) for name, count in systems.items()]
         self._tracks = listening.tracks_of(sound, rows)
-        self._first = rows[0]
+        self._first = rows[0].name
         self._order: list[int] | None = None
         self._parts: dict[str, tuple[TrackPart, ...]] = {}
         self._end = 0
@@ -59,8 +60,9 @@ class ComingPlayer:
             ]
         )
 
-    def show(self, tracks: Sequence[Track], tour: Tour | None = None) -> None:
+    def show(self, tracks: Sequence[Track]) -> None:
         """`tracks` in this place."""
+        tour = self._tour if any(track.system for track in tracks) else None
         if not self._drawn:
             self._drawn = True
             with self._place:

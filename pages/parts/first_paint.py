@@ -4,13 +4,13 @@ Streamlit has no place for them but elements of a page, which come after its fir
 page aside, and on a phone everything moved up.
 """
 
-from pathlib import Path
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tasnet.places import WEB
 
 from .player import MAX_TRACKS
 
-STYLES = Path(__file__).parents[2] / "assets" / "page_header" / "theme.css"
+STYLES = WEB / "page_header" / "theme.css"
 LANGUAGES = b"accept-encoding"  # in which a document would come compressed
 
 

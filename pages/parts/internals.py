@@ -3,16 +3,24 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
+from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
+from streamlit.components.v2.types import ComponentRenderer
 from streamlit.runtime import Runtime
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state.session_state_proxy import get_session_state
 from streamlit.runtime.uploaded_file_manager import DeletedFile, UploadedFile
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
+
+from tasnet.places import WEB
+
+PACKAGE = "tasnet_lens"
 
 
 def pages_are_named() -> None:
@@ -33,6 +41,26 @@ def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
     url = runtime.get_instance().media_file_mgr.add(content, mime, coordinates, file_name=name)
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}{url}" if base else url
+
+
+def web_component(name: str, script: str, look: str) -> ComponentRenderer:
+    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css.
+
+    The browser fetches the script, and what that imports, by their relative paths. Streamlit offers this to installed
+    packages, which say it in their pyproject.toml; the app is one only where it does not run from a checkout.
+    """
+    manager = get_bidi_component_manager()
+    whole = f"{PACKAGE}.{name}"
+    if manager.get_component_asset_root(whole) is None:
+        manifest = ComponentManifest(PACKAGE, version="", components=[ComponentConfig(name, WEB.name)])
+        manager.register_from_manifest(manifest, WEB.parent)
+    html, css = _read(f"{look}.html"), _read(f"{look}.css")
+    return st.components.v2.component(whole, html=html, css=css, js=script, isolate_styles=False)
+
+
+@cache
+def _read(name: str) -> str:
+    return (WEB / name).read_text()
 
 
 def still_here(held: Any) -> list[UploadedFile]:

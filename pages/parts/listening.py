@@ -70,14 +70,14 @@ def _clean(sound: Mixture, speaker: int) -> Track:
     )
 
 
-def estimate_name(row: ScoredSystem, speaker: int) -> str:
+def estimate_name(system: str, speaker: int) -> str:
     """What the track of the `speaker` (0, 1, ...) by this system is called."""
-    return f"{_name(speaker)} · {row.name}"
+    return f"{_name(speaker)} · {system}"
 
 
 def _estimate(row: ScoredSystem, speaker: int, rate: int, colour: str = "") -> Track:
     return Track(
-        estimate_name(row, speaker),
+        estimate_name(row.name, speaker),
         row.estimates[speaker],
         rate,
         colour=colour,

@@ -1,7 +1,6 @@
-"""The picture and sound of a live separation (assets/live/): it grows while the run goes on."""
+"""The picture and sound of a live separation (assets/web/live/): it grows while the run goes on."""
 
 import base64
-from functools import cache
 
 import numpy as np
 import streamlit as st
@@ -9,11 +8,9 @@ import streamlit as st
 from analysis.figures.palette import MIXTURE_COLOUR, speaker_colour
 from analysis.network.live import LiveRun
 
+from . import internals
 from .listening import speaker_names
-from .player import ASSETS, bundle
 
-LIVE = ASSETS.parent / "live"
-LIVE_MODULES = ("wav", "media", "waveform", "theme", "../live/live")
 REPEATED = 2.0  # s sent again with what is new, in case the browser has missed it; at the end all is sent again
 
 
@@ -45,15 +42,4 @@ def live_player(run: LiveRun, name: str, *, key: str) -> None:
         "running": running,
         "stopped": run.stopped,
     }
-    _component()(key=key, data=data)
-
-
-@cache
-def _component():
-    return st.components.v2.component(
-        "tasnet_live",
-        html=(LIVE / "live.html").read_text(),
-        css=(LIVE / "live.css").read_text(),
-        js=bundle(LIVE_MODULES),
-        isolate_styles=False,
-    )
+    internals.web_component("live", "live/live.js", "live/live")(key=key, data=data)

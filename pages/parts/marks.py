@@ -1,16 +1,16 @@
-"""What was chosen among the points of several pictures, marked in all of them (assets/marks/)."""
+"""What was chosen among the points of several pictures, marked in all of them (assets/web/marks/)."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
 from analysis.figures.palette import MARKED_COLOUR
+from tasnet.places import WEB
 
-ASSETS = Path(__file__).parents[2] / "assets" / "marks"
+ASSETS = WEB / "marks"
 
 
 @dataclass(frozen=True)

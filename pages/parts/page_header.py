@@ -1,17 +1,17 @@
 """The top of every page."""
 
 from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
 from analysis.sounds.examples import available_examples
+from tasnet.places import WEB
 
 from . import class_tour, links, models, workspace
 from .handout import start_handout
 
 FIRST = "Separate"  # the page with which a visit begins
-ASSETS = Path(__file__).parents[2] / "assets" / "page_header"
+ASSETS = WEB / "page_header"
 
 
 @cache

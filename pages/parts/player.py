@@ -1,11 +1,8 @@
-"""The synchronised player (assets/player/): one transport for all signals of a comparison."""
+"""The synchronised player (assets/web/player/): one transport for all signals of a comparison."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -18,23 +15,6 @@ from tasnet.errors import UserError
 from . import internals, links, result_cache
 from .handout import shown
 
-ASSETS = Path(__file__).parents[2] / "assets" / "player"
-MODULES = (
-    "wav",
-    "media",
-    "stretch",
-    "transport",
-    "waveform",
-    "spectrogram",
-    "theme",
-    "tracks",
-    "address",
-    "hearing",
-    "noted",
-    "picture",
-    "gestures",
-    "player",
-)
 MAX_TRACKS = 32  # channels every browser's AudioBuffer supports: each track is one
 
 
@@ -168,7 +148,8 @@ def player(
     # The room it will take is there before it is: see `first_paint`.
     whole = spectrograms and not blind and not loop
     with st.container(key=f"signals{len(tracks)}{'_tour' if tour else ''}_{key}" if whole else None):
-        state = _component()(key=key, data=data, on_state_change=lambda: None).state
+        show = internals.web_component("player", "player/player.js", "player/player")
+        state = show(key=key, data=data, on_state_change=lambda: None).state
     if not state or state["set"] != identity:
         return start
     if link:
@@ -265,21 +246,3 @@ def _serve(media: _Media, coordinates: str, blind: bool) -> str:
     # Streamlit makes the address from the name and, of large files, from parts only: the name tells them apart.
     name = f"{coordinates}.{media.digest}.wav" if blind else f"{media.digest}.wav"
     return internals.serve(media.wav, "audio/wav", coordinates, name)
-
-
-@cache
-def _component():
-    return st.components.v2.component(
-        "tasnet_player",
-        html=(ASSETS / "player.html").read_text(),
-        css=(ASSETS / "player.css").read_text(),
-        js=bundle(),
-        isolate_styles=False,
-    )
-
-
-def bundle(modules: Sequence[str] = MODULES) -> str:
-    """ES modules, by default the player's, as the one module that Streamlit takes: imports and exports dropped."""
-    source = "\n".join((ASSETS / f"{name}.js").read_text() for name in modules)
-    source = re.sub(r"^import .*?;\n", "", source, flags=re.MULTILINE)
-    return re.sub(r"^export (?!default)", "", source, flags=re.MULTILINE)

@@ -1,10 +1,6 @@
-"""The live view in the app (assets/browser/): the network runs in the visitor's own browser."""
+"""The live view in the app (assets/web/browser/): the network runs in the visitor's own browser."""
 
 import base64
-import json
-import re
-from functools import cache
-from pathlib import Path
 
 import streamlit as st
 
@@ -12,9 +8,7 @@ from analysis.site import browser_model, offered_models
 from tasnet import checkpoint
 
 from . import internals, sound_inputs, uploads
-from .player import ASSETS
 
-BROWSER = ASSETS.parent / "browser"
 LONGEST = 4_000_000  # characters of a recording that is taken over: a minute at 16 kHz is less
 
 
@@ -25,7 +19,8 @@ def talk(*, key: str) -> None:
     for model in models:
         path = checkpoint.bundled()[model["name"]]
         model["file"] = internals.serve(path.read_bytes(), "application/octet-stream", f"{key}.{path.stem}", path.name)
-    _component()(key=key, data={"models": models}, on_taken_change=lambda: _take(key))
+    show = internals.web_component("talk", "browser/view/streamlit.js", "browser/view/live")
+    show(key=key, data={"models": models}, on_taken_change=lambda: _take(key))
 
 
 def _take(key: str) -> None:
@@ -35,51 +30,3 @@ def _take(key: str) -> None:
         return
     st.session_state["sound"] = "record"
     uploads.keep_files(sound_inputs.RECORDING, [("The last minute", base64.b64decode(content))])
-
-
-@cache
-def _component():
-    view = BROWSER / "view"
-    texts = {"WORKER": as_one_module(BROWSER / "worker.js"), "WORKLET": as_one_module(BROWSER / "worklet.js")}
-    texts["ENGINE"] = base64.b64encode((BROWSER / "engine.wasm").read_bytes()).decode()
-    constants = "".join(f"const TASNET_{name} = {json.dumps(text)};\n" for name, text in texts.items())
-    return st.components.v2.component(
-        "tasnet_talk",
-        html=(view / "live.html").read_text(),
-        css=(view / "live.css").read_text(),
-        js=constants + as_one_module(view / "streamlit.js"),
-        isolate_styles=False,
-    )
-
-
-def as_one_module(entry: Path) -> str:
-    """The ES module `entry` with all it imports as one module, each in a scope of its own; its default export stays."""
-    parts: dict[Path, str] = {}
-    _add(entry.resolve(), parts)
-    return "\n".join(parts.values())
-
-
-def _add(path: Path, parts: dict[Path, str]) -> None:
-    if path in parts:
-        return
-    source, last = path.read_text(), not parts
-    parts[path] = ""
-    needed = []
-
-    def imported(found: re.Match) -> str:
-        other = (path.parent / found[2]).resolve()
-        _add(other, parts)
-        needed.append(other)
-        return f"const {{{found[1].replace(' as ', ': ')}}} = {_scope(other)};"
-
-    source = re.sub(r'^import \{([^}]*)\} from "([^"]+)";$', imported, source, flags=re.MULTILINE)
-    names = re.findall(r"^export (?:async )?(?:const|let|class|function\*?) (\w+)", source, flags=re.MULTILINE)
-    source = re.sub(r"^export (?!default)", "", source, flags=re.MULTILINE)
-    del parts[path]  # it follows what it needs
-    if not last:
-        source = f"const {_scope(path)} = (() => {{\n{source}\nreturn {{ {', '.join(names)} }};\n}})();"
-    parts[path] = source
-
-
-def _scope(path: Path) -> str:
-    return f"$_{path.parent.name}_{path.stem}"

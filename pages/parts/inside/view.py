@@ -9,11 +9,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from analysis.network.representation import Representation
-from pages.parts.player import ASSETS, PlayerState
+from pages.parts.player import PlayerState
+from tasnet.places import WEB
 
 # What the pictures show where nothing is marked: short enough to see frames, and while it plays long enough to look.
 REST_SECONDS, PLAY_SECONDS = 0.5, 6.0
-VIEW = ASSETS.parent / "inside"
+VIEW = WEB / "inside"
 
 
 @dataclass(frozen=True)

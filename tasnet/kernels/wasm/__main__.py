@@ -1,4 +1,4 @@
-"""Builds the browser's engine, assets/browser/engine.wasm, with clang and lld.
+"""Builds the browser's engine, assets/web/browser/engine.wasm, with clang and lld.
 
 python -m tasnet.kernels.wasm
 """

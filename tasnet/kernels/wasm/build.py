@@ -1,4 +1,4 @@
-"""Compiling the browser's engine, `assets/browser/engine.wasm`, and telling which sources one was made of."""
+"""Compiling the browser's engine, `assets/web/browser/engine.wasm`, and telling which sources one was made of."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tasnet.atomic import replacing
 from tasnet.errors import UserError
-from tasnet.places import ASSETS
+from tasnet.places import WEB
 
 SOURCE = Path(__file__).parent / "source"
-ENGINE = ASSETS / "browser" / "engine.wasm"
+ENGINE = WEB / "browser" / "engine.wasm"
 COMPILERS = ("clang++", "clang++-19", "clang++-16", "clang++-14")
 # No -ffast-math: it would take (x + c) - c for x. The four lanes are written out, so nothing is lost without it.
 # fmt: off

@@ -1,7 +1,7 @@
 // Conv-TasNet in the browser: Fig. 1 as `tasnet/model.py` and `tasnet/streaming.py` compute it, one sound at a time.
 //
-// The caller (assets/browser/network.js) makes a network of the configuration, fills in its tensors in the layout in
-// which they are stored, and then gives whole sounds, or a stream in pieces. One instance holds one network.
+// The caller, assets/web/browser/network.js, makes a network of the configuration, fills in its tensors in the layout
+// in which they are stored, and then gives whole sounds, or a stream in pieces. One instance holds one network.
 #include "layers.h"
 
 #define EXPORT(name) extern "C" __attribute__((export_name(name)))

@@ -65,9 +65,9 @@ class Player {
     this.ratings = { ...data.ratings };
     this.root.classList.toggle("tp-faders", Boolean(data.faders));
     for (const row of this.rows) showRating(this, row);
+    this.root.dataset.state = "loading";
     showTour(this); // from the start: what is below it does not move later
     this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
-    this.root.dataset.state = "loading";
     this.say("Loading …", { stay: true, aloud: data.loop });
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
     try {
@@ -124,6 +124,7 @@ class Player {
   /** "coming" can be played as far as it is there. */
   #showState() {
     this.root.dataset.state = this.data.tracks.every((track) => track.src) ? "ready" : "coming";
+    showTour(this);
   }
 
   destroy() {
@@ -133,6 +134,7 @@ class Player {
     this.transport?.close();
     this.transport = null;
     this.data = null;
+    delete this.root.dataset.state;
   }
 
   // --- what a user can do -------------------------------------------------------------------

@@ -113,5 +113,6 @@ export function showTour(player) {
   const count = stop ? `${player.touring.stop + 1} of ${tour.stops.length} · ` : "";
   const words = stop ? count + stop.words : tour.words;
   if (player.find("[data-show=tour]").textContent !== words) player.find("[data-show=tour]").textContent = words;
+  player.find("[data-do=tour]").disabled = player.root.dataset.state !== "ready"; // not all of its stops are there
   player.find("[data-do=tour]").textContent = stop ? "■ Stop" : "▶ Hear it in turn";
 }

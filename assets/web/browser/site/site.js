@@ -22,8 +22,8 @@ class Site {
   async open() {
     this.known = await (await fetch("site.json")).json();
     this.models = this.known.models.map((model) => ({ ...model, weights: () => bytesOf(model.file) }));
-    const engine = await bytesOf("browser/engine.wasm");
-    this.files = { engine, worklet: "browser/worklet.js", worker: "browser/worker.js" };
+    this.engine = await bytesOf("browser/engine.wasm");
+    this.files = { engine: () => this.engine, worklet: "browser/worklet.js", worker: "browser/worker.js" };
     this.talk = new Talk(find(".tasnet-talk"), this.files, { kept: (...kept) => this.#keep(...kept) });
     find(".tasnet-talk").talk = this.talk;
     this.explanation = new Explanation(find("#how"), () => this.background);
@@ -63,7 +63,7 @@ class Site {
     show("model").textContent = model.about;
     this.background?.close();
     const background = (this.background = new Background(this.files.worker));
-    const opened = await background.call("open", { engine: this.files.engine, weights: await model.weights() });
+    const opened = await background.call("open", { engine: this.engine, weights: await model.weights() });
     if (this.background !== background) return;
     this.model = { ...model, ...opened };
     this.order = model.order ?? [...opened.frequencies.keys()].sort((a, b) => opened.frequencies[a] - opened.frequencies[b]);
@@ -129,7 +129,7 @@ class Site {
   }
 
   async #run() {
-    const { sound, model, background } = this;
+    const { sound, background } = this;
     const [place, bar] = [show("progress"), find("progress")];
     bar.hidden = false;
     bar.value = 0;

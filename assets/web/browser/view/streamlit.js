@@ -1,16 +1,12 @@
-// The live view as a component of the app: what a static site has in files comes here as text.
+// The live view as a component of the app.
 
 import { encodeWav } from "../../player/wav.js";
 import { Talk } from "./talk.js";
 
-const script = (source) => URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+const beside = (name) => new URL(`../${name}`, import.meta.url).href;
+const FILES = { engine: () => load(beside("engine.wasm")), worklet: beside("worklet.js"), worker: beside("worker.js") };
 
-function files() {
-  const engine = Uint8Array.from(atob(TASNET_ENGINE), (character) => character.charCodeAt(0)).buffer;
-  return { engine, worklet: script(TASNET_WORKLET), worker: script(TASNET_WORKER) };
-}
-
-async function weights(address) {
+async function load(address) {
   const answer = await fetch(address);
   if (!answer.ok) throw new Error(`The model could not be loaded: the server answered ${answer.status}.`);
   return answer.arrayBuffer();
@@ -39,11 +35,11 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-talk");
   if (!root.talk) {
     const kept = (...minute) => offer(root, ...minute, (wav) => setTriggerValue("taken", wav));
-    root.talk = new Talk(root, files(), { kept });
+    root.talk = new Talk(root, FILES, { kept });
     root.calls = 0;
   }
   const call = ++root.calls;
-  root.talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => weights(model.file) })));
+  root.talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => load(model.file) })));
   root.talk.repaint();
   return () => {
     // An outdated call's clean-up may come late: only the last one ends it.

@@ -58,7 +58,7 @@ export async function openMicrophone() {
 }
 
 export class Live {
-  /** files: {engine: bytes, worklet, worker: addresses}; on: {report, slow, loud}: functions that are told. */
+  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud}: functions that are told. */
   constructor(files, on) {
     [this.files, this.on] = [files, on];
     this.heard = "sides";
@@ -74,22 +74,25 @@ export class Live {
     try {
       context.resume();
       run.stream = source ? null : await openMicrophone();
-      const { config, info } = await background.call("open", { engine: this.files.engine, weights });
+      const engine = await this.files.engine();
+      const { config, info } = await background.call("open", { engine, weights });
       run.info = info;
       if (!config.causal) throw new TasnetError("Only a causal network can separate a sound that is still arriving; this one is not.");
       const { median, length } = await background.call("time", { hops: 1 });
       if (this.run !== run) return;
       const here = thread ? thread === "audio" : median <= HERE * length;
       await context.audioWorklet.addModule(this.files.worklet);
-      await this.#connect(run, config, weights, here, source);
+      await this.#connect(run, { engine, weights: here ? weights : null, config }, source);
     } catch (error) {
       this.stop();
       throw error;
     }
   }
 
-  async #connect(run, config, weights, here, source) {
+  async #connect(run, model, source) {
     const { context, background } = run;
+    const { config } = model;
+    const here = model.weights !== null;
     const channels = 1 + config.C;
     run.config = config;
     run.thread = here ? "audio" : "worker";
@@ -103,7 +106,7 @@ export class Live {
       processorOptions: { packet },
     });
     run.node.onprocessorerror = () => this.on.slow?.("broken");
-    const open = { engine: this.files.engine, weights: here ? weights : null, config, reserve: run.reserve };
+    const open = { ...model, reserve: run.reserve };
     const ready = new Promise((resolve) => {
       run.node.port.onmessage = ({ data }) => (data.ready ? resolve(data) : this.#report(run, data));
     });
