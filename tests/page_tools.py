@@ -24,7 +24,7 @@ return busy ? null : places.join(';') + '|' + document.body.scrollHeight;
 
 def open_page(page: str = "pages/separate.py", **query: str) -> AppTest:
     """The app on `page`, opened by a link with the parameters `query`; it must show no traceback."""
-    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = AppTest.from_file(str(APP), default_timeout=240)
     for name, value in query.items():
         app.query_params[name] = value
     if page == "pages/separate.py":

@@ -1,6 +1,7 @@
 """The pages as a user meets them: every kind of sound, bad files, the URL, a change of page, a cancel."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ THREE = next(example.id for example in available_examples() if example.tier == "
 
 @pytest.fixture(scope="module")
 def mixture():
-    return examples.mix_example(BUNDLED)
+    """What somebody brings: two seconds of an example."""
+    whole = examples.mix_example(BUNDLED)
+    return replace(whole, mixture=whole.mixture[8000:24000], references=whole.references[:, 8000:24000])
 
 
 def start(page: str = PAGES[0], **query) -> AppTest:
@@ -105,9 +108,8 @@ def test_example_and_model_of_as_many_voices_find_each_other(three_voices):
     assert app.selectbox(key="model").value == three_voices and app.selectbox(key="example").value == THREE
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_an_unknown_model_or_example_in_the_url_falls_back(page):
-    app = start(page, example="no-such-example", model="no-such-model")
+def test_an_unknown_model_or_example_in_the_url_falls_back():
+    app = start(example="no-such-example", model="no-such-model")
     assert not app.error
 
 
@@ -160,13 +162,12 @@ def test_an_uploaded_mixture_with_its_voices_is_scored(page, mixture):
     assert len(app.metric) == 4 if page == PAGES[0] else app.html
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_two_voices_are_mixed_and_scored(page, mixture):
-    app = start(page, sound="mix")
+def test_two_voices_are_mixed_and_scored(mixture):
+    app = start(sound="mix")
     upload(app, "voice_files", *[(f"v{k}.wav", wav_file(v, 8000)) for k, v in enumerate(mixture.references)])
     app.select_slider(key="snr").set_value(3.0).run()
     assert not app.exception and not app.error
-    assert len(app.metric) == 4 if page == PAGES[0] else app.html
+    assert len(app.metric) == 4
 
 
 def test_a_recording_is_separated(mixture):
@@ -198,11 +199,16 @@ BAD_FILES = {
 }
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.fixture(scope="module")
+def uploading():
+    """The page that asks for a sound, one for all files that are brought one after another."""
+    return start(sound="upload")
+
+
 @pytest.mark.parametrize("case", BAD_FILES)
-def test_a_bad_file_gets_one_sentence(page, case):
-    app = upload(start(page, sound="upload"), "mixture_file", ("bad.wav", BAD_FILES[case]))
-    (error,) = app.error
+def test_a_bad_file_gets_one_sentence(uploading, case):
+    upload(uploading, "mixture_file", ("bad.wav", BAD_FILES[case]))
+    (error,) = uploading.error
     assert error.value.endswith(".") and "Traceback" not in error.value and "\n" not in error.value
     assert "bad.wav" in error.value
 
@@ -218,11 +224,11 @@ GOOD_FILES = {
 
 
 @pytest.mark.parametrize("case", GOOD_FILES)
-def test_what_can_be_done_is_done(case):
-    app = upload(start(sound="upload"), "mixture_file", ("odd.wav", GOOD_FILES[case]))
-    assert not app.error
+def test_what_can_be_done_is_done(uploading, case):
+    upload(uploading, "mixture_file", ("odd.wav", GOOD_FILES[case]))
+    assert not uploading.error
     said = {"44.1 kHz": "44100 Hz", "stereo": "channels", "5 channels": "channels", "truncated": "odd.wav"}
-    assert said.get(case, "") in texts(app)
+    assert said.get(case, "") in texts(uploading)
 
 
 def test_references_that_do_not_fit_get_one_sentence(mixture):

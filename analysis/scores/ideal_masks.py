@@ -10,6 +10,7 @@ inequality has it, and a bin in which every speaker is silent is 0 in all masks.
 from functools import lru_cache
 
 import numpy as np
+from scipy.fft import irfft, rfft
 from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 
@@ -33,9 +34,14 @@ def stft(x: np.ndarray, rate: int) -> np.ndarray:
     The frames reach over both ends of the signal, so that `istft` restores every sample.
     """
     transform = _transform(rate)
-    missing = max(0, transform.m_num - x.shape[-1])
-    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, missing)])
-    return transform.stft(padded)
+    length, hop, window = max(x.shape[-1], transform.m_num), transform.hop, transform.m_num
+    first, last = transform.p_min, transform.p_max(length) - 1
+    before = transform.m_num_mid - first * hop
+    after = last * hop - transform.m_num_mid + window - x.shape[-1]
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window, axis=-1)[..., ::hop, :] * transform.win
+    # Phases are told from each frame's middle on.
+    return np.moveaxis(rfft(np.roll(frames, -transform.m_num_mid, axis=-1)), -1, -2)
 
 
 def istft(X: np.ndarray, rate: int, length: int) -> np.ndarray:
@@ -44,7 +50,16 @@ def istft(X: np.ndarray, rate: int, length: int) -> np.ndarray:
     Exact to rounding on an unchanged `stft`; the least-squares signal of a changed one.
     """
     transform = _transform(rate)
-    return transform.istft(X, k1=max(length, transform.m_num))[..., :length]
+    hop, window = transform.hop, transform.m_num
+    frames = np.roll(irfft(np.moveaxis(X, -2, -1), window), transform.m_num_mid, axis=-1) * transform.dual_win
+    pieces, count = -(-window // hop), frames.shape[-2]
+    frames = np.pad(frames, [(0, 0)] * (frames.ndim - 1) + [(0, pieces * hop - window)])
+    frames = frames.reshape(*frames.shape[:-1], pieces, hop)
+    x = np.zeros((*X.shape[:-2], count + pieces - 1, hop))
+    for k in range(pieces):
+        x[..., k : k + count, :] += frames[..., k, :]
+    before = transform.m_num_mid - transform.p_min * hop
+    return x.reshape(*X.shape[:-2], -1)[..., before : before + length]
 
 
 def frequencies(rate: int) -> np.ndarray:
