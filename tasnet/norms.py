@@ -91,7 +91,7 @@ class NoNorm(nn.Module):
         return features
 
 
-Norm = LayerNorm | BatchNorm | NoNorm
+AnyNorm = LayerNorm | BatchNorm | NoNorm
 
 
 def make_norm(kind: str, channels: int, eps: float = EPS) -> LayerNorm | BatchNorm:

@@ -12,7 +12,7 @@ from torch import Tensor
 from .coders import coder_biases
 from .errors import UserError
 from .model import ConvTasNet
-from .norms import CumulativeLayerNorm, Norm, at_least_float32
+from .norms import AnyNorm, CumulativeLayerNorm, at_least_float32
 from .tcn import Block
 
 try:
@@ -134,7 +134,7 @@ class StreamingNorm:
     frame by frame, their relative error after n frames is about sqrt(n) 1e-16, after a day of 1 ms hops 1e-12.
     """
 
-    def __init__(self, norm: Norm) -> None:
+    def __init__(self, norm: AnyNorm) -> None:
         self.norm = norm
         self.sums: Tensor | None = None
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .coders import uniform
 from .config import ConvTasNetConfig
-from .norms import NoNorm, Norm, make_norm
+from .norms import AnyNorm, NoNorm, make_norm
 
 
 class SeparationModule(nn.Module):
@@ -63,7 +63,7 @@ class Block(nn.Module):
         self.norm1 = make_norm(config.norm, config.H, config.norm_eps)
         self.depthwise = DepthwiseConv(config.H, config.P, dilation, config.causal, config.padding)
         self.prelu2 = PReLU() if config.second_norm else PReLU(init=1.0).requires_grad_(False)
-        self.norm2: Norm = make_norm(config.norm, config.H, config.norm_eps) if config.second_norm else NoNorm()
+        self.norm2: AnyNorm = make_norm(config.norm, config.H, config.norm_eps) if config.second_norm else NoNorm()
         self.conv_out = nn.Linear(config.H, config.B + config.Sc)  # residual and skip path at once
 
     def forward(self, y: Tensor, skip_sum: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tasnet.coders import coder_biases
 from tasnet.model import ConvTasNet
-from tasnet.norms import BatchNorm, ChannelLayerNorm, LayerNorm, NoNorm, Norm
+from tasnet.norms import AnyNorm, BatchNorm, ChannelLayerNorm, LayerNorm, NoNorm
 from tasnet.tcn import Block, DepthwiseConv
 
 OPSET = 17
@@ -23,7 +23,7 @@ IR_VERSION = 8  # of the ONNX release that brought the opset: older run times re
 FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
 Value = onnx.ValueInfoProto  # of an input or output: name, type, shape
-NormGraph = Callable[["Graph", str, Norm], str]
+NormGraph = Callable[["Graph", str, AnyNorm], str]
 ConvGraph = Callable[["Graph", str, DepthwiseConv], str]
 
 
@@ -159,7 +159,7 @@ def depthwise_nodes(g: Graph, x: str, conv: DepthwiseConv, pads: Sequence[int]) 
     )
 
 
-def plain_norm(g: Graph, f: str, norm: Norm) -> str:
+def plain_norm(g: Graph, f: str, norm: AnyNorm) -> str:
     """The norms of norms.py but cLN, on (batch, K, channels)."""
     if isinstance(norm, NoNorm):
         return f

@@ -22,7 +22,7 @@ import onnx
 
 from tasnet.errors import UserError
 from tasnet.model import ConvTasNet
-from tasnet.norms import CumulativeLayerNorm, Norm
+from tasnet.norms import AnyNorm, CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
 
 from .parts import DOUBLE, FLOAT, INT64, Graph, Value, decoder_nodes, depthwise_nodes, encode, masked, plain_norm, value
@@ -107,7 +107,7 @@ class _Step:
             self.next(f"past_{number}", g.cut(x, 2, -span, END))
         return g("Transpose", depthwise_nodes(g, x, conv, (0, 0)), perm=[0, 2, 1])
 
-    def norm(self, g: Graph, f: str, norm: Norm) -> str:
+    def norm(self, g: Graph, f: str, norm: AnyNorm) -> str:
         """cLN with the sums in its state; other norms of causal networks have no past. See streaming.StreamingNorm."""
         if not isinstance(norm, CumulativeLayerNorm):
             return plain_norm(g, f, norm)

@@ -12,10 +12,12 @@ files lie under the models' names.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasnet.atomic import make_folder, replacing
 from tasnet.checkpoint import CheckpointError, save
@@ -24,6 +26,9 @@ from tasnet.places import cache_folder
 from tasnet.training_facts import TrainingFacts
 
 from .catalogue import CATALOGUE, PublishedModel
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # of `collections.abc` from Python 3.12 on
 
 SECONDS = 20  # without a byte, after which a server counts as gone
 ROUNDED = 0.02  # by how much a file may differ from a size that is known as a rounded number only
@@ -104,8 +109,8 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
     except PublishedError:
         raise
     except (OSError, ValueError) as error:  # requests' errors are OSErrors
-        raise PublishedError(_why_not(model, error, len(received.content))) from error
-    content = bytes(received.content)
+        raise PublishedError(_why_not(model, error, received.tell())) from error
+    content = received.getvalue()
     if not _fits(model, len(content)):
         raise PublishedError(
             f"{model.name} came with {len(content):,} bytes instead of {'' if model.exact else 'about '}"
@@ -127,20 +132,20 @@ def _why_not(model: PublishedModel, error: Exception, received: int) -> str:
     return f"{model.name} could not be downloaded from {_host(model)}: please check the internet connection."
 
 
-class _Received:
-    """What has come of a file, which is written to it; reports how much, and ends what grows too large."""
+class _Received(io.BytesIO):
+    """What has come of a file; reports how much, and ends what grows too large."""
 
     def __init__(self, model: PublishedModel, progress: Callable[[float], None]) -> None:
+        super().__init__()
         self.model, self.progress = model, progress
-        self.content = bytearray()
 
-    def write(self, piece: bytes) -> int:
-        self.content += piece
-        if len(self.content) > self.model.size * (1 + ROUNDED):
+    def write(self, piece: Buffer, /) -> int:
+        written = super().write(piece)
+        if self.tell() > self.model.size * (1 + ROUNDED):
             most = f"the {self.model.size:,} bytes of {self.model.name}"
             raise PublishedError(f"{_host(self.model)} sends more than {most}: it is another file.")
-        self.progress(min(len(self.content) / self.model.size, 1.0))
-        return len(piece)
+        self.progress(min(self.tell() / self.model.size, 1.0))
+        return written
 
 
 def _fits(model: PublishedModel, size: int) -> bool:

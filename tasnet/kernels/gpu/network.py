@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasnet.model import ConvTasNet
-from tasnet.norms import CumulativeLayerNorm, LayerNorm, Norm
+from tasnet.norms import AnyNorm, CumulativeLayerNorm, LayerNorm
 from tasnet.tcn import limit_masks
 
 from .blocks import Shape, Stacked, run_blocks, stack
@@ -39,7 +39,7 @@ def forward_with_gradient(
     return model.decoder.join(frames.float(), mixture.shape[-1])
 
 
-def norm_and_product(features: Tensor, w: Tensor, norm: Norm, linear: nn.Linear) -> Tensor:
+def norm_and_product(features: Tensor, w: Tensor, norm: AnyNorm, linear: nn.Linear) -> Tensor:
     """linear(norm(w)) as one product of the features as they are, w in the type of the products: see `paths`."""
     if not isinstance(norm, LayerNorm):
         raise TypeError("The GPU kernels know gLN and cLN alone.")
