@@ -37,11 +37,6 @@ from tasnet.worker_lifetime import end_with_parent
 
 from .turns import Turns
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
-
 ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.05  # between two looks at a child
 PATIENCE = 4
@@ -170,7 +165,8 @@ def _answer(
                 return value
             if kind == "failed":
                 raise value
-            progress(*value)
+            if progress:
+                progress(*value)
         wanted()
         if time.monotonic() > end or _seconds(process) > budget.seconds:
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
@@ -274,7 +270,9 @@ def _pickled(problem: Exception) -> bytes:
 
 def _limit(budget: Budget) -> None:
     """What the system itself enforces: no allocation beyond the budget, no larger file, no dump of the memory."""
-    if resource is None:
+    try:
+        import resource
+    except ImportError:  # Windows
         return
     taken = 0
     with contextlib.suppress(OSError, ValueError, IndexError):

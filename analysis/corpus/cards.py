@@ -45,7 +45,9 @@ def shipped_card(model: str) -> str:
     header = results.header
     if not is_current(model, header.weights):
         raise ResultsError(f"The results of {model} are of earlier weights: run `python -m analysis.corpus.shipped`.")
-    scores = {name: round(mean(results, NETWORK, name).mean, digits) for name, digits in DIGITS.items()}
+    scores = {
+        name: round(found.mean, digits) for name, digits in DIGITS.items() if (found := mean(results, NETWORK, name))
+    }
     measured = Evaluation(header.set, TITLES.get(header.set, header.set), header.split, scores)
     return card_head(config, facts, [measured]) + card_body(card_file(model).read_text(encoding="utf-8"))
 
