@@ -1,4 +1,4 @@
-"""What is computed for visitors in processes of its own (`analysis.workers`): separations, scores, what a sound is."""
+"""What is computed for visitors in separate processes (`analysis.workers`): separations, scores, what a sound is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasnet.mixture import Mixture
 
 MODULES = ("analysis.computing",)
 READY = "analysis.computing:load_ahead"
-SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, where it is not to be the best
+SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, if not the best one
 MOST_LOADED = 8
 
 
@@ -48,7 +48,7 @@ def separate_apart(
     model: str, precision: str, samples: np.ndarray, rate: int, progress: Callable[..., None] = lambda *_: None
 ) -> Separation:
     """`Separator.separate` on the CPU. progress: called with the share that is done, or with (share, begin, voices):
-    the voices (C, t) from sample `begin` on, as far as they are there.
+    the voices (C, t) from sample `begin` on, as far as they are ready.
     """
     share = 0.0
 
@@ -64,7 +64,7 @@ def separate_apart(
 
 
 def hear_apart(samples: np.ndarray, rate: int, progress: Callable[[float], None] = lambda done: None) -> Hearing:
-    """`tasnet.hear`, which tells nothing of how far it is."""
+    """`tasnet.hear`, which does not report progress."""
     return tasnet.hear(samples, rate)
 
 

@@ -1,4 +1,4 @@
-"""A page for a class: what is on screen as one HTML file, with its sound inside, on paper by a print style sheet."""
+"""A page for a class: what is on screen as one HTML file, with the sound inside and a style sheet for printing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 import soundfile
 
-WIDTH = 640  # pixels of a figure: what A4 and Letter hold beside their margins
+WIDTH = 640  # pixels of a figure: what fits between the margins of A4 and Letter
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2130; background: #fff; max-width: 720px; margin: 2rem auto; }
@@ -37,7 +37,7 @@ th, td { padding: .25rem .5rem; border-bottom: 1px solid #d5d9e2; text-align: ri
 
 @dataclass
 class Handout:
-    """What a page shows: said in words, drawn, tabulated and played, each part under a key of its own.
+    """What a page shows in words, pictures, tables and sounds, each part under its own key.
 
     pictures: {key: (what it shows, figure)}; tables: {title: HTML of a table}; sounds: {name: (what it is, samples
     (T,), rate)}.
@@ -84,7 +84,7 @@ def _text(words: str) -> str:
 
 
 def _sounds(sounds: Mapping[str, tuple[str, np.ndarray, int]]) -> list[str]:
-    """A line for each; all at one gain, so that none is clipped and levels can be compared."""
+    """A line for each sound; all at one gain, so that none clips and levels can be compared."""
     peak = max(float(np.abs(samples).max(initial=0)) for _, samples, _ in sounds.values())
     gain = min(1.0, 0.99 / peak) if peak else 1.0
     lines = []
@@ -100,6 +100,6 @@ def _sounds(sounds: Mapping[str, tuple[str, np.ndarray, int]]) -> list[str]:
 
 
 def _drawn(figure: go.Figure, *, first: bool) -> str:
-    """The figure and, with the `first`, what draws it."""
+    """The figure; with the `first` one also the script that draws them."""
     sized = go.Figure(figure).update_layout(width=WIDTH, autosize=False, font={"color": "#1c2130"})
     return sized.to_html(full_html=False, include_plotlyjs=first, config={"staticPlot": True, "responsive": False})

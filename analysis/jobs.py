@@ -1,10 +1,10 @@
 """Long work as jobs of the server, which outlive the page that asked for them.
 
-A job has a name, an owner, a place in a fair queue, its progress and the time left; only its owner cancels it. One runs
-at a time, since each takes all cores or the GPU, and beside it one of the kinds that take days; of the owners that
-wait, it is the turn of whoever's last was longest ago. Each is a small file, so that another server goes on with what a
-stop or a kill has left: the work itself must be one that goes on from its own results, or begins again. What it cannot
-go on with it tells as lost.
+A job has a name, an owner, a place in a fair queue, progress and a time left; only its owner can cancel it. One runs at
+a time, since each takes all cores or the GPU, plus one of the kinds that take days; of the waiting owners, the one
+whose last job is longest ago is next. Each job is a small file, so that another server can continue after a stop or a
+kill: the work itself must be able to continue from its own results, or to start again. What cannot be continued is
+reported as lost.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from analysis.keys import new_key, same_key
 from tasnet.atomic import make_folder, replacing
 from tasnet.errors import UserError
 from tasnet.locks import Locked, WriterLock
+from tasnet.typed import from_plain
 
 logger = logging.getLogger(__name__)
 WAITING, RUNNING, DONE, FAILED, CANCELLED, LOST = "waiting", "running", "done", "failed", "cancelled", "lost"
@@ -32,12 +33,12 @@ ACTIVE = (WAITING, RUNNING)
 MOST_WAITING = 20  # of one owner
 MOST_ACTIVE = 500  # of all
 MOST_ENDED = 200  # that are remembered
-MOST_STARTS = 3  # a job under which the server died as often is lost
-SAVE_SECONDS = 2.0  # between two notes of the progress on the disk
+MOST_STARTS = 3  # a job during which the server died this often is lost
+SAVE_SECONDS = 2.0  # between two records of the progress on disk
 
 Report = Callable[[float, str], None]  # the share that is done, and how far that is in words
 Work = Callable[[Mapping[str, Any], Report], str]  # settings -> the result's name; raises UserError
-# Does the work of a kind, calling the last all the while: where that raises, the work ends at once.
+# Does the work of a kind, calling its last argument regularly: where that raises, the work ends at once.
 Perform = Callable[[str, Mapping[str, Any], Report, Callable[[], None]], str]
 
 
@@ -46,7 +47,7 @@ class JobError(UserError):
 
 
 class _CancelledError(Exception):
-    """The owner does not want it any more."""
+    """The owner does not want it any longer."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Job:
     state: str = WAITING
     started: float | None = None
     ended: float | None = None
-    first: float = 0.0  # the share that was done when it was started: it may have gone on from earlier results
+    first: float = 0.0  # the share that was done when it was started: it may have continued earlier results
     share: float = 0.0
     words: str = ""
     result: str = ""
@@ -71,7 +72,7 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """By what it has done since it was started; None where that tells nothing."""
+        """Estimated from what it has done since it was started; None where that is not enough."""
         if self.state != RUNNING or self.started is None or self.share <= self.first:
             return None
         return (time.time() - self.started) / (self.share - self.first) * (1 - self.share)
@@ -81,9 +82,9 @@ class Job:
 class Jobs:
     """The jobs of the server whose files are in `folder`; `kinds`: what does the work of each kind.
 
-    aside: the kinds that run beside the others, since nobody would wait for them. said: one sentence on an error that
-    is none of ours. perform: does the work somewhere else, where it can be ended
-    at any time; by default it is done here, and ends when it next reports. Raises JobError where another server has the
+    aside: the kinds that run beside the others, which nobody could wait for. said: one sentence for an error that is
+    not ours. perform: does the work elsewhere, where it can be ended at any time; by default it is done here, and ends
+    when it next reports. Raises JobError where another server has the
     folder, and PathError.
     """
 
@@ -117,7 +118,7 @@ class Jobs:
             thread.start()
 
     def close(self) -> None:
-        """End the work; what runs is left as after a kill, for the next."""
+        """End the work; what is running is left as after a kill, for the next server."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -126,7 +127,7 @@ class Jobs:
         self._lock.release()
 
     def submit(self, kind: str, name: str, settings: dict[str, Any], owner: str) -> Job:
-        """A new job, of JSON's types. The same one again, while it waits or runs, is not taken twice.
+        """A new job; `settings` are JSON. The same job is not accepted twice while it waits or runs.
 
         Raises JobError where its owner has too many waiting, or all together have.
         """
@@ -168,7 +169,7 @@ class Jobs:
         return same_key(job.owner, _hashed(owner))
 
     def place(self, job: Job) -> int:
-        """How many come before it, the one that runs among them."""
+        """How many come before it, including the running one."""
         aside = job.kind in self.aside
         waiting = [one.id for one in self._queue(aside)]
         running = sum(one.state == RUNNING and (one.kind in self.aside) == aside for one in list(self._jobs.values()))
@@ -199,7 +200,7 @@ class Jobs:
         return list(self._jobs.values())
 
     def is_ending(self, job: Job) -> bool:
-        """Whether it was cancelled and is not over yet."""
+        """Whether it was cancelled but has not ended yet."""
         return job.id in self._unwanted
 
     def _queue(self, aside: bool) -> list[Job]:
@@ -253,7 +254,7 @@ class Jobs:
                 result = self.perform(job.kind, job.settings, report, wanted)
             end = {"state": DONE, "share": 1.0, "result": result}
         except _CancelledError:
-            if job.id not in self._unwanted:  # the server is closed: as after a kill
+            if job.id not in self._unwanted:  # the server is closing: as after a kill
                 self._put(job)
                 return
             end = {"state": CANCELLED}
@@ -264,7 +265,7 @@ class Jobs:
             self._put(dataclasses.replace(job, ended=time.time(), **end))
 
     def _put(self, job: Job, *, on_disk: bool = True) -> None:
-        """Keep `job` as it stands; a disk that is full costs it no more than its memory of a restart."""
+        """Store `job` in its present state; where the disk is full, only a restart would forget it."""
         self._jobs[job.id] = job
         if not on_disk:
             return
@@ -286,13 +287,13 @@ class Jobs:
 
 
 def _hashed(owner: str) -> str:
-    """What of an owner's key is kept."""
+    """The part of an owner's key that is stored: its hash."""
     return hashlib.sha256(owner.encode(errors="replace")).hexdigest()
 
 
 def _read(path: Path) -> Job | None:
     """The job in a file; None where it is something else."""
     try:
-        return Job(**json.loads(path.read_text())) if path.is_file() else None
-    except (OSError, TypeError, ValueError, RecursionError):
+        return from_plain(Job, json.loads(path.read_text())) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return None

@@ -1,4 +1,4 @@
-"""Keys in links: nobody guesses one, and the time of an answer tells nothing of the keys there are."""
+"""Keys in links: nobody can guess one, and response times reveal nothing about existing keys."""
 
 import secrets
 import sqlite3

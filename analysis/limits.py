@@ -27,7 +27,7 @@ SEED = 0
 
 
 class LimitError(UserError):
-    """A sound that cannot be put to this test, said in one sentence."""
+    """A sound that cannot be used for this test, said in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def reverberate(sound: Mixture, t60: float) -> Mixture:
 def pause_speaker(sound: Mixture, seconds: float, speaker: int = -1) -> tuple[Mixture, int, int]:
     """`sound` with a pause of `speaker` in its middle, and the pause's first sample and the one after its last.
 
-    The others go on: they say again what they said from their beginning, for as long as it takes.
+    The others go on: they repeat what they said from the beginning, for as long as the pause lasts.
     """
     middle, pause = sound.sources.shape[1] // 2, round(seconds * sound.rate)
     if not pause:

@@ -1,4 +1,4 @@
-"""Shares of events: the exact interval, for where there were none or nothing else."""
+"""Proportions: the exact interval, for when none or all of the trials were events."""
 
 from scipy import stats
 

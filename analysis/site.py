@@ -4,7 +4,7 @@
     python -m http.server -d site
 
 It holds the bundled two-voice models of the sizes that run well in a browser, some examples, and the code in
-assets/web/browser and assets/web/player as it is; nothing of it asks another server for anything.
+assets/web/browser and assets/web/player as it is; none of it contacts another server.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tasnet.places import ASSETS, WEB
 
 BROWSER = WEB / "browser"
 FIRST = ("convtasnet_small_gln_2spk_8k", "convtasnet_small_cln_2spk_8k")  # loaded with the page
-LARGEST = 6e6  # bytes of a model that is offered
+LARGEST = 6e6  # bytes: larger models are not offered
 EXAMPLES = 2
 
 
@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def write_site(folder: Path) -> tuple[int, int]:
-    """Writes the site to `folder`: bytes of all of it, and of what the first visit loads (before compression).
+    """Write the site to `folder`; return the bytes of all of it, and of what the first visit loads (uncompressed).
 
-    Raises SiteError where the folder holds something that is no site, and OSError.
+    Raises SiteError where the folder holds something other than a site, and OSError.
     """
     if folder.exists() and any(folder.iterdir()) and not (folder / "site.json").is_file():
         raise SiteError(f"{folder} holds something else already: choose a new folder.")

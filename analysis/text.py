@@ -1,6 +1,6 @@
-"""Words that are not ours - names of files, models and mixtures, messages about them - where text could do something.
+"""Text that is not ours - names of files, models and mixtures, messages about them - where it could do harm.
 
-In Markdown they could fetch an image, in a plot set a link, in a spreadsheet be a formula.
+In Markdown it could fetch an image, in a plot set a link, in a spreadsheet be a formula.
 """
 
 import csv
@@ -18,7 +18,7 @@ SPECIAL = re.compile(
     r"|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d\d\d)[.)]",  # lists and rules, at the beginning of a text
     re.IGNORECASE,
 )
-FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet takes for one, or `csv_cell` has marked
+FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet takes for a formula, or `csv_cell` has marked
 
 
 def plain(words: object) -> str:

@@ -1,4 +1,4 @@
-"""Who may compute when more want to than there is room for: the owners share it, and short work does not wait for long.
+"""Who may compute when there is not room for all: owners share it fairly, and short work does not wait for long work.
 
 with turns.taken("ana", long=False, wanted=still_there): ...
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-LOOK_SECONDS = 0.05  # between two looks whether it is still wanted
+LOOK_SECONDS = 0.05  # between two checks of whether it is still wanted
 
 
 @dataclass(eq=False)
@@ -23,7 +23,7 @@ class _Waiting:
 class Turns:
     """Room for `most` at a time; where there is more than one place, long work never has all of them.
 
-    Next is whoever of those who wait has the fewest places, of these the first who came.
+    Next is the waiting owner with the fewest places; among equals, whoever came first.
     """
 
     def __init__(self, most: int) -> None:
@@ -34,7 +34,7 @@ class Turns:
 
     @contextmanager
     def taken(self, owner: str, *, long: bool, wanted: Callable[[], None]) -> Iterator[None]:
-        """A place for the length of the block. `wanted` is called while it is waited for; what it raises ends that."""
+        """A place for the duration of the block. `wanted` is called meanwhile; an exception from it ends the wait."""
         mine = _Waiting(owner, long)
         with self._changed:
             self._queue.append(mine)

@@ -1,14 +1,14 @@
-"""Work for visitors in processes of their own, each with a budget of seconds, memory and disk.
+"""Work for visitors in separate processes, each with a budget of seconds, memory and disk.
 
 A nursery is a process that has loaded what the work needs and does nothing itself; for every call it forks a child,
-which is there in some milliseconds, computes one thing and is gone with all that it took. Who calls watches it, and
-ends it with everything that it has started (ffmpeg) when its budget is spent or its answer no longer wanted.
+which is ready within milliseconds, computes one thing and exits, freeing all that it took. The caller watches it, and
+ends it with everything that it started (ffmpeg) when its budget is spent or its answer is no longer wanted.
 
     nursery = Nursery(["analysis.sounds.inputs"])
     nursery.call(decode_upload, content, "a.wav", budget=Budget(seconds=8))
 
-What children need beside modules, such as a network, the nursery itself loads when it is told to by `ready`: they have
-it at once, and all of them together have it in memory once.
+What children need besides modules, such as a network, is loaded by the nursery itself when `ready` says so: children
+then have it at once, and all of them share one copy in memory.
 
 Where processes cannot be forked (Windows) the work is done by the caller, without a budget.
 """
@@ -38,7 +38,7 @@ from tasnet.worker_lifetime import end_with_parent
 from .turns import Turns
 
 ROOT = Path(__file__).parents[1]
-LOOK_SECONDS = 0.05  # between two looks at a child
+LOOK_SECONDS = 0.05  # between two checks on a child
 PATIENCE = 4
 START_SECONDS = 120  # for the nursery to load what the work needs
 NAMED = 1024  # bytes
@@ -46,15 +46,15 @@ CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "
 
 
 class BudgetError(UserError):
-    """The work took more than it may; the message is one sentence for the user."""
+    """The work exceeded its budget; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a call may take beside the memory of the nursery: seconds, and bytes of memory and of a file on the disk.
+    """What a call may take on top of the nursery's memory: seconds, and bytes of memory and of a file on disk.
 
-    The seconds are those in which it computes: a machine that is busy with others' work is no reason to refuse this.
-    Of waiting it may do `PATIENCE` times as much.
+    The seconds are CPU time: that the machine is busy with others' work is no reason to refuse this. It may wait
+    `PATIENCE` times as long.
     """
 
     seconds: float = 8.0
@@ -63,18 +63,18 @@ class Budget:
 
 
 def unbothered() -> None:
-    """The answer is still wanted."""
+    """Always: the answer is still wanted."""
 
 
 class Nursery:
     """Starts a process for every call. `modules`: what the functions that are called need, by name.
 
-    ready: "module:function", called in the nursery: with "" at its start, later with what a call names. What it loads
-    every child has from then on; it must start no thread.
+    ready: "module:function", called in the nursery: with "" at its start, later with what a call names. Every child
+    has what it loads from then on; it must not start threads.
     """
 
     def __init__(self, modules: Sequence[str] = (), most: int | None = None, ready: str = "") -> None:
-        """Returns at once: the nursery loads meanwhile. most: children at a time, by default one for every core."""
+        """Return at once; the nursery loads in the meantime. most: children at a time, by default one per core."""
         self._turns = Turns(most or os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._modules = [ready, *modules]
@@ -95,7 +95,7 @@ class Nursery:
         self._socket = ours
 
     def close(self) -> None:
-        """End the nursery, and with it what it has started."""
+        """End the nursery and everything that it started."""
         if self._process is not None:
             self._socket.close()
             self._process.wait()
@@ -112,11 +112,12 @@ class Nursery:
         long: bool = False,
         ready: str = "",
     ) -> Any:
-        """`function(*arguments)`, computed by a child; the function is one of a module's, its arguments can be pickled.
+        """`function(*arguments)`, computed by a child; the function belongs to a module, and its arguments can be
+        pickled.
 
-        wanted: called again and again while the child computes; an exception that it raises ends the child and comes
-        through. progress: the function gets a `progress` too, what it is called with comes here. owner, long: who waits
-        for it (None: whoever calls has seen to its turn), and whether that takes long (see `Turns`). ready: what the
+        wanted: called repeatedly while the child computes; an exception that it raises ends the child and is passed on.
+        progress: the function gets a `progress` too, whose arguments are passed on to this. owner, long: who waits for
+        it (None: the caller has arranged its turn), and whether it takes long (see `Turns`). ready: what the
         nursery should load, in at most `NAMED` bytes. Raises BudgetError, and whatever the function raises.
         """
         if not CAN_FORK:
@@ -175,7 +176,7 @@ def _answer(
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this machine has; 8 GB where the system does not tell."""
+    """Bytes of memory that this machine has; 8 GB where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -187,7 +188,7 @@ def _too_much_memory(budget: Budget) -> BudgetError:
 
 
 def _seconds(process: int) -> float:
-    """For how long a process and what it has started and seen end have computed; 0 where the system does not tell."""
+    """CPU seconds of a process and of its finished children; 0 where the system does not say."""
     try:
         facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, facts[11:15])) / os.sysconf("SC_CLK_TCK")
@@ -196,7 +197,7 @@ def _seconds(process: int) -> float:
 
 
 def _memory(process: int) -> int:
-    """Bytes that a process has in memory; 0 where the system does not tell."""
+    """Bytes that a process has in memory; 0 where the system does not say."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
@@ -208,7 +209,7 @@ def _memory(process: int) -> int:
 
 
 def tend(number: int, named: Sequence[str]) -> None:
-    """Fork a child for every connection that comes through the socket `number`, until whoever sends them is gone.
+    """Fork a child for every connection that comes through the socket `number`, until the sender is gone.
 
     named: the function that makes ready ("module:function", or ""), then modules.
     """
@@ -245,7 +246,7 @@ def _compute(connection: Connection) -> None:
         try:
             answer = pickle.dumps(("done", function(*arguments, **named)), protocol=pickle.HIGHEST_PROTOCOL)
         except Exception as problem:
-            starved = isinstance(problem, MemoryError) or "can't allocate memory" in str(problem)  # PyTorch's words
+            starved = isinstance(problem, MemoryError) or "can't allocate memory" in str(problem)  # PyTorch's wording
             answer = _pickled(_too_much_memory(budget) if starved else problem)
         connection.send_bytes(answer)
     finally:
@@ -253,9 +254,9 @@ def _compute(connection: Connection) -> None:
 
 
 def _pickled(problem: Exception) -> bytes:
-    """An exception for the caller; one that cannot be sent as it is goes as what it says.
+    """An exception for the caller; one that cannot be pickled is sent as its message.
 
-    With a fault of ours goes where it was raised, for the server's log.
+    With a fault of ours goes its traceback, for the server's log.
     """
     if not isinstance(problem, UserError):
         problem.add_note("".join(traceback.format_exception(problem)))
@@ -269,7 +270,7 @@ def _pickled(problem: Exception) -> bytes:
 
 
 def _limit(budget: Budget) -> None:
-    """What the system itself enforces: no allocation beyond the budget, no larger file, no dump of the memory."""
+    """Let the system enforce the budget: no allocation beyond it, no larger file, no core dump."""
     try:
         import resource
     except ImportError:  # Windows

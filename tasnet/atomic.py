@@ -28,7 +28,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def make_folder(path: str | Path) -> Path:
-    """The folder at `path`, made with those above it where it is missing. Raises PathError."""
+    """The folder at `path`, created with its parents where it is missing. Raises PathError."""
     path = Path(path)
     with opening(path, "be a folder"):
         path.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""The one door for sound: decoding, mixing down, checking, rate conversion and writing.
+"""The one way in for sound: decoding, mixing down, checking, rate conversion and writing.
 
-Of several channels one is made by one rule, whether they come from a file or are in memory: see `channels`. Whatever is
-changed on the way in is said in `Audio.notes`; whatever cannot be used is refused with an `AudioError` of one sentence.
+Several channels become one by the same rule, whether they come from a file or from memory: see `channels`. Whatever is
+changed on the way in is reported in `Audio.notes`; whatever cannot be used is refused with an `AudioError` of one
+sentence.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def read(
 ) -> Audio:
     """Decode a path, bytes or an open binary file to one checked channel at its own rate.
 
-    With `seconds`, decoding ends there, or after as many samples as these are at 48 kHz, and a note says so. `channel`,
-    from 1 on, takes that one alone; without it `channels` says what is done with several.
+    With `seconds`, decoding stops there, or after that many seconds' worth of samples at 48 kHz, and a note says so.
+    `channel`, counted from 1, takes that channel alone; without it `channels` says what is done with several.
 
     WAV, FLAC, MP3, Ogg, Opus and AIFF are decoded here; other kinds (m4a, aac, webm, video, SPHERE with shorten) by the
     program `ffmpeg` where it is installed. Raises `AudioError` if there is nothing to work with.
@@ -88,7 +89,7 @@ def read(
 def decode_into(
     sink: BinaryIO, path: str | os.PathLike, label: str, channel: int | None = None
 ) -> tuple[int, list[str]]:
-    """Writes the one channel that `read` gives of a file, of any length, to `sink` as float32; its rate and notes.
+    """Write the one channel that `read` would return, of any length, to `sink` as float32; return its rate and notes.
 
     Raises AudioError where it cannot be decoded; what the samples hold is not checked.
     """
@@ -203,7 +204,7 @@ def _write_wav(file: BinaryIO, samples: np.ndarray | DiskArray, rate: int, subty
     target = Guarded(file)
     try:
         _write_blocks(target, samples, rate, subtype)
-    except (soundfile.LibsndfileError, AssertionError):  # both say only that not all was written
+    except (soundfile.LibsndfileError, AssertionError):  # both say only that not everything was written
         if target.error is None:
             raise
     if target.error is not None:
@@ -275,7 +276,7 @@ def _all_bytes(file: BinaryIO, label: str) -> bytes:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """What is known of a recording when its one channel has been written."""
+    """What is known about a recording once its one channel has been written."""
 
     rate: int
     notes: list[str]
@@ -309,7 +310,7 @@ def _mix_into(
             raise AudioError(f"{label} has {has}, so there is no channel {channel}.")
         limit = longest if seconds is None else round(seconds * min(rate, COMMON_RATE))
         heard = Channels(channels, rate, BLOCK)
-        for block in _first(stream.blocks, limit + 1):  # one more tells that there is more
+        for block in _first(stream.blocks, limit + 1):  # one sample more shows that there is more
             mono.write((heard.add(block) if channel is None else block[:, channel - 1]).tobytes())
         damaged, hidden, unfinished = stream.damaged, stream.hidden, stream.unfinished
     if damaged and not mono.tell():
@@ -330,10 +331,10 @@ def _mix_into(
         notes.append(f"{label} is damaged or cut off: the first {mono.tell() / 4 / rate:.1f} s were read.")
     elif hidden:
         read = mono.tell() / 4 / rate
-        notes.append(f"{label} holds more than its header tells of: the first {read:.1f} s were read.")
+        notes.append(f"{label} holds more than its header says: the first {read:.1f} s were read.")
     elif unfinished:
         read = mono.tell() / 4 / rate
-        notes.append(f"The header of {label} tells of no samples, so it was read to its end: {read:.1f} s.")
+        notes.append(f"The header of {label} says there are no samples, so it was read to its end: {read:.1f} s.")
     cut = seconds is not None and mono.tell() > 4 * limit
     if cut:
         mono.truncate(4 * limit)

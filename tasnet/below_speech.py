@@ -1,10 +1,10 @@
-"""What lies below speech is taken out of a mixture before a network hears it: an offset (DC), and strong rumble or hum.
+"""Remove what lies below speech before a network hears a mixture: an offset (DC), and strong rumble or hum.
 
-An offset as large as the speech costs a network 4 dB, a hum of 50 Hz as loud as it 10 dB, though neither is a voice.
-Of a whole recording the offset is the mean, and rumble and hum go where they are strong, by a high-pass without delay.
-That needs the whole recording; one that does not look ahead would shift the phases of the voices, which costs 3 dB and
-more. So for causal networks offset and hum of the mains, 50 or 60 Hz, are followed as lines of the spectrum and taken
-out once they are clear (`SteadySoFar`), and other rumble stays.
+An offset as large as the speech costs a network 4 dB, and a 50 Hz hum as loud as the speech 10 dB, though neither is a
+voice. In a whole recording the offset is the mean, and strong rumble and hum are removed by a zero-phase high-pass.
+That needs the whole recording; a filter that does not look ahead would shift the phases of the voices, which costs
+3 dB and more. So for causal networks the offset and the mains hum (50 or 60 Hz) are tracked as spectral lines and
+removed once they are clear (`SteadySoFar`); other rumble stays.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ HUM_CLEAR, HUM_FAINT = 2.0, 0.01  # in 2 of 300 such mixtures
 CUTOFF, ORDER = 70.0, 8  # Hz; twice through, so that nothing is delayed: 50 Hz 40 dB down
 STRONG = 0.25  # of the power of the rest: in 300 mixtures of read speech what lies below never has half as much
 WEAK = 1e-4  # of the power of the rest: an offset that no network minds (-40 dB), and the recording stays as it is
-TOLD = 0.1  # of the power of the rest: an offset from which on something is said
-SHORTEST = 0.05  # s: of less nobody knows what is an offset
+TOLD = 0.1  # of the power of the rest: from here on an offset is reported
+SHORTEST = 0.05  # s: in less, an offset cannot be told apart
 BLOCK = 1 << 20  # samples in memory at a time
 
 OFFSET_NOTE = "The recording has an offset (DC), which was taken out."
 
 
 class SteadySoFar:
-    """The offset and the hum of the mains in a sound that is arriving, taken out from the moment on at which there
-    clearly is one.
+    """Remove the offset and the mains hum from a sound that is still arriving, from the moment they are clearly there.
 
     Each is a line of the spectrum: its amplitude is the mean so far of the sound times exp(-2 pi i f t), later with a
     memory of some 0.16 s; nothing is delayed, and speech besides keeps its phase. Until a line is clear, some 20 ms
@@ -54,7 +53,7 @@ class SteadySoFar:
 
     @property
     def hums(self) -> list[float | None]:
-        """Of each sound that is arriving the hum that is taken out of it, in Hz."""
+        """The hum being removed from each arriving sound, in Hz."""
         return [HUM[hum] if np.isfinite(since) else None for hum, since in zip(self._hum, self._hum_since, strict=True)]
 
     def push(self, samples: np.ndarray) -> np.ndarray:
@@ -62,7 +61,7 @@ class SteadySoFar:
         x = np.asarray(samples, np.float64).reshape(-1, samples.shape[-1])
         if not self._heard:
             self._means = np.zeros((len(self._means), len(x)), complex)
-            self._offset_since, self._hum_since = np.full((2, len(x)), np.inf)  # the samples from which on it is clear
+            self._offset_since, self._hum_since = np.full((2, len(x)), np.inf)  # the samples from which it is clear
             self._hum = np.zeros(len(x), int)  # which of them
         if not x.shape[1]:
             return samples
@@ -102,13 +101,13 @@ class SteadySoFar:
 
 
 def _first(clear: np.ndarray, place: np.ndarray, earliest: int, since: np.ndarray) -> np.ndarray:
-    """Since when something is clear (streams,); `clear` (streams, T) at the samples `place`, from the `earliest` on."""
+    """The first sample (streams,) at which something is clear; `clear` (streams, T) is for the samples `place`."""
     clear = clear & (place >= earliest)
     return np.minimum(since, np.where(clear.any(1), place[clear.argmax(1)], np.inf))
 
 
 def without_offset(signal: Sound, rate: int) -> tuple[Sound, float, bool]:
-    """A whole recording (T,) without its mean where that is not slight, the mean, and whether it is strong."""
+    """A whole recording (T,) without its mean unless that is slight; the mean; and whether it is strong."""
     mean, rest = _mean_and_rest(signal)
     if signal.shape[-1] < SHORTEST * rate or mean**2 <= WEAK * rest:
         return signal, 0.0, False
@@ -119,9 +118,9 @@ def without_offset(signal: Sound, rate: int) -> tuple[Sound, float, bool]:
 
 
 def without(mixture: Sound, rate: int, *, causal: bool) -> tuple[Sound, tuple[str, ...]]:
-    """A mixture (T,) without what lies below speech, and notes where that is much; `mixture` stays as it is.
+    """A mixture (T,) without what lies below speech, and notes where that is a lot; `mixture` is left unchanged.
 
-    One in memory is worked on in memory, one on the disk on the disk.
+    The work is done where the mixture is: in memory, or on the disk.
     """
     if mixture.shape[-1] < SHORTEST * rate:
         return mixture, ()

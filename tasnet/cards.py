@@ -35,7 +35,7 @@ class Evaluation:
 
 
 def stated_evaluations(facts: TrainingFacts) -> list[Evaluation]:
-    """What the facts of a training state, a set each."""
+    """The evaluations that the training facts state, one for each set."""
     found: dict[str, dict[str, float]] = {}
     for name, value in facts.scores.items():
         if match := SCORE.fullmatch(name):
@@ -44,7 +44,7 @@ def stated_evaluations(facts: TrainingFacts) -> list[Evaluation]:
 
 
 def card_head(config: Config, facts: TrainingFacts, evaluations: list[Evaluation]) -> str:
-    """The head of a card, its lines of dashes included."""
+    """The head of a card, including its lines of dashes."""
     tags = ["audio", "source-separation", "speech-separation" if facts.task == SPEAKERS else "speech-enhancement"]
     tags += ["conv-tasnet" if not hasattr(config, "network") else config.network.lower()]
     tags += ["causal" if config.causal else "non-causal", f"{config.C} outputs", f"{config.sample_rate} Hz", PAPER]
@@ -63,7 +63,7 @@ def card_body(card: str) -> str:
 
 
 def make_card(config: Config, facts: TrainingFacts) -> str:
-    """A card that says what is known of a network, for one that has none of its own."""
+    """A card that says what is known about a network that has no card of its own."""
     known = {
         "Configuration": ", ".join(f"{name} {value}" for name, value in config.to_dict().items() if value != ""),
         "Training data": facts.training_data,

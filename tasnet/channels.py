@@ -1,8 +1,8 @@
-"""Several channels of a recording become one: which way loses nothing.
+"""How several channels of a recording become one without losing anything.
 
-The rule: channels are averaged, unless they hold one sound that the average would lose or colour, because one is turned
-round or comes later than the other; then the loudest alone is used. Two channels of two different sounds, as the two
-ends of a call have them, are averaged too, and said to be two. Whoever wants one channel names it.
+The rule: channels are averaged, unless they hold one sound that averaging would cancel or colour, because one channel
+is inverted or delayed; then the loudest one alone is used. Two channels with different sounds, such as the two ends of
+a call, are averaged too, and a note says that there are two. Whoever wants a single channel asks for it by number.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RANGE_DB = 40.0  # of levels that are looked at, below the loudest frame
 
 @dataclass(frozen=True)
 class Relation:
-    """How the channels of a recording relate, and what follows for the one channel that is made of them.
+    """How the channels of a recording relate to each other, and so how one channel is made of them.
 
     only: the channel that is used alone, from 0; None for the average. sentence: what was found and done.
     people: whether they are two different sounds, as in a call.
@@ -36,7 +36,7 @@ class Relation:
 
 
 class Channels:
-    """What is heard of the channels while their blocks (frames, channels) pass by, in little memory."""
+    """Statistics of the channels, gathered in little memory while their blocks (frames, channels) pass by."""
 
     def __init__(self, channels: int, rate: int, block: int) -> None:
         self.channels, self.rate, self._size = channels, rate, 2 * block
@@ -48,11 +48,11 @@ class Channels:
         self._levels: list[np.ndarray] = []  # the power of each frame and channel
 
     def add(self, block: np.ndarray) -> np.ndarray:
-        """The average of the next block (frames, channels), which is taken note of."""
+        """Take the next block (frames, channels) into account; return its average."""
         mean = block.mean(axis=1) if self.channels > 1 else block[:, 0]
         if self.channels == 1 or not len(block):
             return mean
-        with np.errstate(over="ignore", invalid="ignore"):  # samples that are no numbers are refused later
+        with np.errstate(over="ignore", invalid="ignore"):  # samples that are not numbers are refused later
             self._energy += np.square(block, dtype=np.float64).sum(axis=0)
             self._mean_energy += np.square(mean, dtype=np.float64).sum()
             for part in np.split(block, range(self._size // 2, len(block), self._size // 2)):
@@ -67,7 +67,7 @@ class Channels:
         return mean
 
     def relation(self, label: str) -> Relation:
-        """What the channels of the recording called `label` are to each other."""
+        """How the channels of the recording called `label` relate to each other."""
         if self.channels == 1:
             return Relation(None, "")
         mixed = Relation(None, f"The {self.channels} channels of {label} were mixed down to one.")
@@ -113,7 +113,7 @@ class Channels:
         return float(over_lags[best]), lag / self.rate
 
     def _apart(self) -> bool:
-        """Whether two channels are loud and soft independently of each other."""
+        """Whether two channels grow louder and softer independently of each other."""
         levels = np.concatenate(self._levels) if self._levels else np.zeros((0, 2))
         if len(levels) < 20:
             return False

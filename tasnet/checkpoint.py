@@ -1,7 +1,7 @@
 """Weights on disk: safetensors, with the configuration and the training facts in a JSON header.
 
 Weights are stored in 16 bits and computed with in 32. `python -m benchmarks.weight_precision` measures what that costs;
-the cards of the models that come along state it.
+the cards of the bundled models state it.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from .model import TasNet
 from .networks import make_network
 from .places import WEIGHTS
 from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
+from .typed import fitted
 
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters
@@ -29,7 +30,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 STORED = "float16"  # 11 significant bits; bfloat16 has 8, for a range that weights do not need
 
 
-# Earlier names of bundled models, which go on in links and commands: the model that took the place of each.
+# Earlier names of bundled models, which links and commands still use: the model that replaced each.
 ALIASES = {"convtasnet_small_gln_3spk_8k": "convtasnet_medium_gln_3spk_8k"}
 
 
@@ -60,7 +61,7 @@ def is_for_noise(path: Path) -> bool:
 
 
 def validation_score(path: Path) -> float:
-    """SI-SNRi in dB that the header of a file states; -inf where it states none or cannot be read."""
+    """The SI-SNRi in dB that a file's header states; -inf where it states none or cannot be read."""
     try:
         state = path.stat()
         score = _header_facts(path, state.st_mtime_ns, state.st_size).valid_si_snri
@@ -71,7 +72,7 @@ def validation_score(path: Path) -> float:
 
 @lru_cache
 def _header_facts(path: Path, _mtime_ns: int, _size: int) -> TrainingFacts:
-    """Read again only where the file has changed. Raises CheckpointError."""
+    """The facts in a file's header, read again only when the file has changed. Raises CheckpointError."""
     return describe(path)[1]
 
 
@@ -210,7 +211,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
 
 
 def _refuse_other_than_files(path: Path) -> None:
-    """A pipe or a device would be waited for, or never end."""
+    """Reading from a pipe or a device would block, or never end."""
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise CheckpointError(f"{path} is a pipe or a device, not a file of weights.")
 
@@ -222,9 +223,9 @@ def _parse(header: str | None, name: str) -> tuple[Config, TrainingFacts]:
     try:
         if len(header) > LONGEST_HEADER:
             raise ValueError(f"in {len(header)} characters")
-        content = json.loads(header)
-        return config_from_dict(content["config"]), TrainingFacts.from_dict(content["info"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        content = fitted("what it says", json.loads(header), dict)
+        return config_from_dict(content.get("config")), TrainingFacts.from_dict(content.get("info"))
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{name} describes its network in a way that cannot be understood ({error!s:.200})."
         ) from None

@@ -68,10 +68,10 @@ class Decoder(nn.Module):
 
 
 def uniform(shape: tuple[int, ...], bound: float) -> Tensor:
-    """Weights to begin with, between -bound and bound."""
+    """Initial weights, uniform between -bound and bound."""
     weights = torch.empty(shape).uniform_(-1, 1)
-    # A product on the device "meta", on which networks are made whose weights come from a file, loads PyTorch's whole
-    # compiler: seconds, for nothing.
+    # On the device "meta", where networks are built whose weights come from a file, a product would load all of
+    # PyTorch's compiler: seconds, for nothing.
     return weights if weights.is_meta else weights * bound
 
 
@@ -86,7 +86,7 @@ def cover(x: Tensor, L: int, edges: str = "fill") -> Tensor:
     if edges == "pad":
         return F.pad(x, (hop, hop + -T % hop))
     K = 1 + max(0, (T - L) // hop if edges == "cut" else -(-(T - L) // hop))
-    return F.pad(x, (0, L + (K - 1) * hop - T))  # "cut" takes samples away, unless there is but one frame
+    return F.pad(x, (0, L + (K - 1) * hop - T))  # "cut" drops samples, unless there is only one frame
 
 
 def overlap_add(frames: Tensor, length: int, edges: str = "fill", bias: Tensor | None = None) -> Tensor:

@@ -23,19 +23,19 @@ def program(module: str) -> str:
 
 
 def print_line(text: object) -> None:
-    """Print `text`, whatever bytes the names of files in it have."""
+    """Print `text`, whatever bytes the file names in it contain."""
     print(printable(str(text)))
 
 
 def complain(problem: object) -> int:
-    """Print what cannot be used to the standard error stream; gives the exit code."""
+    """Print to standard error what cannot be used; return the exit code."""
     print(printable(str(problem)), file=sys.stderr)
     return UNUSABLE
 
 
 @contextlib.contextmanager
 def progress_bar(unit: str, name: str = "") -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, over the block; what it gives is called with how much is done, of how much."""
+    """Show a progress bar on a terminal during the block; yields a function to call with (done, total)."""
     with tqdm(disable=None, unit=unit, desc=name or None) as bar:
 
         def show(done: int, of: int) -> None:
@@ -48,8 +48,8 @@ def progress_bar(unit: str, name: str = "") -> Iterator[Callable[[int, int], Non
 def command_line(stopped: str = "Stopped.") -> Callable[[Main], Callable[..., int]]:
     """Decorator of a `main(arguments)`: the one place where a command's end becomes an exit code.
 
-    0, or the code that `main` gives; 2 for a UserError, whose sentence is printed; 130 after Ctrl-C, with `stopped`.
-    Anything else is a fault of ours and goes through: Python prints the traceback and exits with 1.
+    0, or the code that `main` returns; 2 for a UserError, whose sentence is printed; 130 after Ctrl-C, with `stopped`.
+    Anything else is a fault of ours and is let through: Python prints the traceback and exits with 1.
     """
 
     def decorate(main: Main) -> Callable[..., int]:
@@ -62,7 +62,7 @@ def command_line(stopped: str = "Stopped.") -> Callable[[Main], Callable[..., in
             except KeyboardInterrupt:
                 print(f"\n{stopped}", file=sys.stderr)
                 return INTERRUPTED
-            except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+            except BrokenPipeError:  # whoever reads the output, such as `head`, has seen enough
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 return DONE
 

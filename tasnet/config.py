@@ -10,7 +10,7 @@ LSTM_TASNET = "LSTM-TasNet"
 PADDINGS = ("zeros", "reflect")
 LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz, of any sound
 EDGES = ("fill", "cut", "pad")
-# Far beyond any network that anybody has trained; a file that asks for more would only fill the memory.
+# Far beyond any network ever trained; a file that asks for more would only fill the memory.
 LARGEST = {"N": 8192, "L": 8192, "B": 4096, "H": 8192, "Sc": 4096, "P": 255, "X": 16, "R": 64, "C": 16, "layers": 32}
 MOST_BLOCKS = 256  # X R
 
@@ -89,7 +89,7 @@ class ConvTasNetConfig:
 
     @property
     def hears_level(self) -> bool:
-        """Whether the level of the mixture matters: gLN and cLN take any for the same, BN knows one."""
+        """Whether the level of the mixture matters: gLN and cLN ignore it, BN expects the one it was trained at."""
         return self.norm == "BN" or self.coder_bias or self.norm_eps > 1e-6
 
     @property
@@ -143,7 +143,7 @@ class LSTMTasNetConfig:
     N: int = 256  # filters in the autoencoder
     L: int = 40  # length of the filters, in samples (5 ms, section IV-E); frames overlap by half
     H: int = 1024  # units in each LSTM layer, both directions together, and in the layer before the masks
-    layers: int = 4  # LSTM layers; what the first half of them gives is added to what the second gives
+    layers: int = 4  # LSTM layers; the output of the first half is added to that of the second
     C: int = 2  # speakers
     causal: bool = True  # LSTM; else BLSTM
     encoder: str = "relu"  # as in `ConvTasNetConfig`
@@ -182,7 +182,7 @@ AnyConfig = TypeVar("AnyConfig", ConvTasNetConfig, LSTMTasNetConfig)
 
 
 def config_from_dict(values: dict) -> Config:
-    """The configuration that `to_dict` made `values` of, whatever the network. Raises ValueError."""
+    """The configuration whose `to_dict` gave `values`, whatever the network. Raises ValueError."""
     kind = LSTMTasNetConfig if isinstance(values, dict) and "network" in values else ConvTasNetConfig
     return kind.from_dict(values)
 

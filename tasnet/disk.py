@@ -1,4 +1,4 @@
-"""Arrays that lie on the disk, so that the length of a recording costs no memory."""
+"""Arrays on disk, so that the length of a recording costs no memory."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 class UserError(ValueError):
-    """Something that the user has given cannot be used; the message says so in one sentence.
+    """Something that the user provided cannot be used; the message says so in one sentence.
 
-    Every exception of ours that is meant for the user derives from it. Pages and command lines catch it alone: whatever
-    else is raised is a fault of the program and must leave a traceback. It is a ValueError too, as who calls the
-    library from Python expects of a value that cannot be used.
+    Every exception of ours that is meant for the user derives from it. Pages and command lines catch it alone: anything
+    else that is raised is a fault of the program and must leave a traceback. It is also a ValueError, which is what
+    callers of the library expect for a value that cannot be used.
     """
 
 

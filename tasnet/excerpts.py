@@ -1,7 +1,7 @@
 """Stretches of sound files, for corpora: decoded by the same readers as whole recordings, mixed down by the same rule.
 
-What libsndfile knows is read from the middle on; other kinds, as WSJ0's SPHERE with shorten, are decoded by ffmpeg from
-their beginning each time.
+Formats that libsndfile reads are read from where the excerpt begins; others, such as WSJ0's SPHERE with shorten, are
+decoded by ffmpeg from the beginning of the file each time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SoundHeader:
 
 
 def read_sound_header(path: Path) -> SoundHeader:
-    """What a file says of itself, or is found to hold where it says nothing. Raises AudioError."""
+    """What a file's header says, or what the file is found to hold where the header says nothing. Raises AudioError."""
     if (header := _header_of_libsndfile(path)) is not None:
         return header
     with open_stream(path) as stream:
@@ -47,7 +47,7 @@ def read_sound_header(path: Path) -> SoundHeader:
 def read_excerpt(path: Path, start: int, stop: int) -> np.ndarray:
     """(stop - start, channels) float32, or as many as there are. Raises AudioError."""
     if _header_of_libsndfile(path) is not None:
-        name = os.fsencode(path)  # whatever bytes it has
+        name = os.fsencode(path)  # whatever bytes are in the name
         try:
             return soundfile.read(name, start=start, stop=stop, dtype="float32", always_2d=True)[0]
         except soundfile.SoundFileError:
@@ -84,7 +84,7 @@ def open_stream(path: Path) -> Iterator[Stream]:
 
 
 def _header_of_libsndfile(path: Path) -> SoundHeader | None:
-    """None where it reads no such file, or one whose header tells of no sound."""
+    """None where libsndfile cannot read the file, or its header declares no sound."""
     try:
         info = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, TypeError):  # TypeError: a name that ends in .raw

@@ -1,4 +1,4 @@
-"""How a network's parameters lie in one vector, for who computes with all of them at once: trainer and kernels."""
+"""How a network's parameters are laid out in one vector, for the trainer and the kernels, which use all at once."""
 
 from collections.abc import Mapping
 

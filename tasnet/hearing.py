@@ -20,15 +20,15 @@ from .sound_features import WINDOW, sound_features, windows_of
 
 HEAD = Path(__file__).parents[1] / "assets" / "hearing.npz"
 NETWORK = "convtasnet_small_gln_2spk_8k"
-SHORTEST = 0.5  # s: what is shorter is heard several times over
-MOST = 3  # voices that are told apart: "3 or more"
+SHORTEST = 0.5  # s: shorter sounds are repeated
+MOST = 3  # the most voices that are told apart: "3 or more"
 SURE = 0.5  # the probability from which noise or a room is said to be there
-WIDEST = 4.0  # standard deviations: features that lie further out count as this
+WIDEST = 4.0  # standard deviations: features further out are clipped to this
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
 
 class HearingError(UserError):
-    """Nothing can be said of a sound here: the network or the head is not installed."""
+    """Nothing can be said about a sound here: the network or the head is not installed."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Hearing:
         return int(np.argmax(self.voices))
 
     def sentence(self, outputs: Sequence[str] = ()) -> str:
-        """One line on the sound, and what it means for what the `outputs` of a model give of it."""
+        """One line about the sound, and what it means for the `outputs` of a model."""
         with_ = [name for name, share in (("noise", self.noise), ("a room", self.room)) if share >= SURE]
         place = f" with {' and '.join(with_)}" if with_ and self.count else ""
         said = f"This sounds like {WORDS[self.count]}{place} ({self.voices[self.count]:.0%} sure)"

@@ -29,7 +29,7 @@ from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
 if TYPE_CHECKING:
     from .hearing import Hearing
 
-WHOLE = 30.0  # s: what is not longer goes through the network in one piece
+WHOLE = 30.0  # s: a recording up to this length goes through the network in one piece
 CHUNK = 20.0  # s
 OVERLAP = 4.0  # s
 FADE = 0.1  # s, from speech to a pause and back
@@ -42,7 +42,7 @@ class SeparationError(UserError):
 
 
 class DeviceError(UserError):
-    """A device or precision that cannot be had here; the message is one sentence for the user."""
+    """A device or precision that is not available here; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class Separation:
 
     @cached_property
     def hearing(self) -> Hearing | None:
-        """How many voices there seem to be in the mixture, and whether noise or a room; computed when it is asked for.
+        """How many voices the mixture seems to have, and whether noise or reverberation; computed on demand.
 
-        None where what tells it is not installed.
+        None where the model that listens is not installed.
         """
         from .hearing import HearingError, hear
 
@@ -112,7 +112,7 @@ class Separator:
             raise DeviceError("On a CPU LSTM-TasNet computes in float32; choose the precision auto or float32.")
         self.model = network.eval().requires_grad_(False).to(self.device)
         self.config = self.model.config
-        from .kernels.on_cpu import OnCPU  # kernels are loaded by who separates, not with the package
+        from .kernels.on_cpu import OnCPU  # kernels are loaded on separating, not with the package
         from .kernels.on_gpu import OnGPU
 
         self.on_cpu = self.on_gpu = None
@@ -135,12 +135,12 @@ class Separator:
     ) -> Separation:
         """Separate a mixture (T,) at `rate` Hz into its C speakers.
 
-        causal_level: the level of each moment is that which fits what came before it (`level.CausalLevel`), as a
-        device would have it that does not know the rest; else that of the whole recording.
-        `progress` is called with the fraction done after each step; an exception that it raises ends the work and
-        comes through. `heard` is called meanwhile, where the recording goes through the network in chunks, with what
-        can be listened to before all is there: the sample at which it begins, and the voices (C, t) from there on, at
-        the level that fits best so far and without what long pauses hold.
+        causal_level: the level at each moment fits what came before it (`level.CausalLevel`), as in a device that does
+        not know the rest; otherwise it fits the whole recording.
+        `progress` is called with the fraction done after each step; an exception that it raises ends the work and is
+        passed on. Where the recording goes through the network in chunks, `heard` is called in between with what can
+        already be listened to: the sample at which it begins, and the voices (C, t) from there on, at the level that
+        fits best so far and with long pauses left silent.
         Raises AudioError if there is nothing to separate, SeparationError if the network gives no numbers.
         """
         began = time.perf_counter()
@@ -209,7 +209,7 @@ class Separator:
         return level_gains(sources, mixture)
 
     def rate_notes(self, rate: int) -> tuple[str, ...]:
-        """What is to be said of a recording at `rate` Hz."""
+        """Notes on a recording at `rate` Hz."""
         own = self.config.sample_rate
         if rate == own:
             return ()
@@ -264,7 +264,7 @@ class Separator:
     ) -> None:
         """What lies between the `spans` of speech, into `sources` (C, T), where the speech is there already.
 
-        Each piece goes through the network behind the beginning of the speech, which gives it level and order.
+        Each piece goes through the network after the beginning of the speech, which determines its level and order.
         """
         rate, fade = self.config.sample_rate, round(FADE * self.config.sample_rate)
         context = slice(0, round(OVERLAP * rate))
@@ -315,7 +315,7 @@ class Separator:
             return self.model(x)
 
 
-OF_A_RUN = ("best.safetensors", "last.safetensors")  # what a training leaves in its folder, the one to take first
+OF_A_RUN = ("best.safetensors", "last.safetensors")  # what a training leaves in its folder, the preferred file first
 
 
 def available() -> dict[str, Path]:

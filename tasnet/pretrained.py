@@ -86,7 +86,7 @@ def _read_config(path: Path) -> Config | None:
         return None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (TypeError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} does not describe a network of this project ({error!s:.200}).") from None
 
 

@@ -193,7 +193,7 @@ def shorter_au(voice: np.ndarray) -> bytes:
 def test_a_header_that_claims_less_is_told(voice, make):
     sound = audio.read(make(voice), "less")
     assert len(sound.samples) == 20_000
-    assert sound.notes == ("less holds more than its header tells of: the first 2.5 s were read.",)
+    assert sound.notes == ("less holds more than its header says: the first 2.5 s were read.",)
 
 
 def test_a_tag_behind_the_sound_is_no_sound(voice):

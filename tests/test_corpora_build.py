@@ -344,7 +344,7 @@ def test_no_third_voice_without_two_or_without_other_speakers(tmp_path, capsys):
     write_pairs(tmp_path / "more", ["1-1-0_2-1-0", "4-1-1_3-1-0"])
     assert main(["three", str(tmp_path / "more"), "--out", str(tmp_path / "three"), "--workers", "1"]) == 0
     assert main(["three", str(tmp_path / "three"), "--out", str(tmp_path / "four")]) == 2
-    assert "has not two voices" in capsys.readouterr().err
+    assert "does not have two voices" in capsys.readouterr().err
 
 
 def test_the_delivered_subset_is_libri2mix(shared):

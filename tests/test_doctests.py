@@ -10,6 +10,7 @@ MODULES = (
     "tasnet.errors",
     "tasnet.inference",
     "tasnet.model",
+    "tasnet.typed",
     "analysis.scores.ideal_masks",
     "analysis.scores.metrics",
 )

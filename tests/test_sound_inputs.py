@@ -46,7 +46,7 @@ def test_a_wav_file_that_was_not_finished_is_read_to_its_end(riff, chunk):
     voice = np.clip(speech_like(3, 0), -0.9, 0.9)
     sound = audio.read(without_size(voice, riff, chunk), "a.wav")
     assert np.abs(sound.samples - voice).max() <= 2**-15 and len(sound.samples) == len(voice)
-    assert sound.notes == ("The header of a.wav tells of no samples, so it was read to its end: 3.0 s.",)
+    assert sound.notes == ("The header of a.wav says there are no samples, so it was read to its end: 3.0 s.",)
 
 
 def test_a_wav_file_without_samples_has_none():

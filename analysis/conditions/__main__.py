@@ -1,10 +1,10 @@
-"""What everyday conditions cost the models that come along: noise, rooms, codecs, overlap, and more.
+"""What everyday conditions cost the bundled models: noise, rooms, codecs, overlap, and more.
 
     python -m analysis.conditions DIR [--model NAME ...] [--limit 12]
 
-DIR is anything that `python -m tasnet.corpora layouts` tells of, with clean voices. Every mixture is separated in every
+DIR is anything that `python -m tasnet.corpora layouts` lists, with clean voices. Every mixture is separated in every
 condition at every value (`analysis/conditions/everyday.py`) by every model for as many voices, and scored by SI-SNR.
-The rows go to NAME.conditions.jsonl in assets/results; the same command goes on with them. The tab Probe of the
+The rows go to NAME.conditions.jsonl in assets/results; the same command continues with them. The tab Probe of the
 page Start point shows them.
 """
 

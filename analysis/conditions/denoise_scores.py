@@ -1,4 +1,4 @@
-"""How well speech is taken out of noise that no training has heard, beside a classical baseline and ideal masks.
+"""How well speech is separated from noise never heard in training, beside a classical baseline and ideal masks.
 
     python -m analysis.conditions.denoise_scores ../shared/data --model NAME [--set valid | test] [--each 20]
 

@@ -1,7 +1,7 @@
-"""The conditions of everyday recordings, each as one number to turn, in the shape of `analysis.start_point.probes`.
+"""The conditions of everyday recordings, each controlled by one number, in the form of `analysis.start_point.probes`.
 
-The voices that are asked for are those of the mixture: clean, but for a room (with their reverberation) and for the
-bandwidth (as far as it reaches). Everything drawn is seeded: the same every time.
+The target voices are those of the mixture: clean, except in a room (with their reverberation) and at a lower bandwidth
+(band-limited too). All random draws are seeded: the same every time.
 """
 
 import io
@@ -22,7 +22,7 @@ from tasnet.data.disturbed import at_snr
 from tasnet.data.noise import coloured_noise
 from tasnet.mixture import Mixture
 
-UNHEARD = 60.0  # dB: what is so far below the voices is not heard
+UNHEARD = 60.0  # dB: this far below the voices, nothing is heard
 LEVELS = (UNHEARD, 20, 15, 10, 5, 0, -5)  # dB
 CODECS = {  # kbit/s at 8 kHz: (container, subtype) of libsndfile, and what it is called
     128: ("WAV", "PCM_16", "16 bits a sample"),
@@ -49,13 +49,13 @@ def in_noise(kind: str) -> Callable[[Mixture, float], Mixture]:
 
 
 def add_third(sound: Mixture, decibels: float) -> Mixture:
-    """Another voice so many dB below the mixture's active speech level, which is not asked for."""
+    """Another voice so many dB below the mixture's active speech level, which is not a target."""
     voice = _crowd(sound.rate)[0]
     return _with(sound, np.resize(voice, len(sound.mixture)) * at_snr(sound.mixture, voice, decibels, sound.rate))
 
 
 def overlap(sound: Mixture, per_cent: float) -> Mixture:
-    """The first voice stops, and the last begins, so that they overlap in so much of the time; others stay."""
+    """Cut the first voice's end and the last one's beginning so that they overlap for this share of the time."""
     share, T = per_cent / 100, sound.sources.shape[1]
     time = np.arange(T) / T
     fade = max(1.0, FADE_SECONDS * sound.rate) / T
@@ -67,7 +67,7 @@ def overlap(sound: Mixture, per_cent: float) -> Mixture:
 
 
 def code(sound: Mixture, kilobits: float) -> Mixture:
-    """The mixture through a codec of telephony at 8 kHz; the voices asked for are the clean ones."""
+    """The mixture through a telephone codec at 8 kHz; the targets are the clean voices."""
     container, subtype, _ = CODECS[int(kilobits)]
     if subtype == "PCM_16":
         return sound
@@ -83,13 +83,13 @@ def code(sound: Mixture, kilobits: float) -> Mixture:
 
 
 def clip(sound: Mixture, per_cent: float) -> Mixture:
-    """The mixture clipped at so much of its peak; the voices asked for are not."""
+    """The mixture clipped at this share of its peak; the target voices are not."""
     limit = per_cent / 100 * float(np.abs(sound.mixture).max())
     return _replaced(sound, np.clip(sound.mixture, -limit, limit))
 
 
 def narrow(sound: Mixture, kilohertz: float) -> Mixture:
-    """As from a recording at so many kHz, mixture and voices alike."""
+    """Band-limited as in a recording at so many kHz, mixture and voices alike."""
     edge = 500 * kilohertz
     if edge >= 0.49 * sound.rate:
         return sound

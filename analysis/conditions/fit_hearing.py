@@ -1,10 +1,10 @@
-"""Fits what tells of a sound how many voices it has, and whether noise or a room is there (`tasnet.hearing`).
+"""Fit the head that tells how many voices a sound has, and whether there is noise or reverberation (`tasnet.hearing`).
 
     python -m analysis.conditions.fit_hearing ../shared/data [--train 6000] [--test 1200]
 
 draws windows of 3 to 4 s of 0 to 3 training speakers, clean, in noise, in rooms (measured and simulated) and through a
 telephone, fits the head on them, writes assets/hearing.npz, and measures it on windows of validation speakers, the
-noises of the test split and the rooms held out. What was drawn is kept in runs/hearing; the same command goes on.
+noises of the test split and the rooms held out. What was drawn is kept in runs/hearing; the same command continues.
 """
 
 import argparse
@@ -43,7 +43,7 @@ HIDDEN, EPOCHS, BATCH, DECAY, JITTER = 64, 60, 128, 0.4, 0.3  # JITTER: standard
 
 @dataclass(frozen=True)
 class Material:
-    """What windows are drawn from."""
+    """What the windows are drawn from."""
 
     voices: Pool
     noise: Pool
@@ -53,7 +53,7 @@ class Material:
 
 
 def material(data: Path, split: str) -> Material:
-    """Of the training ("train"), or what it never had ("test"): the voices of data/valid."""
+    """The material of training ("train"), or what training never had ("test"): the voices of data/valid."""
     rooms, simulated = measured_rooms(data / "rooms", RATE), simulated_rooms(SIMULATED, RATE)
     if split == "train":
         speech = cached_utterances([data / "train"], RATE, UTTERANCE_RMS)
@@ -171,7 +171,7 @@ def fit_head(features: np.ndarray, truth: np.ndarray) -> Head:
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(x)).split(BATCH):
             logits = net(x[rows] + JITTER * torch.randn_like(x[rows]))
-            spoken = counts[rows] > 0  # a room can be heard by voices only
+            spoken = counts[rows] > 0  # reverberation can be heard only in voices
             loss = torch.nn.functional.cross_entropy(logits[:, : MOST + 1], counts[rows])
             loss = loss + 0.5 * yes_or_no(logits[:, MOST + 1], noise[rows].float())
             loss = loss + 0.5 * yes_or_no(logits[spoken, MOST + 2], room[rows][spoken].float())

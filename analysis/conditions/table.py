@@ -1,4 +1,4 @@
-"""What each everyday condition costs each model, over a test set: the results that come along, as a table.
+"""What each everyday condition costs each model, over a test set: the bundled results, as a table.
 
 `python -m analysis.conditions DIR` measures them.
 """
@@ -17,7 +17,7 @@ SUFFIX = ".conditions.jsonl"
 class ConditionRow:
     """A condition at one of its values.
 
-    score, cost: {model: SI-SNR in dB, and what is lost of it to the first value}; unprocessed: the mixture's own.
+    score, cost: {model: SI-SNR in dB, and its loss relative to the first value}; unprocessed: the mixture's own.
     """
 
     condition: str  # key of `CONDITIONS`
@@ -28,7 +28,7 @@ class ConditionRow:
 
 
 def condition_results() -> dict[str, ProbeResults]:
-    """{model: what was measured of it}, that come along and from `runs/probes`."""
+    """{model: its results}, bundled ones and those in `runs/probes`."""
     return known_results((SHIPPED, FOLDER), SUFFIX)
 
 

@@ -2,11 +2,11 @@
 
     python -m analysis.corpus DIR --model NAME [--limit N] [-o OUT.csv] [--workers K]
 
-DIR is anything that `python -m tasnet.corpora layouts` tells of: wsj0-mix, LibriMix, WHAM!, folders s1
+DIR is anything that `python -m tasnet.corpora layouts` lists: wsj0-mix, LibriMix, WHAM!, folders s1
 and s2, a folder a mixture, a list, a pack. How it was understood is said first. Every mixture is
 scored by SI-SNRi, SDRi, PESQ on both its scales, and STOI, for Conv-TasNet and for the ideal masks.
-The rows go to a CSV file as they come (`results.py`); the same command goes on with a file that a
-kill has left. Mixtures that cannot be used are reported, counted and skipped. The results do not
+The rows go to a CSV file as they come (`results.py`); the same command continues a file that a killed
+run left behind. Mixtures that cannot be used are reported, counted and skipped. The results do not
 depend on the number of workers.
 
     python -m analysis.corpus.summary OUT.csv [OTHER.csv] [--markdown]
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Bar:
-    """A progress bar with the time left, by the seconds of sound that are done."""
+    """A progress bar with the time left, measured by the seconds of sound done."""
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None

@@ -1,4 +1,4 @@
-"""The heads of the cards of the models that come along: YAML for the Hugging Face Hub, with the measured scores.
+"""The heads of the bundled models' cards: YAML for the Hugging Face Hub, with the measured scores.
 
     python -m analysis.corpus.cards
 
@@ -32,12 +32,12 @@ TITLES = {
 
 
 def card_file(model: str) -> Path:
-    """The card of a model that comes along."""
+    """The card of a bundled model."""
     return checkpoint.bundled()[model].with_suffix(".md")
 
 
 def shipped_card(model: str) -> str:
-    """The card of `model` under a head that tells its present facts and scores.
+    """The card of `model` under a head with its present facts and scores.
 
     Raises ResultsError where its results are missing, or of earlier weights, and OSError where it has no card.
     """

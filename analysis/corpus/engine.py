@@ -30,7 +30,7 @@ class Engine:
 
 @contextmanager
 def start(backend: str, workers: int | None) -> Iterator[Engine]:
-    """An engine whose workers stay up until the context ends; None is one for every core.
+    """An engine whose workers stay up until the context ends; None means one worker for every core.
 
     Raises CorpusError for a backend that is not there.
     """
@@ -42,7 +42,7 @@ def start(backend: str, workers: int | None) -> Iterator[Engine]:
     with ExitStack() as stack:
         settings = _connect(backend, workers, stack)
         stack.enter_context(joblib.parallel_config(backend, n_jobs=count, **settings))
-        # One task at a time: joblib would send short ones in bundles, and leave workers without any.
+        # One task at a time: joblib would bundle short ones and leave some workers without any.
         pool = stack.enter_context(joblib.Parallel(batch_size=1, pre_dispatch="all"))
 
         def run(tasks: Sequence[Task]) -> list[dict[str, float] | str]:
@@ -77,7 +77,7 @@ def _connect(backend: str, workers: int | None, stack: ExitStack) -> dict[str, o
 def _dask_client(workers: int | None, stack: ExitStack) -> object:
     """A client of the cluster at $DASK_SCHEDULER_ADDRESS, or else of one on this machine.
 
-    joblib would wait for ever for a cluster that cannot import the project, so this is tried first.
+    joblib would wait forever for a cluster that cannot import the project, so this is tried first.
     """
     import dask.config
     from dask.distributed import Client

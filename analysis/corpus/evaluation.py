@@ -1,4 +1,4 @@
-"""Scoring a model and the ideal masks on a whole test set, with what was done before taken up again."""
+"""Scoring a model and the ideal masks on a whole test set, resuming from what was already done."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def score_set(
     out: by default runs/corpus/<set>_<model>.csv; in a folder, a file of that name there.
     split: "test", "valid" or "train", where the folder has several.
     kind: the folder of the mixtures ("mix_both") where there are several.
-    limit: so many mixtures, evenly spread over the set. workers: by default one for every core.
+    limit: score only so many mixtures, evenly spread over the set. workers: by default one for every core.
     progress: called before the first batch and after each; an exception that it raises ends the
     work, and what was done stays in the file. say: called with sentences on how the set was understood.
     Raises ResultsError, CorpusError, CheckpointError or DeviceError (all UserErrors).

@@ -1,4 +1,4 @@
-"""An evaluation in progress: which mixtures are left, how they are separated, what is written."""
+"""An evaluation in progress: which mixtures are left, how they are separated, what has been written."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from .scores import Task
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an evaluation is; seconds are those of sound, to which the work is in proportion."""
+    """How far an evaluation has got; seconds are those of sound, to which the work is proportional."""
 
-    mixtures: int  # done, those that could not be used among them
+    mixtures: int  # done, including those that could not be used
     of_mixtures: int
     seconds: float
     of_seconds: float
@@ -149,7 +149,7 @@ class EvaluationRun:
 
 
 def separates_ahead(separator: Separator) -> bool:
-    """Whether this process separates for all workers: on a GPU, of which they have none."""
+    """Whether this process separates for all workers: on a GPU, which they do not have."""
     return separator.device.type != "cpu"
 
 

@@ -1,4 +1,4 @@
-"""Where a network fails on a test set: by which threshold, on whose voices, and how much its outputs share."""
+"""Where a network fails on a test set: by which threshold, on whose voices, and how much its outputs leak."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Threshold:
             return own if self.against is None else own - results.values(self.against, MEASURE)
 
 
-# The first: below 0 dB the mixture itself is closer to the clean voices than what was made of it.
+# The first: below 0 dB the mixture itself is closer to the clean voices than the network's output.
 THRESHOLDS = (
     Threshold("below 0 dB", 0.0),
     Threshold("below 5 dB", 5.0),
@@ -43,7 +43,7 @@ WORSE = THRESHOLDS[0]
 
 @dataclass(frozen=True)
 class FailureShare:
-    """Mixtures that have something in common, and how many of them fail; the estimates are shares (0 to 1)."""
+    """Mixtures with something in common, and how many of them fail; the estimates are shares (0 to 1)."""
 
     name: str
     count: int

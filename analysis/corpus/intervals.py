@@ -1,11 +1,12 @@
-"""Means over a test set with intervals that know how few people speak in it.
+"""Means over a test set with intervals that take into account how few people speak in it.
 
 A test set draws its mixtures from few speakers (Libri2Mix: 3000 mixtures of 40), and a voice that is hard to separate
-is so in all of its mixtures. Another set would have other speakers, so the bootstrap draws speakers: one that is drawn
-k times counts k times, a mixture the product of its speakers' counts (two-way cluster bootstrap; Owen, The pigeonhole
-bootstrap, 2007). The naive interval, of mixtures that have nothing to do with each other, is given beside it only.
+is hard in all of its mixtures. Another set would have other speakers, so the bootstrap draws speakers: one that is
+drawn k times counts k times, and a mixture counts the product of its speakers' counts (two-way cluster bootstrap; Owen,
+The pigeonhole bootstrap, 2007). The naive interval, which treats mixtures as independent, is only given for comparison.
 
-A share of which no mixture or every one is, resampling cannot see beyond: there the interval is the exact one.
+Where none or all of the mixtures have a property, resampling cannot vary its share: there the interval is the exact
+one.
 
 How often the intervals hold the true mean is measured in `tests/test_corpus_intervals.py`. Where speakers matter it
 is about 19 times in 20; where they do not, more often, as the product counts the mixtures' own noise up to three times.
@@ -29,7 +30,7 @@ MOST_KEPT = 1 << 27  # bytes of weights that are kept for the next mean
 CONFIDENCE = 0.95
 Z = 1.96  # of CONFIDENCE, for the naive interval
 SEED = 0
-MIN_SPEAKERS = 5  # with fewer there is no interval: too few different draws
+MIN_SPEAKERS = 5  # with fewer there is no interval: too few distinct draws
 FEW_SPEAKERS, FEW_MIXTURES = 20, 30  # below, a warning
 
 Speakers = tuple[tuple[str, ...], ...]  # of each mixture; () where unknown
@@ -67,8 +68,8 @@ def estimate(values: np.ndarray, speakers: Sequence[tuple[str, ...]] | None = No
 def share(events: np.ndarray, speakers: Sequence[tuple[str, ...]] | None = None) -> Estimate | None:
     """The share of mixtures (M,) with an event, as `estimate`; None without mixtures.
 
-    At none or all of them both intervals are Clopper and Pearson's, which takes the mixtures as independent: the
-    least that can be said. Where there are too few speakers for an interval there is none here either.
+    At none or all of them both intervals are Clopper and Pearson's, which treats the mixtures as independent: the
+    least that can be said. With too few speakers for an interval there is none here either.
     """
     found = estimate(np.asarray(events, float), speakers)
     if found is None or 0 < found.mean < 1:
@@ -100,7 +101,7 @@ def _weights(speakers: Speakers) -> np.ndarray | None:
     rng, weights = np.random.default_rng(SEED), np.ones((RESAMPLES, len(own)), np.float32)
     held = [[k for k, one in enumerate(own) if len(one) > place] for place in range(max(map(len, own)))]
     whose = [[numbers[own[k][place]] for k in some] for place, some in enumerate(held)]
-    for start in range(0, RESAMPLES, BLOCK):  # of many speakers all draws at once would take gigabytes
+    for start in range(0, RESAMPLES, BLOCK):  # with many speakers, all draws at once would take gigabytes
         block = weights[start : start + BLOCK]
         draws = rng.multinomial(count, np.full(count, 1 / count), len(block)).astype(np.float32)
         for some, speaker in zip(held, whose, strict=True):
@@ -109,7 +110,7 @@ def _weights(speakers: Speakers) -> np.ndarray | None:
 
 
 def cautions(speakers: Sequence[tuple[str, ...]]) -> list[str]:
-    """Sentences that say why the intervals over mixtures of these speakers deserve little trust; mostly none."""
+    """Sentences on why intervals over mixtures of these speakers deserve little trust; usually none."""
     said, known = [], {name for one in speakers for name in one}
     if len(speakers) < FEW_MIXTURES:
         said.append(

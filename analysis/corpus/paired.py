@@ -27,7 +27,7 @@ class Pair:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The two models', told apart by their weights or files where they have one name."""
+        """The two models' names, with their weights or files added where the names are the same."""
         headers = [self.first.header, self.second.header]
         for form in ("{0.model}", "{0.model} ({0.weights})", "{0.model} ({0.precision})"):
             one, other = (form.format(header) for header in headers)
@@ -42,7 +42,7 @@ class Pair:
 
     @property
     def measures(self) -> dict[str, str]:
-        """Those that both results have: key -> title."""
+        """The measures that both results have: key -> title."""
         return {name: title for name, title in measures(self.first).items() if self.second.has(name)}
 
 
@@ -83,7 +83,7 @@ def mean_difference(both: Pair, measure: str) -> Estimate | None:
 
 
 def furthest(both: Pair, measure: str) -> list[int]:
-    """The mixtures (positions) by how much better the first model is, the best for it first; undefined left out."""
+    """The mixtures (positions), ordered by the first model's advantage, largest first; undefined ones left out."""
     values = differences(both, measure)
     return [int(k) for k in np.argsort(-values, kind="stable") if np.isfinite(values[k])]
 

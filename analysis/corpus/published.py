@@ -1,6 +1,6 @@
 """Conv-TasNet's published scores on LibriMix, to be shown beside ours with what it was trained on.
 
-Those of models that can be downloaded stand in `tasnet.published`; here only those that the literature gives alone.
+`tasnet.published` has those of models that can be downloaded; here are those found only in the literature.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Published:
 
 
 RATE = 8000  # Hz, of the sets that the scores are shown beside
-# What a set holds, for those who do not know its name.
+# What a set contains, for those who do not know its name.
 TRAINING_SETS = {
     "Libri2Mix train-100": "58 h of mixtures, 251 speakers",
     "Libri2Mix train-360": "212 h of mixtures, 921 speakers",
     "Libri3Mix train-360": "921 speakers",
 }
-# By the number of speakers; without weights that could be had.
+# By the number of speakers; weights are not available.
 LITERATURE = {
     2: (Published("asteroid", "Libri2Mix train-100", 13.0, 13.4, None, "https://github.com/JorisCos/LibriMix"),),
 }
 
 
 def published(speakers: int) -> tuple[Published, ...]:
-    """What is known of mixtures of so many speakers, from the lowest SI-SNRi to the highest."""
+    """Published scores for mixtures of so many speakers, from the lowest SI-SNRi to the highest."""
     test_set = f"Libri{speakers}Mix min test, clean"
     listed = (
         _entry(model)

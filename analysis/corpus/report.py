@@ -1,6 +1,6 @@
 """What the results of a test set say: means with 95 % intervals, groups, extremes.
 
-The mixture is the unit: of a mixture's speakers the mean is taken first. The intervals know who speaks in
+The mixture is the unit: its speakers' scores are averaged first. The intervals know who speaks in
 which mixture (`intervals.py`). Undefined scores (nan) and perfect ones (inf) are left out and show in the count.
 """
 
@@ -71,7 +71,7 @@ def by_input_snr(results: Results, measure: str) -> list[Group]:
     for low, high in itertools.pairwise(INPUT_SNR_EDGES):
         chosen = (inputs >= low) & (inputs < high)
         if chosen.any():
-            # The voices of one mixture belong together, also where it is not known whose they are.
+            # The voices of one mixture belong together, even where it is not known whose they are.
             own = [row.speakers or (row.mixture,) for row in results.good]
             whose = [one for one, count in zip(own, chosen.sum(1), strict=True) for _ in range(count)]
             estimates = {system: estimate(results.values(system, measure)[chosen], whose) for system in SYSTEMS}
@@ -104,7 +104,7 @@ def papers_own(speakers: int) -> dict[str, paper.Summary]:
 
 
 def digits(measure: str) -> int:
-    """Decimals that a mean of this measure deserves."""
+    """The number of decimals that a mean of this measure deserves."""
     return MEASURES[measure].mean_decimals
 
 

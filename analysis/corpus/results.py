@@ -17,27 +17,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 
 from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import make_folder, replacing
 from tasnet.config import HIGHEST_RATE
 from tasnet.errors import UserError, opening
 from tasnet.locks import Locked, WriterLock
+from tasnet.typed import check_types, from_plain
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
-# What no set of mixtures reaches; a file that says more is not one of ours.
+# No set of mixtures reaches this; a file that claims more is not one of ours.
 LARGEST_FILE = 1 << 26  # bytes
 MOST_MIXTURES = 200_000
 MOST_SPEAKERS = 9
 MOST_BROUGHT = 10_000  # mixtures, and speakers, of a file that a page shows at once
 LONGEST_TEXT = 4096  # characters
-LARGEST_FIGURE = 1e12
+LARGEST_FIGURE = 10**12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 FORMULA_AFTER_COMMA = re.compile(r"(?<=[,;])[=+\-@]")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
-# What must be the same for rows to stand in one file, and how a user would call it.
+# What must be the same for rows to share a file, and what a user would call it.
 IDENTITY = {
     "model": "model",
     "weights": "version of the weights",
@@ -58,36 +62,25 @@ class ResultsError(UserError):
 class Header:
     """Which model was measured on which set of mixtures."""
 
-    model: str
-    weights: str  # their name by `checkpoint.weights_hash`
-    file: str  # where the weights were, as an absolute path
-    parameters: int
-    training_data: str
-    precision: str
-    set: str  # the set's name
-    folder: str  # where it was, as an absolute path
-    split: str
-    kind: str  # the folder of the mixtures ("mix_both"), empty for the usual one
-    names: str  # the beginning of the SHA-256 of all mixtures' names
-    mixtures: int  # in the whole set
-    rate: int  # Hz
-    speakers: int
+    model: Text
+    weights: Text  # their name by `checkpoint.weights_hash`
+    file: Text  # where the weights were, as an absolute path
+    parameters: Annotated[int, Meta(ge=0, le=LARGEST_FIGURE)]
+    training_data: Text
+    precision: Text
+    set: Text  # the set's name
+    folder: Text  # where it was, as an absolute path
+    split: Text
+    kind: Text  # the folder of the mixtures ("mix_both"), empty for the usual one
+    names: Text  # the beginning of the SHA-256 of all mixtures' names
+    mixtures: Annotated[int, Meta(ge=0, le=MOST_MIXTURES)]  # in the whole set
+    rate: Annotated[int, Meta(ge=1, le=HIGHEST_RATE)]  # Hz
+    speakers: Annotated[int, Meta(ge=1, le=MOST_SPEAKERS)]
     pesq: bool
 
     def __post_init__(self) -> None:
-        """Raises ValueError for another type or a figure that nothing measured can have."""
-        highest = {"mixtures": MOST_MIXTURES, "speakers": MOST_SPEAKERS, "rate": HIGHEST_RATE}
-        for known in dataclasses.fields(self):
-            value, kind = getattr(self, known.name), known.type
-            good = type(value) is kind
-            if good and kind is str:
-                good = len(value) <= LONGEST_TEXT
-            elif good and kind is int:
-                good = 0 <= value <= highest.get(known.name, LARGEST_FIGURE)
-            if not good:
-                raise ValueError(f"{known.name} cannot be {value!r:.40}")
-        if not (self.speakers and self.rate):
-            raise ValueError("without speakers or sampling rate nothing was measured")
+        """Raise ValueError for a wrong type or a figure that no measurement can give."""
+        check_types(self)
 
 
 @dataclass(frozen=True)
@@ -149,9 +142,9 @@ class Results:
 class ResultsFile:
     """A results file that is being written; opening one that exists goes on with it.
 
-    `done` are the rows it already holds. What a kill has left half written is cut off. Nobody else writes the file
-    until it is closed. Raises ResultsError where somebody does, or the file is of another model or set, or no results
-    file at all.
+    `done` are the rows it already holds. What a killed run left half-written is cut off. Nobody else can write the file
+    until it is closed. Raises ResultsError where somebody is writing it, or where it belongs to another model or set,
+    or is not a results file at all.
     """
 
     def __init__(self, path: str | Path, header: Header, columns: Sequence[str]) -> None:
@@ -205,7 +198,7 @@ class ResultsFile:
             return ()
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
-        if data.count(b"\n", 0, whole) < 2:  # killed before the columns' names were on the disk
+        if data.count(b"\n", 0, whole) < 2:  # killed before the column names were on disk
             if not b"# {".startswith(data[:3]):
                 raise ResultsError(_foreign(self.path.name))
             whole = 0
@@ -222,7 +215,7 @@ class ResultsFile:
                     "give this evaluation a file of its own."
                 )
         if data.split(b"\n", 2)[1].decode() + "\n" != csv_line([*FACTS, *self.columns]):
-            # Begun by a version that took other scores: what it did not take stays empty.
+            # Begun by a version that measured other scores: those it did not measure stay empty.
             with replacing(self.path) as unfinished:
                 unfinished.write_text(self._head() + "".join(self._line(row) for row in found.rows), newline="")
         return found.good
@@ -237,7 +230,7 @@ class ResultsFile:
 
 def _held(path: Path, name: str) -> bytes:
     """The content of a file, no more than is known to be too much."""
-    if not path.is_file():  # a pipe or a device would be waited for, or never end
+    if not path.is_file():  # reading from a pipe or a device would block, or never end
         raise ResultsError(_foreign(name))
     with path.open("rb") as file:
         return file.read(LARGEST_FILE + 1)
@@ -346,13 +339,13 @@ def _header_line(header: Header) -> str:
 
 def _parsed_header(line: str) -> Header | None:
     try:
-        return Header(**json.loads(line.removeprefix("# ")))
-    except (TypeError, ValueError, RecursionError):
+        return from_plain(Header, json.loads(line.removeprefix("# ")))
+    except (ValueError, RecursionError):
         return None
 
 
 def _parsed_row(columns: list[str], cells: list[str], header: Header) -> ScoredMixture | None:
-    """None for a damaged line: its mixture counts as not measured."""
+    """A row; None for a damaged line, whose mixture counts as not measured."""
     if len(cells) != len(columns):
         return None
     index, mixture, seconds, speakers, genders, problem = map(from_csv_cell, cells[: len(FACTS)])
@@ -368,7 +361,7 @@ def _parsed_row(columns: list[str], cells: list[str], header: Header) -> ScoredM
 
 
 def _possible(row: ScoredMixture, header: Header) -> bool:
-    """Whether nothing in a row is beyond what can be measured."""
+    """Whether everything in a row can have been measured."""
     return (
         0 <= row.index < header.mixtures
         and 0 <= row.seconds < LARGEST_FIGURE

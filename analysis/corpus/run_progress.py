@@ -1,4 +1,4 @@
-"""How far a training is, by its diary: the share that is done, and the time that is left at its pace so far."""
+"""How far a training run has got, by its log: the share done, and the time left at its pace so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -31,9 +31,9 @@ class Task:
 
     mixture: Mixture
     model: str  # a name or the path of a checkpoint
-    weights: str  # which are there, as in `Header.weights`: a worker outlives a file that changes
+    weights: str  # the file's at that time, as in `Header.weights`: a worker outlives a file that changes
     precision: str
-    permute: bool  # whether the network's outputs have no order of their own
+    permute: bool  # whether the network's outputs have no fixed order
     pesq: bool
     estimates: np.ndarray | None = None
 
@@ -41,7 +41,7 @@ class Task:
 def columns(speakers: int, pesq: bool) -> list[str]:
     """The names of all scores of a mixture of so many speakers."""
     measures = [measure for measure in MEASURES if pesq or measure not in PESQ_MEASURES]
-    # For the mixture the absolute score: its improvement over itself would always be zero.
+    # For the mixture, the absolute score: its improvement over itself would always be zero.
     names = [f"{MIXTURE}.{MEASURES[measure].unprocessed or measure}" for measure in measures]
     names += [f"{system}.{measure}" for system in SYSTEMS for measure in measures]
     names += [f"{system}.{LEAKAGE}" for system in (NETWORK, CLEAN)]

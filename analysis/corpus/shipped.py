@@ -1,13 +1,13 @@
-"""The scores and the training of the models that come along: files in assets/results, made once.
+"""The scores and the training of the bundled models: files in assets/results, made once.
 
     python -m analysis.corpus.shipped ../shared/data/libri2mix_test_subset [MODEL ...]
 
-scores every model under assets/weights (or those named) that gives as many voices as the mixtures have, as
-`python -m analysis.corpus` does, and writes NAME.csv: its results without any path. What was measured with the present
-weights is left as it is; for other weights the old file stays until the new one is whole, and the same command goes on
-after a stop; `python -m analysis.corpus.cards` then puts the scores into the cards. The speakers' sexes are those of
-speakers.txt there, where no list of them lies beside the set. Models of three voices are scored on what
-`python -m tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
+scores every model under assets/weights (or those named) that gives as many voices as the mixtures have, as `python -m
+analysis.corpus` does, and writes NAME.csv: its results without any path. What was measured with the present weights is
+left as it is; for other weights the old file stays until the new one is complete, and the same command resumes after a
+stop; `python -m analysis.corpus.cards` then puts the scores into the cards. The speakers' sexes are those of
+speakers.txt there, where no list of them lies beside the set. Models of three voices are scored on what `python -m
+tasnet.corpora three ../shared/data/libri2mix_test_subset --out DIR` makes.
 
 NAME.training.json holds how the model did on the validation speakers while it was trained. It is written by hand from
 what the training said: `weights` as in the results, `validation` (of what), `begun` (from which weights), `source`
@@ -29,6 +29,7 @@ from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, complain, program
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.mixture_sets import read_genders
+from tasnet.typed import from_plain
 
 from .evaluation import FOLDER as RUNS
 from .results import Results, ResultsError, read_header, read_results, shareable
@@ -64,7 +65,7 @@ def shipped() -> dict[str, Path]:
 
 
 def read_shipped(model: str) -> Results:
-    """The results that come along with `model`.
+    """The bundled results of `model`.
 
     Where its weights are no longer those that were measured, `Header.model` says so. Raises ResultsError.
     """
@@ -84,11 +85,10 @@ def is_current(model: str, weights: str) -> bool:
 
 
 def read_training(model: str) -> Training | None:
-    """How `model` did while it was trained; None where that is not on record."""
+    """How `model` did while it was trained; None where there is no record."""
     try:
-        known = json.loads((FOLDER / f"{model}.training.json").read_text())
-        return Training(**known | {"points": tuple(Point(**point) for point in known["points"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        return from_plain(Training, json.loads((FOLDER / f"{model}.training.json").read_text()))
+    except (OSError, ValueError):
         return None
 
 

@@ -1,1 +1,1 @@
-"""Why a separation sounds as it does: what is phase, what leaks, which parts of the network it takes."""
+"""Why a separation sounds as it does: what is phase, what leaks, and which parts of the network matter."""

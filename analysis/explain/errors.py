@@ -1,7 +1,7 @@
 """Where the error of a separated voice is: interference or artefacts, in which band, and when.
 
 The split is that of BSS Eval v3 (Vincent et al. 2006, the paper's [44]): what 512-tap filters can make of the voice
-itself is target, what they can make of the other voices beyond that is interference, the rest artefacts.
+itself is target, what they can additionally make of the other voices is interference, the rest is artefacts.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from analysis.scores.metrics import SDR_TAPS, MetricsError, si_snr
 
 BANDS_HZ = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000)  # octaves; those below half the rate are shown
 SWAP_SECONDS = 0.25
-QUIET_DB = -30.0  # of a voice's mean power: below, a stretch of it says nothing of whose it is
+QUIET_DB = -30.0  # of a voice's mean power: a stretch below this does not show whose voice it is
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ErrorParts:
 
     @property
     def sar(self) -> float:
-        """All that is of any voice over the artefacts."""
+        """Everything that stems from a voice, over the artefacts."""
         return _db(self.target + self.interference, self.artefacts)
 
 
@@ -55,7 +55,7 @@ class Swap:
 def split_error(estimate: np.ndarray, references: np.ndarray, speaker: int) -> ErrorParts:
     """`ErrorParts` of the `estimate` (T,) of a `speaker` of the clean `references` (C, T).
 
-    Raises MetricsError where a voice is silent: no filter makes anything of it.
+    Raises MetricsError where a voice is silent, as no filter can make anything of it.
     """
     estimate, references = np.asarray(estimate, np.float64), np.asarray(references, np.float64)
     if not all(voice.any() for voice in references):

@@ -1,4 +1,4 @@
-"""The network with parts of it switched off, and its voices with other masks: what each part is worth.
+"""The network with parts switched off, and its voices with other masks: what each part is worth.
 
 A filter can be muted in the output alone (what it hears still informs the masks) or altogether. A block that is left
 out adds nothing to the skip sum and lets its input through unchanged.
@@ -95,7 +95,7 @@ def _separated(inside: Representation, off: Muted, level: float) -> np.ndarray:
     separator = Separator(edited(inside.model, off.whole, off.blocks), str(inside.model.U.device), "float32")
     separator.level = level
     sources = np.zeros((len(inside.masks), len(inside.mixture)), np.float32)
-    # As the network has heard it: what lies below speech has been taken out before, where it was to be.
+    # As the network heard it: what lies below speech has already been removed where needed.
     separator.separate_into(sources, inside.mixture, lambda done: None)
     return sources * level_gains(sources, inside.mixture)[:, None]
 
@@ -134,8 +134,8 @@ def _masked(inside: Representation, off: Muted, speaker: int) -> Callable[[int, 
 def importance(inside: Representation, groups: Sequence[Sequence[int]]) -> np.ndarray:
     """(groups,) dB of mean SI-SNR that the voices lose without each group of filters in the output.
 
-    Against the references, or where these are not as many as the voices, against the voices as they are. The decoder is
-    linear: a group's part of a voice is decoded once and taken off.
+    Against the references, or, where their number differs from that of the voices, against the unchanged voices. The
+    decoder is linear: a group's part of a voice is decoded once and subtracted.
     """
     target, known = _target(inside)
     whole = float(np.mean(si_snr(inside.sources, target))) if known else float("inf")
@@ -148,7 +148,7 @@ def importance(inside: Representation, groups: Sequence[Sequence[int]]) -> np.nd
 
 
 def filter_importance(inside: Representation) -> np.ndarray:
-    """(N,) as `importance`, without each single filter: what a filter adds is laid together by itself, not decoded."""
+    """(N,) as `importance`, without each single filter: its part is overlap-added directly, not decoded."""
     target, known = _target(inside)
     V, length = inside.model.V.detach().cpu(), len(inside.mixture)
     scores = np.zeros((len(inside.masks), len(V)))

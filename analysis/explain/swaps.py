@@ -1,7 +1,7 @@
-"""Phase and magnitude exchanged between the mixture, the network's voices and the clean ones, in the paper's STFT.
+"""Exchange phase and magnitude between the mixture, the network's voices and the clean ones, in the paper's STFT.
 
-A magnitude mask keeps the mixture's phase; a network on waveforms makes its own. Which of the two its score rests on is
-measured by giving each voice the magnitude of one signal and the phase of another.
+A magnitude mask keeps the mixture's phase; a network on waveforms produces its own. Which of the two its score depends
+on is measured by giving each voice the magnitude of one signal and the phase of another.
 """
 
 from dataclasses import dataclass

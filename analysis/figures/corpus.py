@@ -20,7 +20,7 @@ from analysis.words.say import signed
 from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style, titles_below_tools
 
 HALF_TRANSPARENT = 0.55
-MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but no vector graphic
+MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but not as vector graphics
 
 
 def distributions(values: dict[str, np.ndarray], title: str, printed: dict[str, float], source: str) -> go.Figure:

@@ -14,8 +14,8 @@ KINDS = {"non-causal": "circle", "causal": "diamond", "Table III": "square"}
 def size_and_score(designs: Sequence[PrintedDesign], size: float, chosen: str | None) -> go.Figure:
     """SI-SNRi over model size, coloured by receptive field; a point's customdata is (position in `designs`, ...).
 
-    size: million parameters of one's own design, a line: nobody knows its score. chosen: the recipe of the row that
-    is to be ringed.
+    size: million parameters of the user's design, drawn as a line, since nobody knows its score. chosen: the recipe of
+    the row that is to be ringed.
     """
     figure = go.Figure()
     groups: dict[str, list[int]] = {kind: [] for kind in KINDS}

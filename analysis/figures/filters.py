@@ -15,13 +15,13 @@ from analysis.network.basis_set import SCALES, PhaseBand, histogram
 from .palette import LEVEL_SCALE, legend_below, style
 
 ENCODER_COLOUR, DECODER_COLOUR = "#8a4fd3", "#e08a1e"
-MODEL_COLOURS = (ENCODER_COLOUR, DECODER_COLOUR)  # no picture has both kinds
+MODEL_COLOURS = (ENCODER_COLOUR, DECODER_COLOUR)  # no picture shows both kinds
 SCALE_COLOURS = {"mel": "#2e9e5b", "ERB": "#2f6fde", "linear": "#b0b4bd"}
 WAVE_SCALE = "RdBu_r"
 MAP_POINTS = 256
 MAP_HEIGHT = 680
 FLOOR_DB = -60.0
-LOUDEST = 99.5  # percentile where colour scales end: one strong filter must not darken the rest
+LOUDEST = 99.5  # percentile at which colour scales end: one strong filter must not darken the rest
 
 
 def filter_maps(
@@ -149,7 +149,7 @@ def _colour_bar(figure: go.Figure, column: int, quantity: str, colours: str | li
 
 
 def _click_targets(figure: go.Figure, column: int, x: np.ndarray, order: np.ndarray, tuning: Tuning) -> None:
-    """An invisible bar over each row: a heat map itself tells nobody where it was clicked."""
+    """An invisible bar over each row: a heat map itself does not report where it was clicked."""
     left, right = (1.5 * x[0] - 0.5 * x[1], x[-1] + 0.5 * (x[1] - x[0])) if len(x) > 1 else (0, 1)
     facts = [values[order] for values in (tuning.number, tuning.peak_hz, tuning.phase_deg)]
     figure.add_trace(
@@ -229,7 +229,7 @@ def neighbour_waves(U: np.ndarray, numbers: np.ndarray, distances: np.ndarray, r
         figure.update_xaxes(title={"text": f"{distance:.2g}", "standoff": 2}, row=1, col=column)
     figure.update_xaxes(showticklabels=False, ticks="")
     figure.update_yaxes(showticklabels=False)
-    # Too small for tools, which would lie over the numbers.
+    # Too small for the tools, which would cover the numbers.
     tools = ["toImage", "zoom", "pan", "zoomIn", "zoomOut", "autoScale", "resetScale"]
     unseen = {"remove": tools, "color": "rgba(0,0,0,0)", "activecolor": "rgba(0,0,0,0)"}
     margin = {"l": 4, "r": 4, "t": 20, "b": 20}
@@ -288,7 +288,7 @@ def pair_map(encoders: dict[str, Tuning], decoders: dict[str, Tuning], rate: int
 
 
 def _points(name: str, tuned: Tuning, x: np.ndarray, y: np.ndarray, colour: str, facts: str) -> go.Scatter:
-    """A point a filter, which can be clicked; `facts` is what is said of it under the pointer."""
+    """A clickable point for each filter; `facts` is shown when the pointer is over it."""
     return go.Scatter(
         x=x,
         y=y,

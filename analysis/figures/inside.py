@@ -70,7 +70,7 @@ RANK_AXIS = "Rank in the order · peak (kHz)"
 def rank_ticks(peaks_hz: np.ndarray, count: int) -> dict:
     """Ticks of an axis of filters in order: the rank of about `count` of them, and where each is tuned, in kHz.
 
-    An order is no scale: between two ranks the peaks need not lie between theirs.
+    An order is not a scale: filters between two ranks need not have their peaks between those of the two.
     """
     rows = np.unique(np.linspace(0, len(peaks_hz) - 1, count).round().astype(int))
     tuned = ["–" if np.isnan(hz) else f"{hz / 1000:.2g}" for hz in peaks_hz[rows]]
@@ -88,7 +88,7 @@ def inside(
 ) -> go.Figure:
     """The mixture, w, and the speakers' masks m_i, masked d_i and waveforms, stage by stage, on one time axis (Fig. 2).
 
-    `mixture` (T,) and `sources` (C, T) are whole signals; what `seen` shows of them is drawn, on one scale. Each
+    `mixture` (T,) and `sources` (C, T) are whole signals; the stretch of `seen` is drawn, on one scale. Each
     row of filters stands between its encoder and its decoder basis function, of U and V (N, L); `peaks_hz` (N,) says
     where the encoder's are tuned. All three are in the order of `seen`. The axes are fixed.
     """

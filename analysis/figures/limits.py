@@ -13,7 +13,7 @@ from analysis.text import in_plot
 from .palette import GRID, MIXTURE_COLOUR, legend_below, style
 from .training import RUN_COLOURS
 
-LEAST_SPAN_DB = 2.0  # of the y axis: differences too small to be heard are not blown up
+LEAST_SPAN_DB = 2.0  # of the y axis: inaudibly small differences are not blown up
 
 
 def start_curves(curves: dict[str, StartCurve]) -> go.Figure:

@@ -15,7 +15,7 @@ def bars(
 ) -> go.Figure:
     """Means with their standard errors, one panel for each title of `panels`, a bar for each system (Fig. 3A, B).
 
-    `printed` has the paper's values under the same titles and systems; they are open diamonds.
+    `printed` has the paper's values under the same titles and systems, drawn as open diamonds.
     """
     figure = make_subplots(cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.1)
     for column, (title, means) in enumerate(panels.items(), start=1):

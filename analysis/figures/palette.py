@@ -13,7 +13,7 @@ SPEAKER_COLOURS = ("#d62f3c", "#2f6fde", "#2e9e5b")
 # The same speakers as a second model has them, beside the first's.
 SECOND_COLOURS = ("#e07b1a", "#0f9aa8", "#8f8a1f")
 MIXTURE_COLOUR = "#7d8492"
-# None of them a speaker's colour; Conv-TasNet's stands out.
+# None of them is a speaker's colour; Conv-TasNet's stands out.
 SYSTEM_COLOURS = {
     NETWORK: "#8a4fd3",
     "IBM": "#d07a10",
@@ -55,7 +55,7 @@ def style(figure: go.Figure, height: int) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         hovermode="closest",
         showlegend=False,
-        # Left alone, Plotly takes the transparent ground for black and paints the buttons white.
+        # By default Plotly takes the transparent background for black and paints the buttons white.
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": "rgba(125,132,146,0.75)", "activecolor": "#7d8492"},
     )
     figure.update_annotations(font_size=13)

@@ -1,4 +1,4 @@
-"""Plotly figure of what an ideal mask's phase costs: SI-SNRi over the iterations of MISI, the clean phase beside."""
+"""Plotly figure of what an ideal mask's phase costs: SI-SNRi over the iterations of MISI, beside the clean phase."""
 
 from collections.abc import Sequence
 

@@ -49,7 +49,7 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
         subplot_titles=[*map(in_plot, levels)],
     )
     for row, (name, level) in enumerate(levels.items(), start=1):
-        # Whole decibels in one byte: a tenth of the bytes to the browser, and no eye sees the difference.
+        # Whole decibels in one byte: a tenth of the data for the browser, and no visible difference.
         image = np.clip(level - top, -DYNAMIC_RANGE_DB, 0).round().astype(np.int8)
         figure.add_trace(
             _image(

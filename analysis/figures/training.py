@@ -1,4 +1,4 @@
-"""Plotly figures of training runs: take the records of their diaries, return a `go.Figure`."""
+"""Plotly figures of training runs: take the records of their logs, return a `go.Figure`."""
 
 from collections.abc import Mapping, Sequence
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from .ratings import Store
 from .trials import ABX, Answer, Session
 
-# What lib/webmushra writes to mushra.csv; it asks for a form of its own, where here is a nickname.
+# The columns that webMUSHRA writes to mushra.csv; it has a questionnaire where this test has a nickname.
 WEBMUSHRA = ("session_test_id", "name", "session_uuid", "trial_id", "rating_stimulus", "rating_score", "rating_time")
 
 

@@ -1,7 +1,7 @@
 """Are these headphones? A pitch that only two separate ears hear (Milne et al., Behavior Research Methods 53, 2021).
 
-Both ears get the same noise; around 600 Hz one ear's is turned over. Over headphones that is a faint tone (Huggins'
-pitch), over loudspeakers, where each ear hears both channels, there is none.
+Both ears get the same noise, but around 600 Hz the phase is inverted in one ear. Over headphones that is a faint tone
+(Huggins' pitch); over loudspeakers, where each ear hears both channels, there is none.
 """
 
 import io
@@ -11,10 +11,10 @@ import numpy as np
 import soundfile
 
 RATE = 44100
-QUESTIONS = 6  # all of them right is the test's criterion
+QUESTIONS = 6  # the test is passed when all of them are right
 INTERVALS = 3  # in each, one of them with the pitch
 NOISE, PAUSE, RAMP = 1.0, 0.5, 0.03  # s
-CENTRE, WIDTH = 600.0, 0.12  # Hz, and the share of it that is turned over
+CENTRE, WIDTH = 600.0, 0.12  # Hz, and the relative width of the band that is inverted
 LEVEL = 0.05  # RMS re full scale
 
 

@@ -1,9 +1,9 @@
-"""Listening tests of sounds that are there already: webMUSHRA's configuration, a CSV, or a folder for each condition.
+"""Listening tests of existing sounds: webMUSHRA's configuration, a CSV, or a folder for each condition.
 
 webMUSHRA (Schoeffler et al., 2018, https://github.com/audiolabs/webMUSHRA) has one YAML file a test: pages, some under
 `random`, of which those of the type `mushra` have a reference and stimuli by condition. A CSV has the columns stimulus,
 condition and file. Folders are conditions, the names of the files in them stimuli. The reference is the condition
-called reference, ref, clean or original. What is not understood is refused in a sentence.
+called reference, ref, clean or original. Anything else is refused with a sentence.
 """
 
 import csv

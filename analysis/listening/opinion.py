@@ -17,7 +17,8 @@ from analysis.proportion import exact_interval
 SCALE = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
 CONFIDENCE = 0.95
 UNITS = ("rating", "utterance", "listener")
-# Post-screening of ITU-R BS.1534: who rates the hidden reference below SURE in more than SHARE of the trials is out.
+# Post-screening of ITU-R BS.1534: whoever rates the hidden reference below SURE in more than SHARE of the trials is
+# out.
 SURE, SHARE = 90, 0.15
 
 
@@ -174,7 +175,7 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
 
 def unsure_listeners(opinions: Sequence[Opinion], reference: str) -> list[str]:
-    """MUSHRA's post-screening: who did not find the hidden reference often enough (`SURE`, `SHARE`)."""
+    """MUSHRA's post-screening: listeners who missed the hidden reference too often (`SURE`, `SHARE`)."""
     found = defaultdict(list)
     for o in opinions:
         if o.system == reference:

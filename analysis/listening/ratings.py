@@ -67,7 +67,7 @@ class Store:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         make_folder(self.path.parent)
-        # Read and written by their owner only; SQLite gives the files beside it the same rights.
+        # Readable and writable by their owner only; SQLite gives its companion files the same permissions.
         with opening(self.path, "be written"):
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self.path.chmod(0o600)

@@ -22,7 +22,7 @@ MUSHRA_ALWAYS = (REFERENCE, ANCHOR, MIXTURE)  # the hidden reference and the anc
 def anchor(clean: np.ndarray, rate: int) -> np.ndarray:
     """BS.1534's low anchor of a clean voice (T,): low-passed at 3.5 kHz, below 16 kHz at as much of the band.
 
-    At 8 kHz 3.5 kHz would be nearly all there is, so 1.75 kHz are left. Zero phase: it starts when the others do.
+    At 8 kHz, 3.5 kHz would be nearly the whole band, so 1.75 kHz are kept. Zero phase: it starts when the others do.
     """
     cutoff = min(3500.0, 3500.0 * rate / 16000)
     return signal.sosfiltfilt(signal.butter(8, cutoff, fs=rate, output="sos"), clean).astype(np.float32)

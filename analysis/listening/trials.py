@@ -66,7 +66,7 @@ class Listener:
     number: int
     nickname: str
     headphones: int | None = None
-    device: str = ""  # what the browser says of itself
+    device: str = ""  # the browser's user agent
 
 
 @dataclass(frozen=True)

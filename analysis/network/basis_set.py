@@ -22,7 +22,7 @@ class PhaseBand:
 
     phase_deg:  (count,) as in `basis.Tuning`.
     coverage:   share of the `PHASE_SECTORS` equal sectors of the circle with a filter in them.
-    at_ends:    how many peak at exactly 0 Hz or at rate / 2, where a phase has two possible values only.
+    at_ends:    how many peak at exactly 0 Hz or at rate / 2, where a phase has only two possible values.
     chance:     the coverage expected of as many phases drawn evenly at random, of those at the ends from their two.
     resultant:  length of the mean phasor: 1 when all phases agree, 0 when they balance.
     similarity: mean cosine similarity of the band's pairs of filters as they are.

@@ -12,10 +12,10 @@ from tasnet import ConvTasNet, ConvTasNetConfig, Separator
 
 FLOAT32 = 4  # bytes
 PAPERS = ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "norm", "causal", "encoder", "mask", "sample_rate")
-BUDGET = 2e10  # multiply-adds of the sound to time at most, so that the largest network is timed within seconds
+BUDGET = 2e10  # at most so many multiply-adds are timed, so that the largest network takes only seconds
 LONGEST, SHORTEST = 4.0, 0.25  # s of sound to time
 ROUNDS = 5
-MOST_SECONDS = 10.0  # of timing, after which no further round begins
+MOST_SECONDS = 10.0  # of timing, after which no further round starts
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Timing:
 def parts(config: ConvTasNetConfig) -> tuple[Part, ...]:
     """The parts in the order of Fig. 1; their parameters add up to `ConvTasNet.num_parameters`.
 
-    Counted are the products of convolutions and matrices, as is usual: biases, norms, activations and the product of
-    mask and representation would add about one for each value. Raises ValueError for a network that other programs
-    build otherwise than the paper (the fields of the configuration after `sample_rate`, Sc of 0).
+    The products of convolutions and matrices are counted, as is usual: biases, norms, activations and the product of
+    mask and representation would add about one for each value. Raises ValueError for a network that differs from the
+    paper's (the fields of the configuration after `sample_rate`, Sc of 0).
     """
     c, blocks = config, config.X * config.R
     values = {name: getattr(c, name) for name in PAPERS}
@@ -116,7 +116,7 @@ def training_memory(config: ConvTasNetConfig) -> int:
 
     def keep(value: Tensor) -> Tensor:
         storage = value.untyped_storage()
-        kept[storage._cdata] = storage  # held, or another may be made in its place and counted as the same
+        kept[storage._cdata] = storage  # kept alive, so that no other one gets its address
         return value
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):

@@ -1,4 +1,4 @@
-"""The networks of Tables II and III: what the paper prints of each beside the configuration that rebuilds it."""
+"""The networks of Tables II and III: the paper's figures for each, and the configuration that rebuilds it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the masks let through of each filter, and how much they are like what each voice alone would make of it."""
+"""What the masks let through of each filter, and how closely they resemble each voice's own representation."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from .learned_masks import NEAR
 from .representation import Representation, pieces
 
-OPEN = 0.5  # from here on a mask counts as letting a cell through
+OPEN = 0.5  # from this value on, a mask counts as letting a cell through
 
 
 @dataclass(frozen=True)

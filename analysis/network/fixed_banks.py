@@ -1,4 +1,4 @@
-"""Filterbanks that nobody learned, as the systems before and beside Conv-TasNet use them (Table IV, section IV-G).
+"""Filterbanks that are not learned, as in systems before and beside Conv-TasNet (Table IV, section IV-G).
 
 Each is a pair of tables like a network's encoder and decoder, U and V (N, L): the analysis in rows, and its
 least-squares inverse (the paper's Pinv).

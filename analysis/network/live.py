@@ -1,4 +1,4 @@
-"""A sound separated as if it were arriving: packet by packet, at the pace at which a microphone would give it."""
+"""Separate a sound as if it were arriving: packet by packet, at the pace of a microphone."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from tasnet.level import CausalLevel
 from tasnet.model import ConvTasNet
 from tasnet.streaming import StreamingConvTasNet
 
-ABANDONED = 60.0  # s: a run that nobody asks about for so long ends
+ABANDONED = 60.0  # s: a run that nobody asks about for this long ends
 
 
 class LiveRun:
@@ -53,7 +53,7 @@ class LiveRun:
 
     @property
     def running(self) -> bool:
-        """Whether more is to come. Who asks keeps the run alive."""
+        """Whether more is to come. Asking keeps the run alive."""
         self._asked = time.monotonic()
         return not self._ended.is_set()
 

@@ -27,7 +27,7 @@ Frames = TypeVar("Frames", float, np.ndarray)  # the number of a frame, or of ma
 
 @dataclass(frozen=True)
 class Representation:
-    """The inside of `model` while it separates `mixture`; arrays are float32.
+    """The inner state of `model` while it separates `mixture`; arrays are float32.
 
     mixture:    (T,) at the model's sample rate.
     references: (S, T) clean speakers, or None.
@@ -53,7 +53,7 @@ class Representation:
 
     @property
     def speakers(self) -> int:
-        """Who may own a part of w: the references, or the estimates where there are none."""
+        """How many speakers may own a part of w: the references, or the estimates where there are none."""
         return len(self.masks if self.references is None else self.references)
 
     def w(self, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -115,7 +115,7 @@ class Representation:
         """
         duration = len(self.mixture) / self.model.config.sample_rate
         edges = np.arange((self.seconds(self.loudest()) + seconds / 2) % seconds, duration, seconds)
-        edges = edges[(edges >= seconds / 2) & (edges <= duration - seconds / 2)]  # no stub at either end
+        edges = edges[(edges >= seconds / 2) & (edges <= duration - seconds / 2)]  # no short piece at either end
         return np.array([0.0, *edges, duration])
 
     def decode(self, masked: Callable[[int, int], np.ndarray]) -> np.ndarray:
@@ -173,7 +173,7 @@ def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
         path = 1 if model.config.Sc else 0
         levels.append((after[path] - before[path])[0].square().mean(-1).sqrt())
 
-    watched = copy.deepcopy(model)  # others may be using the model at this moment
+    watched = copy.deepcopy(model)  # others may be using the model at the same time
     for block in watched.blocks():
         block.register_forward_hook(record)
     return watched.masks(w)[0], torch.stack(levels)

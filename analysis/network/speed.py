@@ -1,4 +1,4 @@
-"""Time per frame (section IV-E, Table VIII): what a network takes for a frame of sound, streaming and offline."""
+"""Time per frame (section IV-E, Table VIII): how long a network takes for a frame of sound, streaming and offline."""
 
 import copy
 import time
@@ -63,7 +63,7 @@ def time_per_frame(
 ) -> list[TimePerFrame]:
     """Measure every way to run every one of `networks`, each on the device it lies on, on one CPU thread.
 
-    The ways take turns, round after round, so that a busy machine disturbs all alike.
+    The ways take turns, round after round, so that a busy machine affects all of them alike.
     """
     runs = [run for name, network in networks.items() for run in _runs(name, network)]
     with threads.single_threaded(), torch.inference_mode():

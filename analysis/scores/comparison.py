@@ -64,8 +64,8 @@ def compare_systems(
     """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references.
 
     Without `ideal` the masks are left out; without `pesq`, PESQ and STOI are, which take most of the time. A network
-    that separates another number of voices than the sound has, or something else (`task`, of its training), stands
-    there without scores. `progress` is called with the fraction done. Raises MetricsError where there are no
+    that separates another number of voices than the sound has, or something else (`task`, of its training), is listed
+    without scores. `progress` is called with the fraction done. Raises MetricsError where there are no
     references, or signals of other lengths.
     """
     if sound.references is None:

@@ -1,7 +1,8 @@
 """Ideal time-frequency masks (section III-E, eqs. 16-18) with the paper's STFT.
 
-They are made from the clean speakers, cell by cell: what no real mask can know. They are no strict bound, neither of
-a score (each is fitted to magnitudes or powers) nor of a network on waveforms, which makes its own phase.
+They are computed from the clean speakers, cell by cell, which no real mask can know. They are not a strict bound,
+neither for a score (each is fitted to magnitudes or powers) nor for a network on waveforms, which produces its own
+phase.
 
 Where eqs. 16-18 leave a bin open it is defined here: in the IBM a tie goes to no speaker, as eq. 16's strict
 inequality has it, and a bin in which every speaker is silent is 0 in all masks.
@@ -40,7 +41,7 @@ def stft(x: np.ndarray, rate: int) -> np.ndarray:
     after = last * hop - transform.m_num_mid + window - x.shape[-1]
     padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(before, after)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, window, axis=-1)[..., ::hop, :] * transform.win
-    # Phases are told from each frame's middle on.
+    # Phases are relative to each frame's middle.
     return np.moveaxis(rfft(np.roll(frames, -transform.m_num_mid, axis=-1)), -1, -2)
 
 

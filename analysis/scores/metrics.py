@@ -192,7 +192,7 @@ def stoi(reference: np.ndarray, estimate: np.ndarray, rate: int) -> float | None
     if reference.size < STOI_SECONDS * rate or not (reference.any() and estimate.any()):
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of too little speech, which is told by the value
+        warnings.simplefilter("ignore", RuntimeWarning)  # of too little speech, as the value shows
         value = float(pystoi.stoi(reference, estimate, rate))
     return None if value == STOI_UNDEFINED else value
 
@@ -350,7 +350,7 @@ def _defined(score: float) -> float | None:
 
 
 def _pairs(estimates: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 (C, T) after the checks that one sentence can answer."""
+    """Both as float64 (C, T), checked. Raises MetricsError."""
     estimates, references = np.asarray(estimates, np.float64), np.asarray(references, np.float64)
     if estimates.ndim != 2 or references.ndim != 2:
         raise MetricsError("Separated and clean signals are scored as arrays of shape (C, T).")

@@ -1,4 +1,4 @@
-"""What a mask's phase costs: the mixture's kept, iterated by MISI, or the clean voice's own (section I of the paper).
+"""What a mask's phase costs: the mixture's, one iterated by MISI, or the clean voice's own (section I of the paper).
 
 An ideal mask decides the magnitude alone. MISI (Gunawan and Sen, 2010; WA-MISI-5 of Table IV unfolds five of its
 iterations behind a network) looks for the phases that agree with these magnitudes and add up to the mixture.
@@ -20,7 +20,7 @@ class PhaseCost:
     """One ideal mask with three kinds of phase: the mean SI-SNRi (dB) over the voices, NaN where undefined.
 
     iterated:  (K + 1,) with the mixture's phase, then after each of K iterations of MISI.
-    clean:     with the clean voices' own phases, which nothing real knows.
+    clean:     with the clean voices' own phases, which no real system knows.
     """
 
     mask: str

@@ -1,4 +1,4 @@
-"""The systems that are compared and the measures by which, each named once; and the one loop that scores them."""
+"""The systems that are compared and the measures used, each named once; and the one loop that scores them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,19 +1,19 @@
-"""How much later a clean voice lies than in its mixture, and moving it there.
+"""By how much a clean voice lags behind its place in the mixture, and moving it there.
 
-A codec puts silence before what it codes (an MP3 at 8 kHz 138 ms), and a score of a voice that lies elsewhere than in
-its mixture says nothing.
+A codec adds silence before what it encodes (an MP3 at 8 kHz 138 ms), and scores against a voice that is not where it is
+in the mixture mean nothing.
 """
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-LONGEST = 0.3  # s that are looked at in both directions
-SECONDS = 60.0  # of the voice that are looked at, where it is loudest
+LONGEST = 0.3  # s searched in both directions
+SECONDS = 60.0  # of the voice that are compared, where it is loudest
 NEAR = 0.02  # s around a peak that belong to it: speech resembles itself after each period of its voice
-WEAKEST = 0.1  # of a correlation that tells anything
+WEAKEST = 0.1  # the least correlation that means anything
 CLEAR = 1.5  # times the next best correlation
 STEPS = 16  # of a sample, to which a delay is found
-UNMOVED = 0.25  # samples: a smaller delay is none
+UNMOVED = 0.25  # samples: a smaller delay counts as none
 
 
 def delay(voice: np.ndarray, mixture: np.ndarray, rate: int) -> float | None:
@@ -51,6 +51,6 @@ def moved(voice: np.ndarray, earlier: float) -> np.ndarray:
     """`voice` (T,), float32, `earlier` by the fraction of a sample that lies between -0.5 and 0.5."""
     if earlier == 0:
         return voice
-    size = next_fast_len(len(voice) + 256, real=True)  # room, so that its end does not come in at the beginning
+    size = next_fast_len(len(voice) + 256, real=True)  # padding, so that its end does not wrap around to the beginning
     spectrum = rfft(np.asarray(voice, np.float64), size) * np.exp(2j * np.pi * rfftfreq(size) * earlier)
     return irfft(spectrum, size)[: len(voice)].astype(np.float32)

@@ -49,7 +49,7 @@ class Example:
     id: str
     tier: str
     voices: tuple[Voice, ...]
-    note: str = ""  # a sentence one has to know to judge the scores
+    note: str = ""  # a caveat for judging the scores
     noise: str = ""  # what the one voice is in: "pink", or "babble" of `crowd`
     crowd: tuple[Voice, ...] = ()
 
@@ -59,7 +59,7 @@ class Example:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Each once; without whose English it is."""
+        """Each language once, without the variety of English."""
         return tuple(dict.fromkeys(voice.language.split()[-1] for voice in self.voices))
 
     @property
@@ -107,7 +107,7 @@ class Example:
 
 
 def examples_folder() -> Path:
-    """Where the voices are kept that do not come along."""
+    """Where voices that are not bundled are kept."""
     return cache_folder("examples")
 
 

@@ -1,4 +1,4 @@
-"""Examples whose clean voices are known: which are here, and one of them mixed on the fly."""
+"""Examples whose clean voices are known: which are available, and mixing one of them on the fly."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ __all__ = ["Example", "ExampleError", "Voice", "available_examples", "fetch_libr
 
 
 class ExampleError(UserError):
-    """There is no such example, or it cannot be had; the message is one sentence for the user."""
+    """There is no such example, or it is not available; the message is one sentence for the user."""
 
 
 def available_examples() -> list[Example]:
@@ -66,7 +66,7 @@ def fetch_librispeech() -> list[Example]:
     Raises:
         ExampleError: they could not be downloaded.
     """
-    import librosa  # a second's work that only this button needs
+    import librosa  # takes a second to import, and only this button needs it
 
     try:
         for key in ("libri1", "libri2", "libri3"):

@@ -1,4 +1,4 @@
-"""Real voices for the examples out of Debian's packages: `python -m analysis.sounds.fetch_examples`.
+"""Real voices for the examples, from Debian's packages: `python -m analysis.sounds.fetch_examples`.
 
 Best effort, without root: where there is no Debian package client or no network, the bundled
 examples remain. apt checks the signatures of what it downloads.
@@ -26,7 +26,7 @@ BUDGET_SECONDS = 240  # for all packages together, 113 MB; what is done by then 
 
 
 class Unavailable(Exception):
-    """A package cannot be had; the message says why in one sentence."""
+    """A package is not available; the message says why in one sentence."""
 
 
 class Client:
@@ -35,7 +35,7 @@ class Client:
     def __init__(self, work: Path, deadline: float):
         self.work = work
         self.deadline = deadline
-        # A machine without a network must not wait long for that to be found out, at every start.
+        # On a machine without a network, finding that out must not take long at every start.
         self.options = ["-o", "Acquire::Retries=0"]
         for protocol in ("http", "https"):
             self.options += ["-o", f"Acquire::{protocol}::Timeout=15"]
@@ -43,7 +43,7 @@ class Client:
     def refresh(self, packages: list[str]) -> None:
         """Have package lists that know any of `packages`: the system's, else lists of our own.
 
-        Only root may refresh the system's lists, and images of containers come without any.
+        Only root may refresh the system's lists, and container images come without any.
         """
         for package in packages:
             try:
@@ -138,7 +138,7 @@ def fetch_all(packages: list[str]) -> None:
 
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Fetch what is missing; what cannot be had is said, and is no error."""
+    """Fetch what is missing; what is not available is reported, and is not an error."""
     argparse.ArgumentParser(
         prog=program("analysis.sounds.fetch_examples"), description=__doc__.splitlines()[0]
     ).parse_args(arguments)

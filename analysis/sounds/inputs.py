@@ -1,4 +1,4 @@
-"""A user's own sounds made into a `Mixture`: a mixture with or without its clean voices, or voices to be mixed."""
+"""Turn a user's own sounds into a `Mixture`: a mixture with or without its clean voices, or voices to be mixed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,7 +70,7 @@ def _notes(sounds: list[Audio]) -> tuple[str, ...]:
 def from_mixture(mixture: Audio, references: Sequence[Audio] = (), rate: int = RATE) -> Mixture:
     """A mixture at `rate` Hz with its clean voices where given (none, or 2 or 3), these moved to where they lie in it.
 
-    Of mixture and voices is kept what all of them cover.
+    Only the part that mixture and voices all cover is kept.
 
     Raises:
         InputError: one reference or more than three, or references whose length is not the mixture's.
@@ -102,7 +102,7 @@ def from_mixture(mixture: Audio, references: Sequence[Audio] = (), rate: int = R
             )
         elif later is None:
             notes.append(f"{reference.label} was not found in the mixture for sure: scores may mean nothing.")
-    # In the mixture's own samples: what all cover.
+    # In the mixture's own samples: the range that all of them cover.
     first = max([0, *(-begin for begin in begins)])
     last = min([len(mixture.samples), *(len(x) - begin for x, begin in zip(samples, begins, strict=True))])
     under = [x[first + begin : last + begin] for x, begin in zip(samples, begins, strict=True)]

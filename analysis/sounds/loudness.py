@@ -1,4 +1,8 @@
-"""How loud a sound is, and gains that bring several to one loudness (ITU-R BS.1770)."""
+"""How loud a sound is, and gains that bring several to one loudness (ITU-R BS.1770).
+
+Equal to pyloudnorm at 48 kHz, which a test sees. pyloudnorm itself is 0.2 dB off at 8 kHz, where most sounds here are,
+and has no loudness for sounds of less than 400 ms.
+"""
 
 import math
 from collections.abc import Sequence

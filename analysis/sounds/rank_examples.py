@@ -20,6 +20,7 @@ from tasnet.atomic import replacing
 from tasnet.command_line import command_line, program
 from tasnet.model_titles import voices_of
 from tasnet.training_facts import SPEAKERS
+from tasnet.typed import fitted
 
 from .example_list import EXAMPLES, Example
 from .examples import available_examples, mix_example
@@ -51,12 +52,11 @@ def score_examples(separator: Separator) -> dict[str, float]:
 def known_scores(weights: Path) -> dict[str, float]:
     """{example id: SI-SNRi in dB} as measured for these weights; empty where nothing was, or for other weights."""
     try:
-        kept = json.loads(ranking_file(weights).read_text())
-        if kept["weights"] != checkpoint.weights_hash(weights):
-            return {}
-        return {str(name): float(value) for name, value in kept[SCORES].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        kept = fitted("the ranking", json.loads(ranking_file(weights).read_text()), dict)
+        scores = fitted(SCORES, kept.get(SCORES), dict[str, float])
+    except (OSError, ValueError):
         return {}
+    return scores if kept.get("weights") == checkpoint.weights_hash(weights) else {}
 
 
 def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) -> list[Example]:

@@ -2,9 +2,9 @@
 
     python -m analysis.start_point DIR --model NAME [NAME ...] [--limit N]
 
-DIR is anything that `python -m tasnet.corpora layouts` tells of. Every mixture is separated from each of 11 starts; its
+DIR is anything that `python -m tasnet.corpora layouts` lists. Every mixture is separated from each of 11 starts; its
 row is the standard deviation of the SDRi over them, as in the box plots of Fig. 4B. The rows go to a file a model
-(runs/start_point/<set>_<model>.jsonl), from which the page "Start point" draws; the same command goes on with it.
+(runs/start_point/<set>_<model>.jsonl), from which the page "Start point" draws; the same command continues it.
 """
 
 import argparse

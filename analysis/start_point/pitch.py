@@ -1,9 +1,9 @@
-"""The pitch of a clean voice: tracked, its partials moved out of tune, or made flat.
+"""The pitch of a clean voice: track it, detune its partials, or flatten it.
 
 Partials are moved in phase time. Where a voice is laid out along the phase of its own pitch instead of along time,
 its harmonics are lines at 1, 2, 3 ... cycles a period, and raised cosines about them divide its spectrum into bands
-that sum to it. A partial is out of tune where its band turns at another rate. What is done is added to the voice as it
-was, so no change is the identity, and what has no pitch stays as it is.
+that sum to it. A partial is detuned by rotating its band at another rate. The change is added to the original voice,
+so no change is exactly the identity, and what has no pitch stays as it is.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""The curves of the probes over a test set: what the turning of each costs a model, with intervals over the mixtures.
+"""The curves of the probes over a test set: what each costs a model, with intervals over the mixtures.
 
     python -m analysis.start_point.probe_set DIR --model NAME [NAME ...] [--limit 30] [--probe jitter ...]
 
-DIR is anything that `python -m tasnet.corpora layouts` tells of. Every mixture is separated at every value of every
+DIR is anything that `python -m tasnet.corpora layouts` lists. Every mixture is separated at every value of every
 probe (`analysis/start_point/probes.py`) and scored by SI-SNR. The rows go to a file a model (NAME.probes.jsonl), from
-which the view "Probe" of the page "Start point" draws; the same command goes on with it. Those of the bundled models
+which the view "Probe" of the page "Start point" draws; the same command continues it. Those of the bundled models
 are in assets/results; `-o assets/results` measures them anew.
 """
 
@@ -26,6 +26,7 @@ from tasnet.command_line import command_line, program, progress_bar
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
 from tasnet.errors import UserError, opening
 from tasnet.mixture import Mixture
+from tasnet.typed import from_plain
 
 from .probes import PROBES, Probe
 from .sets import weights_name
@@ -51,6 +52,16 @@ class ProbeHeader:
     mixtures: int  # in the whole set
     seconds: float  # so much of each mixture, from its beginning
     values: dict[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One mixture: the scores in dB by probe and value, None where undefined."""
+
+    mixture: str
+    speakers: tuple[str, ...]
+    network: dict[str, tuple[float | None, ...]]
+    unprocessed: dict[str, tuple[float | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -160,7 +171,7 @@ def _short(value: float) -> float | None:
 
 
 def _begin(path: Path, header: ProbeHeader) -> set[str]:
-    """The mixtures that the file at `path` has already; it is begun where it is not there. Raises ProbeError."""
+    """The mixtures that the file at `path` already has; it is created where missing. Raises ProbeError."""
     if not path.exists():
         make_folder(path.parent)
         with replacing(path) as unfinished:
@@ -171,40 +182,48 @@ def _begin(path: Path, header: ProbeHeader) -> set[str]:
         raise ProbeError(
             f"{path} holds results of other weights, values or mixtures: give these a folder of their own."
         )
-    with replacing(path) as unfinished:  # without a last line that was not finished
-        unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *rows)))
-    return {row["mixture"] for row in rows}
+    with replacing(path) as unfinished:  # without an unfinished last line
+        unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *map(asdict, rows))))
+    return {row.mixture for row in rows}
 
 
-def _read(path: Path) -> tuple[ProbeHeader, list[dict]]:
-    lines = []
+def _read(path: Path) -> tuple[ProbeHeader, list[_Row]]:
+    with opening(path):
+        text = path.read_text(errors="replace")
     try:
-        for line in path.read_text().splitlines():
-            try:
-                lines.append(json.loads(line))
-            except ValueError:  # of a run that was ended
-                break
-        header, *rows = lines
-        values = {name: tuple(of) for name, of in header["values"].items()}
-        return ProbeHeader(**{**header, "values": values}), rows
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        header, *rows = _whole_lines(text)
+        return from_plain(ProbeHeader, header), [from_plain(_Row, row) for row in rows]
+    except ValueError:
         raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.") from None
+
+
+def _whole_lines(text: str) -> list[object]:
+    """What the lines hold up to the first that is not whole: the last of a run that was ended."""
+    lines = []
+    for line in text.splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+    return lines
 
 
 def read_probes(path: str | Path) -> ProbeResults:
-    """The results in a file of `measure_probes`. Raises ProbeError."""
+    """The results in a file of `measure_probes`. Raises ProbeError, and PathError where it cannot be read."""
     header, rows = _read(Path(path))
-    try:
-        tables = {
-            kind: {name: np.array([row[kind][name] for row in rows], float) for name in header.values}
-            for kind in ("network", "unprocessed")
-        }
-        sizes = {name: table.shape for name, table in tables["network"].items()}
-        if any(size != (len(rows), len(header.values[name])) for name, size in sizes.items()) or not rows:
-            raise ValueError
-        return ProbeResults(header, **tables, speakers=tuple(tuple(row["speakers"]) for row in rows))
-    except (KeyError, TypeError, ValueError):
-        raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.") from None
+    wanted = {name: len(values) for name, values in header.values.items()}
+    found = [
+        {name: len(scores) for name, scores in table.items()}
+        for row in rows
+        for table in (row.network, row.unprocessed)
+    ]
+    if not rows or any(one != wanted for one in found):
+        raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.")
+    network, unprocessed = (
+        {name: np.array([getattr(row, kind)[name] for row in rows], float) for name in wanted}
+        for kind in ("network", "unprocessed")
+    )
+    return ProbeResults(header, network, unprocessed, tuple(row.speakers for row in rows))
 
 
 def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER), suffix: str = SUFFIX) -> dict[str, ProbeResults]:

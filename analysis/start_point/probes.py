@@ -1,7 +1,7 @@
-"""What upsets separation: experiments of the literature on hearing and on networks, each as one number to turn.
+"""What upsets separation: experiments from the literature on hearing and on networks, each controlled by one number.
 
-A probe takes a mixture with its clean voices to another one of the same rate, and says for which voices the network is
-then asked. Its values go from easy to hard. Everything drawn is seeded: the same every time.
+A probe turns a mixture with its clean voices into another one of the same rate, and says which voices are then the
+targets. Its values go from easy to hard. All random draws are seeded: the same every time.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ TAPS = 513  # of the band-stop filter
 class Probe:
     """One experiment.
 
-    axis:   what is turned, with its unit, as an axis of a figure names it; unit: of a value in a sentence.
+    axis:   what is varied, with its unit, as on an axis of a figure; unit: of a value in a sentence.
     values: those that the curves are measured at, from easy to hard.
     about:  what is done, in whole sentences; source: where the experiment is from.
-    apply:  (mixture with references, value) -> the mixture and the voices that are asked for.
+    apply:  (mixture with references, value) -> the new mixture and its target voices.
     skip:   seconds at the beginning that are not scored.
-    speech: whether what it makes is speech still; else PESQ and STOI mean nothing.
+    speech: whether the result is still speech; otherwise PESQ and STOI mean nothing.
     """
 
     title: str
@@ -74,7 +74,7 @@ def set_pitches(sound: Mixture, semitones: float) -> Mixture:
 
 
 def set_level(sound: Mixture, decibels: float) -> Mixture:
-    """The first voice `decibels` above each of the others, by active speech level (ITU-T P.56)."""
+    """Set the first voice `decibels` above each of the others, by active speech level (ITU-T P.56)."""
     levels = [active_speech_level(voice, sound.rate) for voice in sound.sources]
     wanted = [levels[0], *([levels[0] - decibels] * (len(levels) - 1))]
     gains = 10 ** ((np.array(wanted) - levels) / 20)

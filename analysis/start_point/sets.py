@@ -1,4 +1,4 @@
-"""Every mixture of a set started at different samples, as in Fig. 4B; what was done before is taken up again.
+"""Start every mixture of a set at different samples, as in Fig. 4B; what was already done is kept.
 
 The results of a model on a set are a file of JSON lines: first the `SetHeader`, then an object a mixture.
 """
@@ -18,6 +18,7 @@ from tasnet.atomic import make_folder, replacing
 from tasnet.data.corpora import BadRow, MixtureSet, explain_mixtures, open_mixtures
 from tasnet.errors import opening
 from tasnet.locks import Locked, WriterLock
+from tasnet.typed import from_plain
 
 from .shifts import StartPointError, standard_deviation, vary_start
 
@@ -164,7 +165,7 @@ def _header(name: str, names: list[str], separator: Separator, shifts: tuple[int
 
 
 def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
-    """Header and rows of the file, as far as its lines are whole; None where it is something else."""
+    """Header and rows of the file, up to its last whole line; None where it is something else."""
     lines = []
     if not path.is_file():
         return None, []
@@ -177,10 +178,10 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
     except ValueError:  # the last line of a killed run, or no line at all
         header, *rows = lines or [None]
     try:
-        header = SetHeader(**{**header, "shifts": tuple(header["shifts"])})
-        whole = all("mixture" in row and ("sdri" in row or "problem" in row) for row in rows)
-    except (TypeError, KeyError):
+        header = from_plain(SetHeader, header)
+    except ValueError:
         return None, []
+    whole = all(isinstance(row, dict) and "mixture" in row and ("sdri" in row or "problem" in row) for row in rows)
     return (header, rows) if whole else (None, [])
 
 
@@ -198,7 +199,7 @@ def _right_to_write(path: Path) -> WriterLock:
 
 
 def _taken_up(path: Path, header: SetHeader) -> TextIO:
-    """The file of results, open behind what it holds already, after it is mended or begun. Raises StartPointError."""
+    """The file of results, opened for appending after it was repaired or created. Raises StartPointError."""
     found, rows = _read(path) if path.exists() and not _empty(path) else (header, [])
     if found is None:
         raise StartPointError(f"{path} is not a file of results of `python -m analysis.start_point`.")

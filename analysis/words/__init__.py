@@ -1,1 +1,1 @@
-"""What the pages say in words, a module a page: every sentence is a function of the figures that it stands beside."""
+"""What the pages say in words, one module for each page: every sentence is a function of the figures beside it."""

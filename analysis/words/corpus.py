@@ -28,7 +28,7 @@ UNCLEAR = "not clearly apart from"
 def decided(found: Estimate | None, n: int) -> int:
     """1 where a difference is clearly above 0, -1 where it is clearly below, else 0.
 
-    An end of the interval that reads 0 with `n` decimals is not above or below it.
+    An end of the interval that reads 0 with `n` decimals counts as neither above nor below 0.
     """
     if found is None or math.isnan(found.low):
         return 0

@@ -1,4 +1,4 @@
-"""Figures as text and as places in a comparison: what the sentences of all pages are made of."""
+"""Figures as text and as ranks in a comparison: the building blocks of the pages' sentences."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ def counted(count: int, what: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time that is known roughly: "12 s", "3 min", "1 h 20 min"."""
+    """An approximate length of time: "12 s", "3 min", "1 h 20 min"."""
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -59,7 +59,7 @@ def with_unit(measure: Measure, value: float, decimals: int) -> str:
 
 
 def one_scale(measures: Sequence[str], raw: bool = False) -> list[str]:
-    """The measures without the PESQ scale that is not asked for: a sentence names one of the two."""
+    """The measures without the PESQ scale that is not chosen: a sentence mentions only one of the two."""
     left_out = PESQ_MEASURES[0 if raw else 1]
     return [name for name in measures if name != left_out]
 

@@ -1,4 +1,4 @@
-"""What the page Separate says of a score to somebody who has never seen one, in a word or two."""
+"""What the page Separate says about a score, in a word or two, to somebody who has never seen one."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ EXPLANATIONS = {
 def verdict(measure: str, value: float) -> str:
     """A word for the `value` of "si_snri", "sdri" (dB) or "pesq" (MOS-LQO); "" for "stoi", which has none.
 
-    The value counts as it is shown: what reads 0.00 dB is no better and no worse than the mixture.
+    The value counts as it is displayed: one that reads 0.00 dB is neither better nor worse than the mixture.
     """
     if measure == "stoi":
         return ""

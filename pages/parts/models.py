@@ -57,7 +57,7 @@ def label(name: str) -> ModelLabel:
     path = tasnet.available().get(name, Path(name))
     try:
         found = _label(str(path), path.stat().st_mtime)
-    except (AttributeError, OSError, tasnet.CheckpointError):
+    except (OSError, tasnet.CheckpointError):
         return ModelLabel(name, name, "model", 2, None)
     if name in CATALOGUE:  # by which people know it
         return replace(found, title=name, scored=name + ("" if found.score is None else f" · {found.score:.1f} dB"))

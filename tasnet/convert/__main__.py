@@ -5,12 +5,12 @@
 IN is a checkpoint of asteroid, torchaudio, espnet, speechbrain (its encoder, masknet and decoder files together),
 kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py).
 The program is recognised by the names of the tensors, wherever in the file they are. Of several sets of weights the
-plain one is taken, that with which the training goes on, before averages and copies (ema, swa, best ...); the output
-names all, and --take another. What the tensors do not tell, such as the masks' activation and the sample rate, is taken
-from --config, the program's own JSON or YAML, else as the program has it. Objects in the file that are no tensors are
-not opened. The last lines say what was assumed, and prove the conversion: the tensors left over, and what a few seconds
-of speech gain. The weights are stored as they were, in float32, unless --dtype asks for half the
-space.
+plain one is taken, with which training continues, rather than averages and copies (ema, swa, best ...); the output
+lists them all, and --take chooses another. What the tensors do not show, such as the masks' activation and the sample
+rate, is taken from --config (the program's own JSON or YAML), or else from the program's defaults. Objects in the file
+that are not tensors are not opened. The last lines say what was assumed and prove the conversion: which tensors were
+left over, and how much a few seconds of speech gain. The weights are stored as they were, in float32, unless --dtype
+asks for half the space.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def _read_facts(path: Path | None, name: str) -> TrainingFacts:
     try:
         return TrainingFacts.from_dict(stated)
     except ValueError as error:
-        raise CheckpointError(f"{path} does not tell facts of a training: {error}.") from None
+        raise CheckpointError(f"{path} does not hold the facts of a training: {error}.") from None
 
 
 if __name__ == "__main__":

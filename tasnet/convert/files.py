@@ -1,4 +1,4 @@
-"""The content of foreign files of weights, and the network in it."""
+"""Reading other programs' files of weights, and the network they hold."""
 
 import io
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
 
 def read_tensors(paths: Sequence[Path]) -> dict:
-    """What these files hold together, of pickles tensors, plain values and stubs. Raises CheckpointError, PathError."""
+    """All that these files hold; of pickles: tensors, plain values and stubs. Raises CheckpointError and PathError."""
     content: dict = {}
     for path in paths:
         with opening(path):
@@ -33,9 +33,9 @@ def read_tensors(paths: Sequence[Path]) -> dict:
 
 
 def decode(content: bytes, name: str) -> dict:
-    """What a file of weights called `name` holds; of a pickle tensors, plain values and stubs (see `pickles`).
+    """The content of a file of weights called `name`; of a pickle: tensors, plain values and stubs (see `pickles`).
 
-    The content says what it is, not the suffix. Raises CheckpointError.
+    What kind of file it is depends on its content, not on its suffix. Raises CheckpointError.
     """
     pickled = content[:2] == b"PK" or content[:1] == b"\x80"
     try:
@@ -54,7 +54,7 @@ def decode(content: bytes, name: str) -> dict:
 
 
 def _unpickled(content: bytes) -> object:
-    """By PyTorch's reader of plain data where it can, which knows every kind of tensor."""
+    """Unpickled by PyTorch's own safe reader, which knows every kind of tensor; where that refuses, by ours."""
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except MemoryError:
@@ -69,36 +69,29 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
     `config` holds the settings of a file beside it; the research layout needs them. `take` names the set of weights
     where there are several. Raises CheckpointError.
     """
-    try:
-        return _imported(content, config, take)
-    except (AttributeError, IndexError, KeyError, OverflowError, RuntimeError, TypeError):  # of odd shapes and types
-        raise CheckpointError("The weights are not laid out as those of a Conv-TasNet.") from None
-
-
-def _imported(content: dict, config: dict | None, take: str | None) -> Imported:
+    if not isinstance(config, dict | None):
+        raise CheckpointError(f"Settings beside weights cannot be {config!r:.40}.")
     sets = weight_sets(content)
     passed_over = tuple(sorted({stub.of for stub in pickles.stubs(content) if "_modules" not in stub}))
     if not sets:
         also = f" It also holds objects that were not opened: {', '.join(passed_over):.200}." if passed_over else ""
         raise CheckpointError(f"These are not the weights of a Conv-TasNet of a program that is known here.{also}")
     taken, choice = take_one(sets, take)
-    for name, value in taken.tensors.items():
-        if value.is_sparse or value.numel() * value.element_size() > value.untyped_storage().nbytes():
-            raise CheckpointError(f"{name:.80} claims more values than the file holds.")
+    tensors = {name: value.float() if value.is_floating_point() else value for name, value in taken.tensors.items()}
     layout = taken.layout
     if layout is not None:
         about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
         settings = stored_settings(about, config)
 
         def again(more: dict[str, Setting]) -> Imported:
-            return from_layout(layout, taken.tensors, settings | more)
+            return from_layout(layout, tensors, settings | more)
 
         found = settled(layout, settings, again)
     elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
     else:
-        found = Imported(from_research(taken.tensors, research_config(config)), "research")
-    return replace(found, used=len(taken.tensors), beside=taken.beside, choice=choice, passed_over=passed_over)
+        found = Imported(from_research(tensors, research_config(config)), "research")
+    return replace(found, used=len(tensors), beside=taken.beside, choice=choice, passed_over=passed_over)
 
 
 def opened(files: Sequence[tuple[str, bytes]]) -> Imported:

@@ -45,17 +45,17 @@ SIZES = ("N", "L", "B", "H", "Sc", "P", "X", "R", "C")
 NORM = {"weight": "gamma", "bias": "beta"}
 BN_EPS = 1e-5  # of torch.nn.BatchNorm1d
 
-Setting = int | str | bool
+Setting = int | float | str | bool
 _Part = dict[str, Tensor]  # tensors by their names in the network or in a block of it
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A network of another program: which program, what its file did not tell, with the values that were taken for it,
-    and in words what a trial has shown of these (see `trials`).
+    """A network from another program.
 
-    Of its file: how many tensors were used, which beside them were of no use, in a sentence which of several sets of
-    weights was taken, and the classes of objects in it that were not opened.
+    untold: the settings that the file does not state, with the values chosen for them; trial: in words, what a trial
+    showed about these (see `trials`). used: how many tensors were used; beside: names of those left over; choice: a
+    sentence on which of several sets of weights was taken; passed_over: classes of objects that were not opened.
     """
 
     model: ConvTasNet
@@ -99,13 +99,13 @@ def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvT
     for name, value in state.items():
         if value.ndim == 0:
             state[name] = value.reshape(1)  # a PReLU's slope
-    if "decoder.V" in state:
+    if "decoder.V" in state and state["decoder.V"].ndim == 2:
         state["decoder.V"] = state["decoder.V"].T
     return _network(state, config)
 
 
 def research_config(values: dict) -> ConvTasNetConfig:
-    """The configuration in the JSON beside research weights, which also tells other things.
+    """The configuration in the JSON beside research weights, which also holds other things.
 
     Raises CheckpointError.
     """
@@ -120,8 +120,8 @@ def research_config(values: dict) -> ConvTasNetConfig:
 def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> Imported:
     """The network with these tensors of `layout` and these settings (see `settings.stored_settings`).
 
-    What it computes is what the other program's does, for every mixture of at least L samples. Raises CheckpointError
-    for what such a network may have and this one has not: other strides, filterbanks, activations.
+    It computes what the other program's network does, for every mixture of at least L samples. Raises CheckpointError
+    for features that this project's network lacks: other strides, filterbanks, activations.
     """
     _refuse(layout, settings)
     network, blocks = _sort(layout, tensors)
@@ -150,7 +150,7 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
 
 
 def _refuse(layout: Layout, settings: dict) -> None:
-    """Raises CheckpointError where the settings are those of a network that cannot be had here."""
+    """Raise CheckpointError where the settings describe a network that cannot be represented here."""
     that = f"of this {layout.program} network"
     speechbrain = layout.program == "speechbrain"
     for wrong, sentence in (
@@ -223,13 +223,13 @@ def _reshape(ours: str, value: Tensor, name: str) -> Tensor:
         return value[:, 0].T
     if value.ndim == 3 and value.shape[2] == 1 and value.shape[0] > 1:
         return value[..., 0]  # a 1x1-conv
-    if value.ndim == 0 or value.numel() == max(value.shape):
+    if value.ndim == 0 or value.numel() == max(value.shape) > 0:
         return value if value.ndim == 0 else value.reshape(-1)  # of a norm or PReLU, or a bias
     raise CheckpointError(f"{name} has a shape that does not belong to a Conv-TasNet: {tuple(value.shape)}.")
 
 
 def _with_one_output(block: _Part, config: ConvTasNetConfig) -> _Part:
-    """The 1x1-convs of the residual and the skip path made one; a path that is not there gives zeros."""
+    """Merge the 1x1-convs of the residual and the skip path; a path that is missing gives zeros."""
     rest = {name: value for name, value in block.items() if name.partition(".")[0] not in ("residual", "skip")}
     for kind, shape in (("weight", (config.H,)), ("bias", ())):
         paths = [block.get(f"residual.{kind}", torch.zeros(config.B, *shape))]
@@ -248,7 +248,7 @@ def _configuration(
     blocks: dict[tuple[int, ...], _Part],
     settings: dict,
 ) -> tuple[ConvTasNetConfig, dict[str, Setting]]:
-    """What the tensors show and the settings tell, and what of it neither does."""
+    """The configuration that tensors and settings give, and the fields that neither states."""
     that = f"this {layout.program} network"
     values, untold = dict(layout.fixed), dict[str, Setting | None]()
 
@@ -257,16 +257,14 @@ def _configuration(
             untold[name] = layout.assumed[name]
         return settings.get(setting or name, layout.assumed[name])
 
-    try:
-        first, masks = next(iter(blocks.values())), network["separator.conv_mask.weight"]
-        values["N"], values["L"] = network["encoder.U"].shape
-        values["H"], values["B"] = first["conv_in.weight"].shape
-        values["P"] = first["depthwise.weight"].shape[0]
-        values["Sc"] = first["skip.weight"].shape[0] if "skip.weight" in first else 0
-        values["C"] = len(masks) // values["N"]
-    except (StopIteration, KeyError, ValueError):
-        raise CheckpointError(f"Parts of {that} are missing.") from None
-    if len(masks) % values["N"]:
+    first = next(iter(blocks.values()), {})
+    values["N"], values["L"] = _shape(network, "encoder.U", that)
+    values["H"], values["B"] = _shape(first, "conv_in.weight", that)
+    values["P"], _ = _shape(first, "depthwise.weight", that)
+    values["Sc"] = _shape(first, "skip.weight", that)[0] if "skip.weight" in first else 0
+    masks, _ = _shape(network, "separator.conv_mask.weight", that)
+    values["C"], rest = divmod(masks, values["N"])
+    if rest:
         raise CheckpointError(f"The masks of {that} are not as wide as its encoder.")
     if len(next(iter(blocks))) == 2:
         values["X"] = 1 + next(reversed(blocks))[1]
@@ -284,7 +282,8 @@ def _configuration(
     if values.get("norm_in") == values["norm"]:
         del values["norm_in"]
     values["mask"] = known("mask")
-    values["sample_rate"] = int(known("sample_rate") or 8000)
+    rate = known("sample_rate") or 8000
+    values["sample_rate"] = int(rate) if isinstance(rate, float) and rate.is_integer() else rate
     if layout.program == "asteroid":
         values["encoder"] = known("encoder", "encoder_activation")
     for name in SIZES:
@@ -300,11 +299,23 @@ def _configuration(
     return config, {name: getattr(config, name) for name in untold}
 
 
+def _shape(part: _Part, name: str, that: str) -> tuple[int, int]:
+    """Rows and columns of the tensor `name`, at least one of each. Raises CheckpointError otherwise."""
+    if name not in part:
+        raise CheckpointError(f"Parts of {that} are missing.")
+    shape = tuple(part[name].shape)
+    if len(shape) != 2 or 0 in shape:
+        raise CheckpointError(f"Parts of {that} have shapes that do not belong to a Conv-TasNet.")
+    return shape
+
+
 def _blocks_in_a_repeat(layout: Layout, blocks: int, settings: dict, untold: dict, that: str) -> int:
-    """X of a network whose names number its blocks among all. Raises CheckpointError."""
+    """X of a network whose names number all its blocks in one sequence. Raises CheckpointError."""
     R = settings.get("R")
     if "X" in settings:
         X = settings["X"]
+        if not isinstance(X, int) or X < 1:
+            raise CheckpointError(f"X of {that} cannot be {X!r:.40}.")
     elif isinstance(R, int) and R > 0:
         X = blocks // R or 1
     else:
@@ -325,7 +336,7 @@ def _config(values: dict) -> ConvTasNetConfig:
 def _norm(
     layout: Layout, tensors: dict[str, Tensor], block: _Part, settings: dict, known: Callable[[str], Setting]
 ) -> str:
-    """The norm of the blocks: by their tensors where these tell, else by the settings."""
+    """The norm of the blocks: as their tensors show, or else as the settings say."""
     if "norm1.running_mean" in block:
         return "BN"
     if layout.program == "funcwj/conv-tasnet":
@@ -350,7 +361,7 @@ def _network(state: dict[str, Tensor], config: ConvTasNetConfig, name: str = "Th
     check_tensors(state, model, name)
     if not all(value.isfinite().all() for value in state.values()):
         raise CheckpointError(f"{name} holds weights that are not finite numbers.")
-    # Copies of their own, in one piece each: the file may be forgotten.
+    # Contiguous copies, so that the file's content can be freed.
     model.load_state_dict(
         {key: value.clone(memory_format=torch.contiguous_format) for key, value in state.items()}, assign=True
     )

@@ -1,6 +1,6 @@
-"""How other programs name the parts of a Conv-TasNet, and what their networks have otherwise than the paper's.
+"""How other programs name the parts of a Conv-TasNet, and where their networks differ from the paper's.
 
-In a name {b} is the number of a block among all, {r} that of its repeat and {x} its number there. Read for structure:
+In a name {b} is the number of a block among all, {r} that of its repeat and {x} its number there. Consulted:
 asteroid 0.7, torchaudio 2.11, espnet 202511, speechbrain 1.1, github.com/kaituoxu/Conv-TasNet,
 github.com/funcwj/conv-tasnet, github.com/JusperLee/Conv-TasNet.
 """
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 class Layout:
     """The networks of one program.
 
-    mark:    a tensor that they all have and no others. A prefix before it is before every name.
+    mark:    a tensor that all of them have and no other program's. A prefix before it precedes every name.
     names:   name of a module or tensor -> ours; of a block's part where it has {b} or {r} and {x}.
-    fixed:   what all of them have otherwise than the paper.
-    assumed: what the tensors do not tell, as the program has it unless told otherwise.
-    norms:   the norms by the program's names, where the tensors do not tell.
-    stride:  of the encoder where settings tell the rest of it but not this; 0 for half a filter.
-    causal:  whether the names are those of a causal network; None where the names do not tell.
+    fixed:   where all of them differ from the paper.
+    assumed: the program's defaults for what the tensors do not show.
+    norms:   the norms by the program's names, where the tensors do not show which.
+    stride:  of the encoder, where the settings give the rest but not the stride; 0 for half a filter.
+    causal:  whether the names are those of a causal network; None where they do not show it.
     """
 
     program: str
@@ -72,7 +72,7 @@ def _torchaudio(names: Collection[str]) -> dict[str, str]:
 
 
 def _temporal_conv_net(network: str, names: Collection[str]) -> dict[str, str]:
-    """kaituoxu's separator, which espnet has too, with skip paths and one more layer before the masks at will."""
+    """kaituoxu's separator, which espnet uses too, with optional skip paths and an optional layer before the masks."""
     block, last = f"{network}.2.{{r}}.{{x}}.net", 4 if _chomps(network, names) else 3
     masks = 4 if any(name.startswith(f"{network}.4.") for name in names) else 3
     return {
@@ -92,7 +92,7 @@ def _temporal_conv_net(network: str, names: Collection[str]) -> dict[str, str]:
 
 
 def _chomps(network: str, names: Collection[str]) -> bool:
-    """Whether frames are cut off after the D-conv, as causal networks do; it moves what follows by one."""
+    """Whether frames are cut off after the D-conv, as in causal networks; this shifts the following numbers by one."""
     return f"{network}.2.0.0.net.3.net.4.weight" in names
 
 

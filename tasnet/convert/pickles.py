@@ -1,9 +1,9 @@
-"""PyTorch's pickled files read without running anything: tensors and plain values, and of all else a harmless stub.
+"""Read PyTorch's pickled files without running anything: tensors, plain values, and harmless stubs for all else.
 
 A checkpoint often holds other objects beside its tensors: an `argparse.Namespace`, a path, a callback, or a whole
-network instead of its weights. PyTorch's safe reader refuses the file; here each such object is a `Stub`, a dictionary
-of what the file tells of it. No name in the file is ever looked up: a class that is not in the short list below is a
-new empty one, and a function is never called.
+network instead of its weights. PyTorch's safe reader refuses such a file; here each such object becomes a `Stub`, a
+dictionary of what the file says about it. No name in the file is ever looked up: a class that is not in the short list
+below becomes a new empty one, and no function is ever called.
 """
 
 import io
@@ -20,7 +20,7 @@ from torch import Tensor
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # of files before PyTorch 1.6, which are several pickles and the storages
 NUMBERS = re.compile("[iuf][1248]|b1")  # what numpy calls the types of numbers
-# A zip may claim any size. Weights do not compress: what is many times its file is none.
+# A zip may claim any size. Weights do not compress: what claims many times its file's size is not weights.
 MOST_TIMES_ITS_FILE = 20
 
 STORAGES = {
@@ -39,7 +39,7 @@ STORAGES = {
 
 
 class Stub(dict):
-    """What a file tells of an object: its attributes or items by name. `of` is its class as the file has it."""
+    """What a file says about an object: its attributes or items by name. `of` is its class as the file names it."""
 
     of = ""
 
@@ -62,7 +62,7 @@ class Stub(dict):
 
 
 class _Unpickler(pickle._Unpickler):
-    """The one in Python: that in C takes all memory for the number of a memo that a file makes up."""
+    """The Python implementation: the one in C would allocate all memory for a made-up memo index."""
 
     stack: list
     dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(pickle._Unpickler.dispatch)
@@ -149,7 +149,7 @@ KNOWN = {
 
 
 def read_pickle(content: bytes) -> Any:
-    """What a file of `torch.save` holds, with stubs. Raises whatever damaged bytes lead to; nothing of it is run."""
+    """The content of a file of `torch.save`, with stubs. Raises whatever damaged bytes lead to; runs nothing in it."""
     if content[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _load_zip(archive, len(content))
@@ -163,7 +163,7 @@ def _load_zip(archive: zipfile.ZipFile, size: int) -> Any:
     (main,) = (name for name in names if name.count("/") == 1 and name.endswith("/data.pkl"))
     folder = main.removesuffix("data.pkl")
     if f"{folder}constants.pkl" in names:
-        raise pickle.UnpicklingError("This is TorchScript, a program.")
+        raise pickle.UnpicklingError("This is TorchScript, which is a program.")
     swap = f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") == b"big"
     known: dict[str, Tensor] = {}
 

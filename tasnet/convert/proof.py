@@ -1,4 +1,4 @@
-"""What shows that a conversion is right: every tensor has a place, and the network separates what it should."""
+"""Evidence that a conversion is right: every tensor has a place, and the network separates what it should."""
 
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ LISTED = 4
 
 
 def prove(found: Imported) -> str:
-    """Sentences on an imported network: the tensors used and left over, and what a few seconds of speech gain."""
+    """Sentences about an imported network: tensors used and left over, and how much a few seconds of speech gain."""
     return f"{_tensors(found)} {_gain_in_words(found)}".strip()
 
 
@@ -69,7 +69,7 @@ def _gain_in_words(found: Imported) -> str:
     if gain is None:
         return ""
     if not np.isfinite(gain):
-        return "What it makes of speech are no numbers: it cannot be used."
+        return "Its outputs for speech are not numbers: it cannot be used."
     voices = found.model.config.C - found.predicts_noise
     of = {1: "one example voice in noise", 2: "two example voices"}.get(voices, f"{voices} example voices")
     doubt = "" if gain >= LITTLE else " So little tells of weights that are not trained, or of settings not theirs."

@@ -1,4 +1,4 @@
-"""What a checkpoint or the file beside it tells of a network in the words of its program."""
+"""What a checkpoint, or the file beside it, says about a network in its program's own terms."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ from .pickles import stubs
 
 DEEPEST = 8  # sections in each other
 
-# By the names that the programs give them; `norm_type`, `stride` and others that are no field of ours under themselves.
+# By the programs' names; `norm_type`, `stride` and others that are not fields of ours keep their own.
 SETTINGS = {
     **{name: name for name in ConvTasNetConfig.__dataclass_fields__},
     **{name: name for name in ("norm_type", "stride", "encoder_activation", "fb_name", "masking", "predict_noise")},
@@ -53,7 +53,7 @@ SETTINGS = {
     "activate": "mask",
     "num_spks": "C",
 }
-# What else is in such files is about training, data and other modules, under words that may be the same.
+# The rest of such files is about training, data and other modules, possibly under the same words.
 SECTIONS: tuple[str, ...] = ("config", "model_args", "training_config", "hyper_parameters", "filterbank", "masknet")
 SECTIONS += ("data", "encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", "MaskNet", "mask_net")
 SECTIONS += ("hparams", "args", "conf", "cfg", "main_args")
@@ -64,7 +64,7 @@ NONE = {"skip_chan": 0, "stride": 0, "encoder_activation": "linear"}
 
 
 class _Tolerant(yaml.SafeLoader):
-    """YAML whose tags, as speechbrain's !new: and !ref, are passed over and never run."""
+    """YAML whose tags, such as speechbrain's !new: and !ref, are skipped and never run."""
 
 
 def _plain(loader: _Tolerant, suffix: str, node: yaml.Node) -> Any:
@@ -92,7 +92,7 @@ def read_settings(text: str, name: str) -> dict:
 def stored_settings(content: dict, config: dict | None) -> dict:
     """The settings in what a checkpoint holds beside its tensors, overruled by those of the file beside it.
 
-    A network that was pickled whole tells its own by the attributes of its modules.
+    Those of a network that was pickled whole are the attributes of its modules.
     """
     found: dict = {}
     for stub in stubs(content):

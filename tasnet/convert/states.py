@@ -1,9 +1,9 @@
-"""Where in a file the weights are: every set of tensors that is a network of a known program, and which is taken.
+"""Find the weights in a file: every set of tensors that is a network of a known program, and which one to take.
 
 A set may lie anywhere in nested dictionaries, or in a network that was pickled whole, and one dictionary may hold
-several under prefixes. What an optimiser keeps is no set. Of several the plain one is taken, that with which the
-training goes on, before averages and copies of it (ema, swa, best ...); among equals the one that is nested least, then
-the first.
+several under prefixes. An optimiser's state is not a set. Of several sets the plain one is taken, with which training
+continues, rather than averages and copies of it (ema, swa, best ...); among equals the least nested one, then the
+first.
 """
 
 import re
@@ -22,7 +22,7 @@ DEEPEST = 8  # dictionaries in each other
 RESEARCH = "enc.weight"  # a tensor of the research layout
 OPTIMISER = re.compile(r"(?i)optim|^opt$|exp_avg|momentum|^grad|schedul")
 COPY = re.compile(r"(?i)(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher|target|best|old|initial)([^a-z]|$)")
-# What PyTorch modules have in their states beside weights, and tools that count operations put there.
+# What tools that count operations leave in the states of PyTorch modules beside the weights.
 NO_WEIGHTS = ("total_ops", "total_params")
 
 
@@ -50,16 +50,29 @@ class WeightSet:
 
 
 def weight_sets(content: dict) -> list[WeightSet]:
-    """The sets of weights in a file, the one to take first; without those that are the same twice."""
+    """The sets of weights in a file, the one to take first, without duplicates.
+
+    Raises CheckpointError for tensors that are not plain numbers, or that claim more values than the file holds.
+    """
     found = [one for path, held in _dictionaries(content) for one in _sets("/".join(path), path, held)]
     if not found and (joined := _joined(content)):  # modules in a dictionary each
         found = _sets("", (), joined)
+    for one in found:
+        _refuse_odd_tensors(one.tensors)
     found.sort(key=lambda one: one.order)
     different: list[WeightSet] = []
     for one in found:
         if not any(one.equals(other) for other in different):
             different.append(one)
     return different
+
+
+def _refuse_odd_tensors(tensors: dict[str, Tensor]) -> None:
+    for name, value in tensors.items():
+        if value.layout != torch.strided or value.is_quantized or value.is_complex() or value.is_meta:
+            raise CheckpointError(f"{name:.80} is not a plain tensor of numbers.")
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise CheckpointError(f"{name:.80} claims more values than the file holds.")
 
 
 def take_one(sets: list[WeightSet], wanted: str | None) -> tuple[WeightSet, str]:
@@ -87,7 +100,7 @@ def _listed(names: list[str], most: int = 5) -> str:
 
 
 def _dictionaries(content: dict) -> Iterator[tuple[tuple[str, ...], dict]]:
-    """Every dictionary in `content` with its path, each once; a pickled network as the state that it would give."""
+    """Every dictionary in `content` with its path, each once; a pickled network as its `state_dict` would be."""
     seen: set[int] = set()
     level: list[tuple[tuple[str, ...], dict]] = [((), content)]
     for _ in range(DEEPEST):
@@ -133,7 +146,7 @@ def _joined(content: dict, prefix: str = "", deepest: int = DEEPEST) -> dict[str
 
 
 def _sets(where: str, path: tuple[str, ...], held: dict) -> list[WeightSet]:
-    """The networks in one dictionary: under no prefix, or each under one."""
+    """The networks in one dictionary: without a prefix, or each under its own."""
     tensors = {name: value for name, value in held.items() if isinstance(name, str) and isinstance(value, Tensor)}
     marks = {prefix: layout for name in tensors for layout, prefix in _marked(name)}
     if not marks and RESEARCH in tensors:
@@ -156,6 +169,6 @@ def _marked(name: str) -> Iterator[tuple[Layout, str]]:
     """The layout whose mark ends `name`, and what comes before it."""
     for layout in LAYOUTS:
         if f".{name}".endswith(f".{layout.mark}"):
-            # Where speechbrain's modules are one, the mark is a name of its second.
+            # Where speechbrain's modules are merged into one, the mark is a name in the second of them.
             yield layout, name.removesuffix(layout.mark).removesuffix("masknet.")
             return

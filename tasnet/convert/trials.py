@@ -1,9 +1,9 @@
-"""Settings that a file does not tell, found by trial: those with which its network separates example speech.
+"""Settings that a file does not state, found by trial: those with which its network separates example speech.
 
-A trained network loses 1 dB or more with another norm, activation, sample rate or number of blocks in a repeat than its
-own, mostly all that it gains. Untrained weights prove nothing: then a setting is what the program has unless told
-otherwise, which is said, and where the program has none that fits the file is refused. A file that tells sizes has what
-the program was called with: then all else but the sample rate is the program's own for sure, and is not tried.
+With a norm, activation, sample rate or number of blocks in a repeat that is not its own, a trained network loses 1 dB
+or more, usually all that it gains. Untrained weights prove nothing: then the program's default is taken, and reported;
+where it has none that fits, the file is refused. A file that states sizes holds the arguments that the program was
+called with: then everything else but the sample rate must be the program's default, and is not tried.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,15 @@ VALUES: dict[str, tuple[Setting, ...]] = {
     "causal": (False, True),
     "encoder_activation": ("linear", "relu"),
 }
-SETTING = {"norm": "norm_type", "encoder": "encoder_activation"}  # where it is called otherwise than the field
+SETTING = {"norm": "norm_type", "encoder": "encoder_activation"}  # where its name is not that of the field
 
 
 def settled(layout: Layout, settings: dict, again: Callable[[dict[str, Setting]], Imported]) -> Imported:
-    """What `again` imports with the settings by which it separates speech best, of those that its file does not tell.
+    """What `again` imports when the settings that the file does not state are those with which it separates speech
+    best.
 
-    `settings` are those that it tells, `again` takes further ones, by the names that `settings.SETTINGS` gives them.
-    Raises CheckpointError where the file does not tell X, the program's own does not fit, and no trial shows it.
+    `settings` are the stated ones; `again` takes further ones, by their names in `settings.SETTINGS`. Raises
+    CheckpointError where the file does not state X, the program's default does not fit, and no trial shows it.
     """
     found = again({})
     blocks = found.model.config.X * found.model.config.R
@@ -71,14 +72,14 @@ def settled(layout: Layout, settings: dict, again: Callable[[dict[str, Setting]]
         return replace(proven, untold=untold, trial=trial)
     if "X" in options and not own_X_fits:
         raise CheckpointError(
-            f"The file does not tell how many of its {blocks} blocks make a repeat, and example speech does not show "
+            f"The file does not say how many of its {blocks} blocks make a repeat, and example speech does not show "
             f"it: give X ({', '.join(map(str, sorted(options['X'])))}) in a file of settings."
         )
     return found
 
 
 def _options(found: Imported, layout: Layout, blocks: int) -> dict[str, list[Setting]]:
-    """{setting: its values, the program's own first} of what the file does not tell."""
+    """{setting: its values, the program's default first} of what the file does not state."""
     options: dict[str, list[Setting]] = {}
     for name, own in found.untold.items():
         if name == "X":

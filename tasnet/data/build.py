@@ -1,7 +1,7 @@
-"""Making a set of mixtures from plans, one for each mixture, on all CPU cores.
+"""Build a set of mixtures from plans, one for each mixture, on all CPU cores.
 
-Each file is written under another name and then moved to its own, the mixture last: whatever a
-build leaves behind when it is stopped is sound, and building again goes on where it stopped.
+Each file is written under a temporary name and then renamed, the mixture last: whatever a stopped build
+leaves behind is intact, and building again continues where it stopped.
 """
 
 import io
@@ -51,7 +51,7 @@ class Plan(Protocol):
 
 @dataclass
 class Report:
-    """What a build has done."""
+    """What a build did."""
 
     folder: Path
     made: int = 0
@@ -82,7 +82,7 @@ def build(
 
 
 def _make(plan: Plan, folder: Path) -> str:
-    """MADE, FOUND, or why it cannot be made."""
+    """Make one mixture: MADE, FOUND, or why it cannot be made."""
     paths = [folder / name / f"{plan.name}.wav" for name in plan.folders]
     if all(path.is_file() for path in paths):
         return FOUND
@@ -93,7 +93,7 @@ def _make(plan: Plan, folder: Path) -> str:
     for path, samples in zip(paths, parts, strict=True):
         make_folder(path.parent)
         with replacing(path) as unfinished:
-            wav = io.BytesIO()  # not into the file: libsndfile does not tell why a disk takes no more
+            wav = io.BytesIO()  # not into the file: libsndfile does not say why a disk accepts no more
             soundfile.write(wav, samples, plan.rate, subtype="PCM_16", format="WAV")
             unfinished.write_bytes(wav.getbuffer())
     return MADE
@@ -102,8 +102,8 @@ def _make(plan: Plan, folder: Path) -> str:
 def read_recording(path: Path, rate: int, stop: int | None = None) -> np.ndarray:
     """(T,) float32 of the first channel, up to sample `stop`; raises BadRow.
 
-    The first, as the recipes take it: WHAM!'s noise has two, which are two microphones. Where a list names a .wav and
-    WSJ0 as it is published lies there, that of the first microphone is read (.wv1, SPHERE with shorten).
+    The first, as the recipes take it: WHAM!'s noise has two, which are two microphones. Where a list names a .wav
+    but the original release of WSJ0 lies there, the first microphone's file is read (.wv1, SPHERE with shorten).
     """
     if not is_file(path) and is_file(path.with_suffix(WSJ0_SUFFIX)):
         path = path.with_suffix(WSJ0_SUFFIX)

@@ -16,7 +16,7 @@ from tasnet.places import cache_folder
 from .packs import packs_at
 from .utterances import UtteranceSet, at_rms, open_utterances
 
-KEPT = 2  # sets of packs that stay decoded, those used last
+KEPT = 2  # sets of packs that stay decoded: the most recently used
 SAMPLES, UTTERANCES = "samples.npy", "utterances.json"
 VERSION = 1  # of what is stored, and of how it is made
 
@@ -92,7 +92,7 @@ def _mapped(folder: Path, rate: int, rms: float) -> UtteranceSet:
 
 
 def _forget_old(used: Path) -> None:
-    """Removes what was used longest ago; what is still mapped stays there for who maps it."""
+    """Remove what has not been used for longest; what is still mapped stays readable for whoever maps it."""
     folders = [path for path in used.parent.iterdir() if path.is_dir() and not path.name.startswith(".")]
     for old in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)

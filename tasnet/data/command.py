@@ -8,10 +8,10 @@
 
     python -m tasnet.corpora layouts
 
-tells which folders and lists of mixtures `show` and every other command read, how their parts may be named, and where
-the files of a list are looked for that was moved.
+prints which folders and lists of mixtures `show` and every other command read, how their parts may be named, and where
+the files of a list that was moved are looked for.
 
-A build that was stopped goes on when the same command is given again. A line of a list that cannot be used (cut, a gain
+The same command continues a build that was stopped. A line of a list that cannot be used (cut, a gain
 that is no number, an id that is there twice or is no name of a file, a path that leads out of the corpus) is named and
 left out.
 """

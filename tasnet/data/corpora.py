@@ -11,7 +11,7 @@
     speakers       one folder of recordings a speaker: mixed on the fly, the same way each time
 
 Without a mixture file a mixture is the sum of its sources; where there is one, `explain_mixtures` says whether it is
-(`sums.py`). What is none of these is refused, and mixtures are never taken for people.
+(`sums.py`). Anything else is refused, and mixtures are never taken for people.
 
 Every row is read when it is asked for. A row that cannot be read (missing file, other sampling rate, unequal lengths)
 raises `BadRow`; iterating over a set skips such rows and keeps the reasons in `set.bad`. Files may be of any kind that
@@ -108,7 +108,7 @@ def open_mixtures(
 def explain_mixtures(mixtures: MixtureSet) -> list[str]:
     """How a set was understood, what was made of channels, and whether its mixtures are sums of their sources.
 
-    A few rows are read. Raises CorpusError where they are not those of their sources.
+    Reads a few rows. Raises CorpusError where their mixtures are not made of their sources.
     """
     rows = sample_rows([row for row in mixtures.rows if isinstance(row, FileRow)])
     channels = {row.relation.only: row.relation.sentence for row in rows}
@@ -116,7 +116,7 @@ def explain_mixtures(mixtures: MixtureSet) -> list[str]:
 
 
 def holds_mixtures(path: str | Path) -> bool:
-    """Whether mixtures lie at `path`, made beforehand; otherwise it may hold utterances. Raises CorpusError."""
+    """Whether `path` holds mixtures made beforehand; otherwise it may hold utterances. Raises CorpusError."""
     path = Path(path)
     if path.is_dir():
         return bool(find_places(path)) or any(holds_lengths(file) for file in packs_in(path))
@@ -185,7 +185,7 @@ def _folder_rows(place: Place, roles: Roles) -> list[Row]:
     names = sorted(set().union(*(columns[part] for part in needed)))
 
     def clip(part: MixturePart, name: str) -> Clip:
-        # A file that is not there stays in the row, which then tells that it is missing.
+        # A file that is not there stays in the row, which then reports it as missing.
         return Clip(columns[part].get(name) or place.missing(part, name))
 
     rows: list[Row] = [
@@ -204,7 +204,7 @@ def _folder_rows(place: Place, roles: Roles) -> list[Row]:
 def _table_set(
     table: ListedMixtures, path: Path, name: str, kind: str | None, rate: int | None, within: Path | None
 ) -> MixtureSet:
-    """The mixtures of a list at `path`; rows that cannot be used stay in the set and tell why."""
+    """The mixtures of a list at `path`; rows that cannot be used stay in the set and say why."""
     if not table.rows:
         reason = next(iter(table.problems.values()), "")
         raise CorpusError(f"There is no mixture in {path}. {reason}".strip())

@@ -24,8 +24,8 @@ class DisturbedRow:
 
     voices: which sources are kept. noise: (T,) at any level and repeated as needed, or None; snr: dB, the active speech
     level (ITU-T P.56) of the mixture of the voices over the noise's. room: the n-th voice is at its n-th place, and
-    what is asked for is the voice with its first 50 ms. noise_is_source: whether the noise is asked for, as the last
-    source.
+    the target is the voice with its first 50 ms of reflections. noise_is_source: whether the noise is a target too, the
+    last one.
     """
 
     row: Row
@@ -76,7 +76,7 @@ def at_snr(speech: np.ndarray, noise: np.ndarray, snr: float, rate: int) -> np.f
 
 
 def speech_and_noise(mixtures: MixtureSet, noise: UtteranceSet, snrs: Sequence[float] = SNRS) -> MixtureSet:
-    """The first voice of every mixture, with a recording of noise each: the SNRs take turns, so do the recordings."""
+    """The first voice of every mixture with a recording of noise; SNRs and recordings alternate."""
     rows = [
         DisturbedRow(row, (0,), _recording(noise, number), snrs[number % len(snrs)], noise_is_source=True)
         for number, row in enumerate(mixtures.rows)

@@ -5,8 +5,8 @@
     side by side         NAME_mix.wav, NAME_s1.wav, NAME_s2.wav
     lists                mix.json, s1.json, s2.json; wav.scp, spk1.scp, spk2.scp (`lists.py`)
 
-How the parts may be named is told in `names.py`. A folder of several sets, as of tr, cv and tt, holds one of these in
-each. In the second and third layout a file of the mixture must be there, for otherwise the files might be somebody's
+`names.py` says how the parts may be named. A folder of several sets, such as tr, cv and tt, holds one of these in
+each. In the second and third layout a file of the mixture must be there: otherwise the files might be just anybody's
 recordings.
 """
 
@@ -40,7 +40,7 @@ class Place:
 
     @property
     def split(self) -> str:
-        """What may tell whether it is for training or for testing."""
+        """The parts of its path that may show whether it is for training or for testing."""
         return self.prefix or self.folder.name
 
     @property
@@ -79,7 +79,7 @@ class Entries:
         folders: list[Path] = []
         files: list[Path] = []
         try:
-            with os.scandir(self.folder) as entries:  # asks for no file's properties, of which there may be many
+            with os.scandir(self.folder) as entries:  # does not stat the files, of which there may be many
                 for entry in entries:
                     if not entry.name.startswith("."):
                         (folders if entry.is_dir() else files).append(Path(entry.path))
@@ -151,11 +151,11 @@ def _places(entries: Entries) -> Iterator[Place]:
 
 
 def _are_parts(folders: dict[MixturePart, Path]) -> bool:
-    """Whether folders hold parts of mixtures, and not the recordings of speakers who are called so.
+    """Whether folders hold parts of mixtures, rather than recordings of speakers with such names.
 
     Without mixtures beside them, folders spk1, speaker1 or voice1 may be those of speakers. They are voices of mixtures
-    where the files' names tell who speaks, and speakers where no files have the same names or lengths in all of them,
-    or where there are more than three. Raises CorpusError where both may be.
+    where the files' names say who speaks, and speakers where no files have the same names or lengths in all of them,
+    or where there are more than three. Raises CorpusError where both are possible.
     """
     sources = [part for part in folders if part.role != MIXTURE]
     if len(sources) < len(folders) or {part.word for part in sources} & {"s", "source", "src", "noise"}:

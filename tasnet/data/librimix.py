@@ -23,7 +23,7 @@ from .mixture_sets import BadRow, CorpusError, MixtureSet
 
 RATE = 16000  # Hz, of LibriSpeech and of WHAM's noise
 MIXTURES = ("mix_clean", "mix_both", "mix_single")
-LOWEST_GAIN, HIGHEST_GAIN = 1e-6, 1e6  # below and above, nothing is left of 16 bits
+LOWEST_GAIN, HIGHEST_GAIN = 1e-6, 1e6  # outside this range nothing would be left of 16 bits
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@
     .scp               Kaldi's and ESPnet's wav.scp (or mix.scp), spk1.scp, spk2.scp, each of lines "id path"; files
                        that belong together may begin alike: tr_mix.scp, tr_s1.scp, tr_s2.scp
 
-Text is UTF-8, with or without a byte order mark, or UTF-16; lines end in any way. What a column or a file holds is
-told by its name (`names.py`), to which _path, _wav, _file or _filepath may be added. A row that cannot be used, because
-it is cut, because its id is there twice or could not be a file's name (it holds / or \\, or is . or ..), is named and
-left out, and so are those that name no file, or a command.
+Text is UTF-8, with or without a byte order mark, or UTF-16, with any line endings. What a column or a file holds is
+shown by its name (`names.py`), to which _path, _wav, _file or _filepath may be added. A row that cannot be used,
+because it is cut, because its id is there twice or could not be a file's name (it holds / or \\, or is . or ..), is
+named and left out, and so are those that name no file, or a command.
 
-Where a file is, row by row, by the first of these rules that finds one:
+A row's files are found by the first of these rules that finds one:
 
     1. the path as it is written; a relative one begins in the folder of the list
     2. where the list was moved with its set: the longest end of the path (folder/name at least) that is there below the
@@ -20,7 +20,7 @@ Where a file is, row by row, by the first of these rules that finds one:
        as $data_folder or {data_root} are left away
     3. a name alone, beside the list, where all names of the row are different
 
-A file that none of them finds is told to be missing under its written name.
+A file that none of them finds is reported as missing under its written name.
 """
 
 import csv
@@ -73,7 +73,7 @@ class ListedMixtures:
 
 
 def read_text(path: Path) -> str:
-    """A list's text, whatever its encoding (see the module's head); bytes that are none are kept as they are.
+    """A list's text, whatever its encoding (see the module's head); bytes that are not text are kept as they are.
 
     Raises CorpusError.
     """
@@ -93,7 +93,7 @@ def read_text(path: Path) -> str:
         encoding = "utf-8-sig"
     text = data.decode(encoding, errors="replace" if encoding.startswith("utf-16") else "surrogateescape")
     if "\0" in text:
-        raise CorpusError(f"{path} is not a text, so it is no list.")
+        raise CorpusError(f"{path} is not text, so it is not a list.")
     return text
 
 
@@ -278,7 +278,7 @@ def problem_of_name(name: object) -> str:
 
 
 def checked_path(path: object, part: str) -> str:
-    """What a list gives for a part, where it may be a path. Raises BadRow where it is none."""
+    """A list's entry for a part, where it can be a path. Raises BadRow where it cannot."""
     if not isinstance(path, str) or not path.strip():
         raise BadRow(f"There is no file for {part}.")
     if _UNPATHABLE.search(path):
@@ -291,7 +291,7 @@ def checked_path(path: object, part: str) -> str:
 
 
 def finite(text: str, low: float, high: float) -> float | None:
-    """The number that is written in a list; None where it is none from `low` to `high`."""
+    """The number written in a list; None where it is not a number from `low` to `high`."""
     try:
         value = float(text)
     except ValueError:

@@ -36,7 +36,7 @@ class BadRow(CorpusError):
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file can have is that of none."""
+    """Whether there is such a file; False for a name that no file can have."""
     try:
         return path.is_file()
     except OSError:  # longer than names can be
@@ -44,7 +44,7 @@ def is_file(path: Path) -> bool:
 
 
 def without_second_microphones(files: Iterable[Path]) -> list[Path]:
-    """WSJ0 has what one microphone heard in a .wv1 and the other in a .wv2 beside it: the recipes take the first."""
+    """The files without WSJ0's second microphone: it is in a .wv2 beside each .wv1, and the recipes take the first."""
     files = list(files)
     there = set(files)
     return [
@@ -128,8 +128,8 @@ class Row(Protocol):
 class FileRow:
     """A mixture made beforehand; without a mixture file it is the sum of its sources.
 
-    Of files with several channels all are read alike: averaged, or where one of them would lose something so (see
-    `channels`) the one channel that is to be used of it.
+    All its files are mixed down alike: averaged, or, where one of them would lose something by that (see `channels`),
+    by the one channel that is to be used of it.
 
     noise: what is in the mixture file beside the sources, where it is known; it is not read with the row.
     """

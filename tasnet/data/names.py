@@ -1,4 +1,4 @@
-"""The names that public recipes give the parts of a mixture: a table, the same for folders, files and columns.
+"""The names that public recipes give the parts of a mixture: one table for folders, files and columns.
 
     mixture   mix, mixture, mixtures, mixed, noisy, observation; LibriMix's and WHAM!'s mix_clean, mix_both, mix_single;
               WHAMR!'s mix_clean_anechoic ... mix_single_reverb
@@ -6,7 +6,7 @@
               counted from 0 or 1; s1_anechoic, s1_reverb; clean, where there is one voice and noise
     noise     noise, noise1, noises, background
 
-Upper and lower case are the same.
+Case does not matter.
 """
 
 import re
@@ -33,7 +33,7 @@ class Kind:
 
 
 PLAIN = ("mix", "mixture", "mixtures", "mixed", "observation", "noisy")
-# In the order in which they are looked for where none is asked for.
+# In the order in which they are looked for by default.
 KINDS: dict[str, Kind] = {
     **{name: Kind() for name in PLAIN},
     **{
@@ -145,7 +145,7 @@ def choose_parts(parts: Iterable[MixturePart], kind: str | None, where: str) -> 
 
 
 def strip_part(stem: str, part: MixturePart) -> str:
-    """What a file's name tells of the mixture: "0001" of "0001_s1" and of "s1_0001"; "fileid_7" at the end (DNS)."""
+    """What a file's name says about the mixture: "0001" of "0001_s1" and of "s1_0001"; "fileid_7" at the end (DNS)."""
     if number := re.search(r"fileid_\d+$", stem):
         return number[0]
     name = re.escape(part.name)

@@ -77,7 +77,7 @@ def _read(path: Path, rate: int, split: str) -> list[tuple[str, np.ndarray]]:
     listed = _recordings(path) or []
     sound = next((file for suffix in SUFFIXES if is_file(file := path.with_suffix(suffix))), None)
     if sound is None:
-        raise CorpusError(f"{path} is the list of a pack of noise without its sound beside.")
+        raise CorpusError(f"{path} is the list of a pack of noise without its sound beside it.")
     try:
         pcm, pack_rate = soundfile.read(sound, dtype="int16")
     except soundfile.SoundFileError:

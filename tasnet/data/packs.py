@@ -42,7 +42,7 @@ def read_pack(path: Path, rate: int) -> list[tuple[str, np.ndarray]]:
     pairs = listed if isinstance(listed, list) and all(isinstance(x, list) and len(x) == 2 for x in listed) else []
     lengths = [length for _, length in pairs]
     if not pairs or not sounds or not are_lengths(lengths):
-        raise CorpusError(f"{path} is not the list of a pack of utterances with its sound beside.")
+        raise CorpusError(f"{path} is not the list of a pack of utterances with its sound beside it.")
     try:
         pcm, pack_rate = soundfile.read(sounds[0], dtype="int16")
     except soundfile.SoundFileError:

@@ -1,8 +1,8 @@
-"""Folders of single speakers' recordings, one for each: who says what, and rows mixed out of them.
+"""Folders of recordings, one for each speaker: who says what, and rows mixed from them.
 
-Mixtures are never taken for people. A folder is refused, and why is said, where a folder or a file is called as parts
-of mixtures are (`names.py`), where a name tells of two speakers, or where one of the files of a folder, or of the files
-of one name in all folders, is for 30 % or more made up of the others (the first few of these are looked into).
+Mixtures are never taken for people. A folder is refused, with the reason, where a folder or a file has a name of a part
+of a mixture (`names.py`), where a name mentions two speakers, or where one of the files of a folder, or of the files of
+one name in all folders, consists of the others by 30 % or more (the first few of these are examined).
 """
 
 from collections.abc import Iterator, Sequence
@@ -122,7 +122,7 @@ def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]
         rng.shuffle(files)
     rows = []
     while len(by_speaker) >= speakers:
-        # Those with most recordings left are drawn first, so that few recordings stay alone.
+        # Those with most recordings left are drawn first, so that few recordings are left over.
         names = sorted(by_speaker, key=lambda name: (-len(by_speaker[name]), rng.random()))
         few = rng.permutation(min(len(names), 2 * speakers))[:speakers]
         chosen = [names[i] for i in few]

@@ -1,4 +1,4 @@
-"""Rooms as their impulse responses: measured ones from a pack, and simulated ones by the image-source method.
+"""Rooms as impulse responses: measured ones from a pack, and simulated ones by the image-source method.
 
 A pack is rooms.flac, the responses joined, and rooms.json beside it: {"rate": Hz, "rirs": [[name, samples, split, room,
 T60 in s, direct-to-reverberant ratio in dB, place of the direct sound, licence], ...]}.
@@ -21,8 +21,8 @@ from .packs import are_lengths
 
 # Never in training, to validate with: T60 of 0.36, 0.39 to 0.44, and 0.59 to 0.60 s.
 HELD_OUT_ROOMS = ("openair-rymer-auditorium", "house-dining-room", "medium-room1")
-EARLY = 0.05  # s after the direct sound: what is heard as part of it (ISO 3382, D50)
-LONGEST_T60 = 1.0  # s, of the rooms in training: halls and warehouses are not where people are recorded
+EARLY = 0.05  # s after the direct sound: heard as part of it (ISO 3382, D50)
+LONGEST_T60 = 1.0  # s, of the rooms in training: people are not recorded in halls and warehouses
 SMALLEST, LARGEST = (3.0, 2.5, 2.3), (10.0, 8.0, 4.0)  # m, of simulated rooms
 T60 = (0.1, 0.7)  # s, of simulated rooms
 WALL, NEAREST = 0.4, 0.3  # m from a wall, and of a voice from the microphone, at least
@@ -34,8 +34,8 @@ PLACES = 3  # of voices in a simulated room
 class Room:
     """One room: from several places in it to a microphone.
 
-    responses: each (T,) float32, the direct sound first, and of such a size that direct sound and first reflections
-    (see `early`) have an energy of 1: what is played through it keeps about its level.
+    responses: each (T,) float32, the direct sound first, scaled so that direct sound and first reflections (see
+    `early`) have an energy of 1: what is played through it roughly keeps its level.
     """
 
     name: str
@@ -119,7 +119,7 @@ def shoe_box(
 ) -> Room:
     """A room of `size` (3,) m with the places (3,) of `voices` and the `microphone`. Raises CorpusError."""
     try:
-        import pyroomacoustics  # only who simulates rooms needs it
+        import pyroomacoustics  # needed only to simulate rooms
     except ImportError:
         raise CorpusError("Simulated rooms need pyroomacoustics: pip install pyroomacoustics.") from None
     size = np.asarray(size, float)
@@ -127,7 +127,7 @@ def shoe_box(
         try:
             absorption, order = pyroomacoustics.inverse_sabine(t60, size)
             break
-        except ValueError:  # no walls make so large a room so dry: a smaller one of the same shape
+        except ValueError:  # no walls can make so large a room so dry: take a smaller one of the same shape
             scale = 0.8
             size, microphone = size * scale, microphone * scale
             voices = [voice * scale for voice in voices]

@@ -1,11 +1,11 @@
-"""Is a mixture the sum of its sources? Measured on a few rows, and told.
+"""Is a mixture the sum of its sources? Measured on a few rows, and reported.
 
-The rule: of the first, the middle and the last row that can be read, ten seconds from the first sample on that is not
-silent in the mixture (of its first minute) are compared with the sum of the sources, and of the noise where it lies
-beside them, times the gain that fits best. What is left over, 20 dB below the mixture or less, is rounding. Where more
-is left, one gain for each source and a common shift of up to a quarter of a second are tried, and what is found is
-told, never mended. Where hardly anything of the mixtures is in their sources (less than 1 % of the energy), they are
-not theirs: refused.
+The rule: in the first, the middle and the last row that can be read, ten seconds of the mixture, from its first sample
+that is not silent (within its first minute), are compared with the sum of the sources, and of the noise where it lies
+beside them, times the gain that fits best. A remainder of 20 dB below the mixture or less is rounding. Where more is
+left, one gain for each source and a common shift of up to a quarter of a second are tried, and the finding is reported,
+never corrected. Where the sources explain hardly anything of the mixtures (less than 1 % of the energy), they do not
+belong together, and the set is refused.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ NOT_BY_CHANCE = 0.3  # of a recording's energy is in others: independent voices 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a mixture follows from its sources: what is left over in dB below the mixture, by the gains that fit best."""
+    """How a mixture follows from its sources: the remainder, in dB below the mixture, with the gains that fit best."""
 
     left_db: float
     gains: np.ndarray
@@ -37,7 +37,7 @@ class Fit:
 
     @property
     def explained(self) -> float:
-        """The share of the mixture's energy."""
+        """The share of the mixture's energy that the sources explain."""
         return 1 - 10 ** (self.left_db / 10)
 
 
@@ -72,7 +72,7 @@ def sum_notes(mixtures: MixtureSet) -> list[str]:
 
 @dataclass(frozen=True)
 class Note:
-    """What was found out about one row."""
+    """What was found about one row."""
 
     name: str
     text: str
@@ -84,7 +84,7 @@ class Note:
 
 
 def _compare(row: FileRow) -> Note | None:
-    """None where the row cannot be read, or is silent."""
+    """Compare one row; None where it cannot be read, or is silent."""
     try:
         longest = FIRST_SECONDS * row.header[1]
         read, noise = row.read(0, longest), _noise(row.noise, longest)
@@ -165,7 +165,7 @@ def sample_rows(rows: Sequence[FileRow]) -> list[FileRow]:
 def find_sum(files: Sequence[Path]) -> Path | None:
     """The one of two to six files of one length that is in good part made up of the others; None without any.
 
-    Of three and more, it is made up of at least two, for one alone may be the same said, or recorded, twice.
+    Of three or more, it must be made up of at least two: one alone may be the same thing said, or recorded, twice.
     """
     if not 2 <= len(files) <= 6:
         return None

@@ -1,7 +1,7 @@
-"""Mixtures of three voices out of a set of mixtures of two, where no set of three is at hand.
+"""Mixtures of three voices from a set of mixtures of two, where no set of three is at hand.
 
-Libri2Mix and Libri3Mix bring each voice to its level in the same way, whoever else speaks (Cosentino et al., 2020), so
-three voices of Libri2Mix, added up as they are, are a mixture as Libri3Mix makes them, if not one of its own.
+Libri2Mix and Libri3Mix set each voice's level in the same way, whoever else speaks (Cosentino et al., 2020), so three
+voices of Libri2Mix, simply added up, are a mixture as Libri3Mix would make it, though not one of its own.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from .build import Report, build, fit
 from .mixture_sets import BadRow, CorpusError, MixtureSet, Row
 from .utterances import to_pcm
 
-SAME = 0.95  # correlation from which on two voices are one recording at two levels
+SAME = 0.95  # from this correlation on, two voices are one recording at two levels
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ThirdVoicePlan:
 
     @property
     def folders(self) -> tuple[str, ...]:
-        return ("s1", "s2", "s3")  # the mixture is their sum, which might not fit into a file of 16 bits
+        return ("s1", "s2", "s3")  # the mixture is their sum, which might not fit into a 16-bit file
 
     def make(self) -> list[np.ndarray]:
         sources = fit([*self.first.read().sources, self.other.read().sources[self.source]], "min")
@@ -51,7 +51,7 @@ def plan_third_voices(mixtures: MixtureSet) -> list[ThirdVoicePlan]:
     in which nobody of the first speaks; who speaks is taken to be another where the set does not tell.
     """
     if mixtures.voices != 2:
-        raise CorpusError(f"The set {mixtures.name} has not two voices, to which a third could be added.")
+        raise CorpusError(f"The set {mixtures.name} does not have two voices to which a third could be added.")
     rows, plans = mixtures.rows, []
     for number, first in enumerate(rows):
         half = number + len(rows) // 2

@@ -30,8 +30,8 @@ class UtteranceSet:
     lengths: np.ndarray  # (utterances,) int64
     speakers: tuple[str, ...]  # of each utterance
     bad: dict[str, str]  # {file: why it was left out}
-    notes: dict[str, str] = field(default_factory=dict)  # {file: what was changed in reading it}
-    rms: float = 0.0  # of every utterance, where they have been brought to one (`levelled`); 0: as recorded
+    notes: dict[str, str] = field(default_factory=dict)  # {file: what was changed when it was read}
+    rms: float = 0.0  # common to all utterances once they are `levelled`; 0: as recorded
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -24,7 +24,7 @@ from .speech_level import active_speech_level
 RATE = 16000  # Hz, of WSJ0
 PEAK = 0.9
 MOST_LEVEL = 100  # dB
-TAIL_SECONDS = 0.35  # of silence, in which the last word fades
+TAIL_SECONDS = 0.35  # of silence, during which the last word fades
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _level(text: str) -> float:
     """dB. Raises BadRow."""
     level = finite(text, -MOST_LEVEL, MOST_LEVEL)
     if level is None:
-        raise BadRow(f"The level {text[:20]!a} is no number of dB from -{MOST_LEVEL} to {MOST_LEVEL}.")
+        raise BadRow(f"The level {text[:20]!a} is not a number of dB from -{MOST_LEVEL} to {MOST_LEVEL}.")
     return level
 
 

@@ -3,12 +3,12 @@
     python -m tasnet.export MODEL -o model.onnx [--int8] [--step]
 
 MODEL is a name from `python -m tasnet.separate --list`, a published model, or a file of weights. The graph takes
-mixtures (batch, T) of any length at the model's sample rate and gives sources (batch, C, T), as the network itself; the
-caller brings the mixture to the level that is printed, and the sources back. --int8 stores the weights of the 1x1-convs
+mixtures (batch, T) of any length at the model's sample rate and returns sources (batch, C, T), as the network does; the
+caller scales the mixture to the level that is printed, and the sources back. --int8 stores the weights of the 1x1-convs
 in 8 bits and rounds their inputs to 8 bits while it runs.
 
 --step writes a causal model as one step of a stream: packets (streams, T), T any multiple of the hop, and the past in
-states that begin as zeros (step.py tells what they are). What comes out is a hop behind the packet:
+states that start as zeros (step.py describes them). The output is one hop behind the packet:
 
     session = onnxruntime.InferenceSession("step.onnx")
     types = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}

@@ -27,7 +27,7 @@ def _covered(g: Graph, model: ConvTasNet, T: str) -> str:
     """coders.cover: the mixture -> the samples of all frames (batch, 1, (K+1) hop)."""
     config = model.config
     hop, zero = g.whole([config.hop]), g.whole([0])
-    if config.edges == "cut":  # a convolution leaves out by itself what does not fill a frame
+    if config.edges == "cut":  # a convolution itself leaves out what does not fill a frame
         end = g("Max", g("Sub", g.whole([config.L]), T), zero)
     else:
         beyond = g("Max", g("Sub", T, g.whole([config.L])), zero) if config.edges == "fill" else T

@@ -1,7 +1,7 @@
-"""What the ONNX graphs of a Conv-TasNet have in common: nodes, layers, and the way from w to d.
+"""What the ONNX graphs of a Conv-TasNet have in common: nodes, layers, and the path from w to d.
 
-A graph is written down operation by operation, beside `tcn.py` and `coders.py`, and not traced: a trace would fix what
-depends on the length. Its 1x1-convs are matrix products of named weights, which can be quantised.
+A graph is written operation by operation, in parallel to `tcn.py` and `coders.py`, instead of being traced: a trace
+would freeze what depends on the length. Its 1x1-convs are matrix products of named weights, which can be quantised.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tasnet.norms import AnyNorm, BatchNorm, ChannelLayerNorm, LayerNorm, NoNorm
 from tasnet.tcn import Block, DepthwiseConv
 
 OPSET = 17
-IR_VERSION = 8  # of the ONNX release that brought the opset: older run times read it too
+IR_VERSION = 8  # of the ONNX release that introduced the opset: older runtimes read it too
 FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
 Value = onnx.ValueInfoProto  # of an input or output: name, type, shape
@@ -28,7 +28,7 @@ ConvGraph = Callable[["Graph", str, DepthwiseConv], str]
 
 
 class Graph:
-    """Nodes and weights in the order in which they are made; calling it adds a node and gives its output's name."""
+    """Nodes and weights in the order of creation; calling it adds a node and returns its output's name."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -38,7 +38,7 @@ class Graph:
         return self.last(operation, *inputs, f"v{len(self.nodes)}", **attributes)
 
     def last(self, operation: str, *inputs_and_output: str, **attributes: object) -> str:
-        """A node whose output has the name that is given last."""
+        """Add a node whose output gets the name that is given last."""
         *inputs, output = inputs_and_output
         node = helper.make_node(operation, inputs, [output])
         node.attribute.extend(helper.make_attribute(*one) for one in sorted(attributes.items()))
@@ -84,7 +84,7 @@ class Graph:
 
 
 def value(name: str, shape: Sequence[int | str], kind: int = FLOAT) -> Value:
-    """An input or output of a graph; a word in the shape is a length that may be any."""
+    """An input or output of a graph; a word in the shape stands for any length."""
     return helper.make_tensor_value_info(name, kind, shape)
 
 

@@ -1,10 +1,10 @@
-"""A causal Conv-TasNet as one step of a stream: an ONNX graph whose past comes in and goes out as tensors.
+"""A causal Conv-TasNet as one step of a stream: an ONNX graph that takes and returns its past as tensors.
 
     packet (streams, T)      -> sources (streams, C, T), `delay` samples behind the packet
     and every state `name`   -> `next_name`, of the same shape and type
 
-T is any multiple of the hop, another one at each step if need be. A stream begins with states of zeros, wherever the
-others stand that run beside it:
+T is any multiple of the hop, and may differ from step to step. A stream begins with states of zeros, wherever the
+streams beside it are:
 
     frames  (streams)              int64    hops so far
     samples (streams, hop)         float32  the last hop, first half of the next frame
@@ -12,8 +12,8 @@ others stand that run beside it:
     past_b  (streams, H, (P-1)2^x) float32  of the block b: what its D-conv reaches back to
     overlap (streams, C, hop)      float32  of the last frame with the next
 
-A stream's first hop of sources comes before the sound and is to be dropped. At the end the last packet is filled up
-with zeros, and `next_overlap` is the last hop of the sources.
+A stream's first hop of sources lies before the sound and is to be dropped. At the end the last packet is padded with
+zeros, and `next_overlap` is the last hop of the sources.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ END = 2**62  # of any axis
 
 
 def step_graph(model: ConvTasNet) -> onnx.ModelProto:
-    """The network's step in evaluation, float32; its configuration, delay and latency stand in the metadata.
+    """The network's step in evaluation mode, float32; the metadata hold its configuration, delay and latency.
 
-    What `streaming.StreamingConvTasNet` computes. Raises UserError for a network that is not causal.
+    It computes what `streaming.StreamingConvTasNet` does. Raises UserError for a network that is not causal.
     """
     config = model.config
     if not config.causal:
@@ -42,7 +42,7 @@ def step_graph(model: ConvTasNet) -> onnx.ModelProto:
 
 
 class _Step:
-    """The graph and the states that its layers ask for."""
+    """The graph and the states that its layers need."""
 
     def __init__(self, model: ConvTasNet) -> None:
         self.model, self.g = model, Graph()
@@ -54,7 +54,7 @@ class _Step:
     def graph(self) -> onnx.ModelProto:
         g, model, config = self.g, self.model, self.model.config
         hop, C = config.hop, config.C
-        self.number_frames(g("Reshape", "packet", g.whole([0, -1, hop])))  # fails where T is no multiple
+        self.number_frames(g("Reshape", "packet", g.whole([0, -1, hop])))  # fails where T is not a multiple
         x = g("Concat", self.state("samples", [hop]), "packet", axis=1)
         self.next("samples", g.cut(x, 1, -hop, END))
         w = g("Mul", encode(g, model, g("Unsqueeze", x, g.whole([1]))), self.known)
@@ -79,7 +79,8 @@ class _Step:
     def number_frames(self, hops: str) -> None:
         """Count the frames that these hops (streams, K, ...) complete.
 
-        The frame 0, which ends with the first hop, is none of the network's: what it would leave is made zero.
+        Frame 0, which ends with the first hop, does not belong to the network: what it would leave behind is set to
+        zero.
         """
         g, K, before = self.g, self.g.length(hops, 1), self.state("frames", [], INT64)
         place = g("Range", g.whole(0), g("Squeeze", K), g.whole(1))
@@ -89,7 +90,7 @@ class _Step:
         self.next("frames", g("Add", before, K))
 
     def state(self, name: str, shape: list[int], kind: int = FLOAT) -> str:
-        """Declare a state tensor of this shape for each stream; gives the name of its input."""
+        """Declare a state tensor of this shape for each stream; return the name of its input."""
         self.inputs.append(value(name, ["streams", *shape], kind))
         self.outputs.append(value(f"next_{name}", ["streams", *shape], kind))
         return name

@@ -1,15 +1,17 @@
 """What a run goes on from, `last.pt`: written whole, and read as it comes from a disk that may hold anything."""
 
-import dataclasses
 import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from tasnet.atomic import replacing
 from tasnet.errors import opening
+from tasnet.typed import fitted, from_plain
 
 from .recipe import Recipe, RecipeError
 
@@ -45,17 +47,26 @@ def write_state(path: Path, state: dict) -> None:
 
 
 def read_state(path: Path) -> dict:
-    """What `write_state` has written, as plain data. Raises RecipeError for anything else, and PathError."""
+    """What `write_state` has written, its counters as `Counters`. Raises RecipeError for anything else; PathError."""
     with opening(path):
         content = io.BytesIO(path.read_bytes())
     try:
         state = torch.load(content, map_location="cpu", weights_only=True)
-        recipe = json.loads(state["recipe"])
     except Exception:  # random bytes are read as pickles of anything, which may raise anything
         raise RecipeError(not_a_state(path)) from None
-    if not isinstance(recipe, dict):
-        raise RecipeError(not_a_state(path))
-    return state
+    try:
+        return _parsed(state)
+    except (ValueError, RecursionError):
+        raise RecipeError(not_a_state(path)) from None
+
+
+def _parsed(state: object) -> dict:
+    """Raises ValueError where the parts of a state are not what they should be."""
+    held = fitted("the state", state, dict[str, Any])
+    for name, hint in (("recipe", str), ("model", dict[str, Tensor]), ("kept", dict[str, Tensor]), ("optimiser", dict)):
+        fitted(name, held.get(name), hint)
+    fitted("recipe", json.loads(held["recipe"]), dict)
+    return {**held, "counters": from_plain(Counters, held.get("counters"))}
 
 
 def check_same_run(state: dict, recipe: Recipe, out: Path) -> None:
@@ -74,15 +85,6 @@ def check_same_run(state: dict, recipe: Recipe, out: Path) -> None:
             f"{out} holds a run with another {changed[0]}: "
             "choose another folder with --out, or go on with the same recipe."
         )
-
-
-def counters_of(values: dict) -> Counters:
-    """The counters of a state, also of one that knows fewer. Raises TypeError where they are none."""
-    counters = Counters(**values)
-    for field in dataclasses.fields(Counters):
-        if not isinstance(getattr(counters, field.name), int | float | None):
-            raise TypeError(f"{field.name} is not a number")
-    return counters
 
 
 def not_a_state(path: Path) -> str:

@@ -33,7 +33,7 @@ from .losses import separation_loss
 from .machine import Machine, StopSignal, find_machine
 from .optimiser import Optimiser
 from .recipe import Recipe, RecipeError
-from .state import Counters, check_same_run, counters_of, not_a_state, read_state, write_state
+from .state import Counters, check_same_run, not_a_state, read_state, write_state
 from .validation import forward_of, improvement
 
 READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
@@ -383,12 +383,11 @@ class Trainer:
     def _go_on(self, state: dict) -> None:
         """Goes on from such a state. Raises RecipeError."""
         path = self.out / "last.pt"
+        for name, network in (("model", self.model), ("kept", self.kept)):
+            checkpoint.check_tensors(state[name], network, str(path))
+            network.load_state_dict(state[name])
         try:
-            checkpoint.check_tensors(state["model"], self.model, str(path))
-            checkpoint.check_tensors(state["kept"], self.kept, str(path))
-            self.model.load_state_dict(state["model"])
-            self.kept.load_state_dict(state["kept"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.counters = counters_of(state["counters"])
-        except (AttributeError, KeyError, TypeError, RuntimeError, ValueError):
+        except (KeyError, TypeError, ValueError, RuntimeError):  # what PyTorch says to another optimiser's
             raise RecipeError(not_a_state(path)) from None
+        self.counters = state["counters"]

@@ -176,8 +176,10 @@ def _offer_download(chosen: str | None) -> None:
     if chosen in (None, UPLOADED):
         return
     try:
-        path = shipped.shipped()[chosen_model()] if chosen_model() else file_below_root(chosen)
-    except (FolderError, KeyError):
+        path = shipped.shipped().get(chosen_model()) if chosen_model() else file_below_root(chosen)
+    except FolderError:
+        path = None
+    if path is None:
         return
     st.download_button(
         "Results (CSV)",
