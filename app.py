@@ -12,7 +12,7 @@ from tasnet.errors import UserError
 
 ASSETS = Path(__file__).parent / "assets"
 SIDEBAR_WIDTH = 336  # pixels; assets/web/page_header/theme.css keeps its place
-# What the sidebar asks for beside the model; where a page is not named, for a sound.
+# What the sidebar offers besides the model; a sound, for pages that are not listed.
 USES = {
     "Separate": {sidebar.SOUND, sidebar.SECOND},
     "Filters": set(),
@@ -30,7 +30,7 @@ def visit() -> None:
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "icon.png"), size="large")
     errors.show_numbers_only()
     uploads.watch_over_server()
-    # The first page's address has no name, but who knows the others' tries the second of these.
+    # The first page's address has no name, but whoever knows the others' will try the second of these.
     first = st.Page("pages/separate.py", title="Separate", icon=":material/call_split:", url_path="", default=True)
     named = st.Page("pages/separate.py", title="Separate", url_path="separate", visibility="hidden")
     earlier = st.Page("pages/live.py", title="Real time", url_path="realtime", visibility="hidden")

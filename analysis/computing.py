@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from analysis.scores.comparison import Comparison, compare_systems
 from tasnet import Hearing, Separation, Separator, checkpoint, threads
 from tasnet.mixture import Mixture
 
-MODULES = ("analysis.computing",)
+MODULES = ("analysis.computing", "analysis.of_networks")
 READY = "analysis.computing:load_ahead"
 SETTING = "TASNET_LENS_MODEL"  # the model that pages begin with, if not the best one
 MOST_LOADED = 8
@@ -42,6 +43,16 @@ def load_ahead(name: str) -> None:
         model = model or str(tasnet.available()[first_model()])
         network = _separator(model, precision or "float32")
         _ = network.on_cpu and network.on_cpu.way  # the compiled network packs its weights
+
+
+def with_networks(
+    named: Sequence[tuple[str, str]],
+    function: Callable[..., Any],
+    *arguments: Any,
+    progress: Callable[..., None] = lambda *_: None,
+) -> Any:
+    """`function(networks, *arguments, progress=progress)`, the networks given as (model, precision), on the CPU."""
+    return function([_separator(*one) for one in named], *arguments, progress=progress)
 
 
 def separate_apart(

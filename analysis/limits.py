@@ -79,7 +79,7 @@ def measure_limit(
     values = LIMITS[limit].values if values is None else tuple(values)
     found = np.full((4, len(sounds), len(values)), np.nan)
     for i, sound in enumerate(sounds):
-        if sound.sources is None or len(sound.sources) != separator.config.C:
+        if sound.references is None or len(sound.references) != separator.config.C:
             raise LimitError(f"{separator.name} needs a mixture of {separator.config.C} voices that are known.")
         for j, value in enumerate(values):
             if limit == "pause":

@@ -148,8 +148,9 @@ LIMITS = [
     "Two voices in quiet surroundings: the models were trained on mixtures of read speech. A third voice, music or a "
     "noisy room is shared out among the two outputs, and the network says nothing of it.",
     "One voice alone comes out on one output, with a residue on the other.",
-    "The figures behind the models are how much cleaner a voice becomes (SI-SNRi, in dB) on speakers they never heard. "
-    "Conv-TasNets trained for weeks on GPUs reach some 15 dB; these were trained on small machines.",
+    "The figures behind the models are how much cleaner a voice becomes (SI-SNRi, in dB) on clean read speech of "
+    "speakers they never heard. Conv-TasNets trained for weeks on GPUs reach some 15 dB; these were trained on small "
+    "machines.",
     "What you hear is at 8 kHz, like a telephone.",
 ]
 CREDITS = "Models and program: TasNet Lens; the models' cards tell what they were trained on (CC BY 4.0)."

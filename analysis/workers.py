@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,6 +42,7 @@ LOOK_SECONDS = 0.05  # between two checks on a child
 PATIENCE = 4
 START_SECONDS = 120  # for the nursery to load what the work needs
 NAMED = 1024  # bytes
+TOO_BUSY = "The server is too busy for this now: try again in a minute."
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
 
 
@@ -53,13 +54,45 @@ class BudgetError(UserError):
 class Budget:
     """What a call may take on top of the nursery's memory: seconds, and bytes of memory and of a file on disk.
 
-    The seconds are CPU time: that the machine is busy with others' work is no reason to refuse this. It may wait
-    `PATIENCE` times as long.
+    The seconds are those in which it computes: a machine that is busy with others' work is no reason to refuse this.
+    Of waiting it may do `PATIENCE` times as much. The memory is that of all that it starts, too. together: bytes that
+    all calls with such a bound may take at the same time; beyond it the last that came begins again when there is room.
     """
 
     seconds: float = 8.0
     memory: int = 400 << 20
     disk: int = 1 << 30
+    together: int | None = None
+
+
+class _CrowdedError(Exception):
+    """There is no room for this beside what others do; it had taken so many bytes."""
+
+    def __init__(self, taken: int) -> None:
+        self.taken = taken
+
+
+class _Crowd:
+    """What the calls that share a bound of memory take, by process; who came first stays."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def note(self, process: int, taken: int, bound: int) -> None:
+        """`process` has taken so many bytes. Raises _CrowdedError where all have too much and it is the last."""
+        with self._lock:
+            self._held[process] = taken
+            if len(self._held) > 1 and sum(self._held.values()) > bound and process == list(self._held)[-1]:
+                raise _CrowdedError(taken)
+
+    def has_room(self, wanted: int, bound: int) -> bool:
+        with self._lock:
+            return not self._held or sum(self._held.values()) + wanted <= bound
+
+    def leave(self, process: int) -> None:
+        with self._lock:
+            self._held.pop(process, None)
 
 
 def unbothered() -> None:
@@ -77,6 +110,7 @@ class Nursery:
         """Return at once; the nursery loads in the meantime. most: children at a time, by default one per core."""
         self._turns = Turns(most or os.cpu_count() or 1)
         self._lock = threading.Lock()
+        self._crowd = _Crowd()
         self._modules = [ready, *modules]
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._environment = {**os.environ, "PYTHONPATH": path}
@@ -122,10 +156,23 @@ class Nursery:
         """
         if not CAN_FORK:
             return function(*arguments, **({} if progress is None else {"progress": progress}))
-        turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
-        with turn, self._child(ready) as (connection, process):
-            connection.send_bytes(pickle.dumps((function, arguments, budget, progress is not None)))
-            return _answer(connection, process, budget, wanted, progress)
+        work = pickle.dumps((function, arguments, budget, progress is not None))
+        end = time.monotonic() + PATIENCE * budget.seconds
+        while True:
+            turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
+            with turn, self._child(ready) as (connection, process):
+                connection.send_bytes(work)
+                try:
+                    return _answer(connection, process, budget, wanted, progress, self._crowd)
+                except _CrowdedError as crowded:
+                    taken = crowded.taken
+                finally:
+                    self._crowd.leave(process)
+            while not self._crowd.has_room(taken, budget.together):
+                wanted()
+                if time.monotonic() > end:
+                    raise BudgetError(TOO_BUSY)
+                time.sleep(LOOK_SECONDS)
 
     @contextlib.contextmanager
     def _child(self, ready: str):
@@ -139,7 +186,7 @@ class Nursery:
         process = None
         try:
             if not connection.poll(START_SECONDS):
-                raise BudgetError("The server is too busy for this now: try again in a minute.")
+                raise BudgetError(TOO_BUSY)
             process = connection.recv()
             yield connection, process
         except EOFError:
@@ -157,6 +204,7 @@ def _answer(
     budget: Budget,
     wanted: Callable[[], None],
     progress: Callable[..., None] | None,
+    crowd: _Crowd,
 ) -> Any:
     end, idle = time.monotonic() + PATIENCE * budget.seconds, _memory(process)
     while True:
@@ -171,8 +219,11 @@ def _answer(
         wanted()
         if time.monotonic() > end or _seconds(process) > budget.seconds:
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
-        if _memory(process) - idle > budget.memory:
+        taken = _memory(process) - idle
+        if taken > budget.memory:
             raise _too_much_memory(budget)
+        if budget.together is not None:
+            crowd.note(process, taken, budget.together)
 
 
 def machine_memory() -> int:
@@ -187,21 +238,32 @@ def _too_much_memory(budget: Budget) -> BudgetError:
     return BudgetError(f"This takes more than the {budget.memory >> 20} MB of memory that are given to it here.")
 
 
+def _family(process: int) -> Iterator[int]:
+    """A process and what it has started, as far as that is still there and the system tells."""
+    yield process
+    with contextlib.suppress(OSError, ValueError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split():
+                yield from _family(int(child))
+
+
 def _seconds(process: int) -> float:
-    """CPU seconds of a process and of its finished children; 0 where the system does not say."""
-    try:
-        facts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, facts[11:15])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError):
-        return 0.0
+    """CPU seconds of a process and of what it has started; 0 where the system does not say."""
+    ticks = 0
+    for one in _family(process):
+        with contextlib.suppress(OSError, ValueError):
+            facts = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, facts[11:15]))  # those among them that it has started and seen end
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(process: int) -> int:
-    """Bytes that a process has in memory; 0 where the system does not say."""
-    try:
-        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0
+    """Bytes of their own that a process and what it has started have in memory; 0 where the system does not tell."""
+    pages = 0
+    for one in _family(process):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            _, resident, shared, *_ = map(int, Path(f"/proc/{one}/statm").read_text().split())
+            pages += resident - shared
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

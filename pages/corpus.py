@@ -23,7 +23,7 @@ VIEWS = ("Results", "Compare", "Evaluate", "Training")
 
 
 def show_facts(results: Results) -> None:
-    """What was measured, how much of it, and what could not be."""
+    """What was measured, how much of it, and what could not be measured."""
     header, model = results.header, models.with_titles(results.header.model)
     caption(
         f"**{plain(model)}** on **{plain(header.set)}**{f' ({plain(header.kind)})' if header.kind else ''}: "

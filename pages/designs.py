@@ -1,4 +1,4 @@
-"""Designs: what size, receptive field and cost come of the hyper-parameters, beside the paper's (Tables I to III)."""
+"""Designs: the size, receptive field and cost that hyper-parameters give, beside the paper's (Tables I to III)."""
 
 import streamlit as st
 
@@ -24,7 +24,7 @@ def timed(config: ConvTasNetConfig, device: str) -> cost.Timing:
 
 
 def quantity(value: float, unit: str = "") -> str:
-    """Three digits with the thousands' prefix."""
+    """Three significant digits with an SI prefix."""
     for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g} {prefix}{unit}"
@@ -36,7 +36,7 @@ def short_duration(seconds: float) -> str:
 
 
 def show_figures(config: ConvTasNetConfig) -> None:
-    """What is known of the design without running it."""
+    """What is known about the design without running it."""
     memory = cost.memory(config)
     facts = {
         "Parameters": (
@@ -63,7 +63,7 @@ def show_figures(config: ConvTasNetConfig) -> None:
 
 
 def show_time(config: ConvTasNetConfig) -> None:
-    """The measured time, once asked for: it stays while the page is open and for everyone on this server."""
+    """The measured time, once requested: it stays while the page is open, for everyone on this server."""
     device = st.session_state.device
     key = ("design_measured", config, device)
     with st.container(horizontal=True, vertical_alignment="center"):

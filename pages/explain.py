@@ -6,7 +6,15 @@ import tasnet
 from analysis.network.basis import UPGMA, tuning
 from analysis.network.filter_use import filter_use
 from pages.parts import workspace
-from pages.parts.explain.views import Explained, show_blocks, show_errors, show_filters, show_muting, show_swaps
+from pages.parts.explain.views import (
+    Explained,
+    kept,
+    show_blocks,
+    show_errors,
+    show_filters,
+    show_muting,
+    show_swaps,
+)
 from pages.parts.filters.bank import sort
 from pages.parts.handout import offer_handout
 from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
@@ -33,11 +41,12 @@ def explained(sound: Mixture) -> Explained:
     U = inside.model.U.detach().cpu().numpy()
     order, tree = sort(U, separator.config.sample_rate, UPGMA)
     peaks = tuning(U, separator.config.sample_rate).peak_hz
-    return Explained(sound, inside, identity, order, peaks, tree, filter_use(inside), separator.level)
+    use = kept(inside, identity, "use", "Counting", filter_use)
+    return Explained(sound, inside, identity, order, peaks, tree, use, separator.level)
 
 
 def show_views(sound: Mixture) -> None:
-    """The view that is chosen, of what is known."""
+    """The chosen view."""
     found = explained(sound)
     view = st.segmented_control(
         "View",

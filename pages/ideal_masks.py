@@ -19,7 +19,7 @@ def show_systems(sound) -> None:
     """The comparison on `sound`, once it is there."""
     with (
         st.container()
-    ):  # one place for what is shown meanwhile: the player below it stays, and plays on, in the next run
+    ):  # one place for what is shown meanwhile: so the player below keeps its place, and plays on, in the next run
         found = workspace.separation(sound)
         comparison = found and workspace.compared(sound, found, pesq=False)
     if comparison is None:

@@ -1,4 +1,4 @@
-"""Voices apart while people speak: in the browser, of a sound as if it were live, and the times of Table VIII."""
+"""Separation while people speak: in the browser, of a sound as if it were live, and the times of Table VIII."""
 
 import math
 import uuid
@@ -23,7 +23,7 @@ from tasnet.audio import resample
 from tasnet.mixture import Mixture
 
 LONGEST = 120  # s of a sound that are played live
-POLL = 0.25  # s between two looks at a live run
+POLL = 0.25  # s between two updates from a live run
 PACKETS = {"One frame": 0.0, "8 ms": 0.008, "32 ms": 0.032}
 
 
@@ -59,7 +59,7 @@ def live_mixture(sound: Mixture, rate: int) -> np.ndarray:
 
 
 def show_live(sound: Mixture) -> None:
-    """Start, stop and the picture of the run that is on."""
+    """Start, stop and the picture of the current run."""
     separator = workspace.separator()
     config = separator.config
     mixture = live_mixture(sound, config.sample_rate)

@@ -34,7 +34,7 @@ def systems() -> dict[str, str | None]:
 def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
     """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores).
 
-    Until then `coming` has what there is to hear.
+    Until then `coming` plays what there is.
     """
     found = []
     for title, name in systems().items():
@@ -77,7 +77,7 @@ def tour(systems: dict[str, int]) -> Tour:
 
 
 def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
-    """The mean scores of a model as figures in a row, each with a word for it and the mixture's own."""
+    """The mean scores of a model as figures in a row, each with a verdict and the mixture's own score."""
     with st.container(horizontal=True, wrap=False, key=f"scores_{row.name}"):
         for measure in ("si_snri", "sdri", "pesq", "stoi"):
             facts, value = MEASURES[measure], row.score(measure)
@@ -99,7 +99,7 @@ def show_mismatch(comparison: Comparison) -> None:
     voices, own = len(comparison.mixture.references), len(comparison.network.estimates)
     fitting = models.of_voices(voices)
     model = f"the model {models.label(fitting[0]).scored}" if fitting else f"a model of {voices} voices"
-    # Of one voice there are no examples.
+    # There are no examples with one voice.
     st.info(explain_voices(comparison, model, examples=own > 1), icon=":material/info:")
 
 
@@ -143,7 +143,7 @@ def show_separation(sound: Mixture) -> None:
 
 
 label = models.label(workspace.selection().model)
-show_header("Separate", promise(label.kind, label.score))
+show_header("Separate", promise(label.kind, label.score, label.measured_on, label.outputs))
 sound = workspace.chosen_sound()
 offer_whole_recording()
 if sound is not None:

@@ -1,4 +1,4 @@
-"""How sturdy the separation is: the sample at which the mixture starts (section IV-F), pauses, noise, rooms (V)."""
+"""How robust the separation is: the sample at which the mixture starts (section IV-F), pauses, noise, rooms (V)."""
 
 from collections.abc import Iterable
 
@@ -77,7 +77,7 @@ def usable(chosen: list[str], voices: int | None) -> list[str]:
 
 
 def explain_missing(chosen: list[str]) -> None:
-    """Why the network is not here that the paper's Fig. 4 compares with."""
+    """Say why the network that the paper's Fig. 4 compares with is not here."""
     if not any(isinstance(workspace.separator(name).model, tasnet.LSTMTasNet) for name in chosen):
         caption(
             ":material/info: The paper's Fig. 4 has LSTM-TasNet too, which it finds far more sensitive. Its trained "

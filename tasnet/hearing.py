@@ -23,6 +23,7 @@ NETWORK = "convtasnet_small_gln_2spk_8k"
 SHORTEST = 0.5  # s: shorter sounds are repeated
 MOST = 3  # the most voices that are told apart: "3 or more"
 SURE = 0.5  # the probability from which noise or a room is said to be there
+DOUBT = 0.7  # below this probability of a number of voices the next one is said too
 WIDEST = 4.0  # standard deviations: features further out are clipped to this
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
@@ -47,12 +48,25 @@ class Hearing:
         """The most probable number of voices, 3 for three or more."""
         return int(np.argmax(self.voices))
 
-    def sentence(self, outputs: Sequence[str] = ()) -> str:
-        """One line about the sound, and what it means for the `outputs` of a model."""
+    @property
+    def sure(self) -> bool:
+        """Whether the number of voices is beyond doubt."""
+        return self.voices[self.count] >= DOUBT
+
+    def sentence(self, outputs: Sequence[str] = (), known: int | None = None) -> str:
+        """One line on the sound, and what it means for what the `outputs` of a model give of it.
+
+        known: how many voices there are, where that is known: a wrong impression is then told as such.
+        """
         with_ = [name for name, share in (("noise", self.noise), ("a room", self.room)) if share >= SURE]
         place = f" with {' and '.join(with_)}" if with_ and self.count else ""
         said = f"This sounds like {WORDS[self.count]}{place} ({self.voices[self.count]:.0%} sure)"
         speakers = [name for name in outputs if name.startswith("Speaker")]
+        if known is not None and self.count != min(known, MOST):
+            return f"{said}, but the clean signals tell of {WORDS[min(known, MOST)]}."
+        if not self.sure:
+            second = int(np.argsort(self.voices)[-2])
+            return f"{said}, or {WORDS[second]} ({self.voices[second]:.0%})."
         if not speakers or self.count == len(speakers):
             return f"{said}."
         if self.count == 0:

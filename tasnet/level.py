@@ -1,4 +1,4 @@
-"""The level of separated voices: a network trained with SI-SNR gives them at any, and with any sign."""
+"""The level of separated voices: a network trained with SI-SNR outputs them at any level and with either sign."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ FRAME = 0.01  # s, in which a causal level changes
 def level_gains(sources: np.ndarray | DiskArray, mixture: np.ndarray | DiskArray) -> np.ndarray:
     """Gains g (C,) that minimise |x - sum_i g_i s_i|^2 for sources (C, T) and mixture x (T,).
 
-    Where the least squares would silence or turn round a voice, as they do if two sources are nearly the same, all
-    voices share the one gain that fits best.
+    Where least squares would silence or invert a voice, as happens if two sources are nearly the same, all voices
+    share the one gain that fits best.
     """
     gram = np.zeros((len(sources), len(sources)))
     match = np.zeros(len(sources))
-    for begin in range(0, mixture.shape[-1], BLOCK):  # float64 in pieces: an hour stays small
+    for begin in range(0, mixture.shape[-1], BLOCK):  # float64 in pieces: an hour takes little memory
         piece = sources[..., begin : begin + BLOCK].astype(np.float64)
         gram += piece @ piece.T
         match += piece @ mixture[..., begin : begin + BLOCK].astype(np.float64)

@@ -16,11 +16,11 @@ class Locked(PathError):
 class WriterLock:
     """The right to write a file, which the system takes back when the process dies, however it dies.
 
-    It is a hidden file beside, which stays: who removed it could lock out nobody.
+    The lock is a hidden file beside it, which is never removed: otherwise two writers could hold different locks.
     """
 
     def __init__(self, path: Path) -> None:
-        """Takes the right at once. Raises Locked where another has it, and PathError."""
+        """Take the right at once. Raises Locked where another writer has it, and PathError."""
         name = hashlib.blake2b(path.name.encode(errors="surrogateescape"), digest_size=8).hexdigest()
         self._lock = FileLock(path.with_name(f".{name}.lock"), blocking=False, thread_local=False)
         with contextlib.suppress(NotImplementedError), opening(path, "be written"):  # a file system may have no locks

@@ -1,7 +1,7 @@
 """LSTM-TasNet and BLSTM-TasNet, the earlier TasNet that the paper compares with ([21], [26]; Tables IV, V and VIII).
 
 Coders as Conv-TasNet's; the masks come from LSTM layers, which take the frames one after the other. [21] and [26] do
-not print all there is to know, so this is a network of their kind and of the paper's size, not a copy of theirs.
+not state every detail, so this is a network of their kind and of the paper's size, not a copy of theirs.
 """
 
 from torch import Tensor, nn

@@ -14,8 +14,8 @@ class Mixture:
     mixture: (T,). references: (C, T), or None. labels: what the voices are called, in that order. snr_db: voice 1
     against each other voice; None where it is not known. notes: whole sentences on what was done to the sounds.
     name: of the mixture in its set. speakers: who they are, in the order of the references; empty where unknown.
-    source, source_rate: what the user's recording is called, and its rate where it is not `rate`. task: that of a model
-    which it fits (`training_facts`); "": whichever has as many outputs.
+    source, source_rate: the name of the user's recording, and its rate where that is not `rate`. task: the task of the
+    models that suit it (`training_facts`); "": any with as many outputs.
     """
 
     mixture: np.ndarray
@@ -32,7 +32,7 @@ class Mixture:
 
     @property
     def sources(self) -> np.ndarray:
-        """The references (C, T) for what cannot do without them. Raises UserError where they are not known."""
+        """The references (C, T), where they are needed. Raises UserError where they are not known."""
         if self.references is None:
             raise UserError("The clean voices of this mixture are not known.")
         return self.references

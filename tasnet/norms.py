@@ -70,7 +70,7 @@ class ChannelLayerNorm(LayerNorm):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """BN: normalises each channel by itself; by running statistics in evaluation."""
+    """BN: normalises each channel by itself, with running statistics in evaluation."""
 
     running_mean: Tensor  # which are always kept here
     running_var: Tensor
@@ -79,12 +79,12 @@ class BatchNorm(nn.BatchNorm1d):
         super().__init__(channels, eps=eps)
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
-        """(batch, K, N) -> (batch, K, N); `inplace` is for the likeness of the others."""
+        """(batch, K, N) -> (batch, K, N); `inplace` is ignored, as in ChannelLayerNorm."""
         return super().forward(features.flatten(0, 1)).view_as(features)
 
 
 class NoNorm(nn.Module):
-    """Where a network leaves a norm out."""
+    """Takes a norm's place where a network has none."""
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """The features as they are."""

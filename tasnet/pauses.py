@@ -1,7 +1,7 @@
 """A recording without its long pauses: what a network hears of it.
 
-Over a pause that is longer than its receptive field a network forgets who spoke, and the statistics of its norms are
-those of silence. With the pause cut out it goes from one sentence to the next, as in the speech it was trained on.
+Over a pause longer than its receptive field a network forgets who spoke, and the statistics of its norms are those of
+silence. With the pause cut out it goes from one sentence to the next, as in the speech it was trained on.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .disk import BLOCK, DiskArray
 FRAME = 0.02  # s
 LONGEST = 2.0  # s of a pause that stays
 MARGIN = 0.25  # s of a longer one that stay with the speech on either side
-QUIET = 1e-4  # of the power of loud frames (-40 dB): what is weaker is a pause,
-ABOVE_FLOOR = 4.0  # or what is within 6 dB of the weakest tenth of the frames, the noise of the room,
+QUIET = 1e-4  # of the power of loud frames (-40 dB): weaker frames are a pause,
+ABOVE_FLOOR = 4.0  # and so are those within 6 dB of the weakest tenth of the frames, the noise of the room,
 AT_MOST = 1e-2  # if that is at least 20 dB below the loud frames
 
 
@@ -40,7 +40,7 @@ def speech_spans(signal: np.ndarray | DiskArray, rate: int) -> list[slice]:
 
 
 def pauses_between(spans: Sequence[slice], samples: int, edge: int) -> list[slice]:
-    """What `spans` leave of a signal of so many samples, each with `edge` samples of the spans beside it."""
+    """The gaps that `spans` leave in a signal of so many samples, each extended by `edge` samples into the spans."""
     ends = [0, *(end for span in spans for end in (span.start, span.stop)), samples]
     between = zip(ends[::2], ends[1::2], strict=True)
     return [slice(max(0, a - edge), min(b + edge, samples)) for a, b in between if b > a]
@@ -77,7 +77,7 @@ class JoinedSpans:
             self._array[..., there] = samples[..., here]
 
     def place(self, sample: int) -> int:
-        """Where in the array the sample of the joined one is."""
+        """Where in the array a sample of the joined one is."""
         number = bisect.bisect_right(self.starts, sample, hi=len(self._spans)) - 1
         return self._spans[number].start + sample - self.starts[number]
 

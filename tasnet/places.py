@@ -1,4 +1,4 @@
-"""Where files lie: what comes along with the network, what can be had again, and what users have made."""
+"""Where files are: what is bundled with the network, what can be fetched or made again, and what users have made."""
 
 import os
 from pathlib import Path
@@ -15,12 +15,12 @@ WEB = ASSETS / "web"  # what runs in browsers
 
 
 def cache_folder(part: str) -> Path:
-    """The folder `part` of what can be had again: below $TASNET_LENS_CACHE, else ~/.cache/tasnet-lens on Linux."""
+    """The cache's folder `part`: below $TASNET_LENS_CACHE, else ~/.cache/tasnet-lens on Linux."""
     return Path(os.environ.get(CACHE_SETTING) or platformdirs.user_cache_dir(NAME)) / part
 
 
 def data_folder() -> Path:
-    """The folder of what users have made and nobody can make again: `.cache` in a checkout, else the user's data.
+    """The folder of what users have made and cannot be made again: `.cache` in a checkout, else the user's data.
 
     Never inside the installed package, which an update replaces (~/.local/share/tasnet-lens on Linux).
     """

@@ -1,4 +1,4 @@
-"""A network by one name, and the folder in which it can be passed on.
+"""A network by its name, and the folder in which it can be shared.
 
     python -m tasnet.pretrained MODEL FOLDER
 
@@ -93,7 +93,7 @@ def _read_config(path: Path) -> Config | None:
 def _fetched(repository: str, revision: str | None) -> Path:
     """The folder in huggingface_hub's cache with what is needed of a repository. Raises CheckpointError."""
     try:
-        import huggingface_hub  # nothing else needs it
+        import huggingface_hub  # needed only here
     except ImportError:
         raise CheckpointError(
             f"There is no model and no folder {repository} here, and fetching the repository of that name needs the "

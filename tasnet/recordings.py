@@ -1,4 +1,4 @@
-"""Separation of a recording in a file, of any length: what is long lies on the disk, memory stays as it is."""
+"""Separate a recording in a file, of any length: what is long is on disk, and memory does not grow."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def separate_recording(
     channel: int | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> SeparatedRecording:
-    """What `separator.separate` makes of the recording at `path`, with the disk of `folder` as the place to work.
+    """What `separator.separate` makes of the recording at `path`, working on the disk of `folder`.
 
     On the disk it takes 4 bytes a sample for the mixture, up to twice more without what lies below speech, and for each
     voice, each at both rates. Raises AudioError, or PathError where the disk is full.

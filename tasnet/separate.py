@@ -25,9 +25,9 @@ from .sound_files import SUFFIXES, printable
 
 EACH = "each"  # channel, on its own
 
-HEARD = 60.0  # s, from which is told how many people speak
-LONGEST_NAME = 255  # bytes: what file systems take
-OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that other files do not share
+HEARD = 60.0  # s, from which the number of voices is estimated
+LONGEST_NAME = 255  # bytes: the most that file systems accept
+OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)  # errors that do not concern other files
 
 BAR = "{desc}: {percentage:3.0f} %|{bar:30}| {remaining} left"
 
@@ -95,7 +95,7 @@ def _separate_all(arguments: argparse.Namespace) -> int:
             _separate_channels(separator, path, arguments, taken)
         except UserError as error:
             code = complain(error)
-            if isinstance(error, PathError) and error.errno not in OF_ONE_NAME:  # the next would fail as well
+            if isinstance(error, PathError) and error.errno not in OF_ONE_NAME:  # the next one would fail as well
                 return code
     return code
 
@@ -140,7 +140,7 @@ def _separate_one(
 
 
 def _heard(path: Path, channel: int | None) -> Hearing | None:
-    """What the recording seems to be, from its first minute; None where that cannot be told."""
+    """What the recording seems to be, from its first minute; None where that cannot be determined."""
     try:
         sound = audio.read(path, path.name, seconds=HEARD, channel=channel)
         return hear(sound.samples, sound.rate)
@@ -154,9 +154,9 @@ def _runs_here() -> list[str]:
 
 
 def _recordings(path: Path) -> list[Path]:
-    """The path itself, or the recordings in the folder; hidden files, as other systems leave them, are none.
+    """The path itself, or the recordings in the folder, except hidden files, which other systems leave there.
 
-    Raises AudioError for a folder without any, and where two differ in their suffix alone: which is the recording?
+    Raises AudioError for a folder without any, and where two differ only in their suffix, which is ambiguous.
     """
     if not path.is_dir():
         return [path]
@@ -179,7 +179,7 @@ def _recordings(path: Path) -> list[Path]:
 def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -> list[Path]:
     """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken.
 
-    Outputs that are no speakers are called what they are: <stem>_speech.wav, <stem>_noise.wav.
+    Outputs that are not speakers are named after what they are: <stem>_speech.wav, <stem>_noise.wav.
     """
     ends = [f"_{output.lower().replace('speaker ', 's')}.wav" for output in outputs]
     longest = LONGEST_NAME - max(map(len, ends))
@@ -202,7 +202,7 @@ def _shortened(name: str, length: int) -> str:
 
 
 def _key(path: Path) -> str:
-    """The same for two names of one file, also where file systems do not tell upper from lower case."""
+    """Equal for two names of one file, even where file systems ignore case."""
     return str(path.resolve()).casefold()
 
 

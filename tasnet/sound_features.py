@@ -1,4 +1,4 @@
-"""What a small network sees of a sound, pooled over time: from this is told how many voices there are, and more."""
+"""Features from a small network's view of a sound, pooled over time: they tell how many voices there are, and more."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .model import ConvTasNet
 WINDOW = 4.0  # s
 MOST_WINDOWS = 6  # of a long sound, spread evenly
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-LAGS = (0.02, 0.05, 0.1)  # s, over which the fall of energy is looked at: it tells a room
+LAGS = (0.02, 0.05, 0.1)  # s, over which the decay of energy is measured: it reveals reverberation
 OCTAVES = tuple((2.0**k, 2.0 ** (k + 1)) for k in range(6))  # Hz, of the modulation of the energy
 FLOOR = 1e-8
 
 
 def windows_of(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(windows, T) of at most `WINDOW` seconds each, from (samples,); those with the most sound in them where many."""
+    """(windows, T) of at most `WINDOW` seconds each, from (samples,), evenly spread."""
     size = round(WINDOW * rate)
     if len(samples) <= size:
         return samples[None]
@@ -69,7 +69,7 @@ def sound_features(model: ConvTasNet, mixture: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _of_energy(power: Tensor, frame_rate: float) -> Tensor:
-    """How loud, how fast it falls and rises, how it is modulated; power of the representation (K, N)."""
+    """Level, its rise and fall, and its modulation, from the power of the representation (K, N)."""
     energy = power.sum(-1)
     level = 10 * torch.log10(energy / energy.mean().clamp(min=FLOOR) + 1e-6)
     parts = [_quantiles(level[None])[0], level.std(correction=0)[None]]
@@ -84,7 +84,7 @@ def _of_energy(power: Tensor, frame_rate: float) -> Tensor:
 
 
 def _of_outputs(x: Tensor, sources: Tensor, hop: int) -> Tensor:
-    """Of the mixture (T,) and the outputs (2, T), the louder first: shares, and how they take turns."""
+    """From the mixture (T,) and the outputs (2, T), the louder first: their shares, and how they alternate."""
     gain = torch.linalg.lstsq(sources.T.double(), x[:, None].double()).solution[:, 0].float()
     fitted = sources * gain[:, None]
     size = len(x) // (4 * hop) * 4 * hop

@@ -1,4 +1,4 @@
-"""Sound files as streams of decoded blocks, so that hours of many channels never lie in memory at once."""
+"""Sound files as streams of decoded blocks, so that hours of many channels are never in memory at once."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ BLOCK = 1 << 12  # frames decoded at a time
 UNKNOWN_LENGTH = np.iinfo(np.int64).max  # frames: a FLAC that was written as a stream
 OGG_PAGE = 27 + 255 + 255 * 255  # bytes, at most
 FFMPEG_SECONDS = 300
-# Containers ffmpeg may open. Left out are playlists and others that name further files, devices, what is recognised by
-# its name alone, and pictures.
+# Containers that ffmpeg may open. Excluded are playlists and others that refer to further files, devices, formats
+# recognised only by name, and pictures.
 FFMPEG_FORMATS = (
     "mov,matroska,webm,aac,mp3,ogg,wav,flac,aiff,asf,avi,flv,amr,ac3,eac3,mpegts,mpeg,caf,wv,ape,"
     "nistsphere,shn,tta,tak,mpc,mpc8,dsf,dts,dtshd,truehd,mlp,oma,xwma,voc,au,w64,iff,ircam,sox,pvf,rm,nut,mxf,wtv,"
     "rso,avr,qcp,act,aea,aa,apc,loas,amrnb,amrwb,bit,codec2,svx,smjpeg,gxf,dv,mmf,vqf,nsp,sds,sdx,wsd,epaf,paf"
 )
-# The endings of recordings' names; a file that is named by itself may be called anything.
+# The suffixes of recordings in a folder; a file that is named explicitly may be called anything.
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".wave", ".oga", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
     *(".w64", ".rf64", ".m4a", ".m4b", ".mp4", ".aac", ".webm", ".wma", ".mka", ".mkv", ".mov", ".amr", ".3gp", ".ac3"),
     *(".ape", ".wv", ".tta", ".tak", ".mpc", ".dsf", ".voc", ".sph", ".sphere", ".nist", ".shn", ".wv1", ".wv2"),
 )
 KINDS_BY_BEGINNING = {b"NIST_1A": "a SPHERE file whose sound is compressed (with shorten)", b"ajkg": "a shorten file"}
-LONGEST_HEADER = 1 << 16  # bytes before the sound of a WAV file, in which its chunks are looked for
+LONGEST_HEADER = 1 << 16  # bytes at the beginning of a WAV file, in which its chunks are looked for
 FURTHER_CHUNKS = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"cue ", b"smpl", b"fact", b"PEAK", b"afsp", b"iXML", b"JUNK")
-UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes for one that is not known
+UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes as unknown
 
 
 def printable(text: str) -> str:
     """`text` with every byte that is not valid UTF-8 escaped as \\xff: any file name can then be shown and kept."""
     try:
         raw = os.fsencode(text)
-    except UnicodeEncodeError:  # halves of characters, as JSON can hold them
+    except UnicodeEncodeError:  # unpaired surrogates, which JSON can hold
         raw = text.encode(errors="backslashreplace")
     return raw.decode(errors="backslashreplace")
 
@@ -62,9 +62,9 @@ class AudioError(UserError):
 
 
 class Guarded:
-    """A file for libsndfile, through which no exception comes: the first one is kept, to be told after the end.
+    """A file for libsndfile that lets no exception through: the first one is kept, to be raised afterwards.
 
-    Where `size_at` is given, the four bytes there read as those of a size that is not known.
+    Where `size_at` is given, the four bytes there read as an unknown size.
     """
 
     def __init__(self, file: BinaryIO, size_at: int | None = None) -> None:
@@ -74,7 +74,7 @@ class Guarded:
     def _call(self, name: str, *arguments: object) -> int:
         try:
             return getattr(self._file, name)(*arguments)
-        except (OSError, ValueError) as error:  # ValueError: a damaged header leads to a negative place
+        except (OSError, ValueError) as error:  # ValueError: a damaged header leads to a negative offset
             self.error = self.error or error
             return 0
 
@@ -105,16 +105,16 @@ class Stream:
     rate: int
     channels: int
     blocks: Iterator[np.ndarray]  # float32 (frames, channels)
-    promised: int = 0  # frames, where a header tells that is read before them
-    damaged: bool = False  # less is there than the file promises; known only after the last block
-    hidden: bool = False  # more is there than its header tells of; known only after the last block
-    unfinished: bool = False  # its header tells of no samples at all, but there are
+    promised: int = 0  # frames, where a header read before them says so
+    damaged: bool = False  # there is less than the file promises; known only after the last block
+    hidden: bool = False  # there is more than its header says; known only after the last block
+    unfinished: bool = False  # its header says there are no samples, but there are
 
 
 @contextmanager
 def soundfile_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     """WAV, FLAC, MP3, Ogg, Opus, AIFF and their kin through libsndfile."""
-    # An open file and not its name, which libsndfile takes in UTF-8 only.
+    # An open file instead of its name, which libsndfile accepts only in UTF-8.
     with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as opened:
         ends, size_at = _ends(opened), _size_of_nothing(opened)
         try:
@@ -160,9 +160,9 @@ def _ends(file: BinaryIO) -> bool:
 
 
 def _size_of_nothing(file: BinaryIO) -> int | None:
-    """Where a WAV file says that its sound has no bytes though there are some, as of a recording that was not finished.
+    """The offset at which a WAV file says that its sound has no bytes though it has, as after an interrupted recording.
 
-    None for any other file; it is at its beginning again.
+    None for any other file. The file is at its beginning again.
     """
     head = file.read(LONGEST_HEADER)
     size = file.seek(0, io.SEEK_END)
@@ -179,7 +179,7 @@ def _size_of_nothing(file: BinaryIO) -> int | None:
 
 
 def _chunks(data: bytes) -> bool:
-    """Whether `data` begins as a further chunk of a WAV file does, in place of sound."""
+    """Whether `data` begins like a further chunk of a WAV file instead of sound."""
     return data[:4] in (
         b"LIST",
         b"id3 ",
@@ -198,14 +198,14 @@ def _chunks(data: bytes) -> bool:
 def _header_promises_more(sound: soundfile.SoundFile) -> bool:
     """Whether libsndfile found less sound than the header says (its log: 'data : 9 (should be 5)').
 
-    Sizes near 2 GiB and 4 GiB are what programs write that do not know the length beforehand.
+    Sizes near 2 GiB and 4 GiB are written by programs that do not know the length beforehand.
     """
     sizes = re.findall(r": (\d+) \(should be (\d+)\)", sound.extra_info)
     return any(int(said) - int(is_) > 64 and int(said) < 0x7FFF0000 for said, is_ in sizes)
 
 
 def _header_promises_less(sound: soundfile.SoundFile, file: BinaryIO) -> bool:
-    """Whether sound lies behind what the header tells of, when all of that was read."""
+    """Whether there is sound after what the header declares, once all of that was read."""
     if sound.format == "FLAC":
         position = file.tell()
         unread = file.seek(0, io.SEEK_END) - position
@@ -240,7 +240,7 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound" if isinstance(file, bytes) else file.absolute()
         if isinstance(file, bytes):
-            path.write_bytes(file)  # a file, as the index of an m4a may stand at its end
+            path.write_bytes(file)  # a file, as the index of an m4a may be at its end
         command = [ffmpeg, "-nostdin", "-v", "quiet", "-protocol_whitelist", "file,pipe"]
         command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
         command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]

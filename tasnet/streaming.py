@@ -1,7 +1,7 @@
 """Separation while the sound arrives: what a causal `ConvTasNet` computes, from packets of any size.
 
-Every layer keeps of the past what its next frame needs: the encoder the samples of a frame that is not complete, each
-D-conv its last (P-1) 2^x inputs, each cLN two sums, the decoder half a frame. This is all: memory does not grow.
+Every layer keeps what its next frame needs of the past: the encoder the samples of an incomplete frame, each D-conv its
+last (P-1) 2^x inputs, each cLN two sums, the decoder half a frame. That is all: memory does not grow.
 """
 
 import numpy as np
@@ -22,21 +22,21 @@ except ImportError:  # without Numba there is PyTorch
 else:
     HAS_NUMBA = True
 
-PIECE = 256  # frames worked on at a time: what bounds the memory of a long push
+PIECE = 256  # frames processed at a time, which bounds the memory of a long push
 
 
 class StreamingConvTasNet:
-    """One or several mixtures that arrive bit by bit, separated as they arrive.
+    """Separates one or several mixtures while they arrive piece by piece.
 
     The sources are those of `model` for the whole mixture: put together, what the calls return equals
     `model(mixture)` but for rounding, however the mixture is cut into packets. A sample comes out with the push that
-    completes the `latency` = L samples from it on (2 ms at L = 16 and 8 kHz): the frame it belongs to must be known
-    to its end, and nothing else is waited for.
+    completes the `latency` = L samples from it on (2 ms at L = 16 and 8 kHz): the frame it belongs to must be complete,
+    and nothing else is waited for.
 
     model: a causal network in evaluation; its weights must not change while a stream runs. streams: mixtures side by
-    side, independent of each other. fused: one compiled function (see `kernels.fused`), or PyTorch, which serves every
-    device and precision; None chooses the faster that can be had.
-    Raises UserError for a network that is not causal, and where a device has no float64, which the sums of cLN need.
+    side, independent of each other. fused: one compiled function (see `kernels.fused`), or PyTorch, which works on
+    every device and in every precision; None chooses the faster one available. Raises UserError for a network that is
+    not causal, and where a device has no float64, which the sums of cLN need.
     """
 
     def __init__(self, model: ConvTasNet, streams: int = 1, fused: bool | None = None) -> None:
@@ -66,7 +66,7 @@ class StreamingConvTasNet:
         """
         if samples.ndim != 2 or len(samples) != self.streams:
             raise ValueError(f"The samples must have the shape ({self.streams}, T), not {tuple(samples.shape)}.")
-        # NumPy, as each of PyTorch's operations lets other threads of the process go first.
+        # NumPy, as each of PyTorch's operations lets other threads of the process run first.
         x = np.concatenate([self._waiting, samples.to(self._type).numpy(force=True)], 1)
         hop, L = self.config.hop, self.config.L
         K = max(0, (x.shape[1] - L) // hop + 1)

@@ -1,8 +1,8 @@
-"""PyTorch has one number of threads for the whole process; this is its one owner.
+"""PyTorch has one number of threads for the whole process; this module alone sets it.
 
-What computes on tiles (see `kernels.tiled`) shares them out to a team of Python threads and wants PyTorch to use one
-thread inside each. Several may do so at once, and begin and end in any order: the first to begin keeps the process' own
-number, the last to end brings it back.
+Tiled computation (see `kernels.tiled`) hands its tiles to a team of Python threads and needs PyTorch to use one thread
+inside each. Several teams may run at once, and begin and end in any order: the first to begin saves the process's own
+number, the last to end restores it.
 """
 
 import threading
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 import torch
 
 _lock = threading.Lock()
-_guests = 0  # how many want PyTorch on one thread at present
+_guests = 0  # how many currently want PyTorch on one thread
 _own = 1  # the process' number while there are any
-_here = threading.local()  # .alone: whether this Python thread is to compute on one thread
+_here = threading.local()  # .alone: whether this Python thread should compute on one thread
 
 
 @contextmanager
 def one_torch_thread() -> Iterator[int]:
-    """PyTorch computes on one thread; gives how many threads a team may have here."""
+    """In the block PyTorch computes on one thread; yields how many threads a team may have here."""
     global _guests, _own
     with _lock:
         if _guests == 0:
@@ -38,7 +38,7 @@ def one_torch_thread() -> Iterator[int]:
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """What this Python thread computes, teams included, is computed on one thread."""
+    """In the block everything this Python thread computes, teams included, runs on one thread."""
     before = getattr(_here, "alone", False)
     _here.alone = True
     try:

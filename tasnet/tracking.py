@@ -1,10 +1,9 @@
 """Long signals in overlapping chunks, with every speaker kept on the same output throughout.
 
-A network that is trained with permutation-invariant loss may give the speakers of each chunk in
-another order. The chunks overlap, so the order that agrees best with what is already there is taken.
-Long pauses are cut out (`pauses.py`), so that every overlap holds speech and the network itself goes on
-from before a pause to after it. Whether it did is checked by the voices (`voices.py`): where they do
-not speak for the order, it is noted.
+A network trained with a permutation-invariant loss may output the speakers of each chunk in a different order. The
+chunks overlap, so the order that agrees best with what is already there is chosen. Long pauses are cut out
+(`pauses.py`), so that every overlap holds speech and the network itself carries the order over a pause. Whether it did
+is checked by the voices (`voices.py`): where they do not support the order, a note says so.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from .disk import DiskArray
 from .pauses import JoinedSpans
 from .voices import Signature, distances, loudness_of_speech, signatures
 
-# By how much less the voices after a pause must differ from those before it in the order of the network than in the
-# next best one (of squared distances); what is less is in doubt. Fitted to training speakers: of 12
+# In the network's order the voices after a pause must differ less from those before it than in the next best order, by
+# at least this (in squared distances); otherwise the order is in doubt. Fitted to training speakers: of 12
 # conversations with a note 8 had a swap, of 208 without one 7.
 DOUBT = 8.0
 
@@ -98,7 +97,7 @@ class Stitcher:
             self._compare()
 
     def _compare(self) -> None:
-        """Whether the voices since the last pause are those before it, which they join."""
+        """Compare the voices since the last pause with those before it, and merge them."""
         apart = distances(self._voices, self._stretch)
         if apart.any() and _lead(-apart) < DOUBT:
             self.doubts.append(self._begin)
@@ -108,8 +107,8 @@ class Stitcher:
     def _fade(self, samples: int) -> np.ndarray:
         """Weight of the new chunk over the overlap: linear in its middle half.
 
-        At the ends of the overlap one of the two chunks lacks its surroundings. A causal network
-        looks only back: there the new chunk comes in as late as can be.
+        At the ends of the overlap one of the two chunks lacks context. A causal network looks only back: there
+        the new chunk is faded in as late as possible.
         """
         position = np.linspace(0, 1, samples, dtype=np.float32)
         begin = 0.5 if self.causal else 0.25
@@ -117,7 +116,7 @@ class Stitcher:
 
 
 def _lead(score: np.ndarray) -> float:
-    """By how much the order of the rows scores more than the best other one."""
+    """By how much the present order of the rows scores above the best other one."""
     rows = np.arange(len(score))
     totals = [score[rows, list(order)].sum() for order in itertools.permutations(rows)]
     return float(totals[0] - max(totals[1:])) if len(totals) > 1 else np.inf

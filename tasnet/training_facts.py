@@ -1,4 +1,4 @@
-"""What a checkpoint tells of its training, in the one form in which every file is written and read."""
+"""What a checkpoint says about its training, in the one form in which every file is written and read."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
@@ -41,7 +41,7 @@ class TrainingFacts:
     licence: str = ""
     credits: str = ""
     source_sha256: tuple[str, ...] = ()  # of the files that were converted
-    more: dict = field(default_factory=dict)  # whatever else there is to tell: JSON
+    more: dict = field(default_factory=dict)  # anything else: JSON
 
     def __post_init__(self) -> None:
         check_types(self)

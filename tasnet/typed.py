@@ -1,4 +1,4 @@
-"""Plain data, such as JSON from a file, as what a dataclass's type hints say; msgspec does the checking."""
+"""Plain data, such as JSON from a file, checked and converted by a dataclass's type hints, with msgspec."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -13,10 +13,10 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 def fitted(name: str, value: object, hint: Any) -> Any:
-    """`value` as the type `hint`: a list becomes a tuple and a whole number a float where these are asked for.
+    """`value` as the type `hint`: a list becomes a tuple and a whole number a float where the hint says so.
 
-    Bounds stand in the hint, as `Annotated[float, msgspec.Meta(ge=0)]`; NaN is within none. Raises ValueError, whose
-    sentence calls the value `name`, for anything else: a truth value is no number, and text is never read as one.
+    Bounds are part of the hint, as in `Annotated[float, msgspec.Meta(ge=0)]`; NaN is outside of any. Raises ValueError,
+    which calls the value `name`, for anything else: a boolean is not a number, and text is never parsed as one.
     """
     try:
         return msgspec.convert(value, hint)

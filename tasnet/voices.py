@@ -1,8 +1,8 @@
-"""What a voice sounds like, in a few numbers that do not forget: whether an output is the same one after a pause.
+"""What a voice sounds like, in a few numbers gathered over time, to check that an output holds it after a pause too.
 
-A signature gathers over everything that an output has held so far: mean and spread of the spectrum's shape (mel
+A signature summarises everything that an output has held so far: mean and spread of the spectrum's shape (mel
 cepstrum) and the median pitch, over frames in which that output is clearly louder than the others. Two signatures
-are compared in units of what one and the same voice differs by from one time to another.
+are compared in units of how much one and the same voice varies from one time to another.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ ACTIVE = 1e-3  # of the energy of the loudest frames
 MEAN_DIFFERS = np.array([1.24, 1.11, 0.61, 0.53, 0.42, 0.37, 0.32, 0.27, 0.27, 0.24, 0.24, 0.24])
 SPREAD_DIFFERS = np.array([0.77, 0.52, 0.37, 0.27, 0.22, 0.19, 0.16, 0.14, 0.15, 0.14, 0.14, 0.15])
 PITCH_DIFFERS = 0.12
-SHORT = 150  # frames, of which a signature says half as much as one of many
-ENOUGH = 30  # frames (0.5 s), below which a signature says nothing
+SHORT = 150  # frames: a signature of so many counts half as much as one of very many
+ENOUGH = 30  # frames (0.5 s), below which a signature means nothing
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Signature:
     pitches: np.ndarray = field(default_factory=lambda: np.zeros(PITCH_BINS.size - 1, int))  # counts over log2 Hz
 
     def add(self, other: Signature) -> None:
-        """Gather what `other` has heard of the same voice."""
+        """Add what `other` has heard of the same voice."""
         self.cepstrum = self.cepstrum + other.cepstrum
         self.squares = self.squares + other.squares
         self.frames += other.frames
@@ -67,7 +67,7 @@ class Signature:
 def distances(known: list[Signature], heard: list[Signature]) -> np.ndarray:
     """(C, C): how far the voice in each known output (row) is from that in each heard one.
 
-    Sums of squares, the smaller the less of the voice was heard; 0 where that is too little to tell by.
+    Sums of squares, scaled down where little of the voice was heard; 0 where it was too little to judge.
     """
     apart = np.zeros((len(heard), len(heard)))
     if not known or min(one.frames for one in known) < ENOUGH:
@@ -88,7 +88,7 @@ def _distance(one: Signature, other: Signature) -> float:
 
 
 def loudness_of_speech(sources: np.ndarray, rate: int) -> float:
-    """Energy of a loud frame of sources (C, T), to tell speech from the noise of a pause by."""
+    """Energy of a loud frame of sources (C, T), a reference for telling speech from the noise of a pause."""
     window = round(WINDOW * rate)
     frames = sources[:, : sources.shape[1] // window * window].reshape(len(sources), -1, window)
     energy = np.einsum("ckw,ckw->ck", frames, frames).max(0)

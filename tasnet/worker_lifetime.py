@@ -1,4 +1,4 @@
-"""Worker processes that end when the process that started them is gone, however it went."""
+"""Make worker processes end when the process that started them is gone, however it ended."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-LOOK_SECONDS = 0.5  # between two looks whether the parent is still there
+LOOK_SECONDS = 0.5  # between two checks that the parent is still there
 
 
 def end_with_parent(parent: int) -> None:
-    """In a worker that the process `parent` started: ends the worker now, or as soon as `parent` is gone.
+    """Called in a worker that the process `parent` started: end the worker as soon as `parent` is gone.
 
-    Nothing tells a worker that its parent was killed (`kill -9`): it would wait for work for ever. So it looks, at its
-    start and from then on. Linux could send a signal instead (PR_SET_PDEATHSIG), but does so already at the end of the
-    thread that started the worker, and a pool of workers outlives such threads.
+    Nothing tells a worker that its parent was killed (`kill -9`): it would wait for work forever. So it checks, at its
+    start and from then on. Linux could send a signal instead (PR_SET_PDEATHSIG), but would do so as soon as the thread
+    that started the worker ends, and a pool of workers outlives such threads.
     """
     parent_watcher(parent)()
 
@@ -25,7 +25,7 @@ def end_with_parent(parent: int) -> None:
 def parent_watcher(parent: int) -> Callable[[], None]:
     """`end_with_parent(parent)` as a function that cloudpickle carries by value.
 
-    A worker of loky runs it, and looks, before it has loaded this package and PyTorch with it.
+    A loky worker runs it, and so checks, even before it has loaded this package and PyTorch.
     """
     getppid, leave, sleep, thread, seconds = os.getppid, os._exit, time.sleep, threading.Thread, LOOK_SECONDS
 
@@ -35,7 +35,7 @@ def parent_watcher(parent: int) -> Callable[[], None]:
                 sleep(seconds)
             leave(1)
 
-        if getppid() != parent:  # gone before this worker was ready
+        if getppid() != parent:  # the parent was gone before this worker was ready
             leave(1)
         thread(target=look, daemon=True).start()
 

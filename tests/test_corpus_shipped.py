@@ -9,17 +9,21 @@ import pytest
 import soundfile
 import torch
 
+from analysis.conditions.denoise_results import denoise_table, read_denoise
+from analysis.conditions.denoise_scores import MASKS, SUBTRACTION, classical
 from analysis.corpus import shipped
 from analysis.corpus.failures import failure_shares
 from analysis.corpus.report import digits, mean
 from analysis.corpus.results import ResultsError, read_results, shareable
 from analysis.figures.training import validation_curves
-from analysis.scores.systems import MEASURES, NETWORK
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK
 from analysis.sounds.rank_examples import known_scores
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 from tasnet.data.mixture_sets import read_genders
+from tasnet.training_facts import SPEAKERS
 
-MODELS = checkpoint.bundled()
+MODELS = {name: path for name, path in checkpoint.bundled().items() if checkpoint.describe(path)[1].task == SPEAKERS}
+DENOISING = [name for name in checkpoint.bundled() if name not in MODELS]
 SETS = {2: "libri2mix_test_subset", 3: "libri2mix_test_subset_three"}  # by the number of voices
 AGAIN = "weights have changed: python -m analysis.corpus.shipped DIR"
 
@@ -54,6 +58,16 @@ def test_every_model_comes_with_its_scores(model):
     assert known_scores(MODELS[model]), "weights have changed: python -m analysis.sounds.rank_examples"
 
 
+@pytest.mark.parametrize("model", DENOISING)
+def test_models_of_speech_in_noise_come_with_their_scores(model):
+    found = read_denoise(model)
+    assert found.weights == checkpoint.weights_hash(checkpoint.bundled()[model]), (
+        "python -m analysis.conditions.denoise_scores DATA"
+    )
+    assert found.systems.keys() == {MIXTURE, NETWORK, SUBTRACTION, *MASKS} and found.files >= 20
+    assert denoise_table(found) in checkpoint.bundled()[model].with_suffix(".md").read_text()
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_cards_state_every_measure_as_it_was_measured(model):
     """Not SI-SNRi alone: by PESQ and STOI the systems stand in another order."""
@@ -80,13 +94,13 @@ def test_no_file_that_comes_along_says_where_it_was_made():
             assert header.file == header.folder == ""
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", checkpoint.bundled())
 def test_the_points_of_the_training_end_where_the_weights_are(model):
     run = shipped.read_training(model)
     assert shipped.is_current(model, run.weights), "the weights have changed: write down how they were trained"
     hours = [point.hours for point in run.points]
     assert hours == sorted(hours)
-    assert run.points[-1].si_snri == checkpoint.describe(MODELS[model])[1].scores["valid_si_snri_db"]
+    assert run.points[-1].si_snri == checkpoint.describe(checkpoint.bundled()[model])[1].scores["valid_si_snri_db"]
     (curve,) = validation_curves({model: run}).data
     assert list(curve.x) == hours and list(curve.y) == [point.si_snri for point in run.points]
 
@@ -159,3 +173,12 @@ def test_the_command_measures_the_models_of_as_many_voices_as_the_set_has(tmp_pa
     assert shipped.main([three, "tiny2", "--workers", "1"]) == 2
     assert "tiny2 separates 2 voices, but the mixtures of three have 3" in capsys.readouterr().err
     assert shipped.main([str(tmp_path / "none")]) == 2 and "There is nothing at" in capsys.readouterr().err
+
+
+def test_the_classical_baseline_stands_under_the_mixture():
+    """It streams and gives its frames late; scored as it comes it would lie 30 dB below the mixture."""
+    pytest.importorskip("pyroomacoustics")
+    random, t = np.random.default_rng(0), np.arange(8001) / 8000
+    x = (0.1 * random.standard_normal(t.size) * np.sin(2 * np.pi * 3 * t) ** 2).astype(np.float32)
+    y = classical(x)[SUBTRACTION]
+    assert y.shape == x.shape and np.argmax(np.correlate(y, x, "full")) == len(x) - 1

@@ -1,6 +1,7 @@
 """The documents say what is so: results are what their command writes, the notebook runs, links lead somewhere."""
 
 import json
+import pkgutil
 import re
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def test_links_and_paths_lead_to_what_is_there(document):
     for module in re.findall(r"python -m ((?:tasnet|analysis|benchmarks)[\w.]*)", text):
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_names_in_code_are_those_of_the_code(document):
+    """`tasnet.module.name(...)` and `analysis.module.name`, and paths such as `pages/parts/links.py`."""
+    text = document.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:tasnet|analysis|pages)(?:\.\w+)+)[`(]", text):
+        assert pkgutil.resolve_name(name) is not None
+    if document.name not in ("CHANGELOG.md", "RESULTS.md"):  # which tell of earlier ones too
+        for path in re.findall(r"`((?:tasnet|analysis|pages|assets|tests|docs)/[\w./]+)`", text):
+            assert (ROOT / path).exists() or "NAME" in path, path
 
 
 def cells() -> list[str]:

@@ -31,7 +31,7 @@ def root(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def jobs(root):
-    jobs = Jobs(root / "runs" / "jobs", job_kinds.KINDS, job_kinds.ASIDE, perform=budgeted.perform_job)
+    jobs = Jobs(folders.private_folder(), job_kinds.KINDS, job_kinds.ASIDE, perform=budgeted.perform_job)
     yield jobs
     jobs.close()
 
@@ -72,7 +72,7 @@ def test_a_cancel_ends_the_work_at_once_and_its_owner_removes_what_is_left(jobs)
     jobs.remove(job, "ana")
     assert not jobs.owned("ana")
     job_files.remove(job_kinds.files_needed(job.settings))
-    assert not list((folders.folder_for(job_files.FOLDER)).iterdir())
+    assert not list((folders.private_folder(job_files.FOLDER)).iterdir())
 
 
 def test_a_server_that_is_gone_leaves_a_long_separation_to_the_next(jobs, root):
@@ -137,6 +137,13 @@ def test_a_training_is_a_job_that_ends_in_weights(root, monkeypatch):
     }.items():
         with pytest.raises(ValueError, match=said):
             job_kinds.training_recipe({**settings, change[0]: change[1]})
+    outside = root.parent / "outside.wav"
+    soundfile.write(outside, recording(1), RATE)
+    (root / "data" / "valid").mkdir()
+    for part in ("wav", "spk1", "spk2"):
+        (root / "data" / "valid" / f"{part}.scp").write_text(f"a {outside}\n")
+    with pytest.raises(ValueError, match="missing"):  # what a list names elsewhere is not there
+        job_kinds.train({**settings, "run": "other"}, lambda *_: None)
     (root / "data" / "train" / "e").symlink_to("/usr")
     with pytest.raises(folders.FolderError, match="do not lie below"):
         job_kinds.training_recipe(settings)

@@ -169,7 +169,7 @@ REFUSED = {
     "one voice": ("ID,mix_wav,s1_wav\na,b,c\n", "has no two voices for mix: it has mix, s1"),
     "twice": ("ID,mix_wav,mix_wav,s1_wav,s2_wav\na,b,c,d,e\n", "several columns mix_wav"),
     "alike": ("ID,mix_wav,mix_path,s1_wav,s2_wav\na,b,c,d,e\n", "several columns for mix"),
-    "sound": (b"RIFF\0\0\0\0WAVE", "is not a text"),
+    "sound": (b"RIFF\0\0\0\0WAVE", "is not text"),
     "a field without end": ("ID,mix_wav,s1_wav,s2_wav\na,\"" + "x" * 200_000, "not a table"),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from analysis import text
 from analysis.corpus.results import Header
 from analysis.listening.ratings import Store
 from analysis.text import plain
-from pages.parts import folders
+from pages.parts import browse, folders, job_files
 from pages.parts.corpus.place import KEY as PLACE
 
 ROOT = Path(__file__).parents[1]
@@ -109,9 +109,13 @@ def test_a_set_lies_below_the_root_whatever_leads_out_of_it(root):
     paths = ",".join(str(root.parent / "outside" / part / "a.wav") for part in ("s1", "s1", "s2"))
     (root / "list.csv").write_text(f"mixture_ID,mixture_path,source_1_path,source_2_path\na,{paths}\n")
     (root / "whole").symlink_to(root.parent / "outside")
+    voices(root / "behind", ("s1",))
+    (root / "behind" / "s2").symlink_to(root / "step")
+    (root / "step").mkdir()
+    (root / "step" / "a.wav").symlink_to(root.parent / "outside" / "s2" / "a.wav")
     listed = folders.mixtures_below_root("list.csv")  # whether there is such a file elsewhere is not told
     assert not list(listed) and all(reason.endswith("is missing.") for reason in listed.bad.values()) and listed.bad
-    for name in ("linked", "file", "whole", "../outside", str(root.parent / "outside")):
+    for name in ("linked", "file", "behind", "whole", "../outside", str(root.parent / "outside")):
         with pytest.raises(folders.FolderError, match="not lie below the folder"):
             folders.mixtures_below_root(name)
     for kind in ("..", "../s1", "/etc", "s1/../s2", "../../outside/s1"):
@@ -123,6 +127,35 @@ def test_a_set_lies_below_the_root_whatever_leads_out_of_it(root):
     (root / "inside" / "near.csv").symlink_to(root / "inside" / "found.csv")
     (root / "inside" / "far.csv").symlink_to(root.parent / "outside" / "found.csv")
     assert {file.name for file in folders.find_files(root / "inside", ".csv")[0]} == {"found.csv", "near.csv"}
+
+
+def test_no_name_leads_to_what_visitors_have_left(root):
+    """Others' recordings and their voices look like a set of mixtures, and their folders' names are their keys."""
+    sound = wav_file(np.sin(np.arange(4000) / 9))
+    for content in (b"ana", b"ben"):
+        key = job_files.keep_file("talk.wav", sound, {}, content.hex() * 4)
+        for voice in "12":
+            (job_files.folder_of(key) / f"talk_s{voice}.wav").write_bytes(sound)
+    (root / "link").symlink_to(folders.private_folder())
+    (root / ".env").write_text("secret")
+    for name in (
+        "runs/.jobs",
+        "runs/.jobs/files",
+        f"runs/.jobs/files/{b'ana'.hex() * 4}",
+        "inside/../runs/.jobs",
+        "link",
+    ):
+        for opened in (folders.below_root, folders.mixtures_below_root, folders.tree_below_root, folders.folder_for):
+            with pytest.raises(folders.FolderError):
+                opened(name)
+    for name in (".env", "inside/../.env"):
+        with pytest.raises(folders.FolderError):
+            folders.file_below_root(name)
+    (root / "link").unlink()
+    for name in (".", "runs"):
+        with pytest.raises(ValueError, match="holds none of the known layouts"):
+            folders.mixtures_below_root(name)
+    assert not folders.find_files(root, ".wav")[0] and not browse.sound_folders()
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -133,11 +133,16 @@ def test_a_word_fits_the_figure_that_is_shown(measure, value, word):
     assert (word in separate.explain_measure(measure)) or word in ("as the mixture", "")
 
 
+SPEAKERS = ("Speaker 1", "Speaker 2")
+
+
 def test_the_promise_follows_the_stated_score():
-    assert "(5.0 dB SI-SNR better than" in separate.promise("model", 5.0)
-    assert "(5.0 dB SI-SNR worse than" in separate.promise("model", -5.0)
-    assert "(no better than" in separate.promise("model", 0.01)
-    assert " (" not in separate.promise("model", None)
+    assert "(5.0 dB SI-SNR better than" in separate.promise("model", 5.0, "on clean speech", SPEAKERS)
+    assert "(5.0 dB SI-SNR worse than" in separate.promise("model", -5.0, "on clean speech", SPEAKERS)
+    assert "(no better than" in separate.promise("model", 0.01, "on clean speech", SPEAKERS)
+    assert " (" not in separate.promise("model", None, "on clean speech", SPEAKERS)
+    assert "mixture on clean speech)" in separate.promise("model", 5.0, "on clean speech", SPEAKERS)
+    assert "out of noise" in separate.promise("model", 5.0, "", ("Speech", "Noise"))
 
 
 # --- A set -------------------------------------------------------------------------------------------

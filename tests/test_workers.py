@@ -72,6 +72,16 @@ def take_slowly():
         kept.append(bytearray(os.urandom(1024)) * 1024)
 
 
+def take_by_a_program(megabytes):
+    subprocess.run([sys.executable, "-c", f"import time; x = b'x' * {megabytes * MB}; time.sleep(1000)"])
+
+
+def take_and_hold(megabytes, seconds):
+    kept = b"x" * (megabytes * MB)
+    time.sleep(seconds)
+    return len(kept)
+
+
 def fill(path, megabytes):
     with open(path, "wb") as file:
         for _ in range(megabytes):
@@ -113,9 +123,10 @@ def test_answers_errors_and_progress_come_back(nursery):
         ((sleep, 1000), Budget(seconds=0.5), "longer than the 0.5 s"),
         ((take, 300), Budget(memory=100 * MB), "more than the 100 MB of memory"),
         ((take_slowly,), Budget(memory=100 * MB), "more than the 100 MB of memory"),
+        ((take_by_a_program, 150), Budget(memory=100 * MB, seconds=60), "more than the 100 MB of memory"),
         ((die,), Budget(), "its process died"),
     ],
-    ids=["burn", "sleep", "take", "take slowly", "die"],
+    ids=["burn", "sleep", "take", "take slowly", "take by a program", "die"],
 )
 def test_what_is_too_much_ends_in_a_sentence(nursery, work, budget, said):
     with pytest.raises(BudgetError, match=said):
@@ -153,6 +164,31 @@ def test_no_more_at_a_time_than_there_is_room_for():
     nursery.call(os.getpid, budget=Budget(seconds=30), wanted=lambda: began.append(first.is_alive()))
     assert True in began and not first.is_alive()
     nursery.close()
+
+
+def test_what_has_no_room_beside_others_begins_again_later(nursery):
+    """Of calls that share a bound the last makes way, and comes through all the same."""
+    budget, found = Budget(seconds=30, memory=100 * MB, together=100 * MB), []
+    calls = [lambda: found.append(nursery.call(take_and_hold, 60, 0.4, budget=budget)) for _ in range(2)]
+    began = time.monotonic()
+    threads = [threading.Thread(target=one) for one in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [60 * MB] * 2 and time.monotonic() - began > 0.8  # one after the other
+
+
+def test_who_came_first_stays():
+    crowd = workers._Crowd()
+    crowd.note(1, 60, 100)
+    with pytest.raises(workers._CrowdedError):
+        crowd.note(2, 60, 100)
+    crowd.note(1, 90, 100)
+    crowd.leave(2)
+    assert not crowd.has_room(60, 100)
+    crowd.leave(1)
+    assert crowd.has_room(160, 100)  # by itself it may
 
 
 def test_a_nursery_that_was_killed_is_started_again(nursery):

@@ -4,22 +4,24 @@
 
 The first voice of `--each` mixtures of the set with a recording of noise each, at -5, 0, 5, 10 and 15 dB (the active
 speech level, ITU-T P.56, over the noise's power). The noises are those of the split of the same name. The baseline is
-spectral subtraction by `pyroomacoustics.denoise`. Means over the files go to assets/results/NAME.denoise.json.
+spectral subtraction by `pyroomacoustics.denoise`. Means over the files, with 95 % intervals over
+the speakers, go to assets/results/NAME.denoise.json.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from analysis.corpus.intervals import estimate
 from analysis.scores import ideal_masks
 from analysis.scores.metrics import evaluate, mixture_scores
-from analysis.scores.systems import MIXTURE, NETWORK
+from analysis.scores.systems import MEASURES, MIXTURE, NETWORK
 from tasnet import Separator, checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import command_line, program
@@ -30,11 +32,12 @@ from tasnet.data.noise import open_noise
 from tasnet.errors import UserError
 from tasnet.mixture import Mixture
 
-FOLDER = Path(__file__).parents[2] / "assets" / "results"
+from .denoise_results import SHOWN, DenoiseResults, Triple, denoise_file, denoise_table
+
 SETS = {"valid": "valid", "test": "libri2mix_test_subset"}
 SECONDS = 6.0  # of each file, at most
-MEASURES = {"si_snri": 2, "pesq": 2, "stoi": 3}
 SUBTRACTION = "Spectral subtraction"
+FFT = 256  # samples: 32 ms
 MASKS = ("IBM", "IRM", "WFM")  # the paper's
 
 
@@ -52,11 +55,11 @@ def classical(mixture: np.ndarray) -> dict[str, np.ndarray]:
         from pyroomacoustics import denoise
     except ImportError:
         raise UserError("The baseline needs pyroomacoustics: pip install pyroomacoustics.") from None
-    length = len(mixture)
-    found = {
-        SUBTRACTION: denoise.apply_spectral_sub(mixture.astype(np.float32), nfft=256, db_reduc=10, lookback=5, beta=20),
-    }
-    return {name: np.pad(x[:length], (0, max(0, length - len(x)))).astype(np.float32) for name, x in found.items()}
+    delay = FFT // 2  # it streams: each frame comes out a hop late
+    late = np.pad(mixture, (0, 2 * delay - len(mixture) % delay)).astype(np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of the zeros added
+        speech = denoise.apply_spectral_sub(late, nfft=FFT, db_reduc=10, lookback=5, beta=20)
+    return {SUBTRACTION: speech[delay : delay + len(mixture)].astype(np.float32)}
 
 
 def estimates(separator: Separator, one: Mixture) -> Iterator[tuple[str, np.ndarray]]:
@@ -67,48 +70,33 @@ def estimates(separator: Separator, one: Mixture) -> Iterator[tuple[str, np.ndar
         yield kind, ideal_masks.separate(kind, one.mixture, one.sources, one.rate)[0]
 
 
-def denoise_means(separator: Separator, mixtures: MixtureSet) -> dict:
-    """{"systems": {system: {measure: [mean at each SNR]}}, "snr": [...], "files": ...}; JSON."""
-    scores: dict[str, dict[str, list[list[float]]]] = {}
+def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str) -> DenoiseResults:
+    """The mean scores of the speech at every SNR, for the network, the baseline, the masks and the mixture itself."""
+    scores: dict[tuple[str, str, int], list[float]] = {}
+    speakers: dict[int, list[tuple[str, ...]]] = {}
     for number in tqdm(range(len(mixtures)), disable=None, unit="file"):
-        whole = mixtures[number]
+        whole, at = mixtures[number], number % len(SNRS)
         part = slice(round(SECONDS * whole.rate))
         one = replace(whole, mixture=whole.mixture[part], references=whole.sources[:, part])
         speech = one.sources[:1]
         plain = mixture_scores(speech, one.mixture, one.rate, pesq=True, stoi=True)
         found = {MIXTURE: plain}
-        for system, estimate in estimates(separator, one):
+        for system, samples in estimates(separator, one):
             found[system] = evaluate(
-                estimate[None], speech, one.mixture, one.rate, permute=False, stoi=True, baseline=plain
+                samples[None], speech, one.mixture, one.rate, permute=False, stoi=True, baseline=plain
             )
+        speakers.setdefault(at, []).append(one.speakers)
         for system, values in found.items():
-            rows = scores.setdefault(system, {name: [[] for _ in SNRS] for name in MEASURES})
-            for name in MEASURES:
-                if (value := getattr(values, name)[0]) is not None:
-                    rows[name][number % len(SNRS)].append(value)
-    return {
-        "set": mixtures.name,
-        "files": len(mixtures),
-        "snr": list(SNRS),
-        "systems": {system: {name: _means(by, name) for name, by in rows.items()} for system, rows in scores.items()},
-    }
-
-
-def _means(by: list[list[float]], name: str) -> list[float | None]:
-    return [round(float(np.mean(values)), MEASURES[name]) if values else None for values in by]
-
-
-def as_table(found: dict) -> str:
-    """The results in Markdown: a row a system, SI-SNRi, PESQ and STOI at every SNR."""
-    heads = ["", *(f"{snr:g} dB" for snr in found["snr"])]
-    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for name, title in (("si_snri", "SI-SNRi, dB"), ("pesq", "PESQ (MOS-LQO)"), ("stoi", "STOI")):
-        for system, by in found["systems"].items():
-            if name == "si_snri" and system == MIXTURE:
-                continue
-            values = ["–" if value is None else f"{value:.{MEASURES[name]}f}" for value in by[name]]
-            lines.append(f"| {title}: {system} | {' | '.join(values)} |")
-    return "\n".join(lines)
+            for measure in SHOWN:
+                value = getattr(values, measure)[0]
+                scores.setdefault((system, measure, at), []).append(np.nan if value is None else value)
+    systems: dict[str, dict[str, list[Triple | None]]] = {}
+    for (system, measure, at), each in sorted(scores.items(), key=lambda item: item[0][2]):
+        mean = estimate(np.array(each), speakers[at])
+        digits = MEASURES[measure].mean_decimals
+        triple = (round(mean.mean, digits), round(mean.low, digits), round(mean.high, digits)) if mean else None
+        systems.setdefault(system, {}).setdefault(measure, []).append(triple)
+    return DenoiseResults(weights, mixtures.name, len(mixtures) // len(SNRS), SNRS, systems)
 
 
 @command_line()
@@ -126,12 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--out", type=Path, help="by default assets/results/NAME.denoise.json")
     options = parser.parse_args(arguments)
     separator = Separator(options.model, precision="float32")
-    found = denoise_means(separator, mixtures_of(options.data, options.set, options.each))
-    weights = checkpoint.bundled().get(options.model, Path(options.model))
-    found = {"weights": checkpoint.weights_hash(weights), **found}
-    with replacing(options.out or FOLDER / f"{separator.name}.denoise.json") as file:
-        file.write_text(json.dumps(found, indent=1) + "\n")
-    print(as_table(found))
+    weights = checkpoint.weights_hash(checkpoint.bundled().get(options.model, Path(options.model)))
+    found = denoise_means(separator, mixtures_of(options.data, options.set, options.each), weights)
+    with replacing(options.out or denoise_file(separator.name)) as file:
+        file.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    print(denoise_table(found))
 
 
 if __name__ == "__main__":

@@ -13,17 +13,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.conditions.denoise_results import read_denoise
 from analysis.scores.systems import NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.cards import Evaluation, card_body, card_head
 from tasnet.command_line import command_line
 from tasnet.errors import opening
+from tasnet.training_facts import SPEAKERS
 
 from .report import mean
 from .results import ResultsError
 from .shipped import is_current, read_shipped
 
+HEADLINE_SNR = 5.0  # dB, of the scores that stand in the head of a model of speech in noise
 DIGITS = {"si_snri": 2, "sdri": 2, "pesq": 2, "stoi": 3}  # of the measures that a card states
 TITLES = {
     "libri2mix_test_subset": "Libri2Mix test (8 kHz, min, clean), every tenth mixture",
@@ -41,15 +44,28 @@ def shipped_card(model: str) -> str:
 
     Raises ResultsError where its results are missing, or of earlier weights, and OSError where it has no card.
     """
-    results, (config, facts) = read_shipped(model), checkpoint.describe(checkpoint.bundled()[model])
-    header = results.header
-    if not is_current(model, header.weights):
-        raise ResultsError(f"The results of {model} are of earlier weights: run `python -m analysis.corpus.shipped`.")
-    scores = {
-        name: round(found.mean, digits) for name, digits in DIGITS.items() if (found := mean(results, NETWORK, name))
-    }
-    measured = Evaluation(header.set, TITLES.get(header.set, header.set), header.split, scores)
+    config, facts = checkpoint.describe(checkpoint.bundled()[model])
+    weights, measured = _separation(model) if facts.task == SPEAKERS else _denoising(model)
+    if not is_current(model, weights):
+        raise ResultsError(f"The results of {model} are of earlier weights: measure it again (CONTRIBUTING.md).")
     return card_head(config, facts, [measured]) + card_body(card_file(model).read_text(encoding="utf-8"))
+
+
+def _separation(model: str) -> tuple[str, Evaluation]:
+    """The weights that were measured, and the scores of the voices."""
+    results = read_shipped(model)
+    header = results.header
+    scores = {name: round(mean(results, NETWORK, name).mean, digits) for name, digits in DIGITS.items()}
+    return header.weights, Evaluation(header.set, TITLES.get(header.set, header.set), header.split, scores)
+
+
+def _denoising(model: str) -> tuple[str, Evaluation]:
+    """The weights that were measured, and the scores of the speech at `HEADLINE_SNR`."""
+    found = read_denoise(model)
+    at = found.snr.index(HEADLINE_SNR)
+    scores = {name: by[at][0] for name, by in found.systems[NETWORK].items() if by[at]}
+    title = f"speech of {TITLES.get(found.set, found.set)}, with noise at {HEADLINE_SNR:g} dB"
+    return found.weights, Evaluation(f"{found.set}_noise", title, "test", scores)
 
 
 @command_line()

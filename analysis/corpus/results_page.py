@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.conditions.denoise_results import denoise_file, denoise_table, read_denoise
 from analysis.scores import ideal_masks
 from analysis.scores.systems import MEASURES, NETWORK
 from tasnet import checkpoint
@@ -49,6 +50,7 @@ def page() -> str:
     for voices in sorted({results.header.speakers for results in found.values()}):
         of_voices = {name: results for name, results in found.items() if results.header.speakers == voices}
         parts += [_models(voices, of_voices), _masks(voices, next(iter(of_voices.values())))]
+    parts += [_denoising(name) for name in checkpoint.bundled() if denoise_file(name).is_file()]
     measured = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((DOCS / "measured").glob("*.json"))]
     parts += [_section(one) for one in sorted(measured, key=lambda one: one["order"])]
     return "\n".join(parts)
@@ -90,6 +92,23 @@ def _masks(voices: int, results: Results) -> str:
     rows = [[system, *(_with_interval(results, system, measure) for measure in SCORES)] for system in ideal_masks.MASKS]
     return "\n".join(
         [f"## Ideal masks on the same mixtures, {voices} voices", "", _table(["mask", *map(_head, SCORES)], rows), ""]
+    )
+
+
+def _denoising(name: str) -> str:
+    """A bundled model that takes speech out of noise."""
+    found = read_denoise(name)
+    return "\n".join(
+        [
+            f"## Speech from noise: `{name}`",
+            "",
+            f"{found.files} files at each ratio of speech to noise: the first voices of {found.set} with recordings of "
+            "noise that no training has heard; in brackets the 95 % interval over speakers. Written by "
+            f"`python -m analysis.conditions.denoise_scores DATA --model {name}`.",
+            "",
+            denoise_table(found),
+            "",
+        ]
     )
 
 

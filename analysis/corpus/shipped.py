@@ -29,6 +29,7 @@ from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, complain, program
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.mixture_sets import read_genders
+from tasnet.model_titles import voices_of
 from tasnet.typed import from_plain
 
 from .evaluation import FOLDER as RUNS
@@ -110,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := [name for name in options.models if name not in models]:
         return complain(f"There is no model {unknown[0]} under assets/weights: {', '.join(models)}.")
     voices = open_mixtures(options.folder).voices
-    outputs = {name: checkpoint.describe(path)[0].C for name, path in models.items()}
+    outputs = {name: voices_of(*checkpoint.describe(path)) for name, path in models.items()}
     for name in options.models or [name for name, count in outputs.items() if count == voices]:
         path, weights = FOLDER / f"{name}.csv", checkpoint.weights_hash(models[name])
         kept = read_header(path)

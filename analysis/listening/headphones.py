@@ -1,6 +1,6 @@
 """Are these headphones? A pitch that only two separate ears hear (Milne et al., Behavior Research Methods 53, 2021).
 
-Both ears get the same noise, but around 600 Hz the phase is inverted in one ear. Over headphones that is a faint tone
+Both ears get the same noise, but around 600 Hz the phase is shifted in one ear. Over headphones that is a faint tone
 (Huggins' pitch); over loudspeakers, where each ear hears both channels, there is none.
 """
 
@@ -14,7 +14,7 @@ RATE = 44100
 QUESTIONS = 6  # the test is passed when all of them are right
 INTERVALS = 3  # in each, one of them with the pitch
 NOISE, PAUSE, RAMP = 1.0, 0.5, 0.03  # s
-CENTRE, WIDTH = 600.0, 0.12  # Hz, and the relative width of the band that is inverted
+CENTRE, WIDTH = 600.0, 0.12  # Hz, and the relative width of the band that is shifted
 LEVEL = 0.05  # RMS re full scale
 
 

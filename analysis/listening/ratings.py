@@ -258,7 +258,7 @@ class Store:
         Raises RatingsError for a value off the scale and for a trial ahead of the next.
         """
         scale = {MOS: range(1, 6), ABX: range(2), MUSHRA: range(101)}[session.method]
-        values = [value] if isinstance(value, int) else list(value)
+        values = list(value) if isinstance(value, Sequence) else [value]
         if any(one not in scale for one in values) or (len(values) != 1 and session.method != MUSHRA):
             raise RatingsError("This answer is not on the scale.")
         if session.method == MUSHRA and len(values) != len(trial.systems):

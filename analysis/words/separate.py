@@ -63,10 +63,15 @@ def beside_the_mixture(measure: str, value: float | None, own: float | None) -> 
     return f"{word}{'; ' if word else ''}mixture {number(own, MEASURES[measure].decimals)}"
 
 
-def promise(kind: str, score: float | None) -> str:
-    """The line under the page's title: what the app is, and which `kind` of model (its SI-SNRi in dB) is at work."""
-    stated = "" if score is None else f" ({_change(score)} on speakers it never heard)"
-    return f"Gives you people who speak at once each alone, by [Conv-TasNet]({PAPER}); here a {kind}{stated}."
+def promise(kind: str, score: float | None, measured_on: str, outputs: Sequence[str]) -> str:
+    """The line under the page's title: what the app does, and which `kind` of model is at work.
+
+    score: its SI-SNRi (dB), measured_on: on what ("on clean read English ..."), outputs: what it gives.
+    """
+    stated = "" if score is None else f" ({_change(score)} {measured_on})"
+    speech = "Noise" in outputs
+    task = "Takes speech out of noise" if speech else "Gives you people who speak at once each alone"
+    return f"{task}, by [Conv-TasNet]({PAPER}); here a {kind}{stated}."
 
 
 def _change(score: float) -> str:

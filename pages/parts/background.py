@@ -1,6 +1,6 @@
-"""Long computing that goes on while its page is left, and keeps its result where the page will look for it.
+"""Long computations that continue after their page is left, and keep the result where the page will look for it.
 
-It ends by itself, when whoever started it cancels it, or when the upload that it is for is gone with its last tab.
+They end by themselves, when whoever started them cancels, or when their upload is gone with its last tab.
 """
 
 import threading
@@ -12,12 +12,12 @@ import streamlit as st
 
 
 class _UnwantedError(Exception):
-    """Nobody is to have the result."""
+    """Nobody wants the result any more."""
 
 
 @dataclass(frozen=True)
 class BackgroundTask:
-    """What is computed apart from a page: a key of its own, what keeps the value, and whether it is still wanted."""
+    """A computation apart from its page: its key, what keeps its value, and whether it is still wanted."""
 
     key: Hashable
     keep: Callable[[Any], Any]
@@ -26,7 +26,7 @@ class BackgroundTask:
 
 @dataclass
 class RunningTask:
-    """One computation: how much of it is done, what is there already, and in the end its value or problem."""
+    """One computation: how much of it is done, the parts that are ready, and in the end its value or problem."""
 
     started_by: str  # the session
     share: float = 0.0
@@ -45,7 +45,7 @@ class Background:
         self._lock = threading.Lock()
 
     def start(self, task: BackgroundTask, session: str, compute: Callable[[Callable[..., None]], Any]) -> RunningTask:
-        """`compute(progress)` in a thread, or what is at this task already. It ends once it is no longer wanted."""
+        """`compute(progress)` in a thread, or the one already running; it ends once it is no longer wanted."""
         with self._lock:
             if (known := self._ongoing.get(task.key)) is not None and not known.unwanted:
                 return known
@@ -77,7 +77,7 @@ class Background:
         return work
 
     def cancel(self, task: BackgroundTask, session: str) -> None:
-        """End what this session has started; another's goes on."""
+        """End what this session started; another session's goes on."""
         with self._lock:
             if (work := self._ongoing.get(task.key)) is not None and work.started_by == session:
                 work.unwanted = True

@@ -1,4 +1,4 @@
-"""A way to a folder of sounds without knowing its name: those below the one folder that the pages may read."""
+"""Find a folder of sounds without knowing its name, below the one folder that the pages may read."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import streamlit as st
 
 from .folders import lies_below_root, name_below_root, reading_root
 
-MOST = 200  # folders that are offered
+MOST = 200  # folders offered at most
 DEEPEST = 4  # levels below the root
 LOOKED_AT = 4000  # folders, at most
 PARTS = {"s1", "s2", "mix", "mix_clean", "mix_both", "mix_single"}  # of a set of mixtures
@@ -17,7 +17,7 @@ NEVER = {"__pycache__", "node_modules", "site-packages"}
 
 
 def offer_folders(key: str) -> None:
-    """What can be chosen for the text field `key`, above it; and which folder names are relative to."""
+    """Show the choices for the text field `key` above it, and say which folder names are relative to."""
     found = sound_folders()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(

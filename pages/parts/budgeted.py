@@ -1,10 +1,11 @@
-"""What visitors bring is read, and what they ask for is computed, in processes with a budget of their own.
+"""Reads what visitors bring, and computes what they ask for, in processes with a budget of their own.
 
-Closing the tab or another click ends them.
+Closing the tab, or another click, ends them.
 """
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -15,16 +16,17 @@ from analysis.workers import Budget, Nursery, machine_memory
 
 from . import folders, internals, job_kinds
 
-READING = Budget()  # of what a visitor brings: more than any honest file takes
-CONVERTING = Budget(seconds=40)  # of weights: what their file does not tell is found by trial on speech
+# Of what a visitor brings: more than any honest file takes. All of it together takes no more than one may.
+READING = Budget(together=400 << 20)
+CONVERTING = replace(READING, seconds=40)  # of weights: what their file does not tell is found by trial on speech
 # What the work needs, so that a child has it at once.
 MODULES = ("analysis.sounds.inputs", "analysis.corpus.results", "tasnet.convert.files", "pages.parts.own_model")
 MEMORY = 1 << 30  # of what is computed from a sound as long as the pages take it
 SECONDS, SECONDS_A_SECOND = 30.0, 5.0  # of computing: to begin with, and for a second of sound
-LONG = 60.0  # s of sound: what takes so long leaves room for others
+LONG = 60.0  # s of sound: work this long leaves room for others
 
 
-JOB_MEMORY = 0.5  # of what the machine has, for the process of a job
+JOB_MEMORY = 0.5  # share of the machine's memory for the process of a job
 JOB_DISK = 4 << 30  # bytes of a file: what WAV can hold
 
 
@@ -35,7 +37,7 @@ def nursery() -> Nursery:
 
 
 def still_wanted() -> None:
-    """Whoever asks for any state ends the run there, if the tab was closed or something else was asked for."""
+    """Touch the session's state, which ends the run if the tab was closed or something else was clicked."""
     _ = "budgeted" in st.session_state
 
 

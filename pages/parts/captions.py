@@ -1,4 +1,4 @@
-"""Small print in one short sentence; what else there is to know stands behind "more"."""
+"""Small print in one short sentence; the rest is behind "more"."""
 
 import re
 

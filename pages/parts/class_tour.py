@@ -1,4 +1,4 @@
-"""Two minutes over the pages for a class: what the network hears, what it makes of it, and how near the ideal is."""
+"""A two-minute tour of the pages for a class: what the network hears, what it makes of it, how close the ideal is."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def invite() -> None:
 
 
 def show_stop() -> None:
-    """Where the tour is, if one is taken: what to do here, and the way on."""
+    """Where the tour is, if one is being taken: what to do here, and the button that leads on."""
     number = _stop()
     if number is None:
         return

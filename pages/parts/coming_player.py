@@ -1,4 +1,4 @@
-"""A player that is there before the voices are: the mixture plays at once, the voices come in as they are separated."""
+"""A player that is there before the voices: the mixture plays at once, the voices come in as they are separated."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ class ComingPlayer:
         self._end = 0
 
     def show_mixture(self, *, coming: bool = True) -> None:
-        """What is there without any voice; with `coming`, the rows of the others too."""
+        """Show what is available before any voice; with `coming`, also the rows of the voices to come."""
         waiting = {track.name: replace(track, parts=(), description=COMING) for track in self._tracks if track.system}
         self.show([waiting.get(one.name, one) for one in self._tracks if coming or not one.system])
 
@@ -72,7 +72,7 @@ class ComingPlayer:
             linked_player(tracks, key=self._key, tour=tour)
 
     def _order_of(self, voices: np.ndarray) -> list[int]:
-        """That in which they will stand once they are scored, as far as can be told."""
+        """The order in which they will be once they are scored, as far as it can be predicted."""
         references = self._sound.references
         if references is None or len(references) != len(voices):
             return list(range(len(voices)))

@@ -17,7 +17,7 @@ SUBTYPE = "FLOAT"  # 32 bits: nothing is clipped and nothing rounded
 
 
 def file_name(name: str) -> str:
-    """A file name anybody's system accepts."""
+    """A file name that every system accepts."""
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower() + ".wav"
 
 
@@ -43,7 +43,7 @@ def files_at(signals: dict[str, np.ndarray], rates: Sequence[int]) -> dict[str, 
 
 
 def readme(signals: dict[str, np.ndarray], rates: Sequence[int], scores: dict[str, str]) -> str:
-    """What the files of an archive are: sound, model, scores {name: line} and credits."""
+    """A text that explains an archive's files: sound, model, scores {name: line} and credits."""
     lines = [f"{name}: {value}" for name, value in handout.facts().items()]
     lines.append(f"Files: WAV, 32-bit float, {' and '.join(f'{rate} Hz' for rate in rates)}.")
     if len(rates) > 1:
@@ -67,8 +67,9 @@ def downloads(
 ) -> None:
     """A button for each of `signals` (name -> samples (T,)) and one for all. Files are made on the click.
 
-    Names say of which sound and by which model they are; the archive's README has `scores` {name: line} and credits.
-    Where the sound came at another `source_rate`, the archive holds all at both; a single file is of the one chosen.
+    The names say which sound and which model they are from; the archive's README has `scores` {name: line} and credits.
+    Where the sound came at another `source_rate`, the archive has everything at both rates; a single file has the
+    chosen one.
     """
     rates = [rate, *([source_rate] if source_rate not in (None, rate) else [])]
     about, stem = readme(signals, rates, scores or {}), handout.file_stem("")

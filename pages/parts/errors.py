@@ -1,6 +1,6 @@
-"""What no page has caught: a problem of the user's is said; of a fault of ours the page shows a number alone.
+"""What no page has caught: the user's own problems are stated; for a fault of ours the page shows only a number.
 
-Under that number the log has it whole.
+The log has the whole traceback under that number.
 """
 
 import logging
@@ -27,7 +27,7 @@ def note(problem: BaseException) -> str:
 
 
 def _show(problem: Exception) -> bool:
-    """For Streamlit: the page has said it."""
+    """Tell Streamlit that the page has shown the error."""
     if isinstance(problem, UserError):
         st.error(plain(folders.without_root(problem)), icon=":material/error:")
     else:
@@ -36,5 +36,5 @@ def _show(problem: Exception) -> bool:
 
 
 def show_numbers_only() -> None:
-    """Let no page of this session show what a fault of ours says; called before anything can fail."""
+    """Keep the pages of this session from showing our faults' messages; called before anything can fail."""
     internals.on_error(_show)

@@ -1,8 +1,8 @@
-"""What is loaded before the first page runs, as it loads itself piece by piece when it is touched.
+"""Packages that load themselves piece by piece on use, and so are loaded before the first page runs.
 
-Streamlit runs every visit in a thread of its own. Where two first visits touched pandas or plotly at once, each could
-find the other's halves: "partially initialized module". `app.py` imports this first, and Python lets one thread at a
-time through it.
+Streamlit runs every visit in its own thread. Two first visits that used pandas or plotly at the same time could find
+each other's half-loaded modules: "partially initialized module". `app.py` imports this first, and Python lets only one
+thread at a time through it.
 """
 
 import pandas

@@ -1,7 +1,7 @@
-"""The styles of all pages come with the document itself, before anything is drawn, so that nothing moves when they do.
+"""Send the styles of all pages with the document itself, before anything is drawn, so that nothing moves later.
 
-Streamlit has no place for them but elements of a page, which come after its first picture: the sidebar then pushed the
-page aside, and on a phone everything moved up.
+Streamlit has no place for them except in elements of a page, which arrive after the first paint: the sidebar then
+pushed the page aside, and on a phone everything moved up.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,13 +11,13 @@ from tasnet.places import WEB
 from .player import MAX_TRACKS
 
 STYLES = WEB / "page_header" / "theme.css"
-LANGUAGES = b"accept-encoding"  # in which a document would come compressed
+LANGUAGES = b"accept-encoding"  # with it, a document would come compressed
 
 
 def document_head() -> bytes:
-    """What goes to the end of the document's head."""
+    """What is appended to the document's head."""
     counts = (f'[class*="st-key-signals{count}_"] {{ --signals: {count}; }}' for count in range(1, MAX_TRACKS + 1))
-    # Nested, so that it is stronger than Streamlit's own, which comes later.
+    # Nested, so that it overrides Streamlit's own, which comes later.
     return f"<style>:root {{ {STYLES.read_text()} {' '.join(counts)} }}</style>".encode()
 
 
@@ -29,7 +29,7 @@ class FirstPaint:
         self._head = document_head()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, documents with the styles inside."""
+        """Pass everything on, with the styles added to documents."""
         if scope["type"] != "http" or not _asks_for_document(scope):
             await self.app(scope, receive, send)
             return

@@ -1,7 +1,8 @@
-"""Which files of the server the pages read and write: those below one root, and no more of them than a page needs.
+"""Which files of the server the pages read and write: only those below one root, and only what a page needs.
 
 Every name that comes from a text field, a link, a list or a file goes through here. Symbolic links are followed, and
-must end below the root too.
+must end below the root too. No name leads to what is hidden, and no link to what visitors have left in `PRIVATE`, each
+under a key of its own.
 """
 
 import os
@@ -15,9 +16,10 @@ from tasnet.data.mixture_sets import Clip
 from tasnet.errors import UserError
 
 SETTING = "TASNET_LENS_ROOT"  # environment variable with the root; the working folder by default
+PRIVATE = Path("runs") / ".jobs"
 MOST_ENTRIES = 20_000  # files and folders that are looked at
 DEEPEST = 8  # folders below the one that is named
-DEEPEST_SET = 16  # in a set of mixtures, all of which is looked at
+DEEPEST_SET = 16  # in a set of mixtures, all of which is examined
 ELSEWHERE = "has files that do not lie below the folder that this page may read."
 
 
@@ -33,15 +35,23 @@ def reading_root() -> Path:
 def below_root(name: str) -> Path:
     """The file or folder `name`, relative names from the root on. Raises FolderError where it lies elsewhere.
 
-    Whether there is such a one elsewhere is not told.
+    Whether one exists elsewhere is not revealed.
     """
     path = reading_root() / name.strip()
-    if not lies_below_root(path):
+    if not lies_below_root(path) or _is_hidden(path):
         raise FolderError(
             f"{name} does not lie below the folder that this page may read: the one in which the app was started, "
             f"or the one in the environment variable {SETTING}."
         )
     return path.resolve()
+
+
+def private_folder(name: str = "") -> Path:
+    """The folder `name` in `PRIVATE`, made where it is missing. Raises FolderError and PathError."""
+    path = (reading_root() / PRIVATE / name).resolve()
+    if not path.is_relative_to(reading_root()):
+        raise FolderError(f"{PRIVATE} must lie below the folder that the pages may read.")
+    return make_folder(path)
 
 
 def file_below_root(name: str) -> Path:
@@ -53,7 +63,7 @@ def file_below_root(name: str) -> Path:
 
 
 def folder_for(name: str | Path) -> Path:
-    """The folder `name` below the root, made where it is missing. Raises FolderError and PathError."""
+    """The folder `name` below the root, created where it is missing. Raises FolderError and PathError."""
     return make_folder(below_root(str(name)))
 
 
@@ -61,7 +71,7 @@ def mixtures_below_root(name: str, *, split: str = "test", kind: str = "", speak
     """The mixtures in the folder `name`, of which no file lies elsewhere, whoever lists or links it.
 
     kind: the folder of the mixtures within, as a mere name. Raises FolderError and CorpusError, whose messages do not
-    tell where the root is.
+    reveal where the root is.
     """
     path = below_root(name)
     if kind and (kind in (".", "..") or Path(kind).name != kind):
@@ -92,32 +102,53 @@ def _refuse_what_leads_elsewhere(name: str, path: Path) -> None:
         raise FolderError(f"There is nothing at {name}.")
     if not (path.is_dir() or path.is_file()):
         raise FolderError(f"{name} is neither a folder nor a file.")
-    if any(entry.is_symlink() and not lies_below_root(entry.path) for entry in _entries(path, DEEPEST_SET)):
+    if _leads_elsewhere(path, set()):
         raise FolderError(f"{name} {ELSEWHERE}")
 
 
+def _leads_elsewhere(path: Path, seen: set[Path]) -> bool:
+    """Whether any link in a folder ends above the root, or in a folder of which that is so."""
+    seen.add(path)
+    for entry in _entries(path, DEEPEST_SET):
+        if entry.is_symlink():
+            if not lies_below_root(entry.path):
+                return True
+            target = Path(entry.path).resolve()
+            if entry.is_dir() and target not in seen and _leads_elsewhere(target, seen):
+                return True
+    return False
+
+
 def without_root(problem: object) -> str:
-    """A message about files below the root as it can be shown: with their names, without where the root is."""
+    """A message about files below the root, fit to be shown: with their names, but not where the root is."""
     return str(problem).replace(f"{reading_root()}{os.sep}", "").replace(str(reading_root()), "the folder")
 
 
 def lies_below_root(path: str | Path) -> bool:
-    """Whether a path ends below the root, wherever its links lead."""
+    """Whether a path ends below the root, wherever its links lead, and not in what is private there."""
     try:
-        return Path(path).resolve().is_relative_to(reading_root())
+        end = Path(path).resolve()
     except (OSError, ValueError, RuntimeError):  # a zero byte, a loop of links
         return False
+    root = reading_root()
+    return end.is_relative_to(root) and not end.is_relative_to(root / PRIVATE)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a name below the root, as it is written, has a hidden part."""
+    parts = path.parts[len(reading_root().parts) :]
+    return any(part.startswith(".") and part not in (".", "..") for part in parts)
 
 
 def name_below_root(path: Path) -> str:
-    """The inverse of `below_root`: what stands in links, which need not tell where the root is."""
+    """The inverse of `below_root`, for links, which need not reveal where the root is."""
     return str(path.relative_to(reading_root()))
 
 
 def find_files(folder: Path, suffix: str) -> tuple[list[Path], bool]:
-    """The files below `folder` whose names end in `suffix`, the newest first, and whether all of it was looked at.
+    """The files below `folder` whose names end in `suffix`, the newest first, and whether all of them were examined.
 
-    What is hidden is left out.
+    Hidden files are left out.
     """
     entries = list(islice(_entries(folder, DEEPEST), MOST_ENTRIES + 1))
     found = [entry for entry in entries[:MOST_ENTRIES] if _is_here(entry, suffix)]
@@ -125,7 +156,7 @@ def find_files(folder: Path, suffix: str) -> tuple[list[Path], bool]:
 
 
 def _entries(folder: Path | str, depth: int) -> Iterator[os.DirEntry]:
-    """Everything below a folder, level by level as far as `depth` goes; links to folders are not followed."""
+    """Everything below a folder, level by level down to `depth`; links to folders are not followed."""
     folders = []
     try:
         with os.scandir(folder) as entries:

@@ -1,7 +1,7 @@
-"""What browsers may send to the server itself, beside what a page asks of them; it too rests on Streamlit's inside.
+"""What browsers may send to the server itself, beyond what pages ask for; this too relies on Streamlit's internals.
 
-Whoever reaches the server speaks to Streamlit before any page does: by messages over the websocket, and by files put
-at an address. `guard_server` lets through what this app's pages need, once for the whole server.
+Whoever reaches the server talks to Streamlit before any page does: by messages over the websocket, and by uploading
+files to an address. `guard_server` lets only what this app's pages need through, once for the whole server.
 """
 
 import gc
@@ -18,8 +18,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from . import internals
 
 logger = logging.getLogger(__name__)
-# Of the messages of a browser (BackMsg.proto) those that concern its own session alone. Not `clear_cache`, which
-# empties all sessions' caches, nor `load_git_info`, which tells of the project's folder.
+# The browser's messages (BackMsg.proto) that concern only its own session. Not `clear_cache`, which empties all
+# sessions' caches, nor `load_git_info`, which reveals the project's folder.
 MESSAGES = {"rerun_script", "stop_script", "app_heartbeat", "file_urls_request", "backend_operation_request"}
 OPERATIONS = {"deferred_file", "dataframe_chunk"}  # of the last; not those that write into the project's folder
 UPLOAD_ROUTE = "upload_file/{session_id}/{file_id}"
@@ -29,8 +29,8 @@ TOO_MUCH = "There is no room for this file now: bring fewer at once, or try agai
 class TransitRoom:
     """Room for files that browsers have put and no page has taken yet: `size` bytes for all sessions together.
 
-    Where it is full, the session that holds most makes way for the others, its oldest file first; nothing of others
-    makes way for it.
+    When it is full, the session that holds most gives way to the others, its oldest file first; nothing of others gives
+    way to it.
     """
 
     def __init__(self, files: MemoryUploadedFileManager, size: int) -> None:
@@ -40,7 +40,7 @@ class TransitRoom:
         self._lock = threading.Lock()
 
     def held(self) -> dict[str, int]:
-        """Bytes by session, those on their way among them."""
+        """Bytes by session, including those still arriving."""
         with self._files._lock:
             held = {
                 session: sum(len(file.data) for file in files.values())
@@ -52,7 +52,7 @@ class TransitRoom:
 
     @contextmanager
     def admitted(self, session: str, size: int) -> Iterator[bool]:
-        """Whether a file of so many bytes may come; its room is kept for it until the block ends."""
+        """Whether a file of so many bytes is accepted; room for it is reserved until the block ends."""
         with self._lock:
             good = self._make_way(session, size)
             if good:
@@ -79,14 +79,14 @@ class TransitRoom:
 def guard_server(transit: int) -> None:
     """Let only what this app needs into the server that runs it, `transit` bytes for files that no page has taken yet.
 
-    Nothing is done where there is no server, or where it is guarded already.
+    Does nothing where there is no server, or where it is already guarded.
     """
     if (server := internals.running_server()) is None or getattr(AppSession.handle_backmsg, "guarded", False):
         return
     AppSession.handle_backmsg = _filtered(AppSession.handle_backmsg)
     files = server.uploaded_file_mgr
     room = TransitRoom(files, transit)
-    # The application itself is held by nothing that a page can reach.
+    # Nothing that a page can reach holds the application itself.
     routes = [one for one in gc.get_objects() if type(one) is Route and one.path.endswith(UPLOAD_ROUTE)]
     if not routes:
         raise RuntimeError("this version of Streamlit takes files at another address: guard it there")
@@ -112,7 +112,7 @@ def _filtered(handle: Callable) -> Callable:
 
 
 def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager) -> Callable:
-    """The ASGI application `put` behind `room`: what has no room is refused before it is read."""
+    """The ASGI application `put` behind `room`: what does not fit is refused before it is read."""
 
     async def bounded(scope, receive, send) -> None:
         session = scope["path_params"]["session_id"]
@@ -125,7 +125,7 @@ def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager)
                 await put(scope, receive, send)
             else:
                 await PlainTextResponse(TOO_MUCH, 413)(scope, receive, send)
-        # The tab may have been closed for good while the file came: nobody would remove it.
+        # The tab may have been closed for good while the file arrived: nobody else would remove it.
         if not internals.is_known(session):
             files.remove_session_files(session)
 
@@ -133,6 +133,6 @@ def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager)
 
 
 def remove_file(session: str, file_id: str) -> None:
-    """A page has taken this file: Streamlit's own copy goes."""
+    """A page has taken this file: remove Streamlit's own copy."""
     if (server := internals.running_server()) is not None:
         server.uploaded_file_mgr.remove_file(session, file_id)

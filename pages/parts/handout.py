@@ -1,4 +1,4 @@
-"""What a page has shown in this run, kept for one button that makes a handout of it; and the names of files."""
+"""What a page has shown in this run, kept for the button that makes a handout of it; and file names."""
 
 import html
 import re
@@ -25,7 +25,7 @@ LONGEST_NAME = 60  # of the user's sound in a file's name
 
 
 def start_handout(title: str, question: str) -> None:
-    """A page begins: what the last one showed is forgotten."""
+    """Start a page: forget what the last one showed."""
     st.session_state[KEY] = Handout(title, question)
 
 
@@ -59,13 +59,13 @@ def note_table(title: str, rows: Sequence[Mapping[str, Any]], decimals: Mapping[
 
 
 def _chosen() -> workspace.Selection | None:
-    """What the sidebar chose, on a page that has one."""
+    """The sidebar's selection, on a page that has one."""
     chosen = st.session_state.get("selection")
     return chosen if isinstance(chosen, workspace.Selection) else None
 
 
 def file_stem(key: str) -> str:
-    """A file's name that says what it is, of which sound, by which model."""
+    """A file name that says what it is, and from which sound and model."""
     chosen = _chosen()
     parts = [key, _sound_name(chosen), chosen.model.rpartition("/")[2] if chosen else ""]
     named = (re.sub(r"[^A-Za-z0-9.-]+", "_", part.removesuffix(".safetensors")).strip("_") for part in parts)
@@ -73,7 +73,7 @@ def file_stem(key: str) -> str:
 
 
 def _sound_name(chosen: workspace.Selection | None) -> str:
-    """What the sound is called: an example's name, the user's file, or how it came here; "" where there is none."""
+    """What the sound is called: an example's name, the user's file, or how it was brought; "" where there is none."""
     if chosen is None or chosen.sound is None:
         return (chosen and chosen.example) or ""
     names = [Path(name).stem for name in chosen.sound.source.split(" and ")]
@@ -97,7 +97,7 @@ def facts() -> dict[str, str]:
 
 
 def settings() -> dict[str, str]:
-    """What is chosen on this page, as its link has it; {} where everything is as it comes."""
+    """The settings of this page, as in its link; {} where everything is at its default."""
     known = {"sound", "model", "device", "precision", "example", "upload", *links.PLAYER}
     chosen = {
         name: values for name in st.query_params if name not in known if (values := st.query_params.get_all(name))
@@ -107,7 +107,7 @@ def settings() -> dict[str, str]:
 
 
 def credits() -> list[str]:
-    """Of the sound on this page and of the weights, their licences among them, as far as they are known."""
+    """Credits of the sound on this page and of the weights, with their licences, as far as known."""
     chosen = _chosen()
     if chosen is None:
         return []
@@ -131,7 +131,7 @@ def offer_handout() -> None:
     """The button, at the page's end."""
     found, thanks = shown(), credits()
     about = facts() | settings()
-    address = {name: value for name, value in links.complete().items() if name != "upload"}  # its link is a key to it
+    address = {name: value for name, value in links.complete().items() if name != "upload"}  # its link is a key
     base = st.context.url or ""
     link = f"{base}?{urlencode(address)}" if base and address else base
     st.download_button(

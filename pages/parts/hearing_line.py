@@ -6,6 +6,7 @@ import tasnet
 from analysis import computing
 from analysis.sounds.mixing import Mixture
 from tasnet.errors import UserError
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from . import internals, models, result_cache, workspace
 from .budgeted import compute_within_budget, still_wanted
@@ -16,7 +17,7 @@ WORDS = {1: "Take a model for speech in noise", 2: "Take a model of two voices",
 
 
 def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
-    """What `sound` seems to be, computed once; None where that cannot be told."""
+    """What `sound` seems to be, computed once; None where that cannot be determined."""
     key = ("hearing", result_cache.fingerprint(sound.mixture))
     if (found := result_cache.find_result(key)) is None:
         try:
@@ -35,7 +36,7 @@ def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
 
 
 def show_hearing(sound: Mixture) -> None:
-    """The line, with a button where another model is made for what is heard."""
+    """The line, with a button where another model suits what is heard."""
     heard = hearing_of(sound)
     if heard is None:
         return
@@ -43,8 +44,9 @@ def show_hearing(sound: Mixture) -> None:
     label = models.label(chosen)
     names = speaker_names(len(label.outputs))
     with st.container(horizontal=True, vertical_alignment="center", key="hearing"):
-        st.caption(f":material/hearing: {plain(heard.sentence(names))}")
-        wanted = _wanted(heard, label)
+        known = _known_voices(sound)
+        st.caption(f":material/hearing: {plain(heard.sentence(names, known))}")
+        wanted = _wanted(heard, label) if known is None and heard.sure else 0
         fitting = models.of_voices(wanted) if wanted else []
         if fitting:
             st.button(
@@ -55,6 +57,13 @@ def show_hearing(sound: Mixture) -> None:
                 key="hearing_model",
                 on_click=lambda: st.session_state.update(model=fitting[0]),
             )
+
+
+def _known_voices(sound: Mixture) -> int | None:
+    """How many voices `sound` has, where its clean signals tell."""
+    if sound.references is None:
+        return None
+    return 1 if sound.task == SPEECH_FROM_NOISE else len(sound.references)
 
 
 def _wanted(heard: tasnet.Hearing, label: models.ModelLabel) -> int:

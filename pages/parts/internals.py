@@ -1,4 +1,4 @@
-"""Everything that rests on the inside of Streamlit, which may change with its versions: nothing else here does."""
+"""Everything that relies on Streamlit's internals, which may change with its versions: nothing else does."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -24,9 +24,9 @@ PACKAGE = "tasnet_lens"
 
 
 def pages_are_named() -> None:
-    """Before any visit: `app.py` names the pages itself.
+    """Before any visit: say that `app.py` lists the pages itself.
 
-    A folder named pages/ makes Streamlit take the first visit to a new server for an app of its older kind, which
+    Because of the folder pages/, Streamlit treats the first visit to a new server as an app of the older kind, which
     runs a page without `app.py`, its sidebar and its selection.
     """
     PagesManager.uses_pages_directory = False
@@ -35,8 +35,8 @@ def pages_are_named() -> None:
 def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
     """The address under which the browser fetches `content` as the file `name`.
 
-    It holds until the next run of the page: called on every run, or Streamlit drops the file. `coordinates` tell the
-    places on the page apart.
+    It is valid until the next run of the page: call this on every run, or Streamlit drops the file. `coordinates`
+    distinguish the places on the page.
     """
     url = runtime.get_instance().media_file_mgr.add(content, mime, coordinates, file_name=name)
     base = st.get_option("server.baseUrlPath").strip("/")
@@ -64,14 +64,14 @@ def _read(name: str) -> str:
 
 
 def still_here(held: Any) -> list[UploadedFile]:
-    """The files of a file widget, without those that are gone: taken in the run before, or no longer kept."""
+    """The files of a file widget, without those that are gone: taken in the previous run, or no longer kept."""
     files = held if isinstance(held, list) else [held] if held else []
     return [file for file in files if not isinstance(file, DeletedFile)]
 
 
 @contextmanager
 def drawn_anew() -> Iterator[None]:
-    """In the block, what this run has drawn already may be drawn once more, in its old place."""
+    """In the block, what this run has already drawn may be drawn again, in its old place."""
     shared = get_script_run_ctx().shared
     known = (shared.widget_ids_this_run, shared.widget_user_keys_this_run)
     before = [names.snapshot() for names in known]
@@ -86,9 +86,9 @@ def drawn_anew() -> Iterator[None]:
 
 
 def note_address(values: dict[str, str | None]) -> None:
-    """Let this run take `values` (None: absent) for what the browser's address says, and send the browser nothing.
+    """Treat `values` (None: absent) as what the browser's address says, without sending the browser anything.
 
-    For what a component has put into the address itself: sent back late, it would undo what the user did since then.
+    For what a component has itself put into the address: sent back late, it would undo what the user did since.
     """
     with get_session_state().query_params() as parameters:
         for name, value in values.items():
@@ -113,7 +113,7 @@ def running_server() -> Runtime | None:
 def on_error(handle: Callable[[Exception], bool]) -> None:
     """Let `handle` show what no page has caught, in this run and all later ones; it returns whether it has.
 
-    Not where a page runs without a server: a test is to see the error itself.
+    Does nothing where a page runs without a server: a test should see the error itself.
     """
     if (server := running_server()) is None:
         return
@@ -127,7 +127,7 @@ def on_error(handle: Callable[[Exception], bool]) -> None:
 
 @contextmanager
 def outside_of_visits() -> Iterator[None]:
-    """What pages use is used before any of them runs: Streamlit need not warn of it."""
+    """In the block, use outside of a page's run what pages use, without Streamlit's warnings."""
     logger = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -150,7 +150,7 @@ def is_known(session: str) -> bool:
 
 
 def close_expired_sessions(manager: object = None) -> None:
-    """Shut down the sessions that no tab can come back to.
+    """Shut down the sessions that no tab can return to.
 
     Streamlit itself does so only when another tab opens or closes; until then their files stay in memory.
     """

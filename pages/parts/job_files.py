@@ -1,7 +1,7 @@
-"""What jobs need and leave on the disk: recordings with their voices, and the weights that a visitor brought.
+"""What jobs need and leave on disk: recordings with their voices, and the weights that a visitor brought.
 
-Each lies in a folder of its own under a key that cannot be guessed, below the root in `FOLDER`; it goes with its job,
-or after `DAYS`, and makes way, the oldest first, once all take more than there is room for.
+Each lies in a folder of its own under a key that cannot be guessed, in what is private (see `folders`); it goes with
+its job, or after `DAYS`, and makes way, the oldest first, once all take more than there is room for.
 """
 
 import re
@@ -22,17 +22,17 @@ from tasnet.errors import UserError
 
 from . import folders
 
-FOLDER = Path("runs") / "jobs" / "files"
+FOLDER = "files"
 DAYS = 7
 ROOM = 8 << 30  # bytes of all
-COMING = 600.0  # s in which a file's job will be there
+COMING = 600.0  # s within which a file's job will exist
 LONGEST_NAME = 60
-Needed = Mapping[str, bool]  # the keys that jobs know: whether a job that is not over needs the files
+Needed = Mapping[str, bool]  # {key that jobs know: whether an unfinished job needs its files}
 PATH = "/job_files"
 
 
 class JobFileError(UserError):
-    """Files of a job that are not there, or for which there is no room; the message is one sentence for the user."""
+    """Files of a job that do not exist, or for which there is no room; the message is one sentence for the user."""
 
 
 def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
@@ -41,7 +41,7 @@ def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
     Raises JobFileError and PathError.
     """
     sweep(needed, len(content))
-    root = folders.folder_for(FOLDER)
+    root = folders.private_folder(FOLDER)
     if key and files_of(key):
         return key
     if _size(root) + len(content) > ROOM or shutil.disk_usage(root).free < 2 * len(content):
@@ -55,7 +55,7 @@ def keep_file(name: str, content: bytes, needed: Needed, key: str = "") -> str:
 
 def folder_of(key: str) -> Path:
     """The folder of `key`. Raises JobFileError."""
-    if not re.fullmatch(r"[\w-]{16,64}", key) or not (folder := folders.below_root(str(FOLDER / key))).is_dir():
+    if not re.fullmatch(r"[\w-]{16,64}", key) or not (folder := folders.private_folder(FOLDER) / key).is_dir():
         raise JobFileError("The files of this job are no longer here.")
     return folder
 
@@ -77,7 +77,7 @@ def remove(keys: Collection[str]) -> None:
 
 def sweep(needed: Needed, coming: int = 0) -> None:
     """Remove what no job knows any more or what is old, and the oldest while there is no room for `coming` bytes."""
-    root = folders.folder_for(FOLDER)
+    root = folders.private_folder(FOLDER)
     by_age = sorted((path for path in root.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
     full = _size(root) + coming - ROOM
     for path in by_age:
@@ -101,12 +101,12 @@ async def _serve(request: Request) -> FileResponse:
     return FileResponse(path, filename=path.name)
 
 
-# Below any address at which the server is said to be.
+# Relative to whatever address the server has.
 ROUTES = [Route(f"{base}{PATH}/{{key}}/{{name}}", _serve, methods=["GET"]) for base in ("", "/{base:path}")]
 
 
 def safe_name(name: str) -> str:
-    """A file's name without anything that means something to a file system or a browser."""
+    """A file name without anything that has a meaning to a file system or a browser."""
     stem = re.sub(r"[^\w-]+", "_", Path(name).stem)[:LONGEST_NAME] or "sound"
     return stem + re.sub(r"[^.\w]", "", Path(name).suffix)[:8].lower()
 

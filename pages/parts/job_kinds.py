@@ -1,4 +1,4 @@
-"""What jobs do, without any page; their settings may come from an earlier server's file, so names are checked here."""
+"""What jobs do, without a page; their settings may come from an earlier server's file, so names are checked here."""
 
 import os
 import re
@@ -27,12 +27,12 @@ from . import folders, job_files
 EVALUATION, STARTS, SEPARATION, TRAINING = "evaluation", "starts", "separation", "training"
 ASIDE = frozenset({TRAINING})  # takes days, and gives way to all others
 RUNS = Path("runs")
-SAVE_EVERY = 60.0  # s between two states of a training: so much a cancel costs
-KEPT = "kept:"  # a model that a visitor brought: the key of its files stands behind
+SAVE_EVERY = 60.0  # s between two saved states of a training run: the most that a cancellation loses
+KEPT = "kept:"  # a model that a visitor brought: followed by the key of its files
 
 
 def perform(root: str, scratch: str, kind: str, settings: dict[str, Any], progress: Report) -> str:
-    """The work of a job, in a process of its own. root: what the pages read; scratch: for temporary files."""
+    """Do the work of a job, in its own process. root: what the pages read; scratch: for temporary files."""
     os.environ.update({folders.SETTING: root, "JOBLIB_TEMP_FOLDER": scratch})
     tempfile.tempdir = scratch
     if kind in ASIDE and hasattr(os, "nice"):
@@ -73,10 +73,10 @@ def score_below_root(settings: Mapping[str, Any], report: Report) -> str:
 
 
 def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
-    """Start every mixture of a set at different samples, with each of the models; the set's name."""
+    """Start every mixture of a set at different samples, with each of the models; return the set's name."""
     name, models = "", settings["models"]
     out = folders.folder_for(sets.FOLDER)
-    opened: dict[int, MixtureSet] = {}  # by the number of voices, which are mixed where the folder is one of people
+    opened: dict[int, MixtureSet] = {}  # by number of voices
     for index, model in enumerate(models):
         separator = Separator(model_of(model), settings["device"])
         voices = separator.config.C
@@ -101,7 +101,7 @@ def vary_starts(settings: Mapping[str, Any], report: Report) -> str:
 
 
 def _telling(report: Report) -> Callable[[str], None]:
-    """Sentences on how a set was understood go to where the progress is shown, until it begins."""
+    """Show sentences on how a set was understood in place of the progress, until that begins."""
     said: list[str] = []
 
     def say(sentence: str) -> None:
@@ -154,7 +154,14 @@ def train(settings: Mapping[str, Any], report: Report) -> str:
         report(min(1.0, progress.share), words)
 
     for leg in legs_to_go(recipe, out, machine):
-        trainer = Trainer(leg.recipe, leg.folder, machine=machine, save_every=SAVE_EVERY, say=_telling(report))
+        trainer = Trainer(
+            leg.recipe,
+            leg.folder,
+            machine=machine,
+            save_every=SAVE_EVERY,
+            say=_telling(report),
+            within=folders.reading_root(),
+        )
         trainer.run(on_progress=show)
     if not (out / BEST).is_file():
         raise RecipeError(f"The run {settings['run']} gave no weights: it was too short for an epoch.")

@@ -1,4 +1,4 @@
-"""The jobs of the server on a page: one's own, or the one of a link; they go on when the page is left."""
+"""The server's jobs on a page: the visitor's own, or the one of a link; they go on when the page is left."""
 
 import hashlib
 import os
@@ -18,7 +18,6 @@ from tasnet.errors import PathError, UserError
 from . import budgeted, errors, folders, job_files, job_kinds, own_model
 from .text import plain
 
-FOLDER = Path("runs") / "jobs"
 GOES_ON = "What was done until then is kept, and the same again goes on from there."
 OWNER, LINK = "jobs", "job"  # parameters of the address: the key of an owner, and of one job
 SHOWN = 5  # that have ended
@@ -32,7 +31,7 @@ def _jobs(folder: Path, server: int) -> Jobs:
 
 def server_jobs() -> Jobs:
     """The jobs of this server. Raises FolderError, JobError or PathError where their folder cannot be used."""
-    return _jobs(folders.folder_for(FOLDER), os.getpid())
+    return _jobs(folders.private_folder(), os.getpid())
 
 
 def _said(problem: Exception) -> str:
@@ -45,7 +44,7 @@ def _said(problem: Exception) -> str:
 
 
 def _owner(jobs: Jobs) -> str:
-    """The key under which this visitor's jobs are found: the address's, where it has any, this tab's, or a new one."""
+    """The key under which this visitor's jobs are found: the address's or this tab's, else a new one."""
     known = st.query_params.get(OWNER)
     if known and jobs.owned(known):
         st.session_state.jobs_owner = known
@@ -59,9 +58,9 @@ def submit(
     check: Callable[[], object],
     file: tuple[str, bytes] | None = None,
 ) -> None:
-    """Take a job of this visitor's, unless `check` raises; where it cannot be taken the page says so.
+    """Submit a job of this visitor's, unless `check` raises; the page says so where it cannot be accepted.
 
-    file: name and content of what the job works on, whose key it gets as its setting "files".
+    file: name and content of what the job works on; the job gets its key as the setting "files".
     """
     try:
         check()
@@ -76,7 +75,7 @@ def submit(
 
 
 def _with_kept_model(settings: dict[str, Any], own: str, jobs: Jobs) -> dict[str, Any]:
-    """The settings of a job with a copy of this session's `own` model, which is kept as long as the job."""
+    """The settings of a job, with a copy of this session's `own` model that is kept as long as the job."""
     content = Path(own).read_bytes()
     key = job_files.keep_file(Path(own).name, content, _files_needed(jobs), hashlib.sha256(content).hexdigest()[:40])
     kept = f"{job_kinds.KEPT}{key}"
@@ -86,7 +85,7 @@ def _with_kept_model(settings: dict[str, Any], own: str, jobs: Jobs) -> dict[str
 
 
 def _files_needed(jobs: Jobs) -> dict[str, bool]:
-    """The keys of the files that jobs know: whether a job that is not over needs them."""
+    """{key of files that jobs know: whether an unfinished job needs them}."""
     needed: dict[str, bool] = {}
     for job in jobs.known:
         for key in job_kinds.files_needed(job.settings):
@@ -101,7 +100,7 @@ def mine(kind: str) -> list[Job]:
 
 
 def may_have_any() -> bool:
-    """Whether this visitor has asked for a job, or the address names one: others need not be looked for."""
+    """Whether this visitor has asked for a job, or the address names one: otherwise there is nothing to look for."""
     return "jobs_owner" in st.session_state or bool({OWNER, LINK} & st.query_params.to_dict().keys())
 
 
@@ -136,7 +135,7 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
         for one in shown:
             _show(jobs, jobs.find(one), owner, view, done)
         if active and not all(jobs.find(one).state in ACTIVE for one in active):
-            st.rerun()  # one has ended: the page has more to show, and perhaps nothing to wait for
+            st.rerun()  # one has ended: the page has more to show, and perhaps nothing left to wait for
 
     st.markdown("##### Jobs")
     caption(

@@ -1,7 +1,6 @@
-"""What stands in the URL, so that the page's address restores the view, and the browser's Back brings back the last.
+"""What is in the URL, so that the page's address restores the view, and the browser's Back the previous one.
 
-A choice that the address alone would restore is left out of it: the first view is the bare address, and a way back to
-it adds no step of its own.
+Choices at their defaults are left out: the first view is the bare address, and returning to it adds no step of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +16,9 @@ PLAYER = ("region", "track", "t")
 def choices(
     name: str, options: Sequence[Any], default: Any = None, *, aliases: Mapping[str, str] | None = None
 ) -> Sequence[Any]:
-    """`options` of the widget `name`, which begins at what the URL says, else at `default` (or the first).
+    """`options` of the widget `name`, which starts at what the URL says, else at `default` (or the first).
 
-    aliases: what links may still say for an option.
+    aliases: earlier names of options, which links may still use.
     """
     default = options[0] if default is None else default
     st.session_state.setdefault("link_defaults", {})[name] = default
@@ -33,8 +32,8 @@ def choices(
 def follow_address(names: Sequence[str], page: str) -> bool:
     """Forget the choices `names` where Back or Forward changed the address since the last run: `choices` reads it anew.
 
-    It was the browser where the address says something else than what was put there, nobody chose anything, and the
-    page is the same: a new page's address is bare.
+    It was the browser if the address differs from what was put there, nobody chose anything, and the page is the same:
+    a new page's address is bare.
     """
     last = st.session_state.get("link_last")
     address = {name: st.query_params.get(name) for name in (*names, "upload")}
@@ -43,7 +42,7 @@ def follow_address(names: Sequence[str], page: str) -> bool:
     if last is None or last["page"] != page or last["address"] == address or last["chosen"] != chosen:
         return False
     if not any(address.values()) and here != page:
-        return False  # the bare address of a page that was come to from another
+        return False  # the bare address of a page that was reached from another
     for name in chosen:
         del st.session_state[name]
     return True
@@ -54,7 +53,7 @@ def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) 
     defaults = st.session_state.get("link_defaults", {})
     kept = st.session_state.get("link_complete", {})
     chosen = {name: st.session_state[name] for name in names if name in st.session_state}
-    # What a page does not ask for keeps its place in the address, for the next page.
+    # What a page does not ask for stays in the address, for the next page.
     complete = {
         name: str(chosen[name]) if name in chosen else kept.get(name) or st.query_params.get(name) for name in names
     }
@@ -62,7 +61,7 @@ def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) 
         name: value if value != str(defaults.get(name)) or name in st.query_params else None
         for name, value in complete.items()
     }
-    # On the same page the player has put its part there itself; Streamlit's browser side does not tell a run of it.
+    # On the same page the player has put its part there itself; Streamlit's front end does not report that to a run.
     if (last := st.session_state.get("link_last")) and last["page"] == page and others.get("t"):
         internals.note_address({name: others[name] for name in PLAYER})
     st.session_state.link_complete = {**complete, "upload": others.get("upload")}
@@ -75,7 +74,7 @@ def choose_view(key: str, views: Sequence[str]) -> str:
     """One of a page's `views`, the first at the bare address; every change is a step of the browser's history."""
     address, last = st.query_params.get(key), st.session_state.get("view_last", {}).get(key)
     if last is not None and last["address"] != address and st.session_state.get(key) == last["chosen"]:
-        st.session_state.pop(key)  # Back or Forward: nobody chose anything, and the address says something else
+        st.session_state.pop(key)  # Back or Forward: nobody chose anything, but the address differs
     choices(key, views)
     chosen = st.segmented_control("View", views, required=True, key=key, label_visibility="collapsed")
     chosen = chosen if chosen in views else views[0]
@@ -86,15 +85,15 @@ def choose_view(key: str, views: Sequence[str]) -> str:
 
 
 def complete() -> dict[str, str]:
-    """Every choice, also those that the address leaves out: the link that is sent to somebody."""
+    """Every choice, including those that the address leaves out: for a link to pass on."""
     return {name: value for name, value in st.session_state.get("link_complete", {}).items() if value}
 
 
 def put(values: dict[str, str | None]) -> None:
-    """Let the URL's parameters be `values`, None meaning absent; others stay.
+    """Set the URL's parameters to `values`, None meaning absent; others stay.
 
-    Nothing is sent where nothing changes, and all changes at once: the browser takes every new address for a step of
-    its history.
+    Nothing is sent if nothing changes, and all changes are sent at once: for the browser every new address is a step
+    in its history.
     """
     changed = {name: value or [] for name, value in values.items() if (st.query_params.get(name) or None) != value}
     if changed:
@@ -108,7 +107,7 @@ def put_player(state: dict[str, str]) -> None:
 
 
 def player_state(sound: list[str | None]) -> dict[str, str | None]:
-    """What the URL is to say of the player: what it said last, and nothing once there is another `sound`."""
+    """The URL's parameters of the player: what it last reported, and nothing once there is another `sound`."""
     if "linked_sound" not in st.session_state:
         st.session_state.linked_sound = sound
         st.session_state.linked_player = {name: st.query_params.get(name) for name in PLAYER}
@@ -119,12 +118,12 @@ def player_state(sound: list[str | None]) -> dict[str, str | None]:
 
 
 def moment(name: str) -> float:
-    """The time (s) in the parameter `name`; 0 where there is none or it is no time."""
+    """The time (s) in the parameter `name`; 0 where there is none or it is not a time."""
     return _seconds(st.query_params.get(name, "")) or 0.0
 
 
 def stretch(name: str) -> tuple[float, float] | None:
-    """The stretch of time (s) in the parameter `name`, written 1.2-3.4; None where there is none or it is none."""
+    """The stretch of time (s) in the parameter `name`, written 1.2-3.4; None where there is none or it is not one."""
     ends = [_seconds(part) for part in st.query_params.get(name, "").split("-")]
     return tuple(ends) if len(ends) == 2 and None not in ends and ends[0] < ends[1] else None
 

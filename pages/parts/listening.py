@@ -1,4 +1,4 @@
-"""The tracks of a page: which signals are heard together, in which colour, with which scores under them."""
+"""The tracks of a page: which signals are played together, in which colours, with which scores below them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .player import Track
 def speaker_names(count: int) -> list[str]:
     """What the outputs of the chosen model are called in every figure and table: Speaker 1, Speaker 2; Speech, Noise.
 
-    As speakers where it has another number of them.
+    As speakers where their number differs.
     """
     chosen = st.session_state.get("selection")
     own = models.label(chosen.model).outputs if chosen else ()
@@ -48,7 +48,7 @@ def score_line(row: ScoredSystem, speaker: int) -> str:
 
 
 def descriptions(tracks: Sequence[Track]) -> dict[str, str]:
-    """{track: what stands under it}: scores, or who speaks."""
+    """{track: the text under it}: scores, or who speaks."""
     return {track.name: track.description for track in tracks if track.description}
 
 

@@ -11,7 +11,7 @@ from analysis.network.live import LiveRun
 from . import internals
 from .listening import speaker_names
 
-REPEATED = 2.0  # s sent again with what is new, in case the browser has missed it; at the end all is sent again
+REPEATED = 2.0  # s sent again with what is new, in case the browser missed it; at the end everything is sent again
 
 
 def live_player(run: LiveRun, name: str, *, key: str) -> None:

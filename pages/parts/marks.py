@@ -1,4 +1,4 @@
-"""What was chosen among the points of several pictures, marked in all of them (assets/web/marks/)."""
+"""Mark what was chosen among the points of several pictures in all of them (assets/web/marks/)."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ ASSETS = WEB / "marks"
 
 @dataclass(frozen=True)
 class Mark:
-    """Where the chosen one stands in the picture of the key `picture`.
+    """Where the chosen one is in the picture of the key `picture`.
 
     `row` is its row in panels that share their rows; else `x`, `y` its point on `axes`. Where all are None (or
-    not finite) it is not in the picture, which can be clicked all the same.
+    not finite) it is not in the picture, which can still be clicked.
     """
 
     picture: str

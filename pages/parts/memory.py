@@ -15,7 +15,7 @@ def size_of(value: Any) -> int:
 
     def visit(part: Any) -> int:
         while isinstance(part, np.ndarray) and part.base is not None:
-            part = part.base  # what a view keeps alive
+            part = part.base  # the array that a view keeps alive
         if id(part) in seen:
             return 0
         seen.add(id(part))
@@ -35,7 +35,7 @@ def size_of(value: Any) -> int:
 
 
 class SizedCache:
-    """Values by key, for any number of threads; the longest unused make way once all take more than `max_bytes`."""
+    """Values by key, for any number of threads; the longest unused are dropped once all take more than `max_bytes`."""
 
     def __init__(self, max_bytes: int) -> None:
         self._values: LRUCache = LRUCache(max_bytes, getsizeof=size_of)
@@ -58,13 +58,13 @@ class SizedCache:
             return self._values.get(key)
 
     def put(self, key: Hashable, value: Any) -> None:
-        """Keep `value`, unless it alone takes more than all may."""
+        """Keep `value`, unless it alone exceeds the limit."""
         with self._lock:
             if size_of(value) <= self._values.maxsize:
                 self._values[key] = value
 
     def take(self, other: "SizedCache") -> None:
-        """Keep what `other` keeps."""
+        """Take over what `other` keeps."""
         for key in other:
             self.put(key, other.get(key))
 

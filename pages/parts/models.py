@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class ModelLabel:
-    """How the app speaks of a model."""
+    """What the app calls a model."""
 
     title: str  # "Small, non-causal"
     scored: str  # "Small, non-causal · 5.2 dB"
@@ -27,6 +27,7 @@ class ModelLabel:
     voices: int  # that it gives: one, where the other output is noise
     score: float | None  # SI-SNRi in dB that its facts state
     outputs: tuple[str, ...] = ("Speaker 1", "Speaker 2")
+    measured_on: str = ""  # what the score was measured on, to follow it in a sentence
 
 
 def names() -> list[str]:
@@ -49,33 +50,34 @@ def _label(path: str, _changed: float) -> ModelLabel:
         model_titles.voices_of(config, facts),
         model_titles.stated_score(facts),
         output_names(facts.task, config.C),
+        model_titles.measured_on(facts),
     )
 
 
 def label(name: str) -> ModelLabel:
-    """The label of the model `name`; its file's name where the file tells nothing."""
+    """The label of the model `name`; its file's name where the file cannot be read."""
     path = tasnet.available().get(name, Path(name))
     try:
         found = _label(str(path), path.stat().st_mtime)
     except (OSError, tasnet.CheckpointError):
         return ModelLabel(name, name, "model", 2, None)
-    if name in CATALOGUE:  # by which people know it
+    if name in CATALOGUE:  # the name people know it by
         return replace(found, title=name, scored=name + ("" if found.score is None else f" · {found.score:.1f} dB"))
     return found
 
 
 def scored_titles(names: list[str]) -> dict[str, str]:
-    """{name: title with score}, each title once: models that would read the same carry their file's name too."""
+    """{name: title with score}, each title once: models that would read the same also show their file's name."""
     return _each_once({name: label(name).scored for name in names})
 
 
 def plain_titles(names: list[str]) -> dict[str, str]:
-    """{name: title}, each title once, which new weights of the same kind do not change: for links and legends."""
+    """{name: title}, each title once and unchanged by new weights of the same kind: for links and legends."""
     return _each_once({name: label(name).title for name in names})
 
 
 def with_titles(text: str) -> str:
-    """`text` with the models here called by their plain titles instead of their files' names."""
+    """`text` with the file names of models here replaced by their plain titles."""
     known = plain_titles(names())
     for name in sorted(known, key=len, reverse=True):
         text = text.replace(name, known[name])
@@ -83,7 +85,7 @@ def with_titles(text: str) -> str:
 
 
 def by_title(found: dict[str, Found]) -> dict[str, Found]:
-    """What was found for models, under their plain titles; what is not among the models here keeps its name."""
+    """Findings by model, under the models' plain titles; what is not a model here keeps its name."""
     shown = plain_titles(names())
     return {shown.get(name, name): one for name, one in found.items()}
 

@@ -1,4 +1,4 @@
-"""The sidebar's door to other people's models: published ones at a click, and a checkpoint of one's own."""
+"""The sidebar's way to more models: published ones at a click, and the user's own checkpoint."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from .text import plain
 
 
 def show_more_models() -> None:
-    """Draw the door, closed at first."""
+    """Draw it, folded at first."""
     with st.expander("More models", icon=":material/add_circle:"):
         _published()
         own_model.uploader()
@@ -50,7 +50,7 @@ def _published() -> None:
 
 
 def _get(model: published.PublishedModel) -> None:
-    """Download it, with a bar, and choose it; or keep why not."""
+    """Download it, with a progress bar, and choose it; or remember why that failed."""
     bar = st.progress(0.0, text="Connecting ...")
     megabytes = model.size / 1e6
     try:

@@ -24,27 +24,27 @@ WIDGET = "own_weights"
 
 @st.cache_resource(scope="session", on_release=TemporaryDirectory.cleanup, show_spinner=False)
 def _folder() -> TemporaryDirectory:
-    """A folder that only this process may read, as long as the session."""
+    """A folder that only this process may read, and that lasts as long as the session."""
     return TemporaryDirectory(prefix="tasnet-lens-")
 
 
 def path() -> str | None:
-    """The converted model of this session, where there is one."""
+    """The converted model of this session, if there is one."""
     return st.session_state.get("own_model")
 
 
 def in_use() -> bool:
-    """Whether the session's own model is the one that is chosen."""
+    """Whether the session's own model is the chosen one."""
     return path() is not None and st.session_state.get("model") == path()
 
 
 def own_label(model: str) -> str:
-    """How a model is called in the list."""
+    """What the session's own model is called in the list."""
     return f"Yours: {Path(model).stem}" if Path(model).is_absolute() else model
 
 
 def uploader() -> None:
-    """The place to drop the files of a checkpoint, and why they were of no use."""
+    """The place to drop a checkpoint's files, and why they could not be used."""
     st.file_uploader(
         "Try your own weights",
         type=KINDS,
@@ -65,12 +65,12 @@ def show_note() -> None:
 
 
 def _take() -> None:
-    """Convert what was dropped and choose it; nothing dropped: forget the model."""
+    """Convert what was dropped and choose it; if nothing was, forget the model."""
     use([(file.name, file.getvalue()) for file in internals.still_here(st.session_state[WIDGET])])
 
 
 def use(files: Sequence[tuple[str, bytes]]) -> None:
-    """Let the model in `files` be this session's own, and the chosen one; without files it has none."""
+    """Make the model in `files` this session's own, and choose it; without files the session has none."""
     if (old := st.session_state.pop("own_model", None)) is not None:
         Path(old).unlink(missing_ok=True)
     st.session_state.update(own_problem=None, own_note=None)
@@ -85,7 +85,7 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
 
 
 def take_copy(path: Path, note: str) -> None:
-    """Let weights of this project that lie on the server be the session's own: a copy, as they may change.
+    """Make weights of this project on the server the session's own: a copy, as they may change.
 
     Raises tasnet.CheckpointError and PathError.
     """

@@ -39,7 +39,7 @@ def _open_choices():
 
 
 def show_header(title: str, question: str, *, link: bool = True) -> None:
-    """The page's title, a button that copies its link unless that would tell too much, and the question it answers."""
+    """The page's title, the button that copies its link (unless it would reveal too much), and its question."""
     with st.container(horizontal=True, vertical_alignment="center", key="page_top"):
         st.title(title, width="stretch", anchor=False)
         if title == FIRST:

@@ -1,25 +1,35 @@
 """A section of the page Ideal masks: what the phase costs the masks, and what MISI wins back, seen and heard."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
+from analysis import of_networks
 from analysis.figures.phase import phase_cost_bars as phase_figure
 from analysis.scores import phase
 from analysis.scores.comparison import Comparison
 from analysis.scores.ideal_masks import MASKS
-from analysis.scores.metrics import evaluate
-from analysis.scores.systems import ScoredSystem
 from analysis.words.ideal_masks import explain_phase
-from pages.parts import listening, result_cache
+from pages.parts import listening, result_cache, workspace
+from pages.parts.budgeted import still_wanted
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture
-from pages.parts.player import Track, player
+from pages.parts.player import player
 from tasnet.mixture import Mixture
 
+RUNS = 5  # as much computing as so many separations
 
-@st.cache_data(max_entries=16, show_spinner="Iterating the phases ...")
-def _costs(_sound: Mixture, fingerprint: str) -> tuple[phase.PhaseCost, ...]:
-    return phase.phase_costs(_sound.mixture, _sound.references, _sound.rate)
+
+def _kept(what: str, sound: Mixture, function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(networks, sound, *arguments)`, computed once, apart."""
+    key = ("phase", what, result_cache.fingerprint(sound.mixture, sound.references), *arguments)
+    if (found := result_cache.find_result(key)) is None:
+        with st.spinner("Iterating the phases ..."):
+            compute = workspace.apart(function, [], sound, *arguments, seconds=RUNS * len(sound.mixture) / sound.rate)
+            found = result_cache.keep_result(key, compute(lambda *_: still_wanted()))
+    return found
 
 
 @st.fragment
@@ -36,7 +46,7 @@ def show_phase_cost(found: Comparison) -> None:
             "Mask", MASKS, default="IRM", required=True, key="phase_mask", bind="query-params", help="The one to hear."
         )
         iterations = st.slider("Iterations", 1, phase.ITERATIONS, 5, key="phase_iterations", width=240)
-    costs = _costs(sound, result_cache.fingerprint(sound.mixture, sound.references))
+    costs = _kept("costs", sound, of_networks.costs_of_phase)
     say(explain_phase(costs, iterations), key="phase_cost")
     network = found.network.score("si_snri")
     picture(
@@ -44,16 +54,5 @@ def show_phase_cost(found: Comparison) -> None:
         "SI-SNRi of every ideal mask over the iterations of MISI, and with the clean phase",
         key="phase_cost",
     )
-    player(_tracks(sound, mask, iterations), key="phase_cost_player", spectrograms=False)
-
-
-def _tracks(sound: Mixture, mask: str, iterations: int) -> list[Track]:
-    """The mixture and each voice by `mask` with the three kinds of phase, each with its scores."""
-    magnitudes = phase.masked_magnitudes(mask, sound.mixture, sound.references, sound.rate)
-    kept, *_, iterated = phase.misi(magnitudes, sound.mixture, sound.rate, iterations)
-    clean = phase.with_phases_of(sound.references, magnitudes, sound.rate)
-    rows = []
-    for name, voices in {mask: kept, f"{mask}, MISI-{iterations}": iterated, f"{mask}, clean phase": clean}.items():
-        scores = evaluate(voices, sound.references, sound.mixture, sound.rate, permute=False, pesq=False)
-        rows.append(ScoredSystem(name, voices.astype(sound.mixture.dtype), None, scores))
-    return listening.tracks_of(sound, rows)
+    rows = _kept("rows", sound, of_networks.phase_rows, mask, iterations)
+    player(listening.tracks_of(sound, rows), key="phase_cost_player", spectrograms=False)

@@ -1,4 +1,4 @@
-"""Charts and the files behind them: every picture as SVG or PNG, its numbers as CSV or NPZ."""
+"""Charts and their files: every picture as SVG or PNG, its numbers as CSV or NPZ."""
 
 import io
 from collections.abc import Callable, Sequence

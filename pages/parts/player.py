@@ -29,7 +29,7 @@ class Track:
     `samples` is float32 (T,) at `rate` Hz. `group` ("mixture", "speaker 1", ...) gives the colour where
     `colour` is empty. `system` names what made the signal: the tracks of one system can be remixed.
     `reference` is the name of the track with the clean signal; the player then offers the difference.
-    `parts` is None where the signal is there; of one that is still coming it is what there is of it.
+    `parts` is None where the whole signal is there; otherwise it is what has arrived of it.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Track:
 
 @dataclass(frozen=True)
 class TrackPart:
-    """What has come of a track: where it is in it, in samples, and the address of its file (`serve_part`)."""
+    """A part of a track: where it begins, in samples, and the address of its file (`serve_part`)."""
 
     begin: int
     src: str
@@ -53,7 +53,7 @@ class TrackPart:
 
 @dataclass(frozen=True)
 class Tour:
-    """A first way through the tracks at one press: `words` invite to it; each stop is a track's name and its words."""
+    """A tour of the tracks at one press: `words` invite to it; each stop is a track's name and what to say of it."""
 
     words: str
     stops: tuple[tuple[str, str], ...]
@@ -87,15 +87,14 @@ def player(
 ) -> PlayerState:
     """Show a player of `tracks` (one rate; shorter ones end in silence).
 
-    With `follow`, the page reruns with the new state whenever the cursor is put somewhere or comes to rest, the chosen
-    track or the marked stretch changes. With `link`, they stand in the URL, and a new set of tracks begins as the URL
-    says; where it says nothing, or without, it begins at `start`. `blind` is for listening tests: nothing but names
-    and time on show, the levels as they are, no address that two equal tracks share; the page reruns when a track was
-    heard. `faders`, in a blind player: under every track but the one of this name stands a fader from 0 to 100.
-    `loop` is for tones: the tracks repeat end to end, so their length is a whole number of periods; nothing
-    that goes along time is on show, and where one was playing the next set plays on. Stretches (s) that are
-    `noted` are shaded in every lane.
-    Raises PlayerError for no tracks, too many, or tracks of different rates.
+    With `follow`, the page reruns with the new state whenever the cursor is placed or comes to rest, or the chosen
+    track or the marked stretch changes. With `link`, these are in the URL, and a new set of tracks starts as the URL
+    says; where it says nothing, and without `link`, it starts at `start`. `blind` is for listening tests: only names
+    and time are shown, levels stay as they are, and equal tracks do not share an address; the page reruns when a track
+    was heard. `faders`, in a blind player: every track except the one of this name has a fader from 0 to 100. `loop` is
+    for tones: the tracks repeat end to end, so their length is a whole number of periods; no time axis is shown, and if
+    one was playing, the next set plays on. Stretches (s) that are `noted` are shaded in every lane. Raises PlayerError
+    for no tracks, too many, or tracks of different rates.
     """
     _check(tracks)
     start = start or PlayerState()
@@ -122,7 +121,7 @@ def player(
     ]
     length = max(len(track.samples) for track in tracks)
     identity = _hash(f"{row['name']}{row['src']}{row['parts']}" for row in rows)
-    # What this has in common with a set that more comes of: the first track is there from the beginning.
+    # The same while more of a set arrives: its first track is there from the beginning.
     base = _hash([rows[0]["src"], length, *(row["name"] for row in rows)])
     before = (st.session_state.get(key) or {}).get("state")
     data = {
@@ -145,7 +144,7 @@ def player(
         "region": start.region,
         "active": start.active or tracks[0].name,
     }
-    # The room it will take is there before it is: see `first_paint`.
+    # Its space is reserved before it appears: see `first_paint`.
     whole = spectrograms and not blind and not loop
     with st.container(key=f"signals{len(tracks)}{'_tour' if tour else ''}_{key}" if whole else None):
         show = internals.web_component("player", "player/player.js", "player/player")
@@ -167,18 +166,18 @@ def player(
 
 @st.fragment
 def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None) -> None:
-    """A player whose state stands in the URL; putting it there reruns nothing else of the page."""
+    """A player whose state is in the URL; putting it there reruns nothing else on the page."""
     player(tracks, key=key, link=True, tour=tour)
 
 
 def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> TrackPart:
-    """What has come of a signal from sample `begin` on, for the browser to fetch until the page's next run."""
+    """A part of a signal, from sample `begin` on, for the browser to fetch until the page's next run."""
     name = f"{_digest(samples)}.wav"
     return TrackPart(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
 
 
 def _gains(media: "Sequence[_Media | None]") -> list[float]:
-    """dB, which make the signals equally loud; what is still coming is taken for as loud as the first."""
+    """Gains in dB that make the signals equally loud; one still arriving is assumed to be as loud as the first."""
     here = [one for one in media if one]
     gains = iter(matching_gains([one.loudness for one in here], [one.peak for one in here]))
     found = [next(gains) if one else None for one in media]
@@ -190,7 +189,7 @@ def _hash(parts: Iterable[object]) -> str:
 
 
 def _linked(duration: float, start: PlayerState = PlayerState()) -> PlayerState:
-    """What the URL says of the player of sounds that last `duration` s; what it does not say is as at the `start`."""
+    """The player's state in the URL, for sounds of `duration` s; what the URL does not say is as in `start`."""
     region = links.stretch("region")
     if region:
         region = (region[0], min(region[1], duration)) if region[0] < duration else None
@@ -231,7 +230,7 @@ def _digest(samples: np.ndarray) -> str:
 
 
 def _encode(track: Track) -> _Media:
-    """Made once, and kept as long as the results it belongs to."""
+    """The media of a track: made once, and kept as long as the results it belongs to."""
     digest = _digest(track.samples)
     key = ("media", digest, track.rate)
     return result_cache.find_result(key) or result_cache.keep_result(key, _media(digest, track.samples, track.rate))
@@ -243,6 +242,6 @@ def _media(digest: str, samples: np.ndarray, rate: int) -> _Media:
 
 def _serve(media: _Media, coordinates: str, blind: bool) -> str:
     """The address the browser fetches the file from; added on every run, or Streamlit drops the file."""
-    # Streamlit makes the address from the name and, of large files, from parts only: the name tells them apart.
+    # Streamlit derives the address from the name and, for large files, only from parts of them: the name must differ.
     name = f"{coordinates}.{media.digest}.wav" if blind else f"{media.digest}.wav"
     return internals.serve(media.wav, "audio/wav", coordinates, name)

@@ -1,7 +1,7 @@
 """One store for heavy results, shared by all browser sessions and keyed by the content they were made from.
 
-While an upload is on show they are kept with it instead, and are removed with it; while the session's own model is in
-use, with the session. All are limited by bytes.
+While an upload is on show, results are kept with it instead and removed with it; while the session's own model is in
+use, with the session. All stores are limited in bytes.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from . import internals, own_model, uploads
 from .background import BackgroundTask
 from .memory import SizedCache
 
-MAX_BYTES = 2**29  # of what is computed from examples and corpora
+MAX_BYTES = 2**29  # for what is computed from examples and corpora
 
 
 @st.cache_resource
@@ -46,8 +46,8 @@ def fingerprint(*arrays: np.ndarray | None) -> str:
 
 
 def background_task(key: Hashable) -> BackgroundTask:
-    """For what is computed after the page was left: its value is kept here under `key`; nobody wants it any more once
-    the upload, or the session whose own model it is of, is gone."""
+    """A task that may finish after its page was left: the value is kept here under `key`, and is no longer wanted once
+    its upload, or the session whose own model it uses, is gone."""
     store, session, private = _store(), internals.session_id(), own_model.in_use()
     upload = None if private else uploads.token()
 
@@ -62,7 +62,7 @@ def background_task(key: Hashable) -> BackgroundTask:
 
 
 def keep_for_all(key: Hashable, value: Any) -> None:
-    """Keep `value` under `key` for all sessions; nothing that is somebody's own."""
+    """Keep `value` under `key` for all sessions; not for anything private."""
     _shared().put(key, value)
 
 

@@ -20,8 +20,8 @@ from .listening import speaker_names
 MEAN = "Mean"
 LINE = "1px solid color-mix(in srgb, currentColor 14%, transparent)"
 SHADED = "background: color-mix(in srgb, var(--st-primary-color, #3457d5) 17%, transparent); border-radius: .3rem"
-PRINTED = "opacity: .75; font-style: italic"  # what the paper says, beside what was measured
-# In the theme's text colours, which keep their contrast on a light and on a dark page.
+PRINTED = "opacity: .75; font-style: italic"  # the paper's figures, beside the measured ones
+# In the theme's text colours, which keep their contrast on light and dark pages.
 SPEAKER_TEXT = ("red", "blue", "green")
 TABLE_CSS = [
     {"selector": "", "props": "border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums"},
@@ -51,14 +51,14 @@ def paper_heads(raw: bool) -> dict[str, str]:
 
 
 def printed_scores(own: paper.Summary | None, raw: bool) -> list[str]:
-    """What the paper prints for a system under `paper_heads`; dashes where it has none."""
+    """The paper's figures for a system under `paper_heads`; dashes where it has none."""
     if own is None:
         return ["–"] * len(paper_heads(raw))
     return [f"{own.si_snri:.1f}", f"{own.sdri:.1f}", f"{own.pesq:.2f}"][: len(paper_heads(raw))]
 
 
 def _paper_frame(found: Comparison, raw: bool) -> pd.DataFrame:
-    """What the paper prints for the systems of `found`, as text."""
+    """The paper's figures for the systems of `found`, as text."""
     speakers = len(found.mixture.references)
     printed = paper.summary(speakers) if speakers in (2, 3) else {}
     titles = [(f"The paper · WSJ0-{speakers}mix", title) for title in paper_heads(raw).values()]
@@ -77,7 +77,7 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
         styled = styled.format(shown, subset=own, na_rep="…" if pending else "undefined")
         styled = styled.set_properties(subset=own[-1:], **{"font-weight": "600"})
         styled = styled.apply(best_shaded, subset=own, decimals=MEASURES[measure].decimals)
-    # Mixed with the text's own colour, which keeps them readable in both themes.
+    # Mixed with the text's own colour, so that they stay readable in both themes.
     mixed = "color: color-mix(in srgb, var(--st-{}-text-color, {}), currentColor 38%)"
     colours = {
         name: mixed.format(SPEAKER_TEXT[k % 3], speaker_colour(k))
@@ -89,14 +89,14 @@ def _styled(found: Comparison, measures: list[str]) -> Styler:
 
 
 def best_shaded(values: pd.Series, decimals: int) -> list[str]:
-    """The style of each of a column's `values`: shaded are the best and all that read the same."""
+    """The style of each of a column's `values`: the best one, and any that read the same, are shaded."""
     best = values.max()
     return [SHADED if pd.notna(value) and same(value, best, decimals) else "" for value in values]
 
 
 def show_table(styled: Styler, label: str) -> None:
-    """A table that scrolls sideways where the page is narrower; `label` says what it is to those who cannot see it."""
-    # It scrolls from the first: the page's style sheet, which has the shadow, may come after it.
+    """A table that scrolls sideways where the page is narrower; `label` describes it to those who cannot see it."""
+    # It scrolls from the start: the page's style sheet, which has the shadow, may come later.
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
     shown().tables[label] = table
     st.html(

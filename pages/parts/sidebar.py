@@ -1,7 +1,7 @@
-"""The sidebar every page shares: which sound, which model, which device, and what is running.
+"""The sidebar that every page shares: which sound, which model, which device, and what is running.
 
-A page is asked only for what it uses. The choices of `LINKED` stand in the URL, so that a link reproduces the view and
-Back brings back the last; so does the token of the upload on show. Users' own sounds come in through the page, by
+It offers only what the page uses. The choices of `LINKED` are in the URL, so that a link reproduces the view and Back
+restores the previous one; so is the token of the upload on show. Users' own sounds come in through the page, by
 `sound_inputs`.
 """
 
@@ -31,7 +31,7 @@ NO_SECOND = "none"
 
 
 def choose(page: str, uses: Collection[str]) -> None:
-    """Draw the choices that `page` uses and put the selection where `workspace` finds it."""
+    """Draw the choices that `page` uses, and hand the selection to `workspace`."""
     if links.follow_address(LINKED, page):
         uploads.follow_upload()
     kind = sound = example = None
@@ -60,15 +60,15 @@ def choose(page: str, uses: Collection[str]) -> None:
 
 
 def prepare_first_view() -> None:
-    """Before any visit: what a bare address shows is computed once for all."""
+    """Before any visit: compute once for all what a bare address shows."""
     model = first_model()
     first = _examples(model)[0].id
     workspace.prepare_sound(model, tasnet.devices()[0], examples.mix_example(first, 0.0))
 
 
 def _link(page: str, asks_for_sound: bool) -> None:
-    """Put the choices into the URL; what a page itself has put there stays, unless it belongs to another sound."""
-    own = {"model": None} if own_model.in_use() else {}  # nobody else can have it
+    """Put the choices into the URL; what a page has put there itself stays, unless it belongs to another sound."""
+    own = {"model": None} if own_model.in_use() else {}  # nobody else has it
     if not asks_for_sound:
         upload = st.query_params.get("upload") or links.complete().get("upload")
         links.put_choices(LINKED, page, {"upload": upload} | own)
@@ -113,10 +113,10 @@ def _model() -> str:
         key="model",
         on_change=_follow_voices,
         persist_state="session",
-        help="Behind each its SI-SNRi on speakers it never heard; published Conv-TasNets reach 13 to 15 dB with two "
-        "voices, 12 to 13 dB with three.",
+        help="Behind each its SI-SNRi on clean read speech of speakers it never heard (speech from noise: with noise "
+        "5 dB below it); published Conv-TasNets reach 13 to 15 dB with two voices, 12 to 13 dB with three.",
     )
-    with st.container():  # one place, whatever is in it: what is unfolded below stays so
+    with st.container():  # one place, whatever it contains: so what is unfolded below stays unfolded
         if own_model.in_use():
             own_model.show_note()
         else:
@@ -149,7 +149,7 @@ def _device() -> str:
 
 
 def _precision(device: str) -> str:
-    """The precision, where another than float32 is worth its rounding on this device."""
+    """Choose the precision, where one other than float32 is worth its rounding on this device."""
     kinds = precisions_worth(device)
     if len(kinds) == 1:
         return workspace.AUTOMATIC
@@ -187,7 +187,7 @@ def _examples(model: str) -> list[Example]:
 
 
 def _follow_voices() -> None:
-    """Another model was chosen: an example with as many voices as it separates takes the place of one with others."""
+    """Another model was chosen: replace an example whose number of voices it does not separate."""
     model, example = st.session_state.model, st.session_state.get("example")
     fitting = [one.id for one in _examples(model) if len(one.voices) == models.label(model).voices]
     if example is not None and fitting and example not in fitting:
@@ -230,7 +230,7 @@ def _fitting_model(voices: int) -> str:
 
 
 def _offer_model(voices: int, wanted: int) -> None:
-    """A way from an example with `wanted` voices to a model for it, where the chosen one separates `voices`."""
+    """Offer a model for an example with `wanted` voices, where the chosen one separates `voices`."""
     fitting = models.of_voices(wanted)
     if wanted != voices and fitting:
         st.button(

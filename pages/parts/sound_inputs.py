@@ -1,6 +1,6 @@
-"""Where users bring their own sounds: the widgets in the page, and the list of what came, each with a button to remove.
+"""Where users bring their own sounds: the widgets in the page, and the list of files, each with a button to remove it.
 
-A widget is only a way in: what comes through it is kept by `uploads`, and the widget is empty again for the next.
+A widget is only a way in: `uploads` keeps what comes through it, and the widget is empty again for the next file.
 """
 
 import streamlit as st
@@ -26,9 +26,10 @@ QUESTIONS = {
 
 
 def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
-    """The sound of this `kind` that the user has brought, or None; and what was wrong with its clean voices, if any.
+    """The sound of this `kind` that the user has brought, or None; and what was wrong with its clean voices, if
+    anything.
 
-    Raises UserError where no sound can be made of it.
+    Raises UserError where it cannot be made into a sound.
     """
     upload = uploads.current()
     if upload is None:
@@ -43,7 +44,7 @@ def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
         mixture = upload.audio(ROLES[kind][0], channel)
     try:
         return inputs.from_mixture(mixture[0], upload.audio(REFERENCES)), ""
-    except (inputs.InputError, AudioError) as problem:  # the clean voices do not fit: the mixture is separated anyhow
+    except (inputs.InputError, AudioError) as problem:  # the clean voices do not fit: the mixture is separated anyway
         return inputs.from_mixture(mixture[0]), f"{problem} Until then the separation is here without scores."
 
 
@@ -68,14 +69,14 @@ def show_sound_inputs(kind: str, *, open_: bool) -> None:
 
 
 def chosen_channel(recording: Audio) -> int | None:
-    """The channel of `recording` that was chosen, or that the link names; None for all as one."""
+    """The channel of `recording` that was chosen, or that the link names; None for all mixed to one."""
     wanted = str(st.session_state.get(CHANNEL) or st.query_params.get(CHANNEL, ""))
     numbers = {str(number): number for number in range(1, recording.channels + 1)}
     return numbers.get(wanted) if recording.channels > 1 else None
 
 
 def _offer_channels(upload: uploads.Upload, role: str) -> None:
-    """The choice of a channel, where the recording has several: of a call, for one, each person alone."""
+    """Choose a channel, where the recording has several, such as one person in a call."""
     if role == VOICES or not upload.files.get(role):
         return
     try:
@@ -146,13 +147,13 @@ def input_key(role: str) -> str:
 
 
 def _take(role: str, key: str) -> None:
-    """Keep what came through the widget `key`; a mixture or a recording takes the place of the one before."""
+    """Keep what came through the widget `key`; a mixture or a recording replaces the previous one."""
     files = internals.still_here(st.session_state[key])
     if not files:
         return
     new = [("Recording" if role == RECORDING else file.name, file.getvalue()) for file in files]
     if role not in (REFERENCES, VOICES) and (CHANNEL in st.session_state or CHANNEL in st.query_params):
-        st.session_state[CHANNEL] = ALL  # the choice was of the recording before
+        st.session_state[CHANNEL] = ALL  # the choice was for the previous recording
     old = uploads.current()
     before = old.files.get(role, []) if old and role in (REFERENCES, VOICES) else []
     uploads.keep_files(role, [*before, *new])

@@ -1,8 +1,8 @@
-"""What the server does before it answers: a first visitor waits for nothing that could have been done beforehand.
+"""What the server does before it answers, so that a first visitor waits for nothing that could be done beforehand.
 
 Six seconds of a first visit were imports (torch, scipy, streamlit, pandas), and Streamlit's full garbage collection
-after every run held all sessions for half a second. So everything is imported here, the first view is computed once,
-and what is there by then is left out of all later collections (`gc.freeze`); `runner.postScriptGC` is off in
+after every run blocked all sessions for half a second. So everything is imported here, the first view is computed once,
+and all objects that exist by then are left out of later collections (`gc.freeze`); `runner.postScriptGC` is off in
 `.streamlit/config.toml`. `python -m benchmarks.waits` measures it.
 """
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def ready(_app: st.App) -> AsyncIterator[None]:
-    """Around the time in which the server answers."""
+    """A context for the time in which the server answers."""
     warm()
     yield
 
@@ -39,13 +39,13 @@ def warm() -> None:
     for module in needed_modules():
         try:
             importlib.import_module(module)
-        except Exception:  # a fault of ours: the page that needs it will say so, and the others go on
+        except Exception:  # a fault of ours: the page that needs it will say so, and the others work
             logger.exception("%s could not be imported", module)
     uploads.watch_over_server()
     with internals.outside_of_visits():
         try:
             sidebar.prepare_first_view()
-        except UserError as problem:  # the page will say it, where it is asked for
+        except UserError as problem:  # the page will say it where it is needed
             logger.warning("the first view could not be prepared: %s", problem)
     gc.collect()
     gc.freeze()

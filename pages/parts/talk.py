@@ -9,11 +9,11 @@ from tasnet import checkpoint
 
 from . import internals, sound_inputs, uploads
 
-LONGEST = 4_000_000  # characters of a recording that is taken over: a minute at 16 kHz is less
+LONGEST = 4_000_000  # characters of a recording that is accepted: a minute at 16 kHz is less
 
 
 def talk(*, key: str) -> None:
-    """Show the live view with the causal models that come along; a minute that is kept becomes the user's sound."""
+    """Show the live view with the bundled causal models; a minute that the visitor keeps becomes their sound."""
     known = [browser_model(name) for name in offered_models()]
     models = [model for model in known if model["causal"]]
     for model in models:
@@ -24,7 +24,7 @@ def talk(*, key: str) -> None:
 
 
 def _take(key: str) -> None:
-    """Make the recording that came through the component the sound of all pages."""
+    """Make the recording that came through the component the sound on all pages."""
     content = (st.session_state.get(key) or {}).get("taken")
     if not isinstance(content, str) or not 0 < len(content) <= LONGEST:
         return

@@ -1,4 +1,4 @@
-"""Words that are not ours in Streamlit's Markdown: see `analysis.text`."""
+"""Text that is not ours in Streamlit's Markdown: see `analysis.text`."""
 
 from collections.abc import Sequence
 

@@ -1,9 +1,9 @@
 """The sounds users bring: kept in memory under unguessable tokens, gone soon after the last tab that uses them.
 
-A token stands in the URL, so that a reload or a link brings an upload back; without it nobody reaches a file. What was
-computed from an upload is kept with it and goes with it (see `results`).
-`server.maxUploadSize` (MB, in .streamlit/config.toml or after `streamlit run app.py`) limits each file, and
-`server.disconnectedSessionTTL` (s) is how long an upload outlives the last tab that showed it.
+A token is in the URL, so that a reload or a link restores an upload; without it nobody reaches a file. What was
+computed from an upload is kept with it and removed with it (see `result_cache`). `server.maxUploadSize` (MB, in
+.streamlit/config.toml or after `streamlit run app.py`) limits each file, and `server.disconnectedSessionTTL` (s) is how
+long an upload outlives the last tab that showed it.
 """
 
 import contextlib
@@ -27,7 +27,8 @@ from . import guard, internals, links
 from .budgeted import nursery, read_within_budget
 from .memory import SizedCache, size_of
 
-# Room for all uploads together, in files of the largest size: with what is made from them; before a page takes them.
+# Room for all uploads together, in files of the largest size: including what is made from them; not yet taken by a
+# page.
 MAX_LARGEST_FILES = 6
 MAX_IN_TRANSIT = 4
 MAX_RESULTS = 2**30  # bytes kept with an upload
@@ -37,12 +38,12 @@ File = tuple[str, bytes]  # name, content
 
 
 class UploadError(UserError):
-    """An upload is not, or no longer, there."""
+    """An upload does not exist, or no longer does."""
 
 
 @dataclass
 class Upload:
-    """The files of one view by the widget they came through; never changed, so that its token means one sound."""
+    """The files of one view by the widget they came through; never changed, so that a token means one sound."""
 
     files: dict[str, list[File]]
     sessions: set[str] = field(default_factory=set)  # the tabs that use it
@@ -71,7 +72,7 @@ class Upload:
         return decoded
 
     def slim(self) -> None:
-        """Forget what can be made from the files again."""
+        """Drop what can be made from the files again."""
         self.decoded = {}
         self.results.clear()
 
@@ -96,9 +97,9 @@ class UploadStore:
         return token
 
     def make_room(self) -> None:
-        """While all take too much: uploads lose what was made from them, then they go; the last one used stays.
+        """While all take too much: drop what was made from uploads, then uploads; the last one used stays.
 
-        Whoever holds most begins, with what is longest unused: nobody fills the room of others.
+        Whoever holds most loses first, what is longest unused: nobody takes up the room of others.
         """
         with self._lock:
             sizes = {token: upload.size for token, upload in self._uploads.items()}
@@ -141,7 +142,7 @@ class UploadStore:
         return token in self._uploads
 
     def release(self, token: str, session: str) -> None:
-        """`session` has put another upload in the place of this one: it goes, unless others use it."""
+        """`session` has replaced this upload by another: remove it, unless others use it."""
         with self._lock:
             if (upload := self._uploads.get(token)) is not None:
                 upload.sessions.discard(session)
@@ -177,26 +178,26 @@ def _store() -> UploadStore:
 
 
 def watch_over_server() -> None:
-    """Keep what visitors bring within its room, and let nothing outlive them; called before any page."""
+    """Keep what visitors bring within its limits, and let none of it outlive them; called before any page."""
     guard.guard_server(MAX_IN_TRANSIT * st.get_option("server.maxUploadSize") * 2**20)
     _store()
     nursery()
 
 
 def give_memory_back() -> None:
-    """Let the operating system have what is free; the C library would keep it for later."""
+    """Return free memory to the operating system; the C library would keep it for later."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # of glibc only
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _kind() -> str:
-    """The kind of sound on show: each has an upload of its own, which a link to another does not give away."""
+    """The kind of sound on show: each has its own upload, which a link to another kind does not give away."""
     return st.session_state.get("sound", "")
 
 
 def _tokens() -> dict[str, str]:
-    """The session's token of every kind of sound; it begins with the one in the URL."""
+    """The session's token for every kind of sound, starting with the one in the URL."""
     if "upload_tokens" not in st.session_state:
         linked = st.query_params.get("upload") or links.complete().get("upload")
         st.session_state.upload_tokens = {_kind(): linked} if linked else {}
@@ -204,7 +205,7 @@ def _tokens() -> dict[str, str]:
 
 
 def follow_upload() -> None:
-    """Show the upload that the URL says, after a step in the browser's history."""
+    """Show the upload in the URL after a step in the browser's history."""
     if linked := st.query_params.get("upload"):
         _tokens()[st.query_params.get("sound", "")] = linked
 
@@ -228,7 +229,7 @@ def keep_files(widget: str, files: list[File]) -> None:
     together = {**(old.files if old else {}), widget: files}
     if any(together.values()):
         _tokens()[_kind()] = _store().put(together, internals.session_id())
-        if old and files:  # a mixture is not separated anew for the voices that come after it
+        if old and files:  # a mixture is not separated again for voices that come later
             current().results.take(old.results)
     else:
         _tokens().pop(_kind(), None)
@@ -247,17 +248,17 @@ def make_room() -> None:
 
 
 def make_room_for_all() -> None:
-    """`make_room` from a thread that belongs to no page."""
+    """`make_room` from a thread that does not belong to a page."""
     _store().make_room()
 
 
 def is_kept(known: str) -> bool:
-    """Whether the upload of this token is still here; asking is no use of it."""
+    """Whether the upload of this token is still here; asking does not count as use."""
     return _store().holds(known)
 
 
 def check_link() -> None:
-    """Raises UploadError where a link's upload is gone, or was never here."""
+    """Raise UploadError where a link's upload is gone, or was never here."""
     if token() and current() is None:
         raise UploadError(
             "This upload is no longer here: uploads are removed when the tab that shows them is closed. "

@@ -1,4 +1,4 @@
-"""A recording that is longer than a page takes: all of it separated as a job, its voices to hear and to download."""
+"""A recording longer than a page takes: separate all of it as a job, and hear or download the voices."""
 
 from urllib.parse import quote
 
@@ -14,10 +14,10 @@ from .text import plain
 
 
 def offer_whole_recording() -> None:
-    """Where only the first minutes of an upload are on show: a way to all of it; and this visitor's such jobs."""
+    """Where only the first minutes of an upload are on show: offer all of it, and show such jobs of this visitor."""
     chosen = workspace.selection()
     upload, role = uploads.current(), sound_inputs.ROLES.get(chosen.kind or "", ("",))[0]
-    if chosen.problem:  # which the page has told
+    if chosen.problem:  # which the page has already reported
         return
     if upload is not None and role in (sound_inputs.MIXTURE, sound_inputs.RECORDING) and upload.files.get(role):
         (recording,), ((name, content),) = upload.audio(role), upload.files[role]
@@ -48,7 +48,7 @@ def _offer(name: str, content: bytes, channel: int | None) -> None:
 
 
 def _offer_voices(job: Job) -> None:
-    """The voices, straight from the server's disk: a long file is in nobody's memory."""
+    """Offer the voices, straight from the server's disk: a long file is never in memory."""
     files = [path for path in job_files.files_of(job.result) if path.suffix == ".wav"]
     if not files:
         st.info("Its voices are no longer here.", icon=":material/info:")

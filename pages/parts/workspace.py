@@ -1,7 +1,7 @@
 """What a page works on: the selected sound, the loaded model and their separation, each computed once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +25,15 @@ from .budgeted import compute_within_budget, still_wanted
 from .text import plain
 
 LONG_SECONDS = 20
-LEFT_AFTER = 2.0  # seconds after which is said how long it still takes
-LOOK_SECONDS = 0.1  # between two looks at what goes on in the background
-ALWAYS_CANCELLABLE = 1e9  # seconds: long work, whatever its size
-AUTOMATIC = "auto"  # precision: float32 where a score is shown, else what is fastest here
+LEFT_AFTER = 2.0  # seconds after which the remaining time is shown
+LOOK_SECONDS = 0.1  # between two checks on work in the background
+ALWAYS_CANCELLABLE = 1e9  # seconds: work this long counts as long, whatever its size
+AUTOMATIC = "auto"  # precision: float32 where scores are shown, else whatever is fastest here
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What the sidebar's choices come to in this run."""
+    """What the sidebar's choices amount to in this run."""
 
     model: str
     device: str
@@ -41,14 +41,14 @@ class Selection:
     sound: Mixture | None = None
     example: str | None = None  # the id of the example that `sound` is, if it is one
     problem: str | None = None  # why there is no sound, for the user
-    kind: str | None = None  # of sound, see `sidebar.KINDS`; None where the page asks for none
+    kind: str | None = None  # of sound, see `sidebar.KINDS`; None where the page needs none
     second: str | None = None  # a model to compare with
-    warning: str = ""  # why the sound is not all that it could be
+    warning: str = ""  # what is wrong with the sound's clean voices, if anything
 
 
 @st.cache_resource(show_spinner=False)
 def build_kernel() -> None:
-    """Once a server: the compiled network is built meanwhile, where it can be and is not there yet."""
+    """Once per server: build the compiled network in the background, where it can be built and is missing."""
     build_meanwhile()
 
 
@@ -63,7 +63,7 @@ def selection() -> Selection:
 
 
 def chosen_sound() -> Mixture | None:
-    """The selected sound, with the inputs for a user's own; where there is none, the page says why and gets None."""
+    """The selected sound, with the inputs for the user's own; where there is none, says why and returns None."""
     chosen = selection()
     if chosen.problem:
         st.error(plain(chosen.problem), icon=":material/error:")
@@ -95,8 +95,8 @@ def _load_own(model: str, device: str, precision: str) -> tasnet.Separator:
 def separator(model: str | None = None, *, scored: bool = True) -> tasnet.Separator:
     """The chosen model, or the one of this name, on the chosen device; one copy serves all sessions.
 
-    scored: whether what it separates is scored, for which the exact precision is taken unless another is chosen. A
-    checkpoint that the user brought is loaded for this session alone.
+    scored: whether its output is scored, for which the exact precision is used unless another is chosen. A checkpoint
+    that the user brought is loaded for this session alone.
     """
     chosen = selection()
     name = model or chosen.model
@@ -121,7 +121,7 @@ def _separation_key(sound: Mixture, model: tasnet.Separator) -> tuple:
 
 
 def _comparison_key(sound: Mixture, model: tasnet.Separator, *, ideal: bool) -> tuple:
-    """Of the scores, to which is added whether PESQ is among them."""
+    """The key of the scores; whether PESQ is among them is added to it."""
     hashes = result_cache.fingerprint(sound.mixture, sound.references)
     return ("comparison", hashes, model.name, str(model.device), model.precision, ideal)
 
@@ -140,7 +140,7 @@ def _cancel(key: Any, task: BackgroundTask | None) -> None:
 def _apart(
     task: BackgroundTask, compute: Callable[[Callable[..., None]], Any], show: Callable[..., None], key: tuple
 ) -> Any:
-    """The value of `compute`, which goes on where this page is left; ends the run where it was cancelled."""
+    """The value of `compute`, which goes on if this page is left; ends the run if it was cancelled."""
     work, shown = background().start(task, internals.session_id(), compute), 0
     while not work.over.wait(LOOK_SECONDS):
         show(work.share)
@@ -156,14 +156,14 @@ def _apart(
 
 
 class _Bar:
-    """How much is done, and how long it still takes."""
+    """Shows how much is done, and how long the rest will take."""
 
     def __init__(self, label: str) -> None:
         self._label, self._bar = label, st.progress(0.0, text=f"{label} ...")
         self._shown, self._began = (0.0, ""), time.monotonic()
 
     def show(self, done: float) -> None:
-        """Ends the run where nobody waits for it any more."""
+        """Update the bar; ends the run where nobody waits for it any more."""
         passed = time.monotonic() - self._began
         left = passed / done * (1 - done) if done > 0 else 0.0
         words = f" about {duration(left)} left" if passed > LEFT_AFTER and left >= 1 else ""
@@ -183,13 +183,13 @@ def with_progress(
     stays: bool = False,
     heard: Callable[..., None] | None = None,
 ) -> Any | None:
-    """The stored result of `compute(progress)`; with a bar and a cancel button while it takes long.
+    """The stored result of `compute(progress)`; with a bar and a cancel button if it takes long.
 
     A click on cancel reruns the page: the next report of progress then leaves `compute` by an exception of
-    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled, and where a UserError of
-    `compute`, which the page shows, says why there is none; of the bar nothing is left. With `stays`, `compute` asks
-    nothing of the page, and where it takes long it goes on when the page is left. heard: gets the parts of the result
-    that `compute` gives to `progress` beside the share that is done.
+    Streamlit's, and this run finds its own key cancelled. Returns None when cancelled, and after a
+    UserError of `compute`, which the page shows; the bar disappears. With `stays`, `compute` needs nothing of the page,
+    and goes on when the page is left while it takes long. heard: gets the parts of the result that `compute` passes to
+    `progress` beside the share done.
     """
     if (value := result_cache.find_result(key)) is not None:
         return value
@@ -219,7 +219,7 @@ def with_progress(
         place.empty()
         st.error(plain(problem), icon=":material/error:")
         return None
-    except Exception:  # what Streamlit ends a run with is none
+    except Exception:  # what Streamlit ends a run with is not an Exception
         place.empty()
         raise
     result_cache.keep_result(key, value)
@@ -228,7 +228,7 @@ def with_progress(
 
 
 def known_separation(chosen: Mixture, name: str | None = None) -> tasnet.Separation | None:
-    """What `separation` gives, where it is there already."""
+    """What `separation` would return, if it is already there."""
     model = separator(name, scored=chosen.references is not None)
     return result_cache.find_result(_separation_key(chosen, model))
 
@@ -255,7 +255,7 @@ def _seconds(sound: Mixture) -> float:
 def _separating(
     sound: Mixture, model: tasnet.Separator, name: str | None
 ) -> Callable[[Callable[..., None]], tasnet.Separation]:
-    """On a processor a process of its own; a GPU is this server's, whose memory holds the network."""
+    """On a CPU, a separate process; a GPU belongs to this server, whose memory holds the network."""
     if model.device.type != "cpu":
 
         def separate(progress: Callable[..., None]) -> tasnet.Separation:
@@ -279,12 +279,34 @@ def _separating(
     )
 
 
+def apart(
+    function: Callable[..., Any], names: Sequence[str], *arguments: Any, seconds: float
+) -> Callable[[Callable[..., None]], Any]:
+    """What computes `function(networks, *arguments, progress)` with the models `names`, for so many seconds of sound.
+
+    See `analysis.of_networks`; as `_separating`.
+    """
+    networks, owner = [separator(name) for name in names], internals.session_id()
+    if any(one.device.type != "cpu" for one in networks):
+        return lambda progress: function(networks, *arguments, progress=progress)
+    named = [(str(find_checkpoint(name)), one.precision) for name, one in zip(names, networks, strict=True)]
+    return lambda progress: compute_within_budget(
+        computing.with_networks, named, function, *arguments, seconds=seconds, owner=owner, progress=progress
+    )
+
+
+def computed(function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """The value of `apart` with the chosen model, for which this run waits. Raises BudgetError, and what it raises."""
+    compute = apart(function, [selection().model], *arguments, seconds=seconds)
+    return compute(lambda *_: still_wanted())
+
+
 def compared(
     chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True, pesq: bool = True
 ) -> comparison.Comparison | None:
     """Conv-TasNet and, if `ideal`, the ideal masks on a sound with references, or None when the user cancelled it.
 
-    Without `pesq` it is there much sooner, and has PESQ where that is known already. `name` is the model's, where it
+    Without `pesq` it is ready much sooner, and has PESQ if that is already known. `name` is the model's, where it
     is not the chosen one.
     """
     model = separator(name)
@@ -320,7 +342,7 @@ def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None,
 
 
 def describe_sound() -> None:
-    """In a line to unfold: who speaks in the selected example, where it is from, under which licence, what was done."""
+    """In a folded line: who speaks in the selected example, its source and licence, and what was done to it."""
     if (name := selection().example) is None:
         return
     with st.expander("Who speaks: sources, licences, what was changed", icon=":material/info:"):

@@ -102,8 +102,8 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         pcm=np.concatenate([samples for _, samples in found]),
         lengths=np.array([len(samples) for _, samples in found], dtype=np.int64),
         speakers=tuple(speaker for speaker, _ in found),
-        bad=bad,
-        notes=notes,
+        bad=dict(sorted(bad.items())),  # as the threads have it, their order is chance
+        notes=dict(sorted(notes.items())),
     )
 
 

@@ -1,4 +1,4 @@
-"""Faster statements of the same network, each loaded only by who asks for it.
+"""Faster implementations of the same network, each loaded only on request.
 
 `tasnet.model` states the network as the paper does and is what every kernel here is compared with.
 """

@@ -1,8 +1,8 @@
 """A causal network as one compiled function, for packets of a few frames on a CPU.
 
 A packet is so little work that PyTorch spends most of its time between operations; and its matrix products are made
-for many rows, where here every weight is needed for a handful of frames and reading the weights takes longest. So
-each weight is read once, used for all frames, and nothing is called in between. Numba compiles it on first use.
+for many rows, whereas here every weight is needed for a handful of frames and reading the weights takes longest. So
+each weight is read once and used for all frames, with no calls in between. Numba compiles it on first use.
 """
 
 from collections.abc import Iterable
@@ -21,12 +21,12 @@ from ..norms import AnyNorm, BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, N
 AFFINE, CUMULATIVE, CHANNEL = 0, 1, 2  # a norm whose statistics are known (BN, none), cLN, chLN
 SIGMOID, SOFTMAX = MASKS.index("sigmoid"), MASKS.index("softmax")
 
-# Sums may be reordered, as vector instructions need; NaN and infinity stay what they are.
+# Sums may be reordered, as vector instructions require; NaN and infinity stay what they are.
 _compiled = njit(fastmath={"reassoc", "contract", "nsz"}, error_model="numpy", nogil=True, cache=True)
 
 
 class Weights(NamedTuple):
-    """What `_separate` multiplies with. Of a norm there are gain and shift, which follow on its statistics."""
+    """The factors for `_separate`. Of each norm these are gain and shift, which are applied after its statistics."""
 
     U: np.ndarray  # (N, L)
     bias_U: np.ndarray  # (N,)
@@ -51,7 +51,7 @@ class Weights(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a stream keeps of its past."""
+    """The past that a stream keeps."""
 
     sums: np.ndarray  # float64 (norms, streams, 2): of all features, of their squares
     past: np.ndarray  # (streams, frames, H): the rings of all blocks, one after the other
@@ -186,7 +186,7 @@ def _linear(x, weight, bias):
     out = np.empty((rows, len(weight)), np.float32)
     for o in range(len(weight)):
         w = weight[o]
-        for r in range(0, eights, 8):  # one after the other, the rows would wait for each other's sums
+        for r in range(0, eights, 8):  # one by one, the rows would wait for each other's sums
             x0, x1, x2, x3, x4, x5, x6, x7 = x[r], x[r + 1], x[r + 2], x[r + 3], x[r + 4], x[r + 5], x[r + 6], x[r + 7]
             y0 = y1 = y2 = y3 = y4 = y5 = y6 = y7 = bias[o]
             for j in range(len(w)):

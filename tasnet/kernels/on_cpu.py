@@ -1,4 +1,4 @@
-"""Conv-TasNet on a CPU by the fastest statement of it that is here: the compiled network, else `tiled`."""
+"""Conv-TasNet on a CPU by the fastest implementation available: the compiled network, else `tiled`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ COMPILED, TILED = "compiled", "PyTorch"
 class OnCPU:
     """A model's forward pass, without gradients. Any number of Python threads may call it.
 
-    Nothing is compiled here: a library that is built meanwhile is taken from the next call on. Both ways give the same
-    to some 1e-6 of the signal in float32.
+    Nothing is compiled here: a library that is built in the meantime is used from the next call on. In float32 both
+    agree to about 1e-6 of the signal.
     """
 
     def __init__(self, model: ConvTasNet, precision: str = "float32") -> None:
@@ -42,11 +42,11 @@ class OnCPU:
 
     @property
     def way(self) -> str:
-        """Which statement the next call takes: COMPILED or TILED."""
+        """Which implementation the next call uses: COMPILED or TILED."""
         return TILED if self._compiled() is None else COMPILED
 
     def why_not_compiled(self) -> str:
-        """A sentence that says why PyTorch computes here, and what would help."""
+        """A sentence on why PyTorch computes here, and what would help."""
         reason = cpu.why_not(self.model.config, self.precision)
         if reason and build.compiler() is None:
             return f"{reason} With one this model would be separated faster."
@@ -58,7 +58,7 @@ class OnCPU:
                 if self._network is None:
                     try:
                         self._network = cpu.Network.of(self.model, self.precision)
-                    except cpu.BuildError:  # from now on `cpu.why_not` says why
+                    except cpu.BuildError:  # from now on `cpu.why_not` gives the reason
                         return None
         return self._network
 
@@ -69,7 +69,7 @@ def fastest_precision() -> str:
 
 
 def precisions_worth(device: str) -> tuple[str, ...]:
-    """The precisions among which a choice makes sense on "cpu", "cuda", "mps" or "auto": one where none does."""
+    """The precisions among which a choice makes sense on "cpu", "cuda", "mps" or "auto": or the only one."""
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         return ("float32", "bfloat16", "float16")
     if device == "cpu" or (device == "auto" and not torch.backends.mps.is_available()):
@@ -78,7 +78,7 @@ def precisions_worth(device: str) -> tuple[str, ...]:
 
 
 def build_meanwhile() -> subprocess.Popen | None:
-    """Builds the compiled network in a process of low priority, where it is not there and can be; returns at once."""
+    """Build the compiled network in a low-priority process, if it is missing and can be built; returns at once."""
     if cpu.is_built() or build.compiler() is None or not build.processor():
         return None
     behind = ["nice", "-n", "19"] if shutil.which("nice") else []

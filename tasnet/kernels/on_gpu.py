@@ -1,4 +1,4 @@
-"""A network on a GPU by the fastest statement of it that works there: Triton's kernels, else PyTorch's own."""
+"""A network on a GPU by the fastest implementation that works there: Triton's kernels, else PyTorch's own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CLOSE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 2e-2}  # of t
 class OnGPU:
     """A model's forward pass on its device, without gradients. Any number of Python threads may call it.
 
-    Before the kernels are taken for the first time they separate half a second of noise beside PyTorch: where they
-    fail, or give something else than rounding explains, PyTorch goes on.
+    Before the kernels are used for the first time, they and PyTorch separate half a second of noise: if the kernels
+    fail, or differ by more than rounding explains, PyTorch is used instead.
     """
 
     def __init__(self, model: TasNet, dtype: torch.dtype) -> None:
@@ -45,7 +45,7 @@ class OnGPU:
         return self.model.decode(m.float() * w[:, None], mixture.shape[-1])
 
     def _try(self, device: torch.device) -> str:
-        """Prepares the kernels; why not, in a sentence, or ""."""
+        """Prepare the kernels; a sentence on why they cannot be used, or ""."""
         if not isinstance(self.model, ConvTasNet):
             return "The kernels are Conv-TasNet, not LSTM-TasNet."
         from . import gpu  # Triton, where there is one

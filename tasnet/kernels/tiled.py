@@ -1,4 +1,4 @@
-"""The network on a CPU, without gradients: what `ConvTasNet` computes, sooner.
+"""The network on a CPU, without gradients: what `ConvTasNet` computes, only faster.
 
 Two things make it fast. The frames are worked on in tiles that stay in a core's cache on their way
 through several layers, from one norm's statistics to the next. And the tiles are handed out one by

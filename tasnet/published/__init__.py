@@ -1,12 +1,12 @@
-"""Trained Conv-TasNets that others have published: which there are, and one of them on this machine.
+"""Trained Conv-TasNets that others have published: the list of them, and fetching one to this machine.
 
     python -m tasnet.published --list
     python -m tasnet.published asteroid/Libri2Mix-clean-8k
 
 A model is downloaded once into the user's cache, read as plain tensors, and kept there as a file of this project. The
 SHA-256 of what was downloaded is kept at the first download and must be the same at every later one; that of the
-converted file is checked each time it is used. TASNET_MIRROR, an address, replaces the publishers' servers: there the
-files lie under the models' names.
+converted file is checked each time it is used. TASNET_MIRROR, an address, replaces the publishers' servers: the
+files are there under the models' names.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer  # of `collections.abc` from Python 3.12 on
 
 SECONDS = 20  # without a byte, after which a server counts as gone
-ROUNDED = 0.02  # by how much a file may differ from a size that is known as a rounded number only
+ROUNDED = 0.02  # by how much a file may differ from a size that is only known rounded
 
 
 class PublishedError(CheckpointError):
-    """A published model that cannot be had now; the message is one sentence for the user."""
+    """A published model that is not available now; the message is one sentence for the user."""
 
 
 def folder() -> Path:
@@ -55,7 +55,7 @@ def get(name: str, progress: Callable[[float], None] | None = None) -> Path:
     """The file of a published model, downloaded and converted where it is not here yet.
 
     `progress` is called with the part of the download that is done, from 0 to 1; an exception that it raises ends the
-    download and comes through, and nothing is left of it. Raises PublishedError, PathError.
+    download and is passed on, and nothing is left behind. Raises PublishedError, PathError.
     """
     model = CATALOGUE.get(name)
     if model is None:
@@ -98,7 +98,7 @@ def _facts(model: PublishedModel, digest: str) -> TrainingFacts:
 
 
 def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes:
-    """The bytes of the model's file. Raises PublishedError where they do not come, or too few or too many."""
+    """The bytes of the model's file. Raises PublishedError where there are none, too few or too many."""
     mirror = os.environ.get("TASNET_MIRROR")
     address = f"{mirror.rstrip('/')}/{model.name}" if mirror else model.address
     received = _Received(model, progress)
@@ -120,20 +120,20 @@ def _download(model: PublishedModel, progress: Callable[[float], None]) -> bytes
 
 
 def _why_not(model: PublishedModel, error: Exception, received: int) -> str:
-    """In a sentence why a download failed after so many bytes."""
+    """A sentence on why a download failed after so many bytes."""
     from requests.exceptions import ChunkedEncodingError
 
     answer = getattr(error, "response", None)  # of requests' HTTPError
     if answer is not None:
         return f"{_host(model)} does not give {model.name} out now (answer {answer.status_code}): please try it later."
-    if received or isinstance(error, ChunkedEncodingError):  # which comes before its first piece
+    if received or isinstance(error, ChunkedEncodingError):  # raised before its first piece
         done = f"{received / 1e6:.1f} of {model.size / 1e6:.1f} MB"
         return f"The download of {model.name} from {_host(model)} broke off after {done}: please try again."
     return f"{model.name} could not be downloaded from {_host(model)}: please check the internet connection."
 
 
 class _Received(io.BytesIO):
-    """What has come of a file; reports how much, and ends what grows too large."""
+    """What has arrived of a file; reports how much, and stops what grows too large."""
 
     def __init__(self, model: PublishedModel, progress: Callable[[float], None]) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ def _sha256(file: Path) -> str:
 
 
 def _hashes(more: dict[str, str] | None = None) -> dict[str, str]:
-    """The SHA-256 that are kept by name, after `more` have been added."""
+    """The stored SHA-256 hashes by name, after `more` have been added."""
     path = folder() / "sha256.json"
     try:
         known = json.loads(path.read_text())

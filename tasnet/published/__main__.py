@@ -1,4 +1,4 @@
-"""The models that others have published: the list, and getting them; see the package."""
+"""The models that others have published: list and fetch them; see the package."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from tasnet.published import CATALOGUE, get, installed
 
 @command_line("Stopped; nothing of the download is kept.")
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code: 2 where a model cannot be had, 130 after Ctrl-C."""
+    """The command line; returns the exit code: 2 where a model is not available, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog=program("tasnet.published"), description="Trained Conv-TasNets that others have published."
     )

@@ -1,4 +1,4 @@
-"""Which trained Conv-TasNets others have published, as their model cards and pages tell."""
+"""The trained Conv-TasNets that others have published, according to their model cards and pages."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ class PublishedModel:
     """One entry of the catalogue, checked against its model card.
 
     size: bytes; exact where `exact`, else what the card rounds it to. si_snri, sdri: dB on `test_set`. stoi, sha256:
-    where the publisher states them. config: what the file itself does not tell.
+    where the publisher states them. config: what the file itself does not state.
     """
 
     name: str
@@ -80,7 +80,7 @@ def _joriscos(
     )
 
 
-# Every revision is the one that brought the weights.
+# Every revision is the one that added the weights.
 CATALOGUE = {
     model.name: model
     for model in (

@@ -6,7 +6,7 @@
     python -m tasnet.train --list
 
 CONFIG is a ready recipe or a TOML or JSON file of settings, which may be based on one. The same
-command goes on with a run that was stopped or killed, and after a leg of it with the next. On
+command continues a run that was stopped or killed, and after one of its legs starts the next. On
 several GPUs or machines:
 
     torchrun --nproc-per-node 4 -m tasnet.train paper --train ... --valid ... --out ...
@@ -32,8 +32,8 @@ from tasnet.train.trainer import Trainer, TrainingProgress
 
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code: 0 through, 3 stopped and to be gone on with, 2 not
-    possible."""
+    """The command line; returns the exit code: 0 when the run is complete, 3 when it was stopped and can be continued,
+    2 when it is not possible."""
     began = time.monotonic()
     options = _parser().parse_args(arguments)
     if options.list:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(leg: Leg, machine: Machine, options: argparse.Namespace, seconds: float) -> bool:
-    """One leg, or what is left of it, in at most so many seconds; whether it is through."""
+    """Train one leg, or the rest of it, for at most so many seconds; whether it is complete."""
     say = print if machine.leads else lambda sentence: None
     say(f"{leg.recipe.name}{f', {leg.title}' if leg.title else ''}: reading the data ...")
     began = time.monotonic()

@@ -24,13 +24,13 @@ from .mixing import ALONE, UTTERANCE_RMS, Batches, DynamicMixtures, Pool, Share,
 from .recipe import Recipe, RecipeError
 from .scenes import Stage
 
-HELD_OUT_BATCHES = 25  # the validation of a run that holds speakers out, in batches
+HELD_OUT_BATCHES = 25  # validation batches of a run that holds speakers out
 
 
 class WholeMixtures:
     """A set of mixtures at their full lengths, for validation; its one epoch is the whole set.
 
-    The mixtures of a batch have the same length, for a padded one would be normalised differently.
+    The mixtures of a batch have the same length, as a padded one would be normalised differently.
     """
 
     def __init__(self, mixtures: MixtureSet, batch: int, device: torch.device | str = "cpu"):
@@ -93,11 +93,12 @@ def open_data(
     device: torch.device | str = "cpu",
     share: Share = ALONE,
     say: Callable[[str], None] = lambda sentence: None,
+    within: Path | None = None,
 ) -> tuple[Batches, Batches | None]:
-    """Training batches (this process' share of each) and validation batches (all of them).
+    """Training batches (this process's share of each) and validation batches (all of them).
 
-    say: gets a sentence where something takes long. Raises RecipeError or CorpusError where the data do not fit the
-    recipe.
+    say: gets a sentence where something takes long. within: as in `open_mixtures`. Raises RecipeError or CorpusError
+    where the data do not fit the recipe.
     """
     if not recipe.train:
         raise RecipeError("Say with --train where the training data are.")
@@ -108,9 +109,9 @@ def open_data(
     if static and recipe.hold_out:
         raise RecipeError("Only utterances can be held out: name validation mixtures with --valid.")
     train, held_out = (
-        (_static(recipe, paths, device, share), None) if static else _dynamic(recipe, paths, device, share, say)
+        (_static(recipe, paths, device, share, within), None) if static else _dynamic(recipe, paths, device, share, say)
     )
-    valid = _validation(recipe, device) if recipe.valid else held_out
+    valid = _validation(recipe, device, within) if recipe.valid else held_out
     if valid is None and recipe.schedule == "plateau":
         raise RecipeError(
             "This schedule follows the validation set: name one with --valid, or hold speakers out "
@@ -122,7 +123,7 @@ def open_data(
     return train, valid
 
 
-def _sets(recipe: Recipe, paths: list[Path], split: str) -> MixtureSet:
+def _sets(recipe: Recipe, paths: list[Path], split: str, within: Path | None) -> MixtureSet:
     sets = [
         open_mixtures(
             path,
@@ -130,6 +131,7 @@ def _sets(recipe: Recipe, paths: list[Path], split: str) -> MixtureSet:
             mixture=recipe.mixture or None,
             rate=recipe.model.sample_rate,
             speakers=recipe.model.C,
+            within=within,
         )
         for path in paths
     ]
@@ -138,9 +140,9 @@ def _sets(recipe: Recipe, paths: list[Path], split: str) -> MixtureSet:
     return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate, notes=notes)
 
 
-def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMixtures:
+def _static(recipe: Recipe, paths: list[Path], device, share: Share, within: Path | None) -> StaticMixtures:
     return StaticMixtures(
-        _sets(recipe, paths, "train"),
+        _sets(recipe, paths, "train", within),
         batch=recipe.batch,
         segment=recipe.segment_samples,
         seed=recipe.seed,
@@ -149,12 +151,12 @@ def _static(recipe: Recipe, paths: list[Path], device, share: Share) -> StaticMi
     )
 
 
-def _validation(recipe: Recipe, device) -> WholeMixtures:
+def _validation(recipe: Recipe, device, within: Path | None) -> WholeMixtures:
     """Where the network has three outputs and the set two voices, a third is added to each mixture.
 
-    Where the training has noise or rooms, the validation has other ones.
+    Where training has noise or rooms, validation has different ones.
     """
-    mixtures = _sets(recipe, [Path(recipe.valid)], "valid")
+    mixtures = _sets(recipe, [Path(recipe.valid)], "valid", within)
     rate = recipe.model.sample_rate
     if recipe.noise and mixtures.voices == 2:
         return WholeMixtures(speech_and_noise(mixtures, open_noise(recipe.noise, rate, "valid")), recipe.batch, device)
@@ -191,7 +193,7 @@ def _dynamic(
             simulated = simulated_rooms(max(1, round(recipe.scenes.simulated)), rate, recipe.seed)
 
     def mixtures(kept: int, **how) -> DynamicMixtures:
-        # Corpora are weighted in training only: the held-out speakers may be of one corpus.
+        # Corpora are weighted only in training: the held-out speakers may be from one corpus.
         weights, temper = ({}, 0.0) if kept else (recipe.weights, recipe.mixing.temper)
         voices = Pool(speech[kept], device, weights, temper)
         sources = [voices, Pool(noise[kept], device)] if noise else [voices] * recipe.model.C
@@ -220,7 +222,7 @@ def _rooms(recipe: Recipe, held_out: bool = False) -> list[Room]:
 
 
 def _held_out(utterances: UtteranceSet, recipe: Recipe) -> tuple[UtteranceSet, UtteranceSet]:
-    """Utterances to train with and the held-out speakers' (of one speaker: utterances)."""
+    """Utterances to train with and those of the held-out speakers (with one speaker: held-out utterances)."""
     if not recipe.hold_out:
         return utterances, utterances
     who = np.array(utterances.speakers)

@@ -1,12 +1,12 @@
-"""The diary's figures for TensorBoard, in event files beside it: `tensorboard --logdir runs`.
+"""The log's figures for TensorBoard, in event files beside it: `tensorboard --logdir runs`.
 
-Written by tensorboardX, which needs no TensorFlow; where it is not installed there is the diary alone, which has all.
+Written by tensorboardX, which needs no TensorFlow; without it there is only the log, which has everything.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
-# Event of the diary -> its figures, each under the name that TensorBoard groups it by.
+# Event of the log -> its figures, each under the name by which TensorBoard groups it.
 TAGS = {
     "train": {
         "loss": "train/loss_dB",
@@ -21,7 +21,7 @@ FLUSH_SECONDS = 10
 
 
 class EventFiles:
-    """Event files in `folder` that go on from `step`; what a killed run wrote later is not shown."""
+    """Event files in `folder` that continue from `step`; what a killed run wrote later is not shown."""
 
     def __init__(self, folder: Path, step: int) -> None:
         try:
@@ -32,7 +32,7 @@ class EventFiles:
         self._writer = SummaryWriter(str(folder), purge_step=step or None, flush_secs=FLUSH_SECONDS)
 
     def write(self, event: str, step: int, values: Mapping[str, object]) -> None:
-        """The figures of a record of the diary."""
+        """Write the figures of a record of the log."""
         if self._writer is None:
             return
         for name, tag in TAGS.get(event, {}).items():
@@ -42,6 +42,6 @@ class EventFiles:
             self._writer.flush()
 
     def close(self) -> None:
-        """Everything is on the disk."""
+        """Flush everything to disk."""
         if self._writer is not None:
             self._writer.close()

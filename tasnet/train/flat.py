@@ -1,4 +1,4 @@
-"""A network's weights, and its gradient, as one vector each: what is done to all of them is one operation."""
+"""A network's weights, and its gradient, as one vector each: so that operations on all of them are one operation."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ def flatten(model: TasNet) -> Flat:
     """Makes every parameter of `model`, and its `.grad`, a view into one vector; once: a second call gives the same.
 
     The parameters keep their values. The gradients begin as zero; parameters that are not trained get none.
-    Whatever moves the parameters afterwards, as `model.to` and `load_state_dict(assign=True)` do, ends it.
+    Whatever moves the parameters afterwards, such as `model.to` or `load_state_dict(assign=True)`, undoes it.
     """
     parameters = dict(model.named_parameters())
     known = getattr(model, KEPT, None)

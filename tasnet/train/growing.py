@@ -1,4 +1,4 @@
-"""Growing: trained weights as the start of another network that computes the same, or nearly.
+"""Growing: trained weights as the starting point of another network that computes the same, or nearly.
 
 Each step takes the tensors of a Conv-TasNet (its `state_dict`) and its configuration and gives those of another one:
 
@@ -16,12 +16,12 @@ from tasnet.config import Config, ConvTasNetConfig
 from tasnet.errors import UserError
 
 State = dict[str, Tensor]
-JITTER = 0.1  # by how much what is divided between copies of a channel is divided unequally, or they would stay alike
+JITTER = 0.1  # how unequally weights are divided between the copies of a channel, which would otherwise stay identical
 NEW_VOICE = 0.3  # noise on a new voice's mask, to the standard deviation of the others'
 RIDGE = 1e-3  # of the least squares for a shorter frame, to the mean power of a sample
 BLOCKS = "separator.blocks."
 LAYERED = ("norm1", "norm2")  # of a block: norms over H
-PAPERS = ("second_norm", "padding", "edges", "coder_bias", "norm_in")  # fields that must be the paper's
+PAPERS = ("second_norm", "padding", "edges", "coder_bias", "norm_in")  # fields that must be as in the paper
 
 
 class GrowingError(UserError):
@@ -70,8 +70,8 @@ def wider(
 ) -> tuple[State, ConvTasNetConfig]:
     """More channels.
 
-    Of N and H each channel comes again, so that the norms see the same, and what is made of it is divided between the
-    copies. Of B and Sc new channels come to which nothing listens yet.
+    N and H: each channel is repeated, so that the norms see the same, and its outgoing weights are divided between the
+    copies. B and Sc: new channels are added that nothing reads yet.
     """
     old = {"N": config.N, "B": config.B, "H": config.H, "Sc": config.Sc}
     fewer = [name for name, size in (("N", N), ("B", B), ("H", H), ("Sc", Sc)) if size < old[name]]
@@ -123,7 +123,7 @@ def deeper(
 ) -> tuple[State, ConvTasNetConfig]:
     """More blocks a repeat, at its end, or at its beginning where they are to be `first`; more repeats, at the end.
 
-    Their paths out are zero. Where they come first, every new one doubles the dilation of those that were there.
+    Their outputs are zero. Where they come first, every new one doubles the dilation of the existing ones.
     """
     if X < config.X or R < config.R:
         raise GrowingError("A network can be grown only to more blocks and repeats: X, R.")
@@ -168,7 +168,7 @@ def shorter(
 
 
 def causal(state: State, config: ConvTasNetConfig, norm: str = "cLN") -> tuple[State, ConvTasNetConfig]:
-    """No future: what the taps of a D-conv made of it is left to the tap for the present; cumulative norms."""
+    """No future: the D-convs' taps for future frames are added to the tap for the present; norms become cumulative."""
     grown = dict(state)
     for name, taps in state.items():
         if name.startswith(BLOCKS) and name.endswith(".depthwise.weight"):

@@ -1,4 +1,4 @@
-"""The network that a training begins with: drawn at random, or trained weights, grown where they are to be larger."""
+"""The network that training begins with: random weights, or trained ones, grown if the network is to be larger."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ from .growing import GrowingError, grow
 from .mixing import Batches
 from .recipe import Recipe, RecipeError, weights_file
 
-SPEECH = 300.0  # seconds of the training's own speech, from which a shorter frame is guessed
+SPEECH = 300.0  # seconds of the training speech, from which a shorter frame is guessed
 
 
 def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFacts]:
-    """The network of `recipe.model` with its first weights, and what is known of their training.
+    """The network of `recipe.model` with its initial weights, and what is known about their training.
 
     Raises RecipeError where the weights that the recipe begins from cannot become that network, and CheckpointError.
     """

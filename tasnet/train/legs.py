@@ -1,4 +1,4 @@
-"""A training in legs: each begins from the best weights of the one before, and nothing but weights goes on."""
+"""Training in legs: each begins from the best weights of the previous one, and only weights are carried over."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BEST = "best.safetensors"
 
 @dataclass(frozen=True)
 class Leg:
-    """One leg of a training; a training without legs is one itself."""
+    """One leg of a run; a run without legs is itself one."""
 
     recipe: Recipe
     folder: Path
@@ -21,7 +21,7 @@ class Leg:
 
 
 def legs_to_go(recipe: Recipe, out: Path, machine: Machine) -> Iterator[Leg]:
-    """The legs that are not finished in the folder `out`, one after the other; each is made when its turn comes.
+    """The unfinished legs in the folder `out`, one after the other; each is prepared when its turn comes.
 
     Raises RecipeError.
     """
@@ -38,5 +38,5 @@ def legs_to_go(recipe: Recipe, out: Path, machine: Machine) -> Iterator[Leg]:
 
 
 def finished(folder: Path) -> bool:
-    """Whether the run in that folder is through."""
+    """Whether the run in that folder is complete."""
     return any(record["event"] == END for record in read_log(folder / "log.jsonl"))

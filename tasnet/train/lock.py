@@ -1,4 +1,4 @@
-"""One training in a folder at a time."""
+"""Only one training run in a folder at a time."""
 
 import contextlib
 from pathlib import Path

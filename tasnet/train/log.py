@@ -1,4 +1,4 @@
-"""The diary of a run: one JSON object a line, in `log.jsonl`."""
+"""The log of a run: one JSON object a line, in `log.jsonl`."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from tasnet.errors import opening
 
 from .events import EventFiles
 
-END = "end"  # the event of a run that is through
+END = "end"  # the event of a completed run
 
 
 def read_log(path: str | Path) -> list[dict]:

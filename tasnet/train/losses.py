@@ -34,7 +34,7 @@ def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     assignments = list(permutations(range(sources.shape[1])))  # of estimates to the sources in order
     means = [torch.stack([pairs[:, e, s] for s, e in enumerate(each)], -1).mean(-1) for each in assignments]
     best = torch.stack(means, -1).argmax(-1, keepdim=True) == torch.arange(len(means), device=pairs.device)
-    # By sums, not by an index that would have to be sent to a GPU: so a CUDA graph can hold it.
+    # By sums, not by an index that would have to be sent to the GPU: so that a CUDA graph can capture it.
     order = torch.stack(
         [
             torch.stack([best[:, a] * each[s] for a, each in enumerate(assignments)]).sum(0)
@@ -58,7 +58,7 @@ def _pairs(estimates: Tensor, sources: Tensor) -> Tensor:
 def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     """(batch, C, T), (batch, C, T) -> (batch,): mean SI-SNR, each estimate against its own source.
 
-    For sources that are told apart by what they are (speech from noise).
+    For sources that are distinguished by what they are (speech from noise).
     """
     return si_snr_of(estimates, sources).mean(-1)
 
@@ -66,8 +66,8 @@ def fixed_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
 def soft_snr_losses(estimates: Tensor, sources: Tensor, mixture: Tensor) -> Tensor:
     """(batch, E, T), (batch, C, T), (batch, T) -> (batch, E, C): the loss in dB of every estimate as every source.
 
-    The negative SNR with a soft threshold, so that what is good already stops pulling; where a source is silent, the
-    energy of the estimate re that of the mixture, down to a floor (Wisdom et al., "What's all the FUSS about free
+    The negative SNR with a soft threshold, so that what is already good no longer matters; where a source is silent,
+    the energy of the estimate re that of the mixture, down to a floor (Wisdom et al., "What's all the FUSS about free
     universal sound separation data?", 2021, section 4). Unlike SI-SNR it teaches the level.
     """
     whole = mixture.square().sum(-1)[:, None, None] + EPS

@@ -27,7 +27,7 @@ class Machine:
 
     @property
     def name(self) -> str:
-        """Of the device."""
+        """The device's name."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
         return "CPU" if self.device.type == "cpu" else str(self.device)
@@ -56,7 +56,7 @@ class Machine:
         return sums.tolist()
 
     def agree(self, values: Sequence[float]) -> list[float]:
-        """The leading process' values, for all: clocks differ."""
+        """The leading process's values, for all: clocks differ."""
         if self.share.world == 1:
             return list(values)
         agreed = torch.tensor(values, dtype=torch.float64)
@@ -64,7 +64,7 @@ class Machine:
         return agreed.tolist()
 
     def from_leader(self, value: dict | None) -> dict | None:
-        """The leading process' state, for all: it alone needs to see the run's folder."""
+        """The leading process's state, for all: only that process needs to see the run's folder."""
         if self.share.world == 1:
             return value
         box = [value]
@@ -97,21 +97,21 @@ def find_machine(device: str = "auto", precision: str = "auto") -> Machine:
 
 
 def leave_group() -> None:
-    """Ends the work of several processes together: one that is gone while another still talks to it aborts that one."""
+    """End several processes together: one that exits while another still talks to it would abort the other."""
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()
 
 
 def _has_bfloat16(device: torch.device) -> bool:
-    """Whether the device is faster at products of bfloat16: of processors those with a matrix unit are."""
+    """Whether the device is faster at products in bfloat16: among CPUs, those with a matrix unit are."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
 def compile_blocks(model: TasNet, device: torch.device) -> str:
-    """Compiles the 1-D conv blocks, or says in one sentence why it cannot be done."""
+    """Compile the 1-D conv blocks, or say in one sentence why that is impossible."""
     if not isinstance(model, ConvTasNet):
         return "Only Conv-TasNet is compiled."
     try:
@@ -138,7 +138,7 @@ def not_compiled(error: Exception) -> str:
 
 
 class StopSignal:
-    """Notes a request to end (SIGTERM, Ctrl-C) so that the state can be written first."""
+    """Records a request to end (SIGTERM, Ctrl-C), so that the state can be written first."""
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

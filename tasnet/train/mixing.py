@@ -1,7 +1,7 @@
-"""Batches of mixtures: drawn from utterances anew each time, or cut out of mixtures made beforehand.
+"""Batches of mixtures: newly drawn from utterances each time, or cut from mixtures made beforehand.
 
 A batch is a function of (seed, step) alone. A run that is resumed, or spread over several processes,
-therefore sees the data it would have seen otherwise, without any state to keep.
+therefore sees the same data as otherwise, without any state to keep.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,11 +98,11 @@ class Pool:
         self.starts, self.lengths = utterances.starts, utterances.lengths
         names, speaker = np.unique(np.array(utterances.speakers), return_inverse=True)
         self.speaker, self.speakers = speaker, len(names)
-        # The speaker's utterances lie side by side: where a window may go on to.
+        # The speaker's utterances are adjacent: how far a window may extend.
         first = np.searchsorted(speaker, np.arange(len(names)))
         last = np.searchsorted(speaker, np.arange(len(names)), side="right") - 1
         self.ends = (self.starts + self.lengths)[last][speaker]
-        # The names are sorted, so a corpus' speakers lie side by side too.
+        # The names are sorted, so a corpus's speakers are adjacent too.
         corpora, corpus = np.unique(np.array([name.split(":")[0] for name in names]), return_inverse=True)
         self.corpora = corpora.tolist()
         unknown = set(weights or {}) - set(corpora)
@@ -149,7 +149,7 @@ class Pool:
 
 
 class ScenePlayer(Protocol):
-    """What makes more of drawn sources than their sum: `scenes.Stage`."""
+    """Turns drawn sources into more than their sum: `scenes.Stage`."""
 
     def play(
         self, rng: np.random.Generator, sources: Tensor, gains: np.ndarray, loudness: float
@@ -244,7 +244,7 @@ def voice(pool: Pool, utterance: np.ndarray, where: np.ndarray, speed: np.ndarra
     speeds = torch.from_numpy(speed)[:, None].to(heard.device)
     if not heard.is_cpu:
         return at_speeds(heard, speeds, T)
-    # One by one what is computed stays in the processor's cache.
+    # One by one, so that the data stay in the processor's cache.
     return torch.cat([at_speeds(heard[row : row + 1], speeds[row : row + 1], T) for row in range(len(heard))])
 
 
@@ -266,7 +266,7 @@ def at_speeds(x: Tensor, speeds: Tensor, T: int) -> Tensor:
 def at_levels(sources: Tensor, gains: np.ndarray, loudness: np.ndarray) -> tuple[Tensor, Tensor]:
     """sources (b, C, T), gains (b, C) dB, loudness (b,) dB -> mixture (b, T), sources (b, C, T).
 
-    Nothing exceeds full scale: a mixture that would is made softer as a whole.
+    Nothing exceeds full scale: a mixture that would is attenuated as a whole.
     """
     gain, rms_wanted = (torch.from_numpy(10 ** (x / 20)).float().to(sources.device) for x in (gains, loudness))
     sources = sources * gain[..., None]

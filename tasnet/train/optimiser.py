@@ -1,8 +1,8 @@
 """The one optimiser: Adam for every weight, or Muon for the 1x1 convolutions and Adam for the rest.
 
 Muon (Jordan et al., 2024) makes each matrix' momentum orthogonal by five Newton-Schulz steps, so that all its
-directions learn alike; its updates have the root mean square of Adam's (Liu et al., 2025). It is `torch.optim.Muon`
-with adjust_lr_fn="match_rms_adamw", but takes the matrices of one shape together, which is quicker.
+directions learn at the same rate; its updates have the root mean square of Adam's (Liu et al., 2025). It is
+`torch.optim.Muon` with adjust_lr_fn="match_rms_adamw", but takes the matrices of one shape together, which is quicker.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ def matrices(model: ConvTasNet, flat: Flat) -> list[Matrix]:
 
 
 class Optimiser:
-    """One step after the other on the weights of a network that `flatten` has laid out.
+    """Optimises, step by step, the weights of a network that `flatten` has laid out.
 
     Raises RecipeError where the recipe asks for Muon and the network has no 1x1 convolutions.
     """

@@ -29,13 +29,11 @@ class Recipe:
     """One training run. The defaults are the paper's (section III) where the paper says them.
 
     `train` are either mixtures made beforehand (static) or speakers' utterances, which are mixed
-    anew for every step (dynamic); which of the two is seen from the data. With `noise` the task is
-    to separate speech from noise, whose order is fixed; otherwise speakers are separated by uPIT, and `background`
-    is noise that is heard beside them.
+    anew for every step (dynamic); the data show which. With `noise` the task is to separate speech from noise, in that
+    fixed order; otherwise speakers are separated with uPIT, and `background` is noise heard beside them.
 
-    A run can go by `legs`: each is this recipe with the changes it names, begins from the best weights of the one
-    before, warms up, and takes its rates to zero, so that it ends in weights that can be used, and nothing but weights
-    has to be kept.
+    A run can have `legs`: each is this recipe with the changes it names, begins from the best weights of the previous
+    one, warms up, and takes its rates to zero, so that it ends in usable weights, and only weights have to be kept.
     """
 
     name: str = "paper"
@@ -75,7 +73,7 @@ class Recipe:
     total_seconds: float = 0.0  # the run's length by the clock instead of by epochs; 0: by epochs
     ema: float = 0.0  # decay of the average of the weights that is validated and kept; 0: none
     # Computing
-    engine: str = AUTO  # who computes the gradient: the fastest that works here, or one by name
+    engine: str = AUTO  # what computes the gradient: the fastest engine that works here, or a named one
     precision: str = AUTO  # bfloat16 where the device is faster with it; norms and loss: float32
     compile: bool = True  # the network's blocks, by the engine autograd, where a compiler works
 
@@ -115,7 +113,7 @@ class Recipe:
         return bool(self.noise) or self.mixture == "mix_single"
 
     def leg(self, number: int) -> "Recipe":
-        """The recipe of one of the `legs`, from 0 on. Raises RecipeError where its changes are none of a recipe."""
+        """The recipe of one of the `legs`, from 0 on. Raises RecipeError where its changes are not settings."""
         changes = self.legs[number]
         for name in ("legs", "model", "begin_from"):
             if name in changes:
@@ -189,7 +187,7 @@ def _config_of(weights: object) -> Config:
     path = weights_file(str(_fitting("begin_from", weights, "")))
     try:
         found = path.is_file()
-    except (OSError, ValueError):  # no name that a file can have
+    except (OSError, ValueError):  # not a possible file name
         found = False
     if not found:
         raise RecipeError(
@@ -210,7 +208,7 @@ def _same_network(model: Config, changes: dict) -> Config:
 
 
 def _fitting(name: str, value: object, old: object) -> object:
-    """`value` as what `old`, the present value of a setting, is. Raises RecipeError where it is no such thing."""
+    """`value` converted to the type of `old`, a setting's present value. Raises RecipeError where it cannot be."""
     if name == "legs":
         if isinstance(value, list | tuple) and all(isinstance(leg, dict) for leg in value):
             return tuple(value)

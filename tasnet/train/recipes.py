@@ -64,7 +64,7 @@ def recipes() -> dict[str, Recipe]:
             "epoch_hours": 3.0,
         }
     )
-    # What the bundled weights are trained with (assets/recipes): legs, whose data and lengths are to be named.
+    # What the bundled weights are trained with (assets/recipes): legs, whose data and lengths are to be specified.
     bundled = short.changed(
         {
             "name": "bundled",
@@ -108,9 +108,9 @@ def recipes() -> dict[str, Recipe]:
 
 
 def training_command(model: ConvTasNetConfig, based_on: str = "paper") -> str:
-    """The command that trains `model` as the recipe `based_on` says; the data's places are to be filled in.
+    """The command that trains `model` as the recipe `based_on` says; the paths of the data are to be filled in.
 
-    Where a ready recipe differs from it in the network alone, that one is named. Raises RecipeError.
+    Where a ready recipe matches it but for the name, that one is used. Raises RecipeError.
     """
     ready = recipes()
     if based_on not in ready:

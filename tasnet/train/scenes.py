@@ -1,6 +1,6 @@
-"""What mixtures are made of beside voices that speak all the time: silence, rooms, noise, a telephone, clipping.
+"""What mixtures contain besides voices that speak all the time: silence, rooms, noise, a telephone, clipping.
 
-A scene is a function of (seed, step, row), as everything that is drawn.
+A scene is a function of (seed, step, row), like everything random.
 """
 
 import math
@@ -39,11 +39,11 @@ class Scenes:
     snr: tuple[float, float] = (-5.0, 25.0)  # dB, of all voices over that noise
     coloured: float = 0.0  # of the noises: between white and brown instead of recorded
     babble: float = 0.0  # of the noises: of 3 to 8 other voices
-    room: float = 0.0  # in a room; asked for is each voice with its first 50 ms
+    room: float = 0.0  # in a room; the targets are the voices with the first 50 ms of reflections
     measured: float = 0.5  # of the rooms: measured instead of simulated
     simulated: float = 100.0  # how many simulated rooms there are to draw from
-    telephone: float = 0.0  # heard through a telephone; asked for are the voices in its band
-    clipping: float = 0.0  # the mixture is clipped, what is asked for is not
+    telephone: float = 0.0  # heard through a telephone; the targets are band-limited voices
+    clipping: float = 0.0  # the mixture is clipped, the targets are not
 
     @property
     def any(self) -> bool:
@@ -55,7 +55,7 @@ SHARES = tuple(share.name for share in fields(Scenes) if share.name not in ("snr
 
 
 class Stage:
-    """Plays scenes: has the noises and the rooms to draw from.
+    """Plays scenes with noises and rooms to draw from.
 
     voices, noise: pools (`mixing.Pool`); noise is None where none is heard, or where it is a source. measured,
     simulated: rooms.
@@ -141,7 +141,7 @@ class Stage:
         return None
 
     def in_a_room(self, rng: np.random.Generator, sources: Tensor) -> tuple[Tensor, Tensor]:
-        """sources (C, T) as they arrive, and as they are asked for: voices with their first 50 ms, noise as it is."""
+        """sources (C, T) as they arrive, and as targets: voices with their first 50 ms, noise unchanged."""
         measured = rng.random() < self.scenes.measured
         rooms = self.measured if self.measured and (measured or not self.simulated) else self.simulated
         room = rooms[rng.integers(len(rooms))]

@@ -1,4 +1,4 @@
-"""What a run goes on from, `last.pt`: written whole, and read as it comes from a disk that may hold anything."""
+"""What a run resumes from, `last.pt`: written atomically, and checked when read, as the file may hold anything."""
 
 import io
 import json
@@ -40,7 +40,7 @@ class Counters:
 
 def write_state(path: Path, state: dict) -> None:
     """Raises PathError."""
-    content = io.BytesIO()  # not into the file: torch.save does not tell why a disk takes no more
+    content = io.BytesIO()  # not into the file: torch.save does not say why a disk accepts no more
     torch.save(state, content)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content.getbuffer())
@@ -52,7 +52,7 @@ def read_state(path: Path) -> dict:
         content = io.BytesIO(path.read_bytes())
     try:
         state = torch.load(content, map_location="cpu", weights_only=True)
-    except Exception:  # random bytes are read as pickles of anything, which may raise anything
+    except Exception:  # random bytes can be pickles of anything, and raise anything
         raise RecipeError(not_a_state(path)) from None
     try:
         return _parsed(state)
@@ -70,9 +70,9 @@ def _parsed(state: object) -> dict:
 
 
 def check_same_run(state: dict, recipe: Recipe, out: Path) -> None:
-    """Raises RecipeError unless the state is of a run with this recipe, but for what may change.
+    """Raise RecipeError unless the state is of a run with this recipe, apart from settings that may change.
 
-    A setting that the state does not know had its default.
+    A setting missing from the state had its default.
     """
     old, new = json.loads(state["recipe"]), json.loads(json.dumps(recipe.to_dict()))
     default = json.loads(json.dumps(Recipe().to_dict()))

@@ -2,7 +2,7 @@
 
 Everything random is a function of (seed, step), so the state of a run is its weights, the
 optimiser's moments and a few counters. It is written atomically: a run that is killed at any moment
-goes on from its last state exactly as it would have gone on, had it not been killed.
+continues from its last state exactly as if it had not been killed.
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ from .recipe import Recipe, RecipeError
 from .state import Counters, check_same_run, not_a_state, read_state, write_state
 from .validation import forward_of, improvement
 
-READ_EVERY = 1.0  # seconds between looks at the loss, for which a GPU has to be waited for
+READ_EVERY = 1.0  # seconds between reads of the loss, which have to wait for the GPU
 RECORD_EVERY = 10.0  # seconds between records in the log
 # Settings that stay in the run's folder.
 PLACES = ("train", "noise", "background", "rooms", "valid", "begin_from", "legs")
@@ -63,7 +63,7 @@ class Trainer:
     """One run in the folder `out`, new or resumed.
 
     out/last.pt: the state; best.safetensors and last.safetensors: the weights of the best and of
-    the last epoch; log.jsonl: the diary (see `read_log`).
+    the last epoch; log.jsonl: the log (see `read_log`).
     """
 
     def __init__(
@@ -74,13 +74,14 @@ class Trainer:
         machine: Machine | None = None,
         save_every: float = 300.0,
         say: Callable[[str], None] = lambda sentence: None,
+        within: Path | None = None,
     ):
-        """save_every: seconds. say: gets a sentence where something takes long.
+        """save_every: seconds. say: called with a sentence where something takes long. within: see `open_mixtures`.
 
         The folder belongs to this trainer until its `run` ends or the process does, however it dies.
         Raises RecipeError, CorpusError, CheckpointError and PathError (all UserErrors).
         """
-        self.out, self.save_every, self.say = Path(out), save_every, say
+        self.out, self.save_every, self.say, self.within = Path(out), save_every, say, within
         self.machine = machine or find_machine(precision=recipe.precision)
         self.lock = FolderLock(self.out) if self.machine.leads else None
         self._hold()
@@ -93,7 +94,7 @@ class Trainer:
     def _prepare(self, recipe: Recipe) -> None:
         device = self.machine.device
         self.recipe = recipe
-        self.train, self.valid = open_data(recipe, device, self.machine.share, self.say)
+        self.train, self.valid = open_data(recipe, device, self.machine.share, self.say, self.within)
         state = self._read_state()
         self.resumed, self.counters, self.skipped, self.warm = state is not None, Counters(), 0, False
         self.model, before = initial_network(recipe.changed({"begin_from": ""}) if state else recipe, self.train)
@@ -146,8 +147,8 @@ class Trainer:
         max_seconds: float = math.inf,
         on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
     ) -> bool:
-        """Trains until the run is through (True), or until `max_seconds` or a signal to terminate
-        (False); a new Trainer of the same folder then goes on. Raises TrainingError and PathError."""
+        """Train until the run is complete (True), or until `max_seconds` or a signal to terminate
+        (False); a new Trainer of the same folder then continues. Raises TrainingError and PathError."""
         self._hold()
         try:
             return self._run(max_seconds, on_progress)
@@ -212,17 +213,17 @@ class Trainer:
         return True
 
     def warm_up(self) -> None:
-        """Has the engine compile what it compiles: before the clock of the run starts, and before its first step."""
+        """Let the engine compile what it needs, before the run's clock starts and before its first step."""
         if self.warm:
             return
-        buffers = {name: value.clone() for name, value in self.model.named_buffers()}  # BN counts what it has seen
+        buffers = {name: value.clone() for name, value in self.model.named_buffers()}  # BN has running statistics
         self.engine.loss_and_gradient(*self.train.batch(self.counters.step))
         for name, value in self.model.named_buffers():
             value.copy_(buffers[name])
         self.warm = True
 
     def _begin(self, log: Log | None) -> None:
-        """The weights that the run begins from are its best so far."""
+        """Score the weights that the run begins from: they are its best so far."""
         if self.valid:
             self.say("Scoring the weights to begin with ...")
             self.counters.best = self._validate()
@@ -237,7 +238,7 @@ class Trainer:
         return max(0, self.counters.step - 1) // self.train.steps_per_epoch + 1
 
     def facts(self) -> dict:
-        """What the run is, for the diary and the header of its weights; no paths. Everything JSON can hold."""
+        """What the run is, as JSON without paths, for the log and the header of its weights."""
         settings = self.recipe.to_dict()
         return {
             "name": self.recipe.name,
@@ -254,7 +255,7 @@ class Trainer:
         }
 
     def _step(self) -> Tensor:
-        """One step of the optimiser; the loss of this process' share of the batch. Raises TrainingError."""
+        """One step of the optimiser; the loss of this process's share of the batch. Raises TrainingError."""
         mixture, sources = self.train.batch(self.counters.step)
         loss = self.engine.loss_and_gradient(mixture, sources)
         self.machine.average(self.flat.gradient)
@@ -371,7 +372,7 @@ class Trainer:
         write_state(self.out / "last.pt", state)
 
     def _read_state(self) -> dict | None:
-        """The folder's last state, if it has one. Raises RecipeError where it is none of this run."""
+        """The folder's last state, if it has one. Raises RecipeError where it is not of this run."""
         path, state = self.out / "last.pt", None
         if self.machine.leads and path.is_file():
             state = read_state(path)
@@ -381,13 +382,13 @@ class Trainer:
         return state
 
     def _go_on(self, state: dict) -> None:
-        """Goes on from such a state. Raises RecipeError."""
+        """Resume from such a state. Raises RecipeError."""
         path = self.out / "last.pt"
         for name, network in (("model", self.model), ("kept", self.kept)):
             checkpoint.check_tensors(state[name], network, str(path))
             network.load_state_dict(state[name])
         try:
             self.optimiser.load_state_dict(state["optimiser"])
-        except (KeyError, TypeError, ValueError, RuntimeError):  # what PyTorch says to another optimiser's
+        except (KeyError, TypeError, ValueError, RuntimeError):  # what PyTorch raises for another optimiser's state
             raise RecipeError(not_a_state(path)) from None
         self.counters = state["counters"]

@@ -1,4 +1,4 @@
-"""How good the weights are that a training keeps."""
+"""How good the weights are that a training run keeps."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,22 +1,22 @@
-"""What can be done with the weights of a run while it goes on: hear them, evaluate them, set them beside a model."""
+"""What can be done with a run's weights while it goes on: hear them, evaluate them, compare them with a model."""
 
 from pathlib import Path
 
 import streamlit as st
 
 from pages.parts import models, own_model
-from pages.parts.folders import name_below_root
+from pages.parts.folders import lies_below_root, name_below_root
 from pages.parts.text import plain
 from tasnet import checkpoint
 from tasnet.errors import UserError
 
 FILES = {"best.safetensors": "the best so far", "last.safetensors": "the last"}
-RUN_MODEL = "corpus_run_model"  # the state: a run's weights that are to be evaluated, below the root
+RUN_MODEL = "corpus_run_model"  # session state: the run's weights to evaluate, below the root
 
 
 def offer_checkpoints(run: str, folder: Path) -> None:
     """Buttons for the checkpoints of a run; nothing where it has none yet."""
-    here = {name: what for name, what in FILES.items() if (folder / name).is_file()}
+    here = {name: what for name, what in FILES.items() if (folder / name).is_file() and lies_below_root(folder / name)}
     if not here:
         st.caption("It has no checkpoint yet: the first comes with the first validation.")
         return
@@ -40,7 +40,7 @@ def offer_checkpoints(run: str, folder: Path) -> None:
 
 
 def _choose(path: Path, run: str, *, beside: bool = False) -> None:
-    """The page Separate with these weights, as this session's own; `beside` the best model here."""
+    """Open the page Separate with these weights as this session's own; `beside` the best model here."""
     try:
         own_model.take_copy(path, f"Of the run {run}, as it is now.")
         voices = checkpoint.describe(path)[0].C

@@ -1,4 +1,4 @@
-"""Which results a page shows: those that come along with a model, a folder's, or uploaded ones."""
+"""Which results a page shows: a model's bundled ones, a folder's, or uploaded ones."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tasnet.errors import UserError, opening
 
 DEFAULT_FOLDER = "runs"
 UPLOADED = "the uploaded file"
-SHIPPED = "shipped:"  # before the model's name: the results that come along with it
+SHIPPED = "shipped:"  # before the model's name: its bundled results
 HOW_TO_GET = "evaluate a test set (above), or run `python -m analysis.corpus DIR --model NAME`."
 
 
@@ -36,7 +36,7 @@ def _read_upload(content: bytes, name: str) -> Results:
 
 
 def _keep() -> None:
-    """The uploader's own state goes when another page is shown."""
+    """Keep the upload: the widget's own state is lost when another page is shown."""
     held = st.session_state.corpus_upload
     file = next(iter(internals.still_here(held)), None)
     if held and not file:
@@ -47,7 +47,7 @@ def _keep() -> None:
 
 
 def choose_results() -> Results | None:
-    """The chosen results: those of a file, of an upload, or that come along with a model."""
+    """The chosen results: from a file, an upload, or bundled with a model."""
     folder = st.session_state.setdefault("corpus_folder", st.query_params.get("corpus_folder", DEFAULT_FOLDER))
     found, problem = _listed(folder)
     options = _options(found, named=folder != DEFAULT_FOLDER)
@@ -90,13 +90,13 @@ def choose_results() -> Results | None:
 
 
 def chosen_model() -> str | None:
-    """The model with which the chosen results come along; None where they are others."""
+    """The model whose bundled results are chosen; None for other results."""
     chosen = st.session_state.get("corpus_file") or ""
     return chosen.removeprefix(SHIPPED) if chosen.startswith(SHIPPED) else None
 
 
 def choose_other() -> Results | None:
-    """Results to compare with those of `choose_results`: of another model that comes along, or of the same folder."""
+    """Results to compare with those of `choose_results`: another model's bundled ones, or from the same folder."""
     listed, _ = _listed(st.session_state.corpus_folder)
     found = {one: name for one, name in (listed | _shipped()).items() if one != st.session_state.corpus_file}
     if st.session_state.setdefault("corpus_other", st.query_params.get("corpus_other", "")) not in [None, *found]:
@@ -117,7 +117,7 @@ def choose_other() -> Results | None:
 
 
 def offer_comparison() -> None:
-    """Where the chosen results come along with a model: a button that compares them with another's."""
+    """Where the chosen results are a model's bundled ones: a button that compares them with another's."""
     if others := _comparable():
         other, name = next(iter(others.items()))
         st.button(
@@ -130,7 +130,7 @@ def offer_comparison() -> None:
 
 
 def _comparable() -> dict[str, str]:
-    """The results that come along with other models of as many voices as that of the chosen ones, if any does."""
+    """The bundled results of other models with as many voices as the chosen ones'."""
     if (model := chosen_model()) is None:
         return {}
     others = {f"{SHIPPED}{name}" for name in models.of_voices(models.label(model).voices) if name != model}
@@ -142,7 +142,7 @@ def _compare(other: str) -> None:
 
 
 def _shipped() -> dict[str, str]:
-    """{what stands for the results that come along with a model: how they are called}."""
+    """{key of a model's bundled results: how they are called}."""
     titles = models.scored_titles(list(shipped.shipped()))
     return {f"{SHIPPED}{name}": title for name, title in titles.items()}
 
@@ -150,7 +150,7 @@ def _shipped() -> dict[str, str]:
 def _options(found: dict[str, str], *, named: bool) -> dict[str, str]:
     """{what can be chosen: how it is called}, first what the page opens with.
 
-    That is what comes along with the sidebar's model, unless the user `named` a folder or nothing does.
+    These are the bundled results of the sidebar's model, unless the user `named` a folder or there are none.
     """
     first = f"{SHIPPED}{workspace.selection().model}"
     along = dict(sorted(_shipped().items(), key=lambda one: one[0] != first))
@@ -160,7 +160,7 @@ def _options(found: dict[str, str], *, named: bool) -> dict[str, str]:
 
 
 def _follow_sidebar(options: dict[str, str]) -> None:
-    """Another model in the sidebar brings the results that come along with it, where such results are on show."""
+    """Another model in the sidebar brings its bundled results, where bundled results are on show."""
     model, before = workspace.selection().model, st.session_state.get("corpus_model")
     if before not in (None, model) and chosen_model() and f"{SHIPPED}{model}" in options:
         st.session_state.corpus_file = f"{SHIPPED}{model}"
@@ -168,7 +168,7 @@ def _follow_sidebar(options: dict[str, str]) -> None:
 
 
 def _forget_file() -> None:
-    """Another folder: its newest results are shown."""
+    """Another folder was chosen: its newest results are shown."""
     st.session_state.corpus_file = None
 
 
@@ -192,7 +192,7 @@ def _offer_download(chosen: str | None) -> None:
 
 
 def _tell_earlier(model: str, weights: str) -> bool:
-    """Whether the app has other weights of `model` now than those that were measured; then the page says so."""
+    """Say so where the app now has other weights of `model` than those that were measured."""
     if shipped.is_current(model, weights):
         return False
     st.warning(
@@ -225,7 +225,7 @@ def _changed(path: Path) -> float:
 
 
 def _listed(folder: str) -> tuple[dict[str, str], str]:
-    """The files of results in `folder`, and a sentence where they cannot be listed, or not all."""
+    """The files of results in `folder`; the page says so where they cannot be listed, or not all of them."""
     try:
         found, whole = results_in(below_root(folder))
     except FolderError as problem:

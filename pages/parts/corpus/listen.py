@@ -5,11 +5,12 @@ from dataclasses import replace
 import streamlit as st
 
 import tasnet
+from analysis import of_networks
 from analysis.corpus.paired import Pair
 from analysis.corpus.report import digits, per_mixture, ranked
 from analysis.corpus.results import Header, Results
-from analysis.scores import comparison
-from analysis.scores.systems import NETWORK
+from analysis.scores.comparison import Comparison
+from analysis.scores.systems import NETWORK, SYSTEMS
 from analysis.words.say import number
 from pages.parts import folders, listening, models, result_cache, workspace
 from pages.parts.captions import caption
@@ -21,7 +22,7 @@ from tasnet.errors import UserError
 from tasnet.mixture import Mixture
 
 COUNT = 10
-LIST_WIDTH = 440  # pixels: two lists beside each other, or one below the other on a small screen
+LIST_WIDTH = 440  # pixels: two lists side by side, or one below the other on a small screen
 
 
 def set_mixture(mixture: str) -> None:
@@ -66,7 +67,7 @@ def choose_among(names: list[str], order: str) -> str | None:
 def list_mixtures(title: str, lines: dict[str, str], *, playable: bool) -> None:
     """Mixtures as buttons that choose them; lines: {mixture: what is said before its name}.
 
-    The icon says before the click whether it will be heard, or only marked in the pictures.
+    The icon shows before the click whether it will be played, or only marked in the pictures.
     """
     with st.container(border=True, gap=None, width=LIST_WIDTH):
         st.markdown(f"**{title}**")
@@ -87,8 +88,8 @@ def listen_to_both(both: Pair, position: int) -> None:
     if not both.first.header.folder:
         _tell_silent()
         return
-    separators = [_separator(results.header) for results in (both.first, both.second)]
-    if None in separators:
+    measured = [_model(results.header) for results in (both.first, both.second)]
+    if None in measured:
         return
     row = both.first.good[position]
     try:
@@ -97,22 +98,8 @@ def listen_to_both(both: Pair, position: int) -> None:
         st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
         return
     found = []
-    for separator, results in zip(separators, (both.first, both.second), strict=True):
-        key = (
-            "pair",
-            result_cache.fingerprint(sound.mixture, sound.references),
-            results.header.weights,
-            str(separator.device),
-        )
-        scored = workspace.with_progress(
-            key,
-            f"Separating {plain(row.mixture)}",
-            len(sound.mixture) / sound.rate,
-            lambda progress, separator=separator: comparison.compare_systems(
-                sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
-            ),
-        )
-        if scored is None:
+    for model, results in zip(measured, (both.first, both.second), strict=True):
+        if (scored := _scored(sound, model, results.header, row.mixture)) is None:
             return
         found.append(scored)
     player(
@@ -127,29 +114,21 @@ def listen(results: Results, position: int) -> None:
     if not header.folder:
         _tell_silent()
         return
-    separator = _separator(header)
-    if separator is None:
+    if (model := _model(header)) is None:
         return
     try:
         sound = _read(header, row.index, row.mixture)
     except UserError as problem:
         st.warning(f"This mixture cannot be played: {plain(problem)}", icon=":material/volume_off:")
         return
-    found = workspace.with_progress(
-        ("corpus", result_cache.fingerprint(sound.mixture, sound.references), header.weights, str(separator.device)),
-        f"Separating {plain(row.mixture)}",
-        len(sound.mixture) / sound.rate,
-        lambda progress: comparison.compare_systems(
-            sound, separator.separate(sound.mixture, sound.rate).sources, progress=progress
-        ),
-    )
+    found = _scored(sound, model, header, row.mixture)
     if found is not None:
         score_table(found)
         player(listening.compared_tracks(found), key="corpus_player")
 
 
 def _tell_silent() -> None:
-    """Why a mixture of results without a folder cannot be played."""
+    """Say why a mixture cannot be played where the results have no folder."""
     st.info("To hear it, name the folder of these mixtures above the lists.", icon=":material/volume_off:")
 
 
@@ -163,16 +142,24 @@ def _read(header: Header, index: int, name: str) -> Mixture:
     return replace(one, labels=tuple(f"Speaker {name}" for name in speakers))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the model ...")
-def _load(model: str, weights: str, device: str) -> tasnet.Separator:
-    return tasnet.Separator(model, device)
-
-
-def _separator(header: Header) -> tasnet.Separator | None:
+def _model(header: Header) -> str | None:
     """The model that was measured; where it is gone the page says so."""
     try:
         model = header.model if header.model in tasnet.available() else str(folders.file_below_root(header.file))
-        return _load(model, header.weights, st.session_state.device)
+        workspace.separator(model)
     except UserError as problem:
         st.warning(f"The model that was measured is not here: {plain(problem)}", icon=":material/volume_off:")
         return None
+    return model
+
+
+def _scored(sound: Mixture, model: str, header: Header, name: str) -> Comparison | None:
+    """The mixture `name` separated and scored again; None where it was cancelled."""
+    seconds, hashes = len(sound.mixture) / sound.rate, result_cache.fingerprint(sound.mixture, sound.references)
+    return workspace.with_progress(
+        ("corpus", hashes, header.weights, str(workspace.separator(model).device)),
+        f"Separating {plain(name)}",
+        seconds,
+        workspace.apart(of_networks.separate_and_compare, [model], sound, seconds=seconds * len(SYSTEMS)),
+        stays=True,
+    )

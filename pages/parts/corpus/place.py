@@ -1,4 +1,4 @@
-"""Where the mixtures of results are on this computer: results travel, and come along with the app, without them."""
+"""Where the mixtures of results are on this computer: results are passed on, and bundled, without them."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def _holds(results: Results, folder: str) -> bool:
                 folder, split=header.split, kind=header.kind, speakers=header.speakers
             )
         except UserError:
-            return False  # asked again: it may come
+            return False  # asked again: it may appear later
         names = {row.index: row.mixture for row in results.good}
         seen[key] = bool(names) and all(
             index < len(mixtures) and mixtures.rows[index].name == name for index, name in names.items()

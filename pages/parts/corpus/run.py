@@ -102,7 +102,7 @@ def _offer_results(job: Job) -> None:
         for view, label in {"Results": "Show and hear the results", "Compare": "Compare with another"}.items():
             kind = "primary" if view == "Results" else "secondary"
             if st.button(label, key=f"job_{view}_{job.id}", type=kind, on_click=_show_results, args=(view, job.result)):
-                st.rerun()  # all of the page: the button is in a part that runs by itself
+                st.rerun()  # all of the page: the button is in a fragment
 
 
 def _show_results(view: str, path: str) -> None:

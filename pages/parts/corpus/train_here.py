@@ -1,4 +1,4 @@
-"""Train a network from the page, as a job of the server; the runs that are over can be heard and evaluated."""
+"""Train a network from the page, as a job of the server; finished runs can be heard and evaluated."""
 
 from functools import partial
 from typing import Any
@@ -58,7 +58,7 @@ def _check(settings: dict[str, Any]) -> None:
 
 
 def _offer_run(job: Job) -> None:
-    """What to do with a run that is over."""
+    """What can be done with a finished run."""
     st.success(f"Trained: its weights and its diary are in {plain(job.result)}.", icon=":material/check_circle:")
     with st.container(horizontal=True):
         ways = {"Hear it": "Separate", "Evaluate it": "Evaluate", "Show its curves": "Training"}
@@ -66,7 +66,7 @@ def _offer_run(job: Job) -> None:
             if st.button(label, key=f"run_{view}_{job.id}", on_click=_follow, args=(view, job.result)):
                 if view == "Separate":
                     st.switch_page("pages/separate.py")
-                st.rerun()  # all of the page: the button is in a part that runs by itself
+                st.rerun()  # all of the page: the button is in a fragment
 
 
 def _follow(view: str, run: str) -> None:

@@ -1,4 +1,4 @@
-"""Training curves: of the models that come along, and the diaries of runs, side by side."""
+"""Training curves: those of the bundled models, and the logs of runs, side by side."""
 
 import time
 from pathlib import Path
@@ -19,8 +19,8 @@ from .checkpoints import offer_checkpoints
 from .train_here import show_train_here
 
 DIARY = "log.jsonl"
-LOOK_SECONDS = 5.0  # between two looks at runs that go on
-QUIET_SECONDS = 180.0  # after which a run is taken to rest
+LOOK_SECONDS = 5.0  # between two looks at runs in progress
+QUIET_SECONDS = 180.0  # without a record, after which a run counts as stopped
 FORMATS = {"Hours": "%.2f", "Best SI-SNRi (dB)": "%.2f", "Loss (dB)": "%.2f", "Audio seconds a second": "%.0f"}
 
 
@@ -30,13 +30,13 @@ def _read(path: str, changed: float) -> list[dict]:
 
 
 def _diaries(folder: Path) -> dict[str, str]:
-    """{path below the root: the run's name} of the diaries below `folder`, the newest first."""
+    """{path below the root: the run's name} of the logs below `folder`, the newest first."""
     files, _ = find_files(folder, DIARY)
     return {name_below_root(file): str(file.parent.relative_to(folder)) for file in files if file.name == DIARY}
 
 
 def show_validation(names: list[str]) -> None:
-    """How the models `names` did on the validation speakers while they were trained, as far as that is on record."""
+    """How the models `names` did on the validation speakers during training, as far as there is a record."""
     titles = models.scored_titles(names)
     found = {titles[name]: (name, run) for name in names if (run := shipped.read_training(name))}
     if not found:
@@ -73,7 +73,7 @@ def show_validation(names: list[str]) -> None:
 
 
 def show_training() -> None:
-    """Choose runs of a folder: their curves, live while they go on; then the models that come along."""
+    """Choose runs of a folder: their curves, live while they go on; then the bundled models'."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = st.text_input("Folder of runs", "runs", key="training_folder", bind="query-params", width=220)
         try:
@@ -114,7 +114,7 @@ def show_training() -> None:
 
 
 def _goes_on(path: Path) -> bool:
-    """Whether something was written to the diary lately."""
+    """Whether something was written to the log recently."""
     return time.time() - path.stat().st_mtime < QUIET_SECONDS
 
 

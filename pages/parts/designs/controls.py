@@ -1,4 +1,4 @@
-"""The sliders of a design: its values stand in the address, a row of the paper's sets them all."""
+"""The sliders of a design: their values are in the address, and a row of the paper's tables sets them all."""
 
 import streamlit as st
 
@@ -23,7 +23,7 @@ LABELS = {"norm": "Norm", "encoder": "Encoder", "mask": "Mask", "C": "Speakers C
 
 
 def set_to(design: PrintedDesign) -> None:
-    """Let every control be as in this row; called before the page runs."""
+    """Set every control as in this row; called before the page runs."""
     values = design.config.to_dict()
     for name in (*SIZES, *CHOICES, "causal"):
         st.session_state[f"d_{name}"] = values[name]
@@ -61,7 +61,7 @@ def _causal_follows() -> None:
 
 
 def choose_design() -> ConvTasNetConfig | None:
-    """The chosen design; None, and a sentence on the page, where no such network can be."""
+    """The chosen design; None, with a sentence on the page, where no such network can exist."""
     start = ConvTasNetConfig().to_dict()
     values = {}
     row = st.container()

@@ -18,7 +18,7 @@ SHUT, BAND, RANKS, CLUSTER, ONE = "All but shut", "Peak in a band", "Ranks", "Cl
 def choose_muted(
     config: ConvTasNetConfig, use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, tree: Tree, known: bool
 ) -> tuple[Muted, str]:
-    """What is switched off, and in words. `known`: whether the clean voices are, one for each output."""
+    """What is switched off, also in words. `known`: whether the clean voices are known, one for each output."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         kind = st.segmented_control(
             "Switch off", KINDS, default=FILTERS, required=True, key="explain_kind", bind="query-params"

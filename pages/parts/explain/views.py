@@ -1,18 +1,19 @@
 """The views of the page Explain: switched off, phase and magnitude, where the error is, filters, blocks."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
 
+from analysis import of_networks
 from analysis.explain import errors, muting, swaps
 from analysis.figures import explain as figures
 from analysis.figures import inside as figures_inside
 from analysis.network.basis import Tree
 from analysis.network.filter_use import FilterUse
 from analysis.network.representation import Representation
-from analysis.scores.metrics import MetricsError, evaluate, mixture_scores
+from analysis.scores.metrics import MetricsError
 from analysis.scores.systems import MEASURES, NETWORK, ScoredSystem
 from analysis.words import explain as words
 from analysis.words.inside import explain_blocks, explain_use
@@ -20,6 +21,7 @@ from analysis.words.say import one_scale
 from pages.parts import listening, result_cache, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import say
+from pages.parts.inside.inspection import of_inside
 from pages.parts.inside.view import View, show_bar
 from pages.parts.pictures import picture, save_table, show_rows
 from pages.parts.player import Track, linked_player, player
@@ -48,13 +50,19 @@ class Explained(NamedTuple):
         """Whether the clean voices are known, one for each output."""
         return self.sound.references is not None and len(self.sound.references) == len(self.inside.masks)
 
+    def kept(self, name: str, label: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """See `kept`."""
+        return kept(self.inside, self.identity, name, label, function, *arguments)
 
-def kept(explained: Explained, name: str, compute: Callable[[], object], label: str) -> object:
-    """What was computed of the sound and the model, once."""
-    key = ("explain", name, explained.identity)
+
+def kept(
+    inside: Representation, identity: tuple, name: str, label: str, function: Callable[..., Any], *arguments: Any
+) -> Any:
+    """`function(inside, *arguments)`, computed once, apart."""
+    key = ("explain", name, identity)
     if (found := result_cache.find_result(key)) is None:
         with st.spinner(f"{label} ..."):
-            found = result_cache.keep_result(key, compute())
+            found = result_cache.keep_result(key, of_inside(function, inside, *arguments))
     return found
 
 
@@ -66,9 +74,7 @@ def show_muting(explained: Explained) -> None:
         inside.model.config, explained.use, explained.order, explained.peaks_hz, explained.tree, explained.known
     )
     try:
-        found = kept(
-            explained, repr(off), lambda: muting.muted_sources(inside, off, explained.level), "Separating without"
-        )
+        found = explained.kept(repr(off), "Separating without", muting.muted_sources, off, explained.level)
     except muting.MutingError as problem:
         st.error(plain(problem), icon=":material/error:")
         return
@@ -80,31 +86,18 @@ def show_muting(explained: Explained) -> None:
     if not explained.known:
         caption("Without the clean voices there is no score to set beside.")
         return
-    before = kept(explained, "scores", lambda: _scores(sound, inside.audible()), "Scoring")
-    after = kept(explained, f"scores {off!r}", lambda: _scores(sound, found), "Scoring")
+    before = explained.kept("scores", "Scoring", of_networks.mean_scores, sound, SHOWN)
+    after = explained.kept(f"scores {off!r}", "Scoring", of_networks.mean_scores, sound, SHOWN, found)
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
     rows = [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))]
     decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
     show_rows("Mean scores", rows, decimals, key="explain_scores")
 
 
-def _scores(sound: Mixture, sources: np.ndarray) -> dict[str, float | None]:
-    """{title of a measure: mean over the voices}; the order of the voices is kept."""
-    signals = (sound.references, sound.mixture, sound.rate)
-    baseline = mixture_scores(*signals, stoi=True)
-    found = evaluate(sources, *signals, permute=False, stoi=True, baseline=baseline)
-    return {MEASURES[name].title: found.mean(name) for name in SHOWN}
-
-
 def show_swaps(explained: Explained) -> None:
     """Phase and magnitude of mixture, network and clean voices exchanged: scores, words, sound."""
     sound, estimates = explained.sound, explained.inside.audible()
-    found = kept(
-        explained,
-        "swaps",
-        lambda: swaps.phase_swaps(estimates, sound.references, sound.mixture, sound.rate),
-        "Exchanging phase and magnitude",
-    )
+    found = explained.kept("swaps", "Exchanging phase and magnitude", of_networks.swapped_voices, sound)
     say(words.explain_swaps(found.scores), key="swaps")
     picture(
         figures.swaps(found.scores),
@@ -131,12 +124,7 @@ def show_errors(explained: Explained) -> None:
     """The error split by BSS Eval, heard; by band and over time."""
     sound, estimates = explained.sound, explained.inside.audible()
     try:
-        parts = kept(
-            explained,
-            "errors",
-            lambda: [errors.split_error(one, sound.references, c) for c, one in enumerate(estimates)],
-            "Splitting the error",
-        )
+        parts = explained.kept("errors", "Splitting the error", of_networks.split_errors, sound)
     except MetricsError as problem:
         st.info(plain(problem), icon=":material/info:")
         return
@@ -187,12 +175,12 @@ def show_errors(explained: Explained) -> None:
 
 def show_filters(explained: Explained) -> None:
     """What is let through of each filter, and what is lost without each branch of the dendrogram."""
-    use, inside = explained.use, explained.inside
-    shut = kept(explained, "shut", lambda: muting.importance(inside, [np.flatnonzero(use.shut)]), "Muting shut filters")
+    use = explained.use
+    shut = explained.kept("shut", "Muting shut filters", muting.importance, [np.flatnonzero(use.shut)])
     said = [words.explain_filter_kinds(use), *explain_use(use, float(shut[0]) if explained.known else None)]
     say(said, key="filters")
     chosen = st.session_state.get("explain_clicked")
-    alone = kept(explained, "each", lambda: muting.filter_importance(inside), "Muting filter by filter")
+    alone = explained.kept("each", "Muting filter by filter", muting.filter_importance)
     picture(
         figures.filter_use_map(use, explained.order, explained.peaks_hz, alone, [] if chosen is None else [chosen]),
         "Share of each filter's energy that each voice alone, several or nobody gets, the energy it holds, and the "
@@ -215,7 +203,7 @@ def show_filters(explained: Explained) -> None:
             query_params={"filter_model": str(chosen)},
         )
     groups = explained.tree.clusters(CLUSTERS)
-    lost = kept(explained, "importance", lambda: muting.importance(inside, groups), "Muting branch by branch")
+    lost = explained.kept("importance", "Muting branch by branch", muting.importance, groups)
     names = [f"branch {number}" for number in range(1, len(groups) + 1)]
     labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
     st.markdown("##### Without a branch of the dendrogram")
@@ -278,7 +266,15 @@ def show_blocks(explained: Explained) -> None:
         asked,
         "Leaving blocks out",
         workspace.ALWAYS_CANCELLABLE,
-        lambda report: muting.block_importance(inside, list(groups.values()), explained.level, report),
+        workspace.apart(
+            of_networks.with_inside_told,
+            [workspace.selection().model],
+            muting.block_importance,
+            of_networks.bare(inside),
+            list(groups.values()),
+            explained.level,
+            seconds=len(groups) * len(inside.mixture) / explained.sound.rate,
+        ),
     )
     if lost is None:
         return

@@ -14,7 +14,7 @@ from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture
 
-BELOW = {  # what a filter's frequency is taken to be -> the head of its column
+BELOW = {  # what counts as a filter's frequency -> the head of its column
     "peak": "Below 1 kHz",
     "centroid": "By centroid",
     "unpadded": "By unpadded FFT",
@@ -22,7 +22,7 @@ BELOW = {  # what a filter's frequency is taken to be -> the head of its column
 
 
 class Bank(NamedTuple):
-    """The basis functions of one model, or of a filterbank that nobody learned, as the page shows them."""
+    """The basis functions of one model, or of a fixed filterbank, as the page shows them."""
 
     name: str
     key: str
@@ -41,7 +41,7 @@ def learned_bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
 
 
 def fixed_bank(name: str, key: str, config: tasnet.ConvTasNetConfig) -> Bank:
-    """`Bank` of one of `FIXED_BANKS` beside a network of `config`; BasisError where it cannot stand there."""
+    """`Bank` of one of `FIXED_BANKS` beside a network of `config`; BasisError where its filters do not fit."""
     fixed = FIXED_BANKS[name]
     return _bank(fixed.title, key, *fixed.rows(config), config.sample_rate, words.FIXED)
 

@@ -1,16 +1,20 @@
-"""The sound that is looked into at the model's rate, and what goes on inside for it."""
+"""The inspected sound at the model's rate, and what goes on inside the network for it."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
-from analysis.network.representation import Representation, represent
-from pages.parts import result_cache
+from analysis import of_networks
+from analysis.network.representation import Representation
+from pages.parts import result_cache, workspace
 from tasnet import Separator
 from tasnet.audio import resample
 from tasnet.mixture import Mixture
 
 MAX_SECONDS = 60
+NETWORK_RUNS = 2  # as much computing as so many, in what is computed of an inside
 
 
 def excerpt_at_rate(sound: Mixture, rate: int) -> Mixture:
@@ -33,13 +37,22 @@ def excerpt_at_rate(sound: Mixture, rate: int) -> Mixture:
     return dataclasses.replace(sound, mixture=mixture, references=references, rate=rate)
 
 
+def of_inside(function: Callable[..., Any], inside: Representation, *arguments: Any) -> Any:
+    """`function(inside, *arguments)`, computed apart."""
+    seconds = len(inside.mixture) / inside.model.config.sample_rate
+    return workspace.computed(
+        of_networks.with_inside, function, of_networks.bare(inside), *arguments, seconds=seconds * NETWORK_RUNS
+    )
+
+
 def cached_representation(sound: Mixture, separator: Separator) -> tuple[Representation, tuple]:
-    """What goes on inside, and its identity: made once, and kept with the upload that it is of."""
+    """What goes on inside, and its identity: computed once, and kept with its upload."""
     hashes = result_cache.fingerprint(sound.mixture, sound.references)
     key = ("representation", hashes, separator.name, str(separator.device))
     if (inside := result_cache.find_result(key)) is None:
         with st.spinner("Looking inside ..."):
-            mixture, _ = separator.without_what_lies_below(sound.mixture)
-            inside = represent(separator.model, mixture, sound.references, separator.level)
+            seconds = len(sound.mixture) / sound.rate
+            found = workspace.computed(of_networks.look_inside, sound.mixture, sound.references, seconds=seconds)
+            inside = dataclasses.replace(found, model=separator.model)
         result_cache.keep_result(key, inside)
     return inside, key

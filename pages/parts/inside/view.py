@@ -12,7 +12,7 @@ from analysis.network.representation import Representation
 from pages.parts.player import PlayerState
 from tasnet.places import WEB
 
-# What the pictures show where nothing is marked: short enough to see frames, and while it plays long enough to look.
+# What the pictures show where nothing is marked: short enough to see frames; while playing, long enough to look at.
 REST_SECONDS, PLAY_SECONDS = 0.5, 6.0
 VIEW = WEB / "inside"
 
@@ -66,8 +66,8 @@ def show_bar(
 ) -> None:
     """The bar over the pictures `figures`, {key: figure}, which show `view`.
 
-    In the browser the player's cursor and marked stretch lie over all that has time on its axis (see
-    `analysis.figures.inside`), and a click or a drag there is the player's. With `turning` the enclosing fragment
+    In the browser the player's cursor and marked stretch are drawn over everything that has a time axis (see
+    `analysis.figures.inside`), and a click or a drag there goes to the player. With `turning` the enclosing fragment
     reruns where it plays beyond what is shown, and `view_now` then holds the cursor; else the pictures are drawn again
     when the sound rests. `filters` are the order and the peaks (Hz) of their rows.
     """
@@ -88,7 +88,7 @@ def show_bar(
 
 
 def _rest(state: PlayerState) -> str:
-    """What the player last told, as the bar repeats it: what it says of a moment holds until the player tells more."""
+    """What the player last reported, as the bar repeats it: the bar's moment holds until the player's next report."""
     return f"{state.time} {state.region}"
 
 

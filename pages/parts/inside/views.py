@@ -22,7 +22,7 @@ from pages.parts.player import PlayerState
 
 from .view import View, show_bar, view_now
 
-CELLS = 500_000  # of one image: what a browser draws without a pause
+CELLS = 500_000  # of one image: as many as a browser draws without a pause
 MAX_COLUMNS = 1000
 SHORT_SECONDS = 1.0
 WHOLE, STRETCH = "Whole sound", "Stretch"
@@ -30,7 +30,7 @@ SHARES = ("Near 0", "Near 1", "Between")
 
 
 class Inspected(NamedTuple):
-    """What the page looks into: the inside of a model for a sound, and how its filters are sorted."""
+    """What the page inspects: a model's inner state for a sound, and how its filters are sorted."""
 
     inside: Representation
     identity: tuple  # of the sound and the model
@@ -89,7 +89,7 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
 
 
 def _figure2(inspected: Inspected, view: View, extremes: bool) -> tuple[Picture, go.Figure]:
-    """What is drawn of `view`, and drawn; the last is kept, since most often only the cursor has moved."""
+    """The data of `view`, and its figure; the last one is kept, since usually only the cursor has moved."""
     inside, identity, order, peaks_hz = inspected
     key = (identity, order.tobytes(), view.start, view.stop, extremes)
     if (kept := st.session_state.get("inside_drawn")) and kept[0] == key:
@@ -105,7 +105,7 @@ def _figure2(inspected: Inspected, view: View, extremes: bool) -> tuple[Picture,
 
 
 def _counted(inside: Representation, view: View) -> View | None:
-    """What a table is to count: the stretch that is marked or shown, or None for all of the sound."""
+    """What a table should count: the stretch that is marked or shown, or None for all of the sound."""
     chosen = st.segmented_control(
         "Count",
         [WHOLE, STRETCH],

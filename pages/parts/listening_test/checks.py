@@ -1,4 +1,4 @@
-"""Before a listening test: a comfortable level, which then stays, and whether headphones are on."""
+"""Before a listening test: a comfortable level, which is then kept, and a check for headphones."""
 
 import secrets
 
@@ -13,7 +13,7 @@ from .questions import load_track
 
 
 def passed(store: Store, session: Session, listener: Listener) -> bool:
-    """Whether everything is ready for the first trial; draws the check that is not done."""
+    """Whether everything is ready for the first trial; draws the next check that is not done."""
     level = f"listening_level_{listener.token}"
     if not st.session_state.get(level):
         _check_level(store, session, level)

@@ -1,4 +1,4 @@
-"""A listening test of sounds that are there already: a folder here, with webMUSHRA's YAML or a CSV, or bare."""
+"""A listening test of existing sounds: a folder here, with webMUSHRA's YAML, with a CSV, or with neither."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -27,7 +27,7 @@ LONGEST_SECONDS = 30.0  # of a sound in a test
 
 
 def choose_own() -> tuple[ImportedTest, Callable[[str], Audio]] | None:
-    """The test that the chosen folder or file describes, and what reads its sounds; what is wrong is said."""
+    """The test that the chosen folder or file describes, and a function that reads its sounds; problems are shown."""
     offer_folders("listening_folder")
     folder = st.text_input(
         "Folder of the sounds",
@@ -91,7 +91,7 @@ def _listed(folder: str) -> tuple[list[str], list[str]]:
 
 
 def _find(file: str, folder: str, sounds: list[str]) -> Path:
-    """Where a sound is that a configuration names: below the folder, or the one file there of that name."""
+    """Where the sound that a configuration names is: below the folder, or the only file there of that name."""
     inside = f"{folder.rstrip('/')}/{file}"
     if inside in sounds:
         return folders.file_below_root(inside)

@@ -1,4 +1,4 @@
-"""One question of a listening test: its sounds under blind names, and the answers, which wait until all is heard."""
+"""One question of a listening test: its sounds under blind names, and answers that wait until all was heard."""
 
 import io
 import string
@@ -14,12 +14,12 @@ from analysis.listening.trials import ABX, MOS, REFERENCE, Session, Trial
 from pages.parts.player import Track
 
 REFERENCE_NAME = "Reference"
-BEST = 100  # of the MUSHRA scale: what sounds as the reference
+BEST = 100  # of the MUSHRA scale: what sounds like the reference
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a trial asks: the sounds by the names they have here, and the answers with their keys."""
+    """What a trial asks: the sounds by their blind names, and the answers with their keys."""
 
     text: str
     hint: str
@@ -63,8 +63,8 @@ def draw_answers(
 ) -> int | tuple[int, ...] | None:
     """The buttons of a question, or what lets its `ratings` by name be sent; what was answered in this run, else None.
 
-    Values are returned, not handled in a callback: a click that comes with the first run after a server's return finds
-    no callback there.
+    Values are returned, not handled in a callback: a click that arrives with the first run after a server restart would
+    find no callback.
     """
     missing = [name for name in question.sounds if name not in heard]
     st.caption(

@@ -58,7 +58,7 @@ def _explain_interval(means: Mapping[str, CrossedMean]) -> str:
 
 
 def _screened(opinions: list[Opinion]) -> list[Opinion]:
-    """The opinions of who heard the hidden reference (BS.1534), unless the operator wants all."""
+    """The opinions of those who heard the hidden reference (BS.1534), unless the operator wants all."""
     unsure = opinion.unsure_listeners(opinions, REFERENCE)
     if not unsure:
         return opinions
@@ -214,7 +214,7 @@ def _paired_row(opinions: list[Opinion], x: str, y: str, unit: str) -> dict | No
 
 
 def text(value: float | None, digits: int = 2) -> str:
-    """A number as it stands in the tables; an undefined one is a dash."""
+    """A number as tables show it; an undefined one is a dash."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 

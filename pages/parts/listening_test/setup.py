@@ -1,4 +1,4 @@
-"""Setting up a listening test: which voices, which systems, which question, and what it can show at best."""
+"""Setting up a listening test: which voices, systems and question, and what it can show at best."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -136,7 +136,7 @@ def _keep(store: Store, shape: dict[str, Any], method: str, systems: Sequence[st
 
 
 def _open(make: Callable[[], Session | None]) -> None:
-    """The operator's view of what `make` makes; what it refuses is said."""
+    """Open the operator's view of the test that `make` creates; a refusal is shown."""
     try:
         session = make()
     except UserError as problem:

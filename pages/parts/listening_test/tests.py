@@ -1,4 +1,4 @@
-"""Where the listening tests of this server are, the links into them, and whose they are."""
+"""Where this server's listening tests are, the links to them, and whose they are."""
 
 import os
 
@@ -30,7 +30,7 @@ def links(session: Session) -> dict[str, str]:
 
 
 def leave() -> None:
-    """Take this page's own parameters out of the address; the next run shows the set-up."""
+    """Remove this page's own parameters from the address; the next run shows the set-up."""
     for name in ("test", "listener", "operator"):
         st.query_params.pop(name, None)
 
@@ -38,7 +38,7 @@ def leave() -> None:
 def owner() -> str:
     """The key under which this operator's tests are listed: the address's, this tab's, or a new one.
 
-    One in the address that lists no test is nobody's: the link's reader, or its writer, may have made it up.
+    A key in the address that lists no test is nobody's: anybody may have made it up.
     """
     known = st.query_params.get("owner")
     if known and store().owned(known):

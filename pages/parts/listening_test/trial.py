@@ -24,7 +24,7 @@ from pages.parts.text import plain
 from . import checks
 from .questions import REFERENCE_NAME, draw_answers, load_track, question_of
 
-QUICKEST = 0.5  # s: an earlier answer is the last key still held down, or a double click
+QUICKEST = 0.5  # s: an answer before this is the last key still held down, or a double click
 
 
 def show_trial(store: Store, session: Session) -> None:
@@ -75,7 +75,7 @@ def _join(store: Store, session: Session) -> None:
 
 
 def _go_on(store: Store, session: Session, listener: Listener) -> None:
-    """What comes before the first question, the next question, or the last one again, or thanks."""
+    """Show what precedes the first question, the next question, the last one again, or thanks."""
     if listener.session != session.id:
         raise RatingsError("This link belongs to another listening test.")
     trials = plan_trials(session, listener.number)
@@ -131,7 +131,7 @@ def _shown_key(listener: Listener, key: str, number: int) -> str:
 def _ask(
     store: Store, session: Session, listener: Listener, trials: list[Trial], number: int, key: str
 ) -> int | tuple[int, ...] | None:
-    """Draw question `number`; the answer given in this run, or None. What does not count is said."""
+    """Draw question `number`; the answer given in this run, or None. Says so where an answer does not count."""
     trial, question = trials[number], question_of(session, trials[number])
     shown = st.session_state.setdefault(_shown_key(listener, key, number), time.monotonic())
     tracks = [load_track(store, session, trial.utterance, name, system) for name, system in question.sounds.items()]
@@ -142,13 +142,13 @@ def _ask(
     state = player(tracks, key="listening_player", blind=True, faders=faders, start=begin)
     heard = set(state.heard)
     if session.method == MOS and heard_before:
-        heard.add("Reference")  # with the utterance's sample before
+        heard.add("Reference")  # with the utterance's sample before it
     st.markdown(question.text)
     st.caption(question.hint)
     answer = draw_answers(question, f"{key}_{number}", heard, dict(state.ratings))
     refused = f"listening_refused_{listener.token}_{key}_{number}"
     if answer is not None and time.monotonic() - shown < QUICKEST:
-        st.session_state[refused] = True  # said until it is answered: the next run may come at once
+        st.session_state[refused] = True  # shown until it is answered: the next run may come at once
         answer = None
     if answer is None and st.session_state.get(refused):
         st.warning("That came too soon after the question to be meant, and was not stored. Please answer again.")

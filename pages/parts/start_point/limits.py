@@ -1,10 +1,10 @@
-"""Pauses, noise and reverberation: how separation holds as they grow."""
+"""Pauses, noise and reverberation: how well separation holds up as they grow."""
 
 import streamlit as st
 
-import tasnet
+from analysis import of_networks
 from analysis.figures import limits as figures_limits
-from analysis.limits import LIMITS, NOISES, LimitCurve, measure_limit
+from analysis.limits import LIMITS, NOISES, LimitCurve
 from analysis.sounds import examples
 from analysis.words.start_point import explain_limit
 from pages.parts import workspace
@@ -70,23 +70,16 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
 
 def measured_limits(limit: str, models: list[str], sounds: list[Mixture], noise: str) -> dict[str, LimitCurve] | None:
     """{model: curve}, computed once; None where the user cancelled it."""
-    separators = [workspace.separator(model) for model in models]
     arrays = [array for sound in sounds for array in (sound.mixture, sound.references)]
-
-    def compute(report) -> dict[str, LimitCurve]:
-        def one(number: int, separator: tasnet.Separator) -> LimitCurve:
-            share = len(separators)
-            return measure_limit(
-                limit, separator, sounds, noise=noise, progress=lambda done: report((number + done) / share)
-            )
-
-        return {separator.name: one(number, separator) for number, separator in enumerate(separators)}
-
+    values = LIMITS[limit].values
+    seconds = sum(len(sound.mixture) / sound.rate for sound in sounds) * len(models) * len(values)
+    device = str(workspace.separator(models[0]).device)
     return workspace.with_progress(
-        ("limit", limit, noise, fingerprint(*arrays), *models, str(separators[0].device)),
+        ("limit", limit, noise, fingerprint(*arrays), *models, device),
         "Measuring",
         workspace.ALWAYS_CANCELLABLE,
-        compute,
+        workspace.apart(of_networks.measure_limits, models, limit, values, sounds, noise, seconds=seconds),
+        stays=True,
     )
 
 

@@ -1,21 +1,23 @@
-"""What upsets separation: one thing at a time turned on this sound and heard, with its curves over a test set."""
+"""What upsets separation: vary one thing at a time on this sound and hear it, with its curves over a test set."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
+from analysis import of_networks
 from analysis.conditions.everyday import CONDITIONS
 from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
-from analysis.scores.metrics import Scores, best_permutation, evaluate
+from analysis.scores.metrics import Scores, best_permutation
 from analysis.scores.systems import MEASURES, PERCEPTUAL
-from analysis.start_point.probe_set import ProbeResults, curve, known_results, score_probe
-from analysis.start_point.probes import PROBES, Probe
+from analysis.start_point.probe_set import ProbeResults, curve, known_results
+from analysis.start_point.probes import PROBES
 from analysis.words import probe as words
 from analysis.words.say import number, one_scale
 from pages.parts import result_cache, workspace
+from pages.parts.budgeted import still_wanted
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
@@ -25,18 +27,19 @@ from pages.parts.player import Track, player
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
+RUNS = 2  # as much computing as so many separations
 ALL = PROBES | CONDITIONS
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
 BEFORE, AFTER = "as it is", "turned"
 
 
 def show_probe(models: list[str], sound: Mixture) -> None:
-    """Choose what is turned and how far; hear it before and after, with the scores; the curves over the set."""
+    """Choose what to vary and how far; hear it before and after, with the scores; show the curves over the set."""
     sound = excerpt_at_rate(sound, workspace.separator(models[0]).config.sample_rate)
     name, value = _choose()
     probe = ALL[name]
     caption(f"{probe.about} — {probe.source}")
-    made = {BEFORE: sound, AFTER: _kept("made", sound, (name, value), lambda: probe.apply(sound, value))}
+    made = {BEFORE: sound, AFTER: _kept("made", sound, (name, value), of_networks.turned, name, value, sound)}
     voices, scores = {}, {}
     for model in models:
         for state, mixture in made.items():
@@ -44,9 +47,8 @@ def show_probe(models: list[str], sound: Mixture) -> None:
                 return
             sources = found.sources[list(best_permutation(found.sources, mixture.references))]
             voices[model, state] = sources
-            scores[model, state] = _kept(
-                "scores", mixture, (model, probe.skip), partial(_scores, sources, mixture, probe)
-            )
+            of = (model, probe.skip)
+            scores[model, state] = _kept("scores", mixture, of, of_networks.voice_scores, name, sources, mixture)
     player(_tracks(made, voices, scores), key="probe_player", spectrograms=False)
     titles = by_title({model: model for model in models})
     shown = {one: title for one, title in SHOWN.items() if probe.speech or one not in PERCEPTUAL}
@@ -88,32 +90,20 @@ def _choose() -> tuple[str, float]:
     return name, value
 
 
-def _kept(what: str, sound: Mixture, of: tuple, compute: Callable[[], object]) -> object:
-    """What is computed of a sound, once."""
+def _kept(what: str, sound: Mixture, of: tuple, function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(networks, *arguments)`, computed of a sound once, apart."""
     key = ("probe", what, result_cache.fingerprint(sound.mixture, sound.references), *of)
     if (found := result_cache.find_result(key)) is None:
         with st.spinner("Preparing ..."):
-            found = result_cache.keep_result(key, compute())
+            compute = workspace.apart(function, [], *arguments, seconds=RUNS * len(sound.mixture) / sound.rate)
+            found = result_cache.keep_result(key, compute(lambda *_: still_wanted()))
     return found
-
-
-def _scores(sources: np.ndarray, sound: Mixture, probe: Probe) -> Scores:
-    part = slice(round(probe.skip * sound.rate), None)
-    return evaluate(
-        sources[:, part],
-        sound.references[:, part],
-        sound.mixture[part],
-        sound.rate,
-        permute=False,
-        pesq=probe.speech,
-        stoi=probe.speech,
-    )
 
 
 def _tracks(
     made: Mapping[str, Mixture], voices: Mapping[tuple[str, str], np.ndarray], scores: Mapping[tuple[str, str], Scores]
 ) -> list[Track]:
-    """The mixtures, then voice by voice what each model makes of them and what was asked for."""
+    """The mixtures, then for each voice what each model makes of them and the target."""
     models = list(dict.fromkeys(model for model, _ in voices))
     titles = {model: title for title, model in by_title({model: model for model in models}).items()}
     tracks = [Track(f"Mixture · {state}", mixture.mixture, mixture.rate) for state, mixture in made.items()]
@@ -150,7 +140,7 @@ def _results_of(name: str) -> dict[str, ProbeResults]:
 
 
 def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture) -> None:
-    """The curves over the set of those models that have been measured, and of this sound where that is asked for."""
+    """The curves over the set of the models that have been measured, and on request of this sound."""
     probe, known = ALL[name], _results_of(name)
     chosen = {model: known[model] for model in models if model in known} or known
     curves = {model: curve(found, name) for model, found in chosen.items()}
@@ -160,7 +150,7 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
     if st.button("Measure every position on this sound", icon=":material/timer:", key="probe_measure"):
         st.session_state.probe_asked = asked
     if st.session_state.get("probe_asked") == asked:
-        here = _measure_here(asked, probe, models, sound)
+        here = _measure_here(asked, name, models, sound)
     titled = by_title(curves)
     said = [words.explain_curve(f"**{plain(title)}**", probe, found) for title, found in titled.items()]
     if name == "jitter":
@@ -194,16 +184,8 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
         )
 
 
-def _measure_here(key: tuple, probe: Probe, models: Sequence[str], sound: Mixture) -> dict[str, dict[float, float]]:
-    separators = {model: workspace.separator(model) for model in models}
-
-    def compute(report: Callable[[float], None]) -> dict[str, dict[float, float]]:
-        found: dict[str, dict[float, float]] = {model: {} for model in models}
-        for number_, value in enumerate(probe.values):
-            made = probe.apply(sound, value)
-            for model, separator in separators.items():
-                found[model][value] = score_probe(separator, probe, made)
-            report((number_ + 1) / len(probe.values))
-        return found
-
-    return workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute) or {}
+def _measure_here(key: tuple, name: str, models: Sequence[str], sound: Mixture) -> dict[str, dict[float, float]]:
+    seconds = len(sound.mixture) / sound.rate * len(models) * len(ALL[name].values)
+    compute = workspace.apart(of_networks.probe_scores, models, name, sound, seconds=seconds)
+    found = workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute, stays=True)
+    return dict(zip(models, found, strict=True)) if found else {}

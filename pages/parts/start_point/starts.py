@@ -1,16 +1,16 @@
 """The start of one mixture (Fig. 4A), and of every mixture of a set (Fig. 4B)."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from analysis import of_networks
 from analysis.figures import limits as figures_limits
 from analysis.jobs import Job
 from analysis.start_point import sets
-from analysis.start_point.shifts import RANGES, StartCurve, growing_curve
+from analysis.start_point.shifts import RANGES, StartCurve
 from analysis.words.start_point import explain_set_starts, explain_start
 from pages.parts import folders, jobs, workspace
 from pages.parts.browse import offer_folders
@@ -37,26 +37,26 @@ def show_sound(models: list[str], sound: Mixture) -> None:
         bind="query-params",
         help="41 starts each. Steps of 17 and 101 samples: primes, so that every position of the frames occurs.",
     )
-    separators = [workspace.separator(model) for model in models]
+    place, drawn = st.empty(), [time.monotonic() - DRAW_SECONDS]
 
-    place = st.empty()
-
-    def compute(report: Callable[[float], None]) -> dict[str, StartCurve]:
+    def draw(curves: dict[str, StartCurve]) -> None:
         """All models in turn, point by point, on show as they come."""
-        found: dict[str, StartCurve] = {}
-        shifts, drawn = RANGES[chosen], time.monotonic() - DRAW_SECONDS
-        curves = [growing_curve(one, sound.mixture, sound.references, sound.rate, shifts) for one in separators]
-        for number, points in enumerate(zip(*curves, strict=True), 1):
-            found = {separator.name: curve for separator, curve in zip(separators, points, strict=True)}
-            if number > 1 and time.monotonic() - drawn >= DRAW_SECONDS:
-                drawn = time.monotonic()
-                place.plotly_chart(figures_limits.start_curves(by_title(found)), key=f"start_filling_{number}")
-            report(number / len(shifts))
-        return found
+        count = len(next(iter(curves.values())).shifts)
+        if count > 1 and time.monotonic() - drawn[0] >= DRAW_SECONDS:
+            drawn[0] = time.monotonic()
+            place.plotly_chart(figures_limits.start_curves(by_title(curves)), key=f"start_filling_{count}")
 
+    shifts, seconds = RANGES[chosen], len(sound.mixture) / sound.rate
     hashes = fingerprint(sound.mixture, sound.references)
-    key = ("start", chosen, hashes, *models, str(separators[0].device))
-    found = workspace.with_progress(key, "Separating from every start", workspace.ALWAYS_CANCELLABLE, compute)
+    key = ("start", chosen, hashes, *models, str(workspace.separator(models[0]).device))
+    found = workspace.with_progress(
+        key,
+        "Separating from every start",
+        workspace.ALWAYS_CANCELLABLE,
+        workspace.apart(of_networks.starts_of, models, sound, shifts, seconds=seconds * len(models) * len(shifts)),
+        stays=True,
+        heard=draw,
+    )
     place.empty()
     if found is None:
         return
@@ -121,9 +121,9 @@ def show_set(models: list[str]) -> None:
 
 
 def _offer_results(job: Job) -> None:
-    """A way to what a finished job has measured."""
+    """Offer what a finished job has measured."""
     if st.button("Show the results", key=f"job_{job.id}", type="primary", on_click=_choose_set, args=(job.result,)):
-        st.rerun()  # all of the page: the button is in a part that runs by itself
+        st.rerun()  # all of the page: the button is in a fragment
 
 
 def _choose_set(name: str) -> None:
@@ -131,7 +131,7 @@ def _choose_set(name: str) -> None:
 
 
 def _as_text(found: dict[str, Any]) -> dict[str, Any]:
-    """{model: what was found}, the names for Markdown."""
+    """{model: finding}, with the names escaped for Markdown."""
     return {plain(name): one for name, one in found.items()}
 
 

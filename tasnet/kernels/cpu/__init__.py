@@ -1,4 +1,4 @@
-"""Conv-TasNet in C++, compiled for this processor: what `ConvTasNet` computes, and its gradients, sooner.
+"""Conv-TasNet in C++, compiled for this processor: what `ConvTasNet` computes, and its gradients, only faster.
 
 `source/` has the C++, `build` compiles it into the user's cache folder, and `network` calls it. Nothing is compiled or
 loaded before it is asked for.

@@ -1,8 +1,8 @@
-"""Builds the compiled network, where it can be built, and says in a line what came of it.
+"""Build the compiled network where possible, and report the outcome in one line.
 
     python -m tasnet.kernels.cpu
 
-Ends with 0 either way: without it everything works, slower.
+Exits with 0 either way: without it everything works, only slower.
 """
 
 import argparse

@@ -27,17 +27,17 @@ from ...atomic import replacing
 
 SOURCE = Path(__file__).parent / "source"
 NATIVE = ("-march=native", "-mprefer-vector-width=512")
-# Not -ffast-math, which would hide what is not a number, and have the whole process round small numbers to zero.
+# Not -ffast-math, which would hide NaNs, and make the whole process flush small numbers to zero.
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-w")
 COMPILERS = ("g++", "c++", "clang++")
 NO_COMPILER = "There is no C++ compiler here (g++ or clang++)."
 SEAL = hashlib.sha256().digest_size  # bytes at the end of a library: the hash of what comes before
 
-UNFINISHED = ".build-"  # what the folders of builds begin with
-STALE = 3600.0  # s: after that a build is no longer going on
+UNFINISHED = ".build-"  # prefix of the folders of builds
+STALE = 3600.0  # s: after that a build must have ended
 
 _lock = threading.Lock()
-_failed: dict[tuple[str, ...], str] = {}  # flags -> why there is no library, as far as this process has tried
+_failed: dict[tuple[str, ...], str] = {}  # flags -> why there is no library, where this process has tried
 _loaded: dict[tuple[str, ...], ctypes.CDLL] = {}
 
 
@@ -52,7 +52,7 @@ def library_folder() -> Path:
 
 @cache
 def processor() -> frozenset[str]:
-    """The instructions that this processor has, in Linux' names; none where it is of another kind."""
+    """The instruction sets of this processor, by Linux's names; none on other kinds of processor."""
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "AMD64"):
         return frozenset()
     try:
@@ -63,7 +63,7 @@ def processor() -> frozenset[str]:
 
 
 def compiler() -> list[str] | None:
-    """The command of the C++ compiler: $CXX, else the first of `COMPILERS` that there is."""
+    """The command of the C++ compiler: $CXX, else the first of `COMPILERS` that exists."""
     own = shlex.split(os.environ.get("CXX", ""))
     if own and shutil.which(own[0]):
         return own
@@ -73,7 +73,7 @@ def compiler() -> list[str] | None:
 def library_path(flags: tuple[str, ...] = NATIVE) -> Path:
     """Where the library lies, or will: its name changes with sources, flags, compiler and processor.
 
-    Without a compiler it is the one that was built last.
+    Without a compiler it is the most recently built one.
     """
     folder, command = library_folder(), compiler()
     sources = [path.name + path.read_text() for kind in ("*.h", "*.cpp") for path in sorted(SOURCE.glob(kind))]
@@ -89,14 +89,14 @@ def is_built(flags: tuple[str, ...] = NATIVE) -> bool:
 
 
 def why_not_built(flags: tuple[str, ...] = NATIVE) -> str:
-    """Empty where the library is there, or a compiler that has not failed in this process; else one sentence."""
+    """Empty where there is a library, or a compiler that has not failed in this process; else one sentence."""
     if flags in _failed:
         return _failed[flags]
     return "" if compiler() or is_built(flags) else NO_COMPILER
 
 
 def library(flags: tuple[str, ...] = NATIVE) -> ctypes.CDLL:
-    """The library, built where it is not there: some seconds. Raises BuildError, at once where it failed before."""
+    """The library, built if necessary (some seconds). Raises BuildError, at once where it failed before."""
     with _lock:
         if flags not in _loaded:
             if flags in _failed:
@@ -126,7 +126,7 @@ def _age(path: Path) -> float:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the library is there to its last byte: a torn one could end the process that loads it."""
+    """Whether the library is complete: a truncated one could crash the process that loads it."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -157,7 +157,7 @@ def _build(flags: tuple[str, ...]) -> Path:
 
 @contextlib.contextmanager
 def _turn(path: Path) -> Iterator[None]:
-    """One process at a time builds; the system ends the turn of one that is killed. Where it cannot lock, all build."""
+    """One process at a time builds; a killed one releases the lock. Where locks do not work, all of them build."""
     lock = FileLock(path.with_suffix(".lock"))
     with contextlib.suppress(NotImplementedError):  # a file system without locks
         lock.acquire()
@@ -168,7 +168,7 @@ def _turn(path: Path) -> Iterator[None]:
 
 
 def _clear_old_builds(folder: Path) -> None:
-    """Takes away what builds have left that were killed."""
+    """Remove what killed builds have left behind."""
     for left in folder.glob(f"{UNFINISHED}*"):
         with contextlib.suppress(OSError):  # another process may do the same
             if time.time() - _age(left) > STALE:
@@ -176,7 +176,7 @@ def _clear_old_builds(folder: Path) -> None:
 
 
 def _compile(command: list[str], flags: tuple[str, ...], folder: Path) -> Path:
-    """The units side by side, then all into one library in `folder`."""
+    """Compile the units in parallel, then link them into one library in `folder`."""
     units = sorted(SOURCE.glob("*.cpp"), key=lambda path: -path.stat().st_size)  # the longest first
     objects = [folder / f"{unit.stem}.o" for unit in units]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:

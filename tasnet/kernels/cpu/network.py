@@ -24,13 +24,13 @@ _MASKS = ("sigmoid", "softmax", "relu")  # in the order of `Mask` in network.h
 def why_not(config: Config, precision: str = "float32", *, training: bool = False) -> str:
     """Empty where the compiled network can compute this one here, else one sentence that says why it cannot.
 
-    Nothing is compiled for the answer: where the library is not there yet, `library` may still fail.
+    This compiles nothing: where the library is not built yet, `library` may still fail.
     """
     return why_not_here(precision) or _why_not_this(config, training)
 
 
 def why_not_here(precision: str) -> str:
-    """The same of any network: whether this machine can have it."""
+    """The same for any network: why this machine cannot use it; "" if it can."""
     has = build.processor()
     if not has:
         return "The compiled network is for Linux on x86-64 processors."
@@ -66,7 +66,7 @@ def _why_not_this(config: Config, training: bool) -> str:
 
 
 def bfloat16_is_faster() -> bool:
-    """Whether bfloat16 is worth its rounding here: on a matrix unit (AMX). Builds the library where it is not there."""
+    """Whether bfloat16 is worth its rounding here: on a matrix unit (AMX). Builds the library if necessary."""
     if why_not_here("bfloat16"):
         return False
     try:
@@ -76,10 +76,10 @@ def bfloat16_is_faster() -> bool:
 
 
 class Network:
-    """A Conv-TasNet whose weights are `pack`ed; then any number of threads may use it.
+    """A Conv-TasNet for which weights are `pack`ed once; then any number of threads may use it.
 
     precision: of the factors in the products, "float32" or "bfloat16". flags: what the library is compiled with.
-    Raises ValueError for a network that it is not (`why_not`), BuildError where the library cannot be built.
+    Raises ValueError for a network that it cannot compute (`why_not`), BuildError where the library cannot be built.
     """
 
     def __init__(self, config: Config, precision: str = "float32", *, flags: tuple[str, ...] = build.NATIVE) -> None:
@@ -91,7 +91,7 @@ class Network:
         if precision == "bfloat16" and not self._library.tasnet_bfloat16():
             raise ValueError("This processor has no products in bfloat16 (AVX512-BF16 or AMX).")
         self._handle: _Handle | None = None
-        self._values: Tensor | None = None  # stays where it is: biases, norms and taps are read there
+        self._values: Tensor | None = None  # must stay in place: biases, norms and taps are read from it
         self._offsets: list[int] = []
         self._idle: list[Workspace] = []  # workspaces
         self._idle_lock = threading.Lock()
@@ -106,9 +106,9 @@ class Network:
     def pack(self, values: Tensor, offsets: Sequence[int], part: int = 0, parts: int = 1) -> None:
         """Takes the weights from a flat float32 vector, in which the parameters begin at `offsets`.
 
-        offsets: of all parameters, in the order of `named_parameters()`. To be called anew where weights changed, and
-        not while the network computes; once, or from `parts` threads, of which each has its `part`, all behind the
-        first call.
+        offsets: of all parameters, in the order of `named_parameters()`. Call it again when weights
+        have changed, but not while the network computes; once, or from `parts` threads, each with its own `part`, all
+        after the first call.
         """
         _check(values, "the flat vector of weights")
         places = list(offsets)
@@ -162,7 +162,7 @@ class Network:
         return Workspace(self, samples, threads=1, keeps=True)
 
     def _take(self, samples: int, threads: int) -> Workspace:
-        """A workspace for inference that is large enough, and not much larger."""
+        """A workspace for inference that is large enough, but not much larger."""
         with self._idle_lock:
             for place, work in enumerate(self._idle):
                 if work.threads == threads and samples <= work.samples <= 4 * samples:
@@ -176,7 +176,7 @@ class Network:
 
 
 class Workspace:
-    """What is held of one sound on its way through a network. One thread at a time may use it."""
+    """The memory for one sound on its way through a network. One thread at a time may use it."""
 
     def __init__(self, network: Network, samples: int, threads: int, keeps: bool) -> None:
         if network._handle is None:
@@ -185,7 +185,7 @@ class Workspace:
         self._library, self._net = network._library, network._handle
         address = self._library.tasnet_workspace(self._net.address, samples, threads, keeps)
         self._handle = _Handle(address, self._library.tasnet_workspace_free)
-        self._done = 0  # samples of the sound that is there
+        self._done = 0  # samples of the present sound
 
     @property
     def bytes(self) -> int:
@@ -225,7 +225,7 @@ class Workspace:
 
 
 class _Handle:
-    """Something of the library's, freed when nobody has it any more."""
+    """An object of the library's, freed when nothing refers to it any more."""
 
     def __init__(self, address: int | None, free: Callable[[int], object]) -> None:
         if not address:

@@ -1,7 +1,7 @@
-"""Conv-TasNet on an NVIDIA GPU in Triton's kernels: what `ConvTasNet` computes, and its gradients, sooner.
+"""Conv-TasNet on an NVIDIA GPU in Triton's kernels: what `ConvTasNet` computes, and its gradients, only faster.
 
-`separation` is the way without gradients, `blocks` that with them; beside every kernel stands what it computes in
-plain PyTorch. `python -m tasnet.kernels.gpu` checks all of it on the GPU that is there. Triton is loaded only when a
+`separation` is the path without gradients, `blocks` the one with them; beside every kernel is a reference in plain
+PyTorch. `python -m tasnet.kernels.gpu` checks all of it on the GPU of this machine. Triton is loaded only when a
 network is computed; in its interpreter (TRITON_INTERPRET=1) everything runs, slowly, without a GPU.
 """
 
@@ -39,7 +39,7 @@ def prepare(model: ConvTasNet, dtype: torch.dtype = torch.float32) -> Callable[[
 
 
 def unlike(config: Config) -> str:
-    """What of this network the kernels do not know, in one sentence; "" if nothing."""
+    """What the kernels do not support in this network, in one sentence; "" if nothing."""
     if not isinstance(config, ConvTasNetConfig):
         return "The GPU kernels know Conv-TasNet alone."
     norms = {config.norm, config.norm_in or config.norm}

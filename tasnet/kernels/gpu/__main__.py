@@ -1,4 +1,4 @@
-"""Checks the kernels on the GPU that is there, and says numbers. Exit 1 if one is off, 2 if there is no GPU.
+"""Check the kernels on this machine's GPU, and print the numbers. Exits with 1 if one is off, with 2 without a GPU.
 
     python -m tasnet.kernels.gpu
 

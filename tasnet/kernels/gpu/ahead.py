@@ -1,9 +1,9 @@
-"""Compiles every kernel for a GPU that need not be there, and says what the compiler makes of it.
+"""Compile every kernel for a GPU that need not be present, and show what the compiler makes of it.
 
     python -m tasnet.kernels.gpu.ahead [--arch 90] [--quick]
 
-Training and separation run once on the CPU with no kernel launched, only compiled, with each choice that the tuner
-has: so the compiler sees each kernel as it would be launched. What they compute then is of no meaning. --quick: one
+Training and separation run once on the CPU, with kernels not launched but only compiled, for each of the tuner's
+choices: so the compiler sees each kernel as it would be launched. The results of that run are meaningless. --quick: one
 size, one type, one choice.
 """
 
@@ -24,7 +24,7 @@ from tasnet.model import ConvTasNet
 if TYPE_CHECKING:
     from triton.compiler import CompiledKernel
 
-# The paper's best widths, those of the shipped small network, and the ends of what the kernels know.
+# The paper's best widths, those of the bundled small network, and the extremes that the kernels support.
 WIDTHS: tuple[dict[str, int], ...] = (
     {},
     {"B": 64, "H": 128, "Sc": 64},
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def compile_ahead(arch: int, quick: bool, tell: Callable[["Compiled"], None]) -> int:
     """Compiles all kernels of training and separation, and tells of each; their number. Raises what the compiler does.
 
-    It changes what this process computes from now on: for a process of its own.
+    It changes what this process computes from then on: run it in a separate process.
     """
     import triton
 
@@ -90,7 +90,7 @@ def compile_ahead(arch: int, quick: bool, tell: Callable[["Compiled"], None]) ->
 
 
 class _Target:
-    """All that Triton asks of a driver before it launches anything."""
+    """All that Triton needs from a driver before it launches anything."""
 
     def __init__(self, arch: int) -> None:
         from triton.backends.compiler import GPUTarget
@@ -112,7 +112,7 @@ class _Target:
 
 @contextlib.contextmanager
 def _compiling_only(arch: int, found: set[str], tell: Callable[[Compiled], None]) -> Iterator[None]:
-    """Every launch only compiles, into a cache of its own; what is new is told, and its hash in `found`."""
+    """Make every launch only compile, into its own cache; new kernels are reported, and their hashes put in `found`."""
     import triton
     from triton.runtime.jit import JITFunction
 
@@ -138,7 +138,7 @@ def _compiling_only(arch: int, found: set[str], tell: Callable[[Compiled], None]
 
 
 def _describe(kernel: "CompiledKernel") -> Compiled:
-    """What the binary of a compiled kernel says of itself."""
+    """What the binary of a compiled kernel says about itself."""
     import triton
 
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 
 Their weights are stacked, the blocks along the first dimension. The 1x1-convs are PyTorch's own matrix products; all
 else is in the kernels beside. Features, and the factors of products, have the type of y (float32 or bfloat16); norms,
-sums and the gradients of the weights are float32. What is added up, is so in a fixed order.
+sums and the gradients of the weights are float32. All sums are in a fixed order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ def stack(blocks: Iterable[Block]) -> Stacked:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the weights of the blocks do not say."""
+    """What the blocks' weights do not show."""
 
     dilations: Sequence[int]
     causal: bool

@@ -1,7 +1,7 @@
-"""Whether the kernels compute what the network computes, with numbers: outputs and gradients beside float64.
+"""Do the kernels compute what the network computes? In numbers: outputs and gradients compared with float64.
 
-The oracle is `tasnet.model` with PyTorch's own gradients in float64. For bfloat16, how far the same network is off
-when PyTorch computes it in that type stands beside.
+The reference is `tasnet.model` with PyTorch's own gradients in float64. For bfloat16, PyTorch's own error in that type
+is shown beside.
 """
 
 import copy
@@ -19,7 +19,7 @@ from .network import forward_with_gradient
 from .separation import FusedForward
 
 EXACT = 1e-5  # the relative error that float32 may have
-TIMES = 3.0  # by how much more than PyTorch in the same type the kernels may be off
+TIMES = 3.0  # how much larger than PyTorch's error in the same type the kernels' may be
 CHOSEN = 20  # repetitions that are timed
 
 

@@ -1,4 +1,4 @@
-"""What all kernels do with single values, and how those are launched whose tiles are tuned.
+"""What all kernels do with single values, and how kernels with tuned tiles are launched.
 
 Features are (batch, frames, channels), contiguous. Two numbers that belong to a norm (mean and rate, or the
 coefficients of its gradient) are (batch, 2) for gLN and (batch, frames, 2) for cLN: `PER_FRAME` says which.
@@ -87,7 +87,7 @@ def store_sums(pointer, b, part, parts, one, other):
 def mark_sign(y, negative, kind: tl.constexpr):
     """y as an integer of its own bits, the lowest of which says `negative`.
 
-    So what follows a PReLU tells on which side of zero its input was, whatever the sign of the slope.
+    So the value after a PReLU shows on which side of zero its input was, whatever the sign of the slope.
     """
     if kind == tl.int32:
         bits = y.to(tl.int32, bitcast=True)
@@ -127,7 +127,7 @@ class Fixed:
 def tuned(kernel: Kernel, zeroed: Sequence[str] = ()) -> Kernel:
     """`kernel`, launched with the fastest of `TILES`; `zeroed` are arguments that hold one sum for each slice.
 
-    The choice is kept on the disk, in Triton's cache: another run on the same machine adds up in the same order.
+    The choice is kept on disk, in Triton's cache: another run on the same machine sums in the same order.
     """
     if INTERPRETED:
         return Fixed(kernel)

@@ -1,1 +1,1 @@
-"""The network for browsers: C++ that clang compiles to WebAssembly, and the file that is made of it."""
+"""The network for browsers: C++ that clang compiles to WebAssembly, and the file built from it."""

@@ -1,4 +1,4 @@
-"""Compiling the browser's engine, `assets/web/browser/engine.wasm`, and telling which sources one was made of."""
+"""Compile the browser's engine, `assets/web/browser/engine.wasm`, and tell which sources an engine was built from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAGIC = b"\0asm\1\0\0\0"
 
 
 class EngineError(UserError):
-    """The engine cannot be built here, or a file is none; the message is one sentence."""
+    """The engine cannot be built here, or a file is not an engine; the message is one sentence."""
 
 
 def sources_hash() -> str:
@@ -40,7 +40,7 @@ def sources_hash() -> str:
 
 
 def stamp(engine: bytes) -> str:
-    """The hash of the sources of which an engine was made. Raises EngineError where it says none."""
+    """The hash of the sources that an engine was built from. Raises EngineError where it has none."""
     place = len(MAGIC)
     if engine[:place] != MAGIC:
         raise EngineError("This is not a WebAssembly module.")
@@ -52,7 +52,7 @@ def stamp(engine: bytes) -> str:
             if engine[begin : begin + length] == STAMP:
                 return engine[begin + length : place + size].decode()
         place += size
-    raise EngineError("The engine does not tell of which sources it was made.")
+    raise EngineError("The engine does not say of which sources it was made.")
 
 
 def clang_for_wasm() -> str | None:
@@ -63,7 +63,7 @@ def clang_for_wasm() -> str | None:
 
 
 def compiled() -> bytes:
-    """The engine, made anew, with the hash of its sources. Raises EngineError."""
+    """A newly built engine with the hash of its sources. Raises EngineError."""
     clang = clang_for_wasm()
     if clang is None:
         raise EngineError("The engine needs clang and lld: apt-get install clang lld.")

@@ -1,8 +1,8 @@
-"""Who computes loss and gradient: exchangeable engines behind one trainer.
+"""What computes loss and gradient: exchangeable engines behind one trainer.
 
-An engine is a module of this folder, named as it is called, with
+An engine is a module of this folder with the engine's name and
 
-    why_not(config, machine) -> str      "" where it works here, else one sentence why it does not
+    why_not(config, machine) -> str      "" where it works here, else one sentence on why not
     make(model, machine, loss) -> GradientEngine
 
 It is imported only when it is asked for, or when "auto" looks for the fastest.
@@ -51,7 +51,7 @@ def why_not(name: str, config: Config, machine: Machine) -> str:
 
 
 def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> GradientEngine:
-    """The engine of that name; for "auto" the fastest that works here. Its note says why it is no faster one.
+    """The engine of that name; for "auto" the fastest that works here. Its note says why it is not a faster one.
 
     compiled: whether `autograd` compiles the network. Raises RecipeError where a named engine does not work here.
     """

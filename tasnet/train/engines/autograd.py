@@ -1,4 +1,4 @@
-"""The engine that is always there: PyTorch's own gradients, its blocks compiled where a compiler works."""
+"""The engine that is always available: PyTorch's own gradients, its blocks compiled where a compiler works."""
 
 from torch import Tensor
 
@@ -26,7 +26,7 @@ class AutogradEngine:
             self.tried = True
             try:
                 return self._loss_and_gradient(mixture, sources)
-            except Exception as error:  # whatever a compiler raises, or a file that a killed one has left
+            except Exception as error:  # whatever a compiler raises, or a file that a killed compiler left behind
                 forget_compiled(self.model)
                 self.note = not_compiled(error)
         return self._loss_and_gradient(mixture, sources)
@@ -40,11 +40,11 @@ class AutogradEngine:
         return loss.detach()
 
     def weights_changed(self) -> None:
-        """Nothing is kept of the weights."""
+        """Nothing to do: no copy of the weights is kept."""
 
 
 def why_not(config: Config, machine: Machine) -> str:
-    """Nothing stands against it."""
+    """It works everywhere."""
     return ""
 
 

@@ -13,7 +13,7 @@ from ..flat import flatten
 from ..machine import Machine
 from . import Loss
 
-PARTS = 8  # gradients that are added up side by side: a number of its own, so that bits do not depend on the threads
+PARTS = 8  # gradients summed in parallel: a fixed number, so that results do not depend on the number of threads
 
 
 class CpuEngine:

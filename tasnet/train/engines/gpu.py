@@ -45,7 +45,7 @@ class GPUEngine:
         return self.graph.replay(mixture, sources)
 
     def weights_changed(self) -> None:
-        """Nothing is kept of the weights."""
+        """Nothing to do: no copy of the weights is kept."""
 
     def compute(self, mixture: Tensor, sources: Tensor) -> Tensor:
         """Loss and gradient, every kernel launched by itself; nothing here asks the GPU for a value."""
