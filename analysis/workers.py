@@ -66,10 +66,10 @@ class Budget:
 
 
 class _CrowdedError(Exception):
-    """There is no room for this beside what others do; it had taken so many bytes."""
+    """There is no room for this beside what others do; it had taken so many bytes of those that all may have."""
 
-    def __init__(self, taken: int) -> None:
-        self.taken = taken
+    def __init__(self, taken: int, bound: int) -> None:
+        self.taken, self.bound = taken, bound
 
 
 class _Crowd:
@@ -84,7 +84,7 @@ class _Crowd:
         with self._lock:
             self._held[process] = taken
             if len(self._held) > 1 and sum(self._held.values()) > bound and process == list(self._held)[-1]:
-                raise _CrowdedError(taken)
+                raise _CrowdedError(taken, bound)
 
     def has_room(self, wanted: int, bound: int) -> bool:
         with self._lock:
@@ -165,10 +165,10 @@ class Nursery:
                 try:
                     return _answer(connection, process, budget, wanted, progress, self._crowd)
                 except _CrowdedError as crowded:
-                    taken = crowded.taken
+                    taken, bound = crowded.taken, crowded.bound
                 finally:
                     self._crowd.leave(process)
-            while not self._crowd.has_room(taken, budget.together):
+            while not self._crowd.has_room(taken, bound):
                 wanted()
                 if time.monotonic() > end:
                     raise BudgetError(TOO_BUSY)
