@@ -64,7 +64,9 @@ class Stub(dict):
 class _Unpickler(pickle._Unpickler):
     """The Python implementation: the one in C would allocate all memory for a made-up memo index."""
 
-    stack: list
+    stack: list  # these three `load` makes
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
     dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, storage: Callable[[tuple], Tensor]) -> None:
@@ -95,7 +97,16 @@ class _Unpickler(pickle._Unpickler):
                 if isinstance(part, dict):
                     self.stack[-1].update(part)
 
+    def load_bytearray8(self) -> None:
+        """Bytes that are there; pickle's own takes the memory first for as many as the file claims."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        held = self.read(length)
+        if len(held) < length:
+            raise pickle.UnpicklingError("More bytes than the file has.")
+        self.append(bytearray(held))
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: object) -> Tensor:
@@ -225,7 +236,7 @@ def _values(held: bytearray, kind: torch.dtype, swap: bool) -> Tensor:
 
 
 def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
-    """The stubs in `content`, at any depth down to `deepest`."""
+    """The stubs in `content`, at any depth down to `deepest`; a class by which something is stored counts as one."""
     seen: set[int] = set()
     level: list = [content]
     for _ in range(deepest):
@@ -236,5 +247,7 @@ def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
             seen.add(id(value))
             if isinstance(value, Stub):
                 yield value
+            if isinstance(value, dict):
+                yield from (key() for key in value if isinstance(key, type) and issubclass(key, Stub))
             below += value.values() if isinstance(value, dict) else value
         level = below
