@@ -24,8 +24,8 @@ def show_filter(one: Bank, order: np.ndarray) -> None:
         st.info("This filter is dead: its weights are all but zero.", icon=":material/info:")
     else:
         st.caption(
-            f"Peak {tuned['peak_hz']:.0f} Hz at {say.number(tuned['phase_deg'], 0)}° · centroid {tuned['centroid_hz']:.0f} Hz · "
-            f"bandwidth {tuned['bandwidth_hz']:.0f} Hz · energy {tuned['energy']:.3g} · "
+            f"Peak {tuned['peak_hz']:.0f} Hz at {say.number(tuned['phase_deg'], 0)}° · "
+            f"centroid {tuned['centroid_hz']:.0f} Hz · bandwidth {tuned['bandwidth_hz']:.0f} Hz · energy {tuned['energy']:.3g} · "
             f"centre {tuned['centre_ms']:.2f} ms"
         )
     u, v = one.U[number], one.V[number]
