@@ -25,8 +25,8 @@ def show_filter(one: Bank, order: np.ndarray) -> None:
     else:
         st.caption(
             f"Peak {tuned['peak_hz']:.0f} Hz at {say.number(tuned['phase_deg'], 0)}° · "
-            f"centroid {tuned['centroid_hz']:.0f} Hz · bandwidth {tuned['bandwidth_hz']:.0f} Hz · energy {tuned['energy']:.3g} · "
-            f"centre {tuned['centre_ms']:.2f} ms"
+            f"centroid {tuned['centroid_hz']:.0f} Hz · bandwidth {tuned['bandwidth_hz']:.0f} Hz · "
+            f"energy {tuned['energy']:.3g} · centre {tuned['centre_ms']:.2f} ms"
         )
     u, v = one.U[number], one.V[number]
     picture(
