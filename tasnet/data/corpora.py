@@ -159,6 +159,11 @@ def _open_list(path: Path, kind: str | None, rate: int | None, within: Path | No
         if holds_lengths(path):
             return MixtureSet(path.stem, pack_rows(path), rate, path)
         return _table_set(read_records(path), path, path.stem, kind, rate, within)
+    if path.suffix.lower() == ".scp":
+        raise CorpusError(
+            f"The name of {path} does not say which part of mixtures it lists: wav.scp (or mix.scp), spk1.scp and "
+            "spk2.scp would be read."
+        )
     raise CorpusError(f"{path} is neither a folder nor a list of mixtures ({', '.join(TABLES)}, .json, .scp).")
 
 
