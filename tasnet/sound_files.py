@@ -67,7 +67,8 @@ class Guarded:
     """
 
     def __init__(self, file: BinaryIO, size_at: int | None = None) -> None:
-        self._file, self.error, self._size_at = file, None, size_at
+        self._file, self._size_at = file, size_at
+        self.error: OSError | ValueError | None = None
 
     def _call(self, name: str, *arguments: object) -> int:
         try:
@@ -242,21 +243,23 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
         command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
         command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        pipe = process.stdout
+        assert pipe is not None  # as PIPE was asked for: what the type of a process cannot say
         timer = threading.Timer(FFMPEG_SECONDS, process.kill)
         timer.start()
         try:
-            header = process.stdout.read(24)
+            header = pipe.read(24)
             if len(header) < 24:
                 raise unreadable
             magic, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
             if magic != b".snd" or not channels:
                 raise unreadable
-            process.stdout.read(offset - 24)
+            pipe.read(offset - 24)
             stream = Stream(rate, channels, iter(()), promised)
 
             def blocks() -> Iterator[np.ndarray]:
                 frames = 0
-                while data := process.stdout.read(BLOCK * channels * 4):
+                while data := pipe.read(BLOCK * channels * 4):
                     whole = len(data) // (4 * channels) * channels
                     values = np.frombuffer(data, ">f4", whole).astype(np.float32)
                     frames += whole // channels
