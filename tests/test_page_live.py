@@ -88,11 +88,10 @@ def test_in_a_browser_the_voices_grow_and_can_be_switched_while_they_play(app_ad
     assert live("live.data.running && live.context.state === 'running'"), "it plays while more is to come"
     assert growing[1] < live("live.data.total")
     live("live.signals.forEach(one => one.fill(0, 0, live.have))")  # as if a busy browser had missed it
-    tracks = browser.find_elements(By.CSS_SELECTOR, ".tl-track")
-    assert len(tracks) == 3
-    browser.execute_script("document.querySelectorAll('.tl-track')[2].click()")  # whatever the page draws anew
-    heard = [track.get_attribute("aria-checked") for track in tracks]
-    assert heard == ["false", "false", "true"]
+    tracks = "[...document.querySelectorAll('.tl-track')]"  # found anew each time, whatever the page draws meanwhile
+    browser.execute_script(f"{tracks}[2].click()")
+    heard = f"return {tracks}.map((track) => track.getAttribute('aria-checked'))"
+    wait_for(lambda: browser.execute_script(heard) == ["false", "false", "true"], "the choice to be shown")
     gains = "JSON.stringify(live.gains.map(one => Math.round(one.gain.value)))"
     wait_for(lambda: live(gains) == "[0,0,1]", "the second voice to be heard")
     wait_for(lambda: live("!live.data.running"), "the end of the sound")
