@@ -41,8 +41,9 @@ run: .venv/.app .venv/.kernel
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 # One process a core, and no core asked for twice: PyTorch's threads wait for each other where there are more than cores.
+# The files in their order: by the number of its tests xdist would take the browser's, the longest, last.
 test: .venv/.test lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ USES = {
 def visit() -> None:
     """One run of the app for one tab: the sidebar, then the page."""
     st.set_page_config(
-        page_title="TasNet Lens", page_icon=ASSETS / "icon.png", layout="wide", initial_sidebar_state=336
+        page_title="TasNet Lens", page_icon=ASSETS / "icon.png", layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
     )
     st.logo(str(ASSETS / "wordmark.svg"), icon_image=str(ASSETS / "icon.png"), size="large")
     errors.show_numbers_only()

@@ -143,14 +143,15 @@ class Separator:
         """
         began = time.perf_counter()
         sound = audio.check_samples(samples, rate, "the mixture")
-        mixture, below = self.without_what_lies_below(
-            audio.resample(sound.samples, sound.rate, self.config.sample_rate)
-        )
+        whole = audio.resample(sound.samples, sound.rate, self.config.sample_rate)
+        mixture, below = self.without_what_lies_below(whole)
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
 
         def ready(begin: int, end: int) -> None:
             gains = self.gains(sources[:, :end], mixture[:end])
-            voices = audio.resample(gains[:, None] * sources[:, begin:end], self.config.sample_rate, sound.rate)
+            voices = gains[:, None] * sources[:, begin:end]
+            self.give_rumble_to_noise(voices, whole[begin:end], mixture[begin:end])
+            voices = audio.resample(voices, self.config.sample_rate, sound.rate)
             heard(round(begin * sound.rate / self.config.sample_rate), voices)
 
         notes = self.separate_into(sources, mixture, progress or (lambda fraction: None), ready if heard else None)
@@ -158,6 +159,7 @@ class Separator:
             sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
         else:
             sources *= self.gains(sources, mixture)[:, None]
+        self.give_rumble_to_noise(sources, whole, mixture)
         sources = _of_length(audio.resample(sources, self.config.sample_rate, sound.rate), len(sound.samples))
         seconds = time.perf_counter() - began
         return Separation(
@@ -186,8 +188,9 @@ class Separator:
         if has_pauses or at_own_rate.shape[-1] > WHOLE * own:
             return np.stack([self.separate(samples, rate).sources for samples in checked])
         sources = self._network(at_own_rate)
-        for voices, mixture in zip(sources, at_own_rate, strict=True):
+        for voices, whole, mixture in zip(sources, resampled, at_own_rate, strict=True):
             voices *= self.gains(voices, mixture)[:, None]
+            self.give_rumble_to_noise(voices, whole, mixture)
         sources = audio.resample(sources, self.config.sample_rate, rate)
         return np.stack([_of_length(voices, checked.shape[-1]) for voices in sources])
 
@@ -222,6 +225,15 @@ class Separator:
     ) -> tuple[np.ndarray | DiskArray, tuple[str, ...]]:
         """A mixture (T,) at the model's rate as the network is to hear it, and notes: see `below_speech`."""
         return below_speech.without(mixture, self.config.sample_rate, causal=self.config.causal, empty=empty)
+
+    def give_rumble_to_noise(self, sources: np.ndarray, whole: np.ndarray, heard: np.ndarray) -> None:
+        """What of the `whole` mixture (T,) the network has not `heard`, into the output that is Noise, of (C, T).
+
+        Rumble and hum below speech are noise; no speaker has a part in them. An offset is no sound at all.
+        """
+        if self.facts.task == SPEECH_FROM_NOISE and len(sources) == 2:
+            below = whole - heard
+            sources[1] += below - below.mean()
 
     def separate_into(
         self,

@@ -49,12 +49,13 @@ def voices_of(config: Config, facts: TrainingFacts) -> int:
 
 
 def model_title(config: Config, facts: TrainingFacts) -> str:
-    """Such as "Small, non-causal": what tells a model from others, without its score."""
-    parts = [size_in_words(config).capitalize(), "causal" if config.causal else "non-causal"]
-    if facts.task != SPEAKERS:
-        parts.append("speech from noise")
-    elif config.C != 2:
-        parts.append(f"{config.C} voices")
+    """Such as "Small, non-causal", "Speech from noise, small": what tells a model from others, without its score."""
+    size = size_in_words(config)
+    if facts.task == SPEAKERS:
+        parts = [size.capitalize(), "causal" if config.causal else "non-causal"]
+        parts += [f"{config.C} voices"] if config.C != 2 else []
+    else:
+        parts = ["Speech from noise", size, *(["causal"] if config.causal else [])]
     if config.sample_rate != 8000:
         parts.append(f"{config.sample_rate / 1000:g} kHz")
     return ", ".join(parts)

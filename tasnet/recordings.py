@@ -66,7 +66,9 @@ def separate_recording(
     gains = None if level else separator.gains(sources, mixture)[:, None]
     for stretch in sources.blocks():
         voices = sources[..., stretch]
-        sources[..., stretch] = level.apply(voices, mixture[..., stretch]) if level else gains * voices
+        voices = level.apply(voices, mixture[..., stretch]) if level else gains * voices
+        separator.give_rumble_to_noise(voices, resampled[..., stretch], mixture[..., stretch])
+        sources[..., stretch] = voices
     found, length = resample_on_disk(sources, own, sound.rate, folder), sound.samples.shape[-1]
     if found.shape[-1] != length:  # rounding at two rates may cost a sample or two
         fitted = DiskArray((len(found), length), folder)

@@ -40,7 +40,6 @@ SUFFIXES = (
 )
 KINDS_BY_BEGINNING = {b"NIST_1A": "a SPHERE file whose sound is compressed (with shorten)", b"ajkg": "a shorten file"}
 LONGEST_HEADER = 1 << 16  # bytes at the beginning of a WAV file, in which its chunks are looked for
-FURTHER_CHUNKS = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"cue ", b"smpl", b"fact", b"PEAK", b"afsp", b"iXML", b"JUNK")
 UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes as unknown
 
 

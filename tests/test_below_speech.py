@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from conftest import node
 from scipy.signal import butter, sosfiltfilt
 
 from analysis.scores.metrics import evaluate
-from tasnet import Separator, below_speech
+from tasnet import ConvTasNet, ConvTasNetConfig, Separator, below_speech, checkpoint
 from tasnet.below_speech import SteadySoFar, without
 from tasnet.disk import DiskArray
 from tasnet.recordings import separate_recording
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 RATE, ROOT = 8000, Path(__file__).parents[1]
 MODELS = {False: "convtasnet_small_gln_2spk_8k", True: "convtasnet_small_cln_2spk_8k"}
@@ -120,6 +122,24 @@ def test_a_file_is_separated_as_in_memory(tmp_path, separator, voices):
     found, expected = separate_recording(separator, tmp_path / "a.wav", tmp_path), separator.separate(mixture, RATE)
     np.testing.assert_allclose(found.sources[..., 0 : len(mixture)], expected.sources, atol=1e-5)
     assert found.notes == expected.notes
+
+
+def test_rumble_is_noise_and_comes_back_where_noise_is_asked_for(tmp_path, voices):
+    config, found = ConvTasNetConfig(N=8, L=16, B=8, H=8, Sc=8, P=3, X=1, R=1), {}
+    torch.manual_seed(0)
+    model, t = ConvTasNet(config), np.arange(voices[0].shape[1]) / RATE
+    mixture = (voices[0].sum(0) + 0.3 * np.sin(2 * np.pi * 30 * t) + 0.05).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", mixture, RATE, subtype="FLOAT")
+    for task in (SPEAKERS, SPEECH_FROM_NOISE):
+        checkpoint.save(tmp_path / "m.safetensors", model, TrainingFacts(task=task, keeps_level=True))
+        separator = Separator(str(tmp_path / "m.safetensors"), device="cpu")
+        found[task] = separator.separate(mixture, RATE).sources
+        on_disk = separate_recording(separator, tmp_path / "a.wav", tmp_path).sources[..., 0 : len(mixture)]
+        np.testing.assert_allclose(on_disk, found[task], atol=1e-5)
+        np.testing.assert_allclose(separator.separate_batch(mixture[None], RATE)[0], found[task], atol=1e-5)
+    speech, noise = found[SPEECH_FROM_NOISE] - found[SPEAKERS]
+    rumble = sosfiltfilt(butter(4, 60, fs=RATE, output="sos"), mixture - mixture.mean())
+    assert not speech.any() and np.corrcoef(noise, rumble)[0, 1] > 0.99 and abs(noise.mean()) < 1e-4
 
 
 @pytest.mark.parametrize("causal", [False, True])

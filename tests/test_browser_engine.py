@@ -15,6 +15,7 @@ from analysis import site
 from tasnet import checkpoint
 from tasnet.audio import resample
 from tasnet.kernels.wasm import build
+from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 BROWSER = Path(__file__).parents[1] / "assets" / "web" / "browser"
 CLOSE = 1e-4  # of the signal's RMS
@@ -129,6 +130,15 @@ def test_recordings_come_out_as_from_the_separator(name, voices, tmp_path):
         jobs.append({"weights": weights, "samples": mixture, "rate": rate})
     for job, found in zip(jobs, in_node(tmp_path, jobs), strict=True):
         assert apart(found, separator.separate(job["samples"], job["rate"]).sources) < CLOSE
+
+
+def test_speech_from_noise_keeps_its_level_and_gives_rumble_to_the_noise(tmp_path):
+    weights, t = tmp_path / "noise.safetensors", np.arange(12_000) / 8000
+    checkpoint.save(weights, tiny().eval(), TrainingFacts(task=SPEECH_FROM_NOISE, keeps_level=True), dtype="float32")
+    mixture = 0.1 * np.random.default_rng(0).standard_normal(t.size) + 0.3 * np.sin(2 * np.pi * 30 * t) + 0.05
+    job = {"weights": weights, "samples": mixture.astype(np.float32), "rate": 8000}
+    expected = tasnet.Separator(str(weights), device="cpu").separate(job["samples"], 8000).sources
+    assert apart(in_node(tmp_path, [job])[0], expected) < CLOSE
 
 
 def test_a_site_is_a_folder_that_says_what_it_holds(tmp_path):

@@ -226,13 +226,13 @@ def test_a_killed_evaluation_goes_on_and_loses_nothing(model, tmp_path):
 
 @pytest.mark.parametrize("command", ["analysis.corpus", "tasnet.corpora"])
 def test_a_kill_in_the_first_seconds_leaves_no_worker(command, model, tmp_path):
-    """Whenever it falls: as soon as there is a child, when one parent's look would come too late, and later."""
+    """Whenever it falls: as soon as there is a child, when one parent's look would come too late; later: see above."""
     psutil = pytest.importorskip("psutil", reason="psutil, which comes with dask[distributed], is not installed")
     arguments = {
         "analysis.corpus": lambda: many_mixtures(tmp_path, model),
         "tasnet.corpora": lambda: many_plans(tmp_path),
     }[command]()
-    for number, seconds in enumerate((0.0, 0.5)):
+    for number, seconds in enumerate((0.0, 0.5) if command == "tasnet.corpora" else (0.0,)):
         mark = f"{tmp_path}/{number}"
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OF_TEST": mark}
         process = subprocess.Popen(

@@ -2,17 +2,16 @@
 
 import dataclasses
 import math
-import subprocess
-import sys
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from analysis import paper
 from analysis.corpus import failures, paired, report, summary
 from analysis.corpus.published import LITERATURE, TRAINING_SETS, published
-from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results
+from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results, writer_lock
 from analysis.corpus.scores import columns
 from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
@@ -132,10 +131,11 @@ def test_a_file_of_results_has_one_writer(tmp_path):
     with ResultsFile(path, HEADER, names):
         with pytest.raises(ResultsError, match=r"Another evaluation is writing one\.csv"):
             ResultsFile(path, HEADER, names)
-        code = "import sys\nfrom pathlib import Path\nfrom analysis.corpus.results import writer_lock\n"
-        code += "try: writer_lock(Path(sys.argv[1]))\nexcept ValueError as problem: print(problem)"
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, cwd=ROOT)
-        assert "Another evaluation is writing one.csv" in done.stdout, done.stderr
+        with (
+            ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as other,
+            pytest.raises(ResultsError, match=r"Another evaluation is writing one\.csv"),
+        ):
+            other.submit(writer_lock, path).result(timeout=60)
         with ResultsFile(tmp_path / "other.csv", HEADER, names):
             pass
     with ResultsFile(path, HEADER, names) as file:

@@ -32,7 +32,7 @@ def engine_of(**kind) -> gpu.GPUEngine:
     return gpu.make(model, Machine(DEVICE, torch.float32, Share(0, 1)), separation_loss)
 
 
-def sources_of(C: int, samples: int = 200) -> torch.Tensor:
+def sources_of(C: int, samples: int = 100) -> torch.Tensor:
     return torch.randn(2, C, samples, generator=torch.Generator().manual_seed(1)).to(DEVICE)
 
 

@@ -35,8 +35,8 @@ def test_only_the_difference_between_the_ears_has_the_pitch(seed):
 
 
 def test_every_place_is_asked_and_seeds_repeat():
-    answers = [q.answer for seed in range(50) for q in headphones.headphone_questions(seed)]
-    assert set(answers) == {1, 2, 3} and min(np.bincount(answers)[1:]) > 70
+    answers = [q.answer for seed in range(12) for q in headphones.headphone_questions(seed)]
+    assert set(answers) == {1, 2, 3} and min(np.bincount(answers)[1:]) > 14
     one, other = headphones.headphone_questions(3)[0], headphones.headphone_questions(3)[0]
     samples, rate = soundfile.read(io.BytesIO(one.wav))
     assert (rate, samples.shape[1]) == (headphones.RATE, 2)

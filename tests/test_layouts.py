@@ -51,6 +51,9 @@ FOLDERS = {
     "one mixture": {"mixture": "mix", "s1": "s1", "s2": "s2"},
     "side by side": {"a_mix": "mix", "a_src1": "s1", "a_src2": "s2"},
     "side by side, item": {"x/item0-mixture": "mix", "x/item0-source1": "s1", "x/item0-source2": "s2"},
+    "SparseLibriMix": {"mix_clean/0": "mix", "mix_noisy/0": "both", "s1/0": "s1", "s2/0": "s2", "noise/0": "noise"},
+    "MiniLibriMix": {"train/mix_clean/b": "single", "train/s1/b": "s1", "train/s2/b": "noise", "val/mix_clean/a": "mix"}
+    | {"val/s1/a": "s1", "val/s2/a": "s2"},
     "WHAM!": {"wav8k/min/tt/mix_both/a": "both", "wav8k/min/tt/s1/a": "s1", "wav8k/min/tt/s2/a": "s2"},
     "WHAMR!": {"tt/mix_clean_anechoic/a": "mix", "tt/s1_anechoic/a": "s1", "tt/s2_anechoic/a": "s2"},
     "WHAMR!, echoes": {
@@ -92,6 +95,19 @@ def test_the_kind_is_chosen_and_said(tmp_path):
     assert said == "In a, the mixture is the sum of its sources and of the noise beside them."
     with pytest.raises(CorpusError, match=r"mix_single.*there are: mix_"):
         open_mixtures(tmp_path, mixture="mix_single")
+
+
+def test_without_mixtures_to_test_with_those_to_validate_with_are_taken_and_it_is_said(tmp_path):
+    for folder in ("train", "val"):
+        make(tmp_path / folder, FOLDERS["LibriMix"])
+    notes = open_mixtures(tmp_path).notes
+    assert notes[0] == "There are no mixtures to test with: those of val were taken."
+    assert notes[1] == "The mixtures are mix_clean, their sources s1, s2 (a folder a part)."
+    assert open_mixtures(tmp_path, split="train").root.name == "train"
+    shutil.rmtree(tmp_path / "val")
+    make(tmp_path / "other", FOLDERS["LibriMix"])
+    with pytest.raises(CorpusError, match=r"to test with, only the folders other, train: name one of them\."):
+        open_mixtures(tmp_path)
 
 
 PEOPLE = {"anna/a": "s1", "anna/b": "s2", "ben/c": "noise", "ben/d": "s1"}

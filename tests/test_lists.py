@@ -1,6 +1,6 @@
 """Lists of mixtures, however they were written and wherever their set lies now; each row that cannot be read is named.
 
-A longer search than the suite's:  FUZZ=5000 python -m pytest tests/test_lists.py; by coverage: tests/fuzz/corpora.py.
+A longer search than the suite's:  FUZZ=5000 python -m pytest tests/test_lists.py; by coverage: python tests/fuzz list.
 """
 
 import csv
@@ -21,13 +21,13 @@ from analysis.corpus import evaluation
 from analysis.start_point import __main__ as start_point
 from pages.parts.corpus import listen
 from tasnet.data.command import main
-from tasnet.data.corpora import CorpusError, explain_mixtures, open_mixtures, open_utterances
+from tasnet.data.corpora import CorpusError, explain_mixtures, holds_mixtures, open_mixtures, open_utterances
 from tasnet.data.librimix import read_metadata
 from tasnet.data.mixture_sets import FileRow
 from tasnet.data.wsj0mix import read_levels, read_mixing_list
 
 TRIES = int(os.environ.get("FUZZ", "0"))
-SECONDS = 10  # of searching in the suite
+SECONDS = 3  # of searching in the suite
 NAMES = ["a", "b", "c"]
 LIBRIMIX = ["mixture_ID", "mixture_path", "source_1_path", "source_2_path", "length"]
 
@@ -320,6 +320,44 @@ def test_a_list_of_noisy_mixtures_names_the_noise(tmp_path):
     ]
     path.write_text("mixture_ID,mixture_path,source_1_path,noise_path\na,m.wav,x.wav,n.wav\n")
     assert "their sources source_1, noise" in open_mixtures(path).notes[0]
+
+
+def test_a_list_of_one_kind_is_that_of_its_kind(tmp_path):
+    """asteroid's folder of WHAM!: mix_both.json, mix_clean.json, mix_single.json, s1.json, s2.json, noise.json."""
+    parts = {"s1": noise(0), "s2": noise(1), "noise": noise(2)}
+    sums = {"mix_clean": ("s1", "s2"), "mix_both": ("s1", "s2", "noise"), "mix_single": ("s1", "noise")}
+    lists = tmp_path / "data/tt"
+    lists.mkdir(parents=True)
+    for part, samples in (parts | {kind: sum(parts[one] for one in of) for kind, of in sums.items()}).items():
+        file = write(tmp_path / part / "a.wav", samples)
+        (lists / f"{part}.json").write_text(json.dumps([[str(file), 2000]]))
+    for kind, of in sums.items():
+        found = open_mixtures(lists / f"{kind}.json")
+        np.testing.assert_allclose(found[0].mixture, sum(parts[one] for one in of), atol=1e-7)
+        assert found.notes[0].startswith(f"The mixtures are {kind}, their sources {of[0]}, {of[1]}")
+        assert ("noise in the mixtures" in found.notes[0]) == (kind == "mix_both")
+    assert "mix_clean" in open_mixtures(lists / "s1.json").notes[0]
+
+
+def test_of_a_folder_of_lists_that_of_the_split_and_the_kind_is_read(librimix, tmp_path):
+    """asteroid's data/wav8k/min/test, SpeechBrain's save."""
+    root = str(librimix)
+    for name in ("mixture_test_mix_clean", "mixture_test_mix_both", "mixture_dev_mix_clean", "libri2mix_train-360"):
+        (tmp_path / f"{name}.csv").write_text(text(table(root, NAMES[:1] if "both" in name else NAMES)))
+    (tmp_path / "metrics_test_mix_clean.csv").write_text("mixture_ID,source_1_SNR\na,1\n")
+    (tmp_path / "notes.json").write_text("{}")
+    assert "mixture_test_mix_clean.csv" in open_mixtures(tmp_path).notes[0]
+    assert "mixture_test_mix_both.csv" in open_mixtures(tmp_path, mixture="mix_both").notes[0]
+    assert "libri2mix_train-360.csv" in open_mixtures(tmp_path, split="train").notes[0]
+    assert "mixture_dev_mix_clean.csv" in open_mixtures(tmp_path, split="valid").notes[0]
+    assert holds_mixtures(tmp_path)
+    with pytest.raises(CorpusError, match="no mixtures mix_single in"):
+        open_mixtures(tmp_path, mixture="mix_single")
+    (tmp_path / "wsj_test_mix_clean.csv").write_text(text(table(root)))
+    with pytest.raises(
+        CorpusError, match=r"several lists of mixtures \(mixture_test_mix_clean\.csv, wsj_test_.*name one"
+    ):
+        open_mixtures(tmp_path)
 
 
 def test_files_outside_the_folder_that_may_be_read_count_as_missing(tmp_path):

@@ -56,7 +56,7 @@ def test_a_wav_file_without_samples_has_none():
 
 
 def test_an_au_file_whose_size_is_negative_is_refused_in_a_sentence():
-    """Found by tests/fuzz/inputs.py: its log has "Data Size : -64336"."""
+    """Found by tests/fuzz: its log has "Data Size : -64336"."""
     voice = np.rint(32768 * speech_like(1, 0)).astype(">i2")
     header = struct.pack(">4s5I", b".snd", 24, 0xFFFF04B0, 3, RATE, 1)
     with pytest.raises(AudioError, match=r"^a\.au holds no samples\.$"):

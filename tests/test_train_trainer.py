@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ import torch
 
 from tasnet import checkpoint
 from tasnet.config import ConvTasNetConfig
+from tasnet.train import trainer
 from tasnet.train.__main__ import main
+from tasnet.train.batches import open_data
 from tasnet.train.engines import FASTEST_FIRST, choose_engine, why_not
 from tasnet.train.legs import finished
 from tasnet.train.log import read_log
@@ -244,13 +247,36 @@ def test_cosine_goes_from_warm_up_to_zero(speech, tmp_path):
     assert run.learning_rate == 0
 
 
-def test_a_run_by_the_clock_ends_in_time_with_its_weights(speech, tmp_path):
+def test_a_run_by_the_clock_starts_it_after_compiling_and_ends_in_time_with_its_weights(speech, tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("tasnet.train.clock.time", SimpleNamespace(monotonic=lambda: now[0]))
     run = Trainer(recipe(speech, total_seconds=1.0, epoch_hours=100.0), tmp_path)
-    assert run.run() and run.share_done == 1 and run.learning_rate == 0
-    assert (tmp_path / "best.safetensors").is_file()
-    steps = run.counters.step
+    compute = run.engine.loss_and_gradient
+
+    def slow_at_first(*batch):
+        now[0] += 0.25 if now[0] else 1000.0
+        return compute(*batch)
+
+    monkeypatch.setattr(run.engine, "loss_and_gradient", slow_at_first)
+    assert run.run() and (run.counters.step, run.counters.seconds) == (4, 1.0)
+    assert run.share_done == 1 and run.learning_rate == 0 and (tmp_path / "best.safetensors").is_file()
     again = Trainer(recipe(speech, total_seconds=1.0, epoch_hours=100.0), tmp_path)
-    assert again.run() and again.counters.step == steps
+    assert again.run() and again.counters.step == 4
+
+
+def test_a_line_comes_before_anything_that_takes_long_and_the_last_names_files_that_are_there(
+    speech, tmp_path, capsys, monkeypatch
+):
+    config, out, said = write_config(tmp_path / "mine.json", recipe(speech, epochs=1)), tmp_path / "run", []
+    monkeypatch.setattr(trainer, "open_data", lambda *a: (said.append(capsys.readouterr().out), open_data(*a))[1])
+    while (code := main([str(config), "--out", str(out), "--quiet", "--max-seconds", "0"])) in (0, 3):
+        assert said[-1] == f"{recipe(speech).name}: reading the data ...\n"
+        last = capsys.readouterr().out.splitlines()[-1]
+        kept = last.partition(f" In {out}: ")[2].removesuffix(".").split(", ")
+        assert "last.pt" in kept and all((out / name).is_file() for name in kept), last
+        if code == 0:
+            break
+    assert code == 0 and {"best.safetensors", "last.safetensors"} <= set(kept)
 
 
 def test_the_average_follows_the_weights(speech, tmp_path):

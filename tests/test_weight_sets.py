@@ -292,6 +292,7 @@ def test_a_state_changes_no_object_of_ours():
 BOMBS = {
     "a memo of 4 G": pickled(b"\x80\x02Nr\xff\xff\xff\xff."),
     "a text of 8 EB": pickled(b"\x80\x04\x8d" + struct.pack("<Q", 2**62) + b"x."),
+    "bytes of 4 EB": pickled(b"\x80\x05\x96" + struct.pack("<Q", 2**62) + b"x."),  # found by tests/fuzz
     "numbers of a million digits": pickled(b"I" + b"9" * 100_000 + b"\n."),
     "TorchScript": None,
 }

@@ -73,8 +73,8 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
         raise CheckpointError(f"Settings beside weights cannot be {config!r:.40}.")
     sets = weight_sets(content)
     passed_over = tuple(sorted({stub.of for stub in pickles.stubs(content) if "_modules" not in stub}))
+    also = f" It also holds objects that were not opened: {', '.join(passed_over):.200}." if passed_over else ""
     if not sets:
-        also = f" It also holds objects that were not opened: {', '.join(passed_over):.200}." if passed_over else ""
         raise CheckpointError(f"These are not the weights of a Conv-TasNet of a program that is known here.{also}")
     taken, choice = take_one(sets, take)
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in taken.tensors.items()}
@@ -85,7 +85,10 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
         def again(more: dict[str, Setting]) -> Imported:
             return from_layout(taken.layout, tensors, settings | more)
 
-        found = settled(taken.layout, settings, again)
+        try:
+            found = settled(taken.layout, settings, again)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}{also}") from None
     elif config is None:
         raise CheckpointError("These weights come without their hyper-parameters: give them with --config.")
     else:

@@ -93,7 +93,16 @@ class _Unpickler(pickle._Unpickler):
                 if isinstance(part, dict):
                     self.stack[-1].update(part)
 
+    def load_bytearray8(self) -> None:
+        """Bytes that are there; pickle's own takes the memory first for as many as the file claims."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        held = self.read(length)
+        if len(held) < length:
+            raise pickle.UnpicklingError("More bytes than the file has.")
+        self.append(bytearray(held))
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_bytearray8
 
 
 def _tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: object) -> Tensor:
@@ -223,7 +232,7 @@ def _values(held: bytearray, kind: torch.dtype, swap: bool) -> Tensor:
 
 
 def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
-    """The stubs in `content`, at any depth down to `deepest`."""
+    """The stubs in `content`, at any depth down to `deepest`; a class by which something is stored counts as one."""
     seen, level = set(), [content]
     for _ in range(deepest):
         below = []
@@ -233,5 +242,7 @@ def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
             seen.add(id(value))
             if isinstance(value, Stub):
                 yield value
+            if isinstance(value, dict):
+                yield from (key() for key in value if isinstance(key, type) and issubclass(key, Stub))
             below += value.values() if isinstance(value, dict) else value
         level = below

@@ -6,7 +6,7 @@
                    any of the ways of public recipes (`names.py`), at most five levels below the path: wsj0-mix
                    (2speakers/wav8k/min/tt), LibriMix, WHAM!, WHAMR!
     lists          .csv, .json and .scp of asteroid's, SpeechBrain's, kaituoxu's and ESPnet's recipes (`lists.py`, which
-                   says how files are found that were moved)
+                   says how files are found that were moved), or a folder in which one list is that of the split
     a pack         NAME.json with {"rate", "lengths"} and NAME.flac: one channel a source
     speakers       one folder of recordings a speaker: mixed on the fly, the same way each time
 
@@ -19,7 +19,9 @@ is read elsewhere, WSJ0's SPHERE with shorten among them, and of several channel
 (`tasnet/channels.py`), for all files of a mixture alike.
 """
 
+import contextlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,7 +40,7 @@ from .lists import (
     read_table,
 )
 from .mixture_sets import BadRow, Clip, CorpusError, FileRow, MixtureSet, RefusedRow, Row
-from .names import Roles, choose_parts
+from .names import KINDS, MIXTURE, PLAIN, Roles, choose_parts
 from .packs import holds_lengths, pack_rows, packs_in
 from .people import mixed_rows
 from .places import Finder
@@ -76,7 +78,8 @@ def open_mixtures(
 ) -> MixtureSet:
     """The mixtures at `path`, whose layout (see the module's head) is recognised.
 
-    split: "train", "valid" or "test", where the folder holds several.
+    split: "train", "valid" or "test", where the folder holds several. Where none is to test with, those to validate
+        with are taken, and it is said.
     mixture: the kind of the mixtures ("mix_both") where there are several; the first of `names.KINDS` by default.
         With mix_single the sources are s1, noise.
     rate: rows of another sampling rate in Hz are bad rows; the first row's rate by default.
@@ -93,7 +96,10 @@ def open_mixtures(
         raise CorpusError(f"There is nothing at {path}.")
     places = find_places(path)
     if places:
-        return _open_places(path, _of_split(places, path, split), mixture, rate, within)
+        chosen, notes = _of_split(places, path, split)
+        return _open_places(path, chosen, mixture, rate, within, notes)
+    if found := _list_in(path, split, mixture):
+        return _open_list(found, None, rate, within)
     if mixture is not None:
         raise CorpusError(f"There are no mixtures {mixture} in {path}: {_what_lies(path)}.")
     if packs := packs_in(path):
@@ -120,7 +126,7 @@ def holds_mixtures(path: str | Path) -> bool:
     """Whether `path` holds mixtures made beforehand; otherwise it may hold utterances. Raises CorpusError."""
     path = Path(path)
     if path.is_dir():
-        return bool(find_places(path)) or any(holds_lengths(file) for file in packs_in(path))
+        return bool(find_places(path) or _lists_in(path)) or any(holds_lengths(file) for file in packs_in(path))
     if path.suffix.lower() == ".json" and path.is_file() and not is_part_list(path):
         found = read_json(path)
         return not (isinstance(found, dict) and "utterances" in found)
@@ -137,7 +143,9 @@ def _exists(path: Path) -> bool:
 def _open_list(path: Path, kind: str | None, rate: int | None, within: Path | None) -> MixtureSet:
     """The mixtures of a list, or of the lists of parts to which it belongs."""
     if is_part_list(path):
-        prefix, _ = list_part(path)
+        prefix, part = list_part(path)
+        if part.role == MIXTURE and part.word in KINDS:
+            kind = kind or part.word
         for place in find_places(path.parent):
             if place.folder == path.parent and place.layout == LISTS and place.prefix == prefix:
                 return _open_places(path, [place], kind, rate, within)
@@ -154,12 +162,40 @@ def _open_list(path: Path, kind: str | None, rate: int | None, within: Path | No
     raise CorpusError(f"{path} is neither a folder nor a list of mixtures ({', '.join(TABLES)}, .json, .scp).")
 
 
+def _lists_in(folder: Path) -> list[Path]:
+    """The tables and records in a folder that list mixtures."""
+    found = []
+    for file in Entries(folder).files:
+        if file.suffix.lower() in (".csv", ".tsv", ".json"):
+            with contextlib.suppress(CorpusError):
+                table = read_records(file) if file.suffix.lower() == ".json" else read_table(file)
+                found += [file] if table.rows else []
+    return found
+
+
+def _list_in(folder: Path, split: str, kind: str | None) -> Path | None:
+    """The one list in a folder that by its name is of the split and of the kind, as mixture_test_mix_clean.csv.
+
+    Raises CorpusError where there are several.
+    """
+    lists = _lists_in(folder)
+    words = {file: set(re.split(r"[_\-.]", file.stem.lower())) for file in lists}
+    of_split = [file for file in lists if words[file] & set(SPLITS[split])] or lists
+    kinds = [kind] if kind else [name for name in KINDS if name not in PLAIN]
+    of_kind = next(filter(None, ([f for f in of_split if f.stem.lower().endswith(k)] for k in kinds)), None)
+    left = of_kind or ([] if kind else of_split)
+    if len(left) > 1:
+        names = ", ".join(file.name for file in left[:6])
+        raise CorpusError(f"{folder} holds several lists of mixtures ({names}): name one of them.")
+    return left[0] if left else None
+
+
 def _open_places(
-    path: Path, places: list[Place], kind: str | None, rate: int | None, within: Path | None
+    path: Path, places: list[Place], kind: str | None, rate: int | None, within: Path | None, before: Iterable[str] = ()
 ) -> MixtureSet:
-    """The mixtures of folders at `path` that belong together."""
+    """The mixtures of folders at `path` that belong together. before: sentences on how they were chosen."""
     rows: dict[str, Row] = {}
-    notes: list[str] = []
+    notes = list(before)
     for place in places:
         roles = choose_parts(place.files, kind, str(place.folder))
         if place.layout == LISTS:
@@ -227,7 +263,8 @@ def _table_set(
             rows.append(RefusedRow(identity, str(error)))
     rows += [RefusedRow(printable(place), reason) for place, reason in table.problems.items()]
     notes = [f"{_what(roles)} (list {path.name})."]
-    notes += [f"What the list has below {old or '/'} was found below {new}." for old, new in finder.moved.items()]
+    for old, new in finder.moved.items():
+        notes.append(f"What the list {f'has below {old}' if old else 'names'} was found below {new}.")
     return MixtureSet(name, rows, rate, path, notes)
 
 
@@ -246,25 +283,29 @@ def _what(roles: Roles) -> str:
     sources = ", ".join(part.name for part in roles.sources)
     if roles.mixture is None:
         return f"The mixtures are the sums of {sources}"
-    noise = f", with {roles.noise.name} in the mixtures" if roles.noise else ""
+    where = "in the mixtures" if KINDS[roles.mixture.word].noisy else "beside them"
+    noise = f", with {roles.noise.name} {where}" if roles.noise else ""
     return f"The mixtures are {roles.mixture.name}, their sources {sources}{noise}"
 
 
-def _of_split(places: list[Place], root: Path, split: str) -> list[Place]:
-    """Those of `split` that belong together, 8 kHz and min preferred. Raises CorpusError."""
+def _of_split(places: list[Place], root: Path, split: str) -> tuple[list[Place], list[str]]:
+    """Those of `split` that belong together, 8 kHz and min preferred, and what is to be said. Raises CorpusError."""
 
     def is_of(place: Place, names: Iterable[str]) -> bool:
         return place.split.lower() in names or place.split.lower().split("_")[0] in names
 
     places = sorted(places, key=lambda p: ("wav16k" in p.folder.parts, "max" in p.folder.parts, str(p.folder)))
-    chosen = [place for place in places if is_of(place, SPLITS[split])] or places[:1]
-    if len(places) > 1 and not is_of(chosen[0], SPLITS[split]):
+    chosen = [place for place in places if is_of(place, SPLITS[split])]
+    notes = []
+    if not chosen and split == "test" and (chosen := [place for place in places if is_of(place, SPLITS["valid"])]):
+        notes = [f"There are no mixtures to test with: those of {chosen[0].split} were taken."]
+    if not chosen and len(places) > 1:
         names = ", ".join(sorted({place.split for place in places})[:8])
-        raise CorpusError(f"{root} has no mixtures to {split} with, only the folders {names}.")
-    first = chosen[0]
+        raise CorpusError(f"{root} has no mixtures to {split} with, only the folders {names}: name one of them.")
+    first = (chosen or places)[0]
     if first.layout == LISTS and first.prefix:
-        return [place for place in chosen if place.folder == first.folder]
-    return [place for place in chosen if place.folder.parent == first.folder.parent]
+        return [place for place in chosen or places if place.folder == first.folder], notes
+    return [place for place in chosen or places if place.folder.parent == first.folder.parent], notes
 
 
 def _what_lies(path: Path) -> str:

@@ -1,7 +1,7 @@
 """The names that public recipes give the parts of a mixture: one table for folders, files and columns.
 
     mixture   mix, mixture, mixtures, mixed, noisy, observation; LibriMix's and WHAM!'s mix_clean, mix_both, mix_single;
-              WHAMR!'s mix_clean_anechoic ... mix_single_reverb
+              WHAMR!'s mix_clean_anechoic ... mix_single_reverb; SparseLibriMix's mix_noisy
     sources   s1, s2 ...; spk1, speaker1, source1, src1, clean1, voice1, talker1, target1, ref1, also spk_1 and spk-1,
               counted from 0 or 1; s1_anechoic, s1_reverb; clean, where there is one voice and noise
     noise     noise, noise1, noises, background
@@ -41,10 +41,10 @@ KINDS: dict[str, Kind] = {
         for room, conditions in (("", ("",)), (ANECHOIC, (ANECHOIC,)), (REVERB, (REVERB, ANECHOIC)))
         for what in ("clean", "both", "single")
     },
+    "mix_noisy": Kind(noisy=True),
 }
 SOURCES = ("source", "speaker", "talker", "target", "clean", "voice", "spk", "src", "ref", "s")
 NOISES = ("noise", "noise1", "noise_1", "noises", "background")
-MOST_SOURCES = 9
 
 _SOURCE = rf"(?P<word>{'|'.join(SOURCES)})[_-]?(?P<index>\d)(?P<condition>{ANECHOIC}|{REVERB})?"
 _MIXTURE = "|".join(sorted(KINDS, key=len, reverse=True))
@@ -135,7 +135,8 @@ def choose_parts(parts: Iterable[MixturePart], kind: str | None, where: str) -> 
                 raise CorpusError(f"{where} has one voice and its noise mixed, but not the noise by itself.")
             return Roles(mixture, (voices[0], noise), None)
         if len(voices) > 1:
-            return Roles(mixture, tuple(voices), noise if mixture else None)
+            may_be_noisy = mixture and (recipe.noisy or mixture.word in PLAIN)
+            return Roles(mixture, tuple(voices), noise if may_be_noisy else None)
     wanted = " or ".join(f"s1{condition}, s2{condition}" for condition in recipe.conditions)
     raise CorpusError(
         f"{where} has no two voices for {mixture.name if mixture else 'a mixture'}: it has "

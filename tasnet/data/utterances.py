@@ -108,20 +108,25 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
 
 
 def _read_folder(folder: Path, rate: int, bad: dict[str, str], notes: dict[str, str]) -> list[tuple[str, np.ndarray]]:
-    def read(file: Path) -> np.ndarray | None:
-        shown = printable(str(file))
+    """[(speaker, samples)]; what is to be said of the files goes to `bad` and `notes`, in the files' order."""
+
+    def read(file: Path) -> tuple[np.ndarray | None, str]:
         try:
-            sound = read_sound(file, shown)
+            sound = read_sound(file, printable(str(file)))
         except AudioError as error:
-            bad[shown] = str(error)
-            return None
-        notes.update({shown: " ".join(sound.notes)} if sound.notes else {})
-        return pcm_at_rate(to_pcm(sound.samples), sound.rate, rate)
+            return None, str(error)
+        return pcm_at_rate(to_pcm(sound.samples), sound.rate, rate), " ".join(sound.notes)
 
     speakers_and_files = speaker_files(folder)
+    found = []
     with ThreadPoolExecutor() as pool:
-        samples = pool.map(read, (file for _, file in speakers_and_files))
-        return [(speaker, x) for (speaker, _), x in zip(speakers_and_files, samples, strict=True) if x is not None]
+        results = pool.map(read, (file for _, file in speakers_and_files))
+        for (speaker, file), (samples, said) in zip(speakers_and_files, results, strict=True):
+            if samples is not None:
+                found.append((speaker, samples))
+            if said:
+                (bad if samples is None else notes)[printable(str(file))] = said
+    return found
 
 
 def at_rms(pcm: np.ndarray, rms: float) -> np.ndarray:

@@ -16,6 +16,7 @@ export class Separator {
     const { config, info } = network;
     this.level = config.hearsLevel ? 10 ** ((info.level_dbfs ?? -26) / 20) : 1;
     this.fixedOrder = info.task === SPEECH_FROM_NOISE;
+    this.keepsLevel = Boolean(info.keeps_level);
   }
 
   /** A mixture at `rate` Hz -> {sources: C arrays as long as it, notes}; progress(fraction). Throws TasnetError. */
@@ -25,11 +26,14 @@ export class Separator {
     if (!Number.isFinite(peak)) throw new TasnetError("The sound holds samples that are not numbers (NaN or infinity).");
     if (peak < SILENCE) throw new TasnetError("The sound is silent, so there is nothing to separate.");
     const own = this.network.config.sample_rate;
-    const [mixture, notes] = withoutWhatLiesBelow(resample(samples, rate, own), own, this.network.config.causal);
+    const whole = resample(samples, rate, own);
+    const [mixture, notes] = withoutWhatLiesBelow(whole, own, this.network.config.causal);
     const sources = this.separateAtOwnRate(mixture, progress);
-    const gains = levelGains(sources, mixture);
-    const voices = sources.map((source, c) => {
-      const there = resample(source.map((x) => x * gains[c]), own, rate);
+    const gains = this.keepsLevel ? sources.map(() => 1) : levelGains(sources, mixture);
+    const level = sources.map((source, c) => source.map((x) => x * gains[c]));
+    if (this.fixedOrder && level.length === 2) giveRumbleToNoise(level[1], whole, mixture);
+    const voices = level.map((source) => {
+      const there = resample(source, own, rate);
       const voice = new Float32Array(samples.length);
       voice.set(there.subarray(0, samples.length));
       return voice;
@@ -152,4 +156,11 @@ function bestOrder(separated, known, samples) {
   };
   extend([], 0);
   return best.order;
+}
+
+/** What of the whole mixture the network has not heard is noise; an offset is no sound at all. */
+function giveRumbleToNoise(noise, whole, heard) {
+  const below = whole.map((x, t) => x - heard[t]);
+  const mean = below.reduce((sum, x) => sum + x, 0) / below.length;
+  below.forEach((x, t) => (noise[t] += x - mean));
 }
