@@ -73,7 +73,7 @@ class Job:
     @property
     def seconds_left(self) -> float | None:
         """Estimated from what it has done since it was started; None where that is not enough."""
-        if self.state != RUNNING or self.share <= self.first:
+        if self.state != RUNNING or self.started is None or self.share <= self.first:
             return None
         return (time.time() - self.started) / (self.share - self.first) * (1 - self.share)
 

@@ -131,10 +131,10 @@ def reverberate(sound: Mixture, t60: float) -> Mixture:
     voices = np.stack(
         [
             fftconvolve(voice, room_response(t60, sound.rate, SEED + speaker))[:length]
-            for speaker, voice in enumerate(sound.references)
+            for speaker, voice in enumerate(sound.sources)
         ]
     )
-    rest = sound.mixture - sound.references.sum(0)
+    rest = sound.mixture - sound.sources.sum(0)
     return replace(sound, mixture=(voices.sum(0) + rest).astype(np.float32), references=voices.astype(np.float32))
 
 
@@ -143,13 +143,13 @@ def pause_speaker(sound: Mixture, seconds: float, speaker: int = -1) -> tuple[Mi
 
     The others go on: they repeat what they said from the beginning, for as long as the pause lasts.
     """
-    middle, pause = sound.references.shape[1] // 2, round(seconds * sound.rate)
+    middle, pause = sound.sources.shape[1] // 2, round(seconds * sound.rate)
     if not pause:
         return sound, middle, middle
     fade = np.linspace(1, 0, min(round(FADE_SECONDS * sound.rate), middle))
     voices = []
-    for number, voice in enumerate(sound.references):
-        fill = np.resize(voice, pause) if number != speaker % len(sound.references) else np.zeros(pause)
+    for number, voice in enumerate(sound.sources):
+        fill = np.resize(voice, pause) if number != speaker % len(sound.sources) else np.zeros(pause)
         pieces = [voice[:middle].copy(), fill.astype(np.float32), voice[middle:].copy()]
         for left, right in itertools.pairwise(pieces):
             ends = min(len(fade), len(left), len(right))
@@ -162,16 +162,16 @@ def pause_speaker(sound: Mixture, seconds: float, speaker: int = -1) -> tuple[Mi
 
 def _scored(separator: Separator, sound: Mixture) -> tuple[float, float, float, bool]:
     sources = separator.separate(sound.mixture, sound.rate).sources
-    score = _sdr(sources[_order(separator, sources, sound.references)], sound.references)
-    return score, _sdr(np.broadcast_to(sound.mixture, sound.references.shape), sound.references), score, False
+    score = _sdr(sources[_order(separator, sources, sound.sources)], sound.sources)
+    return score, _sdr(np.broadcast_to(sound.mixture, sound.sources.shape), sound.sources), score, False
 
 
 def _after_pause(separator: Separator, sound: Mixture, seconds: float) -> tuple[float, float, float, bool]:
     """The scores of what follows the pause."""
     paused, begin, end = pause_speaker(sound, seconds)
     sources = separator.separate(paused.mixture, paused.rate).sources
-    clean, later = paused.references[:, end:], sources[:, end:]
-    before = _order(separator, sources[:, :begin], paused.references[:, :begin])
+    clean, later = paused.sources[:, end:], sources[:, end:]
+    before = _order(separator, sources[:, :begin], paused.sources[:, :begin])
     after = _order(separator, later, clean)
     unprocessed = _sdr(np.broadcast_to(paused.mixture[end:], clean.shape), clean)
     return _sdr(later[before], clean), unprocessed, _sdr(later[after], clean), before != after

@@ -22,6 +22,7 @@ from analysis.network import basis
 from analysis.sounds import examples
 from tasnet import audio, checkpoint, model_titles
 from tasnet.command_line import command_line, program
+from tasnet.config import ConvTasNetConfig
 from tasnet.errors import UserError, opening
 from tasnet.model import ConvTasNet
 from tasnet.places import ASSETS, WEB
@@ -63,10 +64,11 @@ def write_site(folder: Path) -> tuple[int, int]:
     for path in sorted((BROWSER / "site").iterdir()):
         shutil.copy(path, folder)
     shutil.copy(ASSETS / "icon.png", folder)
-    known = {"models": _models(folder), "examples": _examples(folder), "limits": LIMITS, "credits": CREDITS}
+    models = _models(folder)
+    known = {"models": models, "examples": _examples(folder), "limits": LIMITS, "credits": CREDITS}
     (folder / "site.json").write_text(json.dumps(known))
     _fill_page(folder)
-    first = _keep_for_later(folder, known["models"])
+    first = _keep_for_later(folder, models)
     files = [path for path in folder.rglob("*") if path.is_file()]
     return sum(path.stat().st_size for path in files), sum((folder / name).stat().st_size for name in first)
 
@@ -76,7 +78,7 @@ def offered_models() -> list[str]:
     found = {}
     for name, path in checkpoint.bundled().items():
         config, _ = checkpoint.describe(path)
-        if type(config).__name__ == "ConvTasNetConfig" and path.stat().st_size <= LARGEST:
+        if isinstance(config, ConvTasNetConfig) and path.stat().st_size <= LARGEST:
             found[name] = path.stat().st_size
     return sorted(found, key=lambda name: (name not in FIRST, FIRST.index(name) if name in FIRST else found[name]))
 
@@ -84,6 +86,8 @@ def offered_models() -> list[str]:
 def browser_model(name: str) -> dict:
     """What a page in the browser says of a bundled model: name, label, about, causal, cost (products a frame)."""
     config, facts = checkpoint.describe(checkpoint.bundled()[name])
+    if not isinstance(config, ConvTasNetConfig):
+        raise SiteError(f"{name} is no Conv-TasNet, which alone runs in a browser.")
     return {
         "name": name,
         "label": model_titles.scored_title(config, facts),
@@ -98,8 +102,7 @@ def _models(folder: Path) -> list[dict]:
     for name in offered_models():
         path = checkpoint.bundled()[name]
         shutil.copy(path, folder / "weights")
-        network, _ = checkpoint.load(path)
-        assert isinstance(network, ConvTasNet)
+        network = ConvTasNet.from_pretrained(path)
         order = basis.order(network.U.detach().numpy(), network.config.sample_rate)
         about = {"file": f"weights/{path.name}", "order": order.tolist(), "bytes": path.stat().st_size}
         models.append(browser_model(name) | about)

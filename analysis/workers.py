@@ -37,11 +37,6 @@ from tasnet.worker_lifetime import end_with_parent
 
 from .turns import Turns
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
-
 ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.05  # between two checks on a child
 PATIENCE = 4
@@ -71,10 +66,10 @@ class Budget:
 
 
 class _CrowdedError(Exception):
-    """There is no room for this beside what others do; it had taken so many bytes."""
+    """There is no room for this beside what others do; it had taken so many bytes of those that all may have."""
 
-    def __init__(self, taken: int) -> None:
-        self.taken = taken
+    def __init__(self, taken: int, bound: int) -> None:
+        self.taken, self.bound = taken, bound
 
 
 class _Crowd:
@@ -89,7 +84,7 @@ class _Crowd:
         with self._lock:
             self._held[process] = taken
             if len(self._held) > 1 and sum(self._held.values()) > bound and process == list(self._held)[-1]:
-                raise _CrowdedError(taken)
+                raise _CrowdedError(taken, bound)
 
     def has_room(self, wanted: int, bound: int) -> bool:
         with self._lock:
@@ -170,10 +165,10 @@ class Nursery:
                 try:
                     return _answer(connection, process, budget, wanted, progress, self._crowd)
                 except _CrowdedError as crowded:
-                    taken = crowded.taken
+                    taken, bound = crowded.taken, crowded.bound
                 finally:
                     self._crowd.leave(process)
-            while not self._crowd.has_room(taken, budget.together):
+            while not self._crowd.has_room(taken, bound):
                 wanted()
                 if time.monotonic() > end:
                     raise BudgetError(TOO_BUSY)
@@ -219,7 +214,8 @@ def _answer(
                 return value
             if kind == "failed":
                 raise value
-            progress(*value)
+            if progress:
+                progress(*value)
         wanted()
         if time.monotonic() > end or _seconds(process) > budget.seconds:
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
@@ -337,7 +333,9 @@ def _pickled(problem: Exception) -> bytes:
 
 def _limit(budget: Budget) -> None:
     """Let the system enforce the budget: no allocation beyond it, no larger file, no core dump."""
-    if resource is None:
+    try:
+        import resource
+    except ImportError:  # Windows
         return
     taken = 0
     with contextlib.suppress(OSError, ValueError, IndexError):

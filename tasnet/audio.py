@@ -70,7 +70,7 @@ def read(
         path = Path(source)
         label = printable(label or path.name or str(path))
         _try_opening(path, label)
-        file = path
+        file: Path | bytes = path
     else:
         label = label or Path(str(getattr(source, "name", "") or "the sound")).name
         file = source if isinstance(source, bytes) else _all_bytes(source, label)
@@ -189,7 +189,7 @@ def write(
     if not isinstance(target, str | os.PathLike):
         _write_wav(target, samples, rate, subtype)
         return
-    with replacing(target) as unfinished, unfinished.open("wb") as file:
+    with replacing(Path(target)) as unfinished, unfinished.open("wb") as file:
         _write_wav(file, samples, rate, subtype)
 
 

@@ -9,12 +9,10 @@ removed once they are clear (`SteadySoFar`); other rumble stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt, sosfilt_zi
 
-from .disk import DiskArray
+from .disk import DiskArray, Sound, zeros_like
 
 LOWEST = 1.0  # Hz: an offset that changes more slowly is followed as the sound arrives
 # When that is clear, in 20 ms or more: the power of the mean is so many times that of what moves around it, and it is
@@ -30,9 +28,6 @@ SHORTEST = 0.05  # s: in less, an offset cannot be told apart
 BLOCK = 1 << 20  # samples in memory at a time
 
 OFFSET_NOTE = "The recording has an offset (DC), which was taken out."
-
-Samples = np.ndarray | DiskArray
-Empty = Callable[[tuple[int, ...]], Samples]
 
 
 class SteadySoFar:
@@ -54,7 +49,7 @@ class SteadySoFar:
 
     def reset(self) -> None:
         """The next sample is the first of a new sound."""
-        self._heard, self._means = 0, None
+        self._heard, self._means = 0, np.zeros((2 + 2 * len(HUM), 0), complex)  # (lines, streams)
 
     @property
     def hums(self) -> list[float | None]:
@@ -64,8 +59,8 @@ class SteadySoFar:
     def push(self, samples: np.ndarray) -> np.ndarray:
         """The next samples (..., T), T >= 0, without offset and hum, in their own type."""
         x = np.asarray(samples, np.float64).reshape(-1, samples.shape[-1])
-        if self._means is None:
-            self._means = np.zeros((2 + 2 * len(HUM), len(x)), complex)
+        if not self._heard:
+            self._means = np.zeros((len(self._means), len(x)), complex)
             self._offset_since, self._hum_since = np.full((2, len(x)), np.inf)  # the samples from which it is clear
             self._hum = np.zeros(len(x), int)  # which of them
         if not x.shape[1]:
@@ -111,46 +106,43 @@ def _first(clear: np.ndarray, place: np.ndarray, earliest: int, since: np.ndarra
     return np.minimum(since, np.where(clear.any(1), place[clear.argmax(1)], np.inf))
 
 
-def without_offset(signal: Samples, rate: int, empty: Empty | None = None) -> tuple[Samples, float, bool]:
+def without_offset(signal: Sound, rate: int) -> tuple[Sound, float, bool]:
     """A whole recording (T,) without its mean unless that is slight; the mean; and whether it is strong."""
     mean, rest = _mean_and_rest(signal)
     if signal.shape[-1] < SHORTEST * rate or mean**2 <= WEAK * rest:
         return signal, 0.0, False
-    centred = empty(signal.shape) if empty else np.zeros(signal.shape, np.float32)
+    centred = zeros_like(signal)
     for block in _blocks(signal):
         centred[..., block] = signal[..., block] - np.float32(mean)
     return centred, mean, mean**2 > TOLD * rest
 
 
-def without(
-    mixture: Samples, rate: int, *, causal: bool, empty: Empty | None = None
-) -> tuple[Samples, tuple[str, ...]]:
-    """A mixture (T,) without what lies below speech, and notes where that is a lot.
+def without(mixture: Sound, rate: int, *, causal: bool) -> tuple[Sound, tuple[str, ...]]:
+    """A mixture (T,) without what lies below speech, and notes where that is a lot; `mixture` is left unchanged.
 
-    `empty` creates working arrays of a given shape, by default in memory; `mixture` is left unchanged.
+    The work is done where the mixture is: in memory, or on the disk.
     """
     if mixture.shape[-1] < SHORTEST * rate:
         return mixture, ()
-    empty = empty or (lambda shape: np.zeros(shape, np.float32))
     if causal:
-        return _without_steady(mixture, rate, empty)
-    centred, _, strong = without_offset(mixture, rate, empty)
-    notes = (OFFSET_NOTE,) if strong else ()
+        return _without_steady(mixture, rate)
+    centred, _, strong = without_offset(mixture, rate)
+    notes: tuple[str, ...] = (OFFSET_NOTE,) if strong else ()
     if rate <= 4 * CUTOFF:
         return centred, notes
-    high = _high_passed(centred, rate, empty(mixture.shape))
+    high = _high_passed(centred, rate)
     below = above = 0.0
     for block in _blocks(mixture):
         kept = high[..., block].astype(np.float64)
         taken = centred[..., block] - kept
-        below, above = below + taken @ taken, above + kept @ kept
+        below, above = below + float(taken @ taken), above + float(kept @ kept)
     if below <= STRONG * above:
         return centred, notes
     return high, (*notes, f"What lies below {CUTOFF:.0f} Hz, rumble or hum, is strong and was taken out.")
 
 
-def _without_steady(mixture: Samples, rate: int, empty: Empty) -> tuple[Samples, tuple[str, ...]]:
-    steady, left = SteadySoFar(rate), empty(mixture.shape)
+def _without_steady(mixture: Sound, rate: int) -> tuple[Sound, tuple[str, ...]]:
+    steady, left = SteadySoFar(rate), zeros_like(mixture)
     for block in _blocks(mixture):
         left[..., block] = steady.push(mixture[..., block])
     mean, rest = _mean_and_rest(mixture)
@@ -160,19 +152,20 @@ def _without_steady(mixture: Samples, rate: int, empty: Empty) -> tuple[Samples,
     return left, tuple(notes)
 
 
-def _mean_and_rest(signal: Samples) -> tuple[float, float]:
+def _mean_and_rest(signal: np.ndarray | DiskArray) -> tuple[float, float]:
     """The mean, and the power of what moves around it."""
     total, square = 0.0, 0.0
     for block in _blocks(signal):
         samples = signal[..., block].astype(np.float64)
-        total += samples.sum()
-        square += samples @ samples
+        total += float(samples.sum())
+        square += float(samples @ samples)
     mean = total / signal.shape[-1]
     return mean, max(square / signal.shape[-1] - mean**2, 0.0)
 
 
-def _high_passed(signal: Samples, rate: int, high: Samples) -> Samples:
-    """`signal` (T,) through the high-pass forwards and then backwards, into `high`."""
+def _high_passed(signal: Sound, rate: int) -> Sound:
+    """`signal` (T,) through the high-pass forwards and then backwards."""
+    high = zeros_like(signal)
     sections = butter(ORDER, CUTOFF, "highpass", fs=rate, output="sos")
     blocks = _blocks(signal)
     state = sosfilt_zi(sections) * signal[..., 0:1].astype(np.float64)
@@ -186,5 +179,5 @@ def _high_passed(signal: Samples, rate: int, high: Samples) -> Samples:
     return high
 
 
-def _blocks(signal: Samples) -> list[slice]:
+def _blocks(signal: np.ndarray | DiskArray) -> list[slice]:
     return [slice(k, min(k + BLOCK, signal.shape[-1])) for k in range(0, signal.shape[-1], BLOCK)]

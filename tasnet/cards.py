@@ -48,7 +48,7 @@ def card_head(config: Config, facts: TrainingFacts, evaluations: list[Evaluation
     tags = ["audio", "source-separation", "speech-separation" if facts.task == SPEAKERS else "speech-enhancement"]
     tags += ["conv-tasnet" if not hasattr(config, "network") else config.network.lower()]
     tags += ["causal" if config.causal else "non-causal", f"{config.C} outputs", f"{config.sample_rate} Hz", PAPER]
-    head = _licence(facts.licence) | {"library_name": LIBRARY, "pipeline_tag": TASK["type"], "tags": tags}
+    head: dict = _licence(facts.licence) | {"library_name": LIBRARY, "pipeline_tag": TASK["type"], "tags": tags}
     if datasets := [there for corpus, there in DATASETS.items() if corpus in facts.credits]:
         head["datasets"] = datasets
     if evaluations:

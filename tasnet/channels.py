@@ -44,7 +44,8 @@ class Channels:
         self._cross = np.zeros((channels, block + 1), complex)  # of each channel with the first
         self._own = np.zeros(channels)  # energy of what the cross-spectra hold
         self._heard = np.fft.rfftfreq(self._size, 1 / rate) >= LOWEST
-        self._frame, self._rest, self._levels = max(1, round(FRAME * rate)), np.zeros((0, channels), np.float32), []
+        self._frame, self._rest = max(1, round(FRAME * rate)), np.zeros((0, channels), np.float32)
+        self._levels: list[np.ndarray] = []  # the power of each frame and channel
 
     def add(self, block: np.ndarray) -> np.ndarray:
         """Take the next block (frames, channels) into account; return its average."""

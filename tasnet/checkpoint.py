@@ -136,7 +136,7 @@ def _weights_hash(path: Path, _mtime_ns: int, _size: int) -> str:
     for name in sorted(tensors):
         values = rounded(tensors[name]).contiguous()
         digest.update(f"{name} {_describe(values)}".encode())
-        digest.update(values.flatten().view(torch.uint8).numpy())
+        digest.update(values.flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
 
 

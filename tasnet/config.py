@@ -1,7 +1,7 @@
 """The hyper-parameters of the networks, in the paper's symbols (Table I)."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 NORMS = ("gLN", "cLN", "BN", "chLN")
 ENCODERS = ("linear", "relu", "pinv")
@@ -178,6 +178,7 @@ class LSTMTasNetConfig:
 
 
 Config = ConvTasNetConfig | LSTMTasNetConfig
+AnyConfig = TypeVar("AnyConfig", ConvTasNetConfig, LSTMTasNetConfig)
 
 
 def config_from_dict(values: dict) -> Config:
@@ -210,7 +211,7 @@ def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...])
         raise ValueError(f"The pinv encoder needs N of at least L, not N={config.N} and L={config.L}.")
 
 
-def _from_dict(kind: type, name: str, values: dict) -> Config:
+def _from_dict(kind: type[AnyConfig], name: str, values: dict) -> AnyConfig:
     if not isinstance(values, dict):
         raise ValueError(f"A {name} configuration cannot be {values!r:.40}.")
     unknown = set(map(str, values)) - {field.name for field in fields(kind)}

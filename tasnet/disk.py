@@ -6,6 +6,7 @@ import math
 import tempfile
 from pathlib import Path
 from types import EllipsisType
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -35,7 +36,7 @@ class DiskArray:
         rows = np.zeros((len(self._files), max(0, end - begin)), np.float32)
         for file, row in zip(self._files, rows, strict=True):
             file.seek(4 * begin)
-            file.readinto(memoryview(row).cast("B")) if row.size else None
+            file.readinto(row.view(np.uint8).data) if row.size else None
         return rows.reshape(*self.shape[:-1], -1)
 
     def __setitem__(self, stretch: tuple[EllipsisType, slice], samples: np.ndarray) -> None:
@@ -52,6 +53,22 @@ class DiskArray:
         one.shape, one._folder, one._files = self.shape[1:], self._folder, [self._files[number]]
         return one
 
+    def like(self) -> DiskArray:
+        """Zeros of the same shape, in the same folder."""
+        return DiskArray(self.shape, self._folder)
+
     def blocks(self) -> list[slice]:
         """The stretches of at most BLOCK samples that cover the array."""
         return [slice(k, min(k + BLOCK, self.shape[-1])) for k in range(0, self.shape[-1], BLOCK)]
+
+
+Sound = TypeVar("Sound", np.ndarray, DiskArray)  # (T,) or (C, T), in memory or on the disk
+
+
+@overload
+def zeros_like(sound: DiskArray) -> DiskArray: ...
+@overload
+def zeros_like(sound: np.ndarray) -> np.ndarray: ...
+def zeros_like(sound: np.ndarray | DiskArray) -> np.ndarray | DiskArray:
+    """float32 zeros of the shape of `sound`, in memory or on the disk as it is."""
+    return sound.like() if isinstance(sound, DiskArray) else np.zeros(sound.shape, np.float32)

@@ -86,7 +86,8 @@ def hear(samples: np.ndarray, rate: int) -> Hearing:
     if len(sound) < SHORTEST * own:
         sound = np.resize(sound, round(WINDOW * own))
     found = np.mean([head.probabilities(sound_features(model, window)[0]) for window in windows_of(sound, own)], axis=0)
-    return Hearing(tuple(float(share) for share in found[: MOST + 1]), float(found[-2]), float(found[-1]))
+    nobody, one, two, more, noise, room = map(float, found)
+    return Hearing((nobody, one, two, more), noise, room)
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def _network() -> ConvTasNet:
     if path is None:
         raise HearingError(f"The model {NETWORK}, which listens, is not here.")
     model, _ = checkpoint.load(path)
+    if not isinstance(model, ConvTasNet):
+        raise HearingError(f"The model {NETWORK}, which listens, is another network here.")
     return model.eval().requires_grad_(False)
 
 

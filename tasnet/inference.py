@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ import torch
 
 from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
-from .disk import DiskArray
+from .disk import DiskArray, Sound
 from .errors import UserError
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
@@ -60,9 +60,9 @@ class Separation:
     real_time_factor: float
     device: str
     precision: str
+    mixture: np.ndarray = field(repr=False)  # (T,), as it came
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # of the sources, such as "Speech" and "Noise"
-    mixture: np.ndarray | None = field(default=None, repr=False)  # (T,), as it came
 
     @cached_property
     def hearing(self) -> Hearing | None:
@@ -115,9 +115,11 @@ class Separator:
         from .kernels.on_cpu import OnCPU  # kernels are loaded on separating, not with the package
         from .kernels.on_gpu import OnGPU
 
-        on_cpu = self.device.type == "cpu" and isinstance(network, ConvTasNet)
-        self.on_cpu = OnCPU(self.model, self.precision) if on_cpu else None
-        self.on_gpu = None if self.device.type == "cpu" else OnGPU(self.model, DTYPES[self.precision])
+        self.on_cpu = self.on_gpu = None
+        if self.device.type != "cpu":
+            self.on_gpu = OnGPU(self.model, DTYPES[self.precision])
+        elif isinstance(self.model, ConvTasNet):
+            self.on_cpu = OnCPU(self.model, self.precision)
         # RMS of what the network hears.
         self.level = 10 ** (self.facts.level_dbfs / 20) if self.config.hears_level else 1.0
         self._turn = threading.Lock()  # one batch at a time: memory does not grow with the users
@@ -147,14 +149,15 @@ class Separator:
         mixture, below = self.without_what_lies_below(whole)
         sources = np.zeros((self.config.C, len(mixture)), np.float32)
 
-        def ready(begin: int, end: int) -> None:
+        def tell(heard: Callable[[int, np.ndarray], None], begin: int, end: int) -> None:
             gains = self.gains(sources[:, :end], mixture[:end])
             voices = gains[:, None] * sources[:, begin:end]
             self.give_rumble_to_noise(voices, whole[begin:end], mixture[begin:end])
             voices = audio.resample(voices, self.config.sample_rate, sound.rate)
             heard(round(begin * sound.rate / self.config.sample_rate), voices)
 
-        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None), ready if heard else None)
+        ready = partial(tell, heard) if heard else None
+        notes = self.separate_into(sources, mixture, progress or (lambda fraction: None), ready)
         if causal_level and not self.facts.keeps_level:
             sources = CausalLevel(len(sources), self.config.sample_rate).apply(sources, mixture)
         else:
@@ -169,9 +172,9 @@ class Separator:
             seconds / sound.seconds,
             str(self.device),
             self.precision,
+            sound.samples,
             sound.notes + self.rate_notes(sound.rate) + below + notes,
             self.names,
-            sound.samples,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:
@@ -218,13 +221,9 @@ class Separator:
             f"back{f', with nothing in them above {own // 2} Hz' if rate > own else ''}.",
         )
 
-    def without_what_lies_below(
-        self,
-        mixture: np.ndarray | DiskArray,
-        empty: Callable[[tuple[int, ...]], np.ndarray | DiskArray] | None = None,
-    ) -> tuple[np.ndarray | DiskArray, tuple[str, ...]]:
+    def without_what_lies_below(self, mixture: Sound) -> tuple[Sound, tuple[str, ...]]:
         """A mixture (T,) at the model's rate as the network is to hear it, and notes: see `below_speech`."""
-        return below_speech.without(mixture, self.config.sample_rate, causal=self.config.causal, empty=empty)
+        return below_speech.without(mixture, self.config.sample_rate, causal=self.config.causal)
 
     def give_rumble_to_noise(self, sources: np.ndarray, whole: np.ndarray, heard: np.ndarray) -> None:
         """What of the `whole` mixture (T,) the network has not `heard`, into the output that is Noise, of (C, T).
@@ -322,10 +321,10 @@ class Separator:
     def _forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.on_cpu:
             return self.on_cpu(x)
-        if self.device.type == "cpu":
-            with threads.one_torch_thread():  # an LSTM's threads would wait for each other at every frame
-                return self.model(x)
-        return self.on_gpu(x)
+        if self.on_gpu:
+            return self.on_gpu(x)
+        with threads.one_torch_thread():  # an LSTM's threads would wait for each other at every frame
+            return self.model(x)
 
 
 OF_A_RUN = ("best.safetensors", "last.safetensors")  # what a training leaves in its folder, the preferred file first

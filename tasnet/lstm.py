@@ -14,6 +14,9 @@ from .tcn import PReLU, limit_masks
 class LSTMTasNet(TasNet):
     """TasNet whose separation module is a deep LSTM, or a BLSTM where the configuration is not causal."""
 
+    config: LSTMTasNetConfig
+    separator: "LSTMSeparator"
+
     def __init__(self, config: LSTMTasNetConfig) -> None:
         super().__init__(config)
         self.separator = LSTMSeparator(config)

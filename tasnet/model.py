@@ -30,6 +30,8 @@ class TasNet(nn.Module):
     torch.Size([1, 99, 32])
     """
 
+    config: Config
+    encoder: Encoder | PinvEncoder
     separator: nn.Module
 
     def __init__(self, config: Config) -> None:
@@ -104,6 +106,9 @@ class TasNet(nn.Module):
 
 class ConvTasNet(TasNet):
     """TasNet whose separation module is a temporal convolutional network."""
+
+    config: ConvTasNetConfig
+    separator: SeparationModule
 
     def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__(config)

@@ -11,14 +11,18 @@ from torch import Tensor, nn
 EPS = 1e-8
 
 
-class GlobalLayerNorm(nn.Module):
-    """gLN: normalises over frames and channels, eqs. 9-11."""
+class LayerNorm(nn.Module):
+    """What gLN, cLN and chLN have in common: a gain gamma and a shift beta for each channel."""
 
     def __init__(self, channels: int, eps: float = EPS) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(channels))
         self.beta = nn.Parameter(torch.zeros(channels))
         self.eps = eps
+
+
+class GlobalLayerNorm(LayerNorm):
+    """gLN: normalises over frames and channels, eqs. 9-11."""
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """(batch, K, N) -> (batch, K, N); `inplace` (without gradients) overwrites the features."""
@@ -35,14 +39,8 @@ class GlobalLayerNorm(nn.Module):
         return torch.addcmul(self.beta, centred, scale, out=out).to(features.dtype)  # eq. 9
 
 
-class CumulativeLayerNorm(nn.Module):
+class CumulativeLayerNorm(LayerNorm):
     """cLN: normalises each frame over the frames up to it and their channels, eqs. 12-14."""
-
-    def __init__(self, channels: int, eps: float = EPS) -> None:
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(channels))
-        self.beta = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """(batch, K, N) -> (batch, K, N); `inplace` (without gradients) overwrites the features."""
@@ -61,14 +59,8 @@ class CumulativeLayerNorm(nn.Module):
         return torch.addcmul(self.beta, normed, self.gamma, out=out).to(features.dtype)  # eq. 12
 
 
-class ChannelLayerNorm(nn.Module):
+class ChannelLayerNorm(LayerNorm):
     """chLN: normalises each frame over its channels. Many programs call this cLN; the paper does not have it."""
-
-    def __init__(self, channels: int, eps: float = EPS) -> None:
-        super().__init__()
-        self.gamma = nn.Parameter(torch.ones(channels))
-        self.beta = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
 
     def forward(self, features: Tensor, inplace: bool = False) -> Tensor:
         """(batch, K, N) -> (batch, K, N); `inplace` is ignored: it is there because the other norms have it."""
@@ -79,6 +71,9 @@ class ChannelLayerNorm(nn.Module):
 
 class BatchNorm(nn.BatchNorm1d):
     """BN: normalises each channel by itself, with running statistics in evaluation."""
+
+    running_mean: Tensor  # which are always kept here
+    running_var: Tensor
 
     def __init__(self, channels: int, eps: float = EPS) -> None:
         super().__init__(channels, eps=eps)
@@ -96,9 +91,17 @@ class NoNorm(nn.Module):
         return features
 
 
-def make_norm(kind: str, channels: int, eps: float = EPS) -> nn.Module:
+AnyNorm = LayerNorm | BatchNorm | NoNorm
+
+
+def make_norm(kind: str, channels: int, eps: float = EPS) -> LayerNorm | BatchNorm:
     """The norm that the configuration calls "gLN", "cLN", "BN" or "chLN"."""
-    norms = {"gLN": GlobalLayerNorm, "cLN": CumulativeLayerNorm, "BN": BatchNorm, "chLN": ChannelLayerNorm}
+    norms: dict[str, type[LayerNorm] | type[BatchNorm]] = {
+        "gLN": GlobalLayerNorm,
+        "cLN": CumulativeLayerNorm,
+        "BN": BatchNorm,
+        "chLN": ChannelLayerNorm,
+    }
     return norms[kind](channels, eps)
 
 

@@ -59,7 +59,7 @@ def separate_recording(
     began = time.perf_counter()
     own = separator.config.sample_rate
     resampled = resample_on_disk(sound.samples, sound.rate, own, folder)
-    mixture, below = separator.without_what_lies_below(resampled, lambda shape: DiskArray(shape, folder))
+    mixture, below = separator.without_what_lies_below(resampled)
     sources = DiskArray((separator.config.C, mixture.shape[-1]), folder)
     notes = separator.separate_into(sources, mixture, progress)
     level = CausalLevel(len(sources), own) if causal_level and not separator.facts.keeps_level else None

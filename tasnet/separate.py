@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import itertools
 import os
 import sys
@@ -182,13 +183,15 @@ def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -
     """
     ends = [f"_{output.lower().replace('speaker ', 's')}.wav" for output in outputs]
     longest = LONGEST_NAME - max(map(len, ends))
-    for number in itertools.count(1):
+
+    def numbered(number: int) -> list[Path]:
         tail = f"-{number}" if number > 1 else ""
         name = _shortened(stem, longest - len(tail)) + tail
-        targets = [folder / f"{name}{end}" for end in ends]
-        if taken.isdisjoint(map(_key, targets)):
-            taken.update(map(_key, targets))
-            return targets
+        return [folder / f"{name}{end}" for end in ends]
+
+    targets = next(free for free in map(numbered, itertools.count(1)) if taken.isdisjoint(map(_key, free)))
+    taken.update(map(_key, targets))
+    return targets
 
 
 def _shortened(name: str, length: int) -> str:
@@ -204,5 +207,6 @@ def _key(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
     sys.exit(main())

@@ -67,7 +67,8 @@ class Guarded:
     """
 
     def __init__(self, file: BinaryIO, size_at: int | None = None) -> None:
-        self._file, self.error, self._size_at = file, None, size_at
+        self._file, self._size_at = file, size_at
+        self.error: OSError | ValueError | None = None
 
     def _call(self, name: str, *arguments: object) -> int:
         try:
@@ -114,7 +115,7 @@ def soundfile_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     """WAV, FLAC, MP3, Ogg, Opus, AIFF and their kin through libsndfile."""
     # An open file instead of its name, which libsndfile accepts only in UTF-8.
     with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as opened:
-        ends, size_at = _ends(opened), _size_of_nothing(opened)
+        ends, size_at, beginning = _ends(opened), _size_of_nothing(opened), _beginning(file)
         try:
             sound = soundfile.SoundFile(Guarded(opened, size_at))
         except (soundfile.LibsndfileError, TypeError):  # TypeError: a name that ends in .raw
@@ -136,7 +137,7 @@ def soundfile_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
                         break
                     frames += len(block)
                     yield block
-                promised = frames if sound.frames == UNKNOWN_LENGTH else sound.frames
+                promised = frames if sound.frames == UNKNOWN_LENGTH else max(sound.frames, _sphere_frames(beginning))
                 stream.damaged = (failed and frames < promised) or not ends
                 # Two per cent: the length of an MP3 without a table of contents is an estimate.
                 stream.damaged |= frames < 0.98 * promised or _header_promises_more(sound)
@@ -228,8 +229,7 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
             else f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
             "for other kinds of sound the program ffmpeg must be installed."
         )
-    counted = re.search(rb"\nsample_count -i (\d{1,12})\n", beginning) if beginning.startswith(b"NIST") else None
-    promised = int(counted[1]) if counted else 0
+    promised = _sphere_frames(beginning)
     unreadable = AudioError(
         f"{label} is {kind}, but it is damaged, or nothing in it tells its sample rate: it cannot be read."
         if kind
@@ -243,21 +243,23 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
         command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
         command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        pipe = process.stdout
+        assert pipe is not None  # as PIPE was asked for: what the type of a process cannot say
         timer = threading.Timer(FFMPEG_SECONDS, process.kill)
         timer.start()
         try:
-            header = process.stdout.read(24)
+            header = pipe.read(24)
             if len(header) < 24:
                 raise unreadable
             magic, offset, _, _, rate, channels = struct.unpack(">4s5I", header)
             if magic != b".snd" or not channels:
                 raise unreadable
-            process.stdout.read(offset - 24)
+            pipe.read(offset - 24)
             stream = Stream(rate, channels, iter(()), promised)
 
             def blocks() -> Iterator[np.ndarray]:
                 frames = 0
-                while data := process.stdout.read(BLOCK * channels * 4):
+                while data := pipe.read(BLOCK * channels * 4):
                     whole = len(data) // (4 * channels) * channels
                     values = np.frombuffer(data, ">f4", whole).astype(np.float32)
                     frames += whole // channels
@@ -270,6 +272,12 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
             timer.cancel()
             process.kill()
             process.communicate()
+
+
+def _sphere_frames(beginning: bytes) -> int:
+    """The frames that SPHERE's header tells of; 0 for another file."""
+    counted = re.search(rb"\nsample_count -i (\d{1,12})\n", beginning) if beginning.startswith(b"NIST") else None
+    return int(counted[1]) if counted else 0
 
 
 def _beginning(file: Path | bytes) -> bytes:

@@ -7,18 +7,20 @@ last (P-1) 2^x inputs, each cLN two sums, the decoder half a frame. That is all:
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from .coders import coder_biases
 from .errors import UserError
 from .model import ConvTasNet
-from .norms import CumulativeLayerNorm, at_least_float32
+from .norms import AnyNorm, CumulativeLayerNorm, at_least_float32
 from .tcn import Block
 
 try:
     from .kernels.fused import FusedFrames
 except ImportError:  # without Numba there is PyTorch
-    FusedFrames = None
+    HAS_NUMBA = False
+else:
+    HAS_NUMBA = True
 
 PIECE = 256  # frames processed at a time, which bounds the memory of a long push
 
@@ -43,12 +45,12 @@ class StreamingConvTasNet:
             raise UserError("Only a causal network can separate a sound that is still arriving; this one is not.")
         if weight.device.type == "mps":
             raise UserError("Streaming needs float64, which the device mps does not have: choose the device cpu.")
-        can_fuse = FusedFrames is not None and weight.device.type == "cpu" and weight.dtype == torch.float32
+        can_fuse = HAS_NUMBA and weight.device.type == "cpu" and weight.dtype == torch.float32
         if fused and not can_fuse:
             raise ValueError("The fused function needs Numba and a float32 network on the CPU.")
         self.config, self.streams, self.latency = config, streams, config.L
         self.fused = can_fuse if fused is None else fused
-        self._frames = (FusedFrames if self.fused else PlainFrames)(model, streams)
+        self._frames: FusedFrames | PlainFrames = (FusedFrames if self.fused else PlainFrames)(model, streams)
         self._type = torch.float64 if weight.dtype == torch.float64 else torch.float32
         self.reset()
 
@@ -132,9 +134,9 @@ class StreamingNorm:
     frame by frame, their relative error after n frames is about sqrt(n) 1e-16, after a day of 1 ms hops 1e-12.
     """
 
-    def __init__(self, norm: nn.Module) -> None:
+    def __init__(self, norm: AnyNorm) -> None:
         self.norm = norm
-        self.reset()
+        self.sums: Tensor | None = None
 
     def reset(self) -> None:
         self.sums = None
@@ -182,7 +184,7 @@ class StreamingBlock:
         conv, K = self.block.depthwise, u.shape[1]
         line = torch.cat([self.past, u], 1)
         self.past = line[:, K:]
-        out = conv.bias
+        out: Tensor = conv.bias
         for offset, tap in zip(conv.offsets, conv.weight, strict=True):
             first = self.span + offset
             out = torch.addcmul(out, line[:, first : first + K], tap)

@@ -4,24 +4,29 @@ On a CPU, fresh memory costs more time than the arithmetic of a norm; so, withou
 overwrites its own intermediate results (never its inputs).
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .coders import uniform
 from .config import ConvTasNetConfig
-from .norms import NoNorm, make_norm
+from .norms import AnyNorm, NoNorm, make_norm
 
 
 class SeparationModule(nn.Module):
     """w -> the masks m_i: norm, bottleneck, X blocks repeated R times, mask estimation (Fig. 1)."""
+
+    blocks: "Sequence[Block]"
 
     def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__()
         self.config = config
         self.norm = make_norm(config.norm_in or config.norm, config.N, config.norm_eps)
         self.bottleneck = nn.Linear(config.N, config.B)
-        self.blocks = nn.ModuleList(Block(config, dilation) for dilation in config.dilations)
+        blocks = nn.ModuleList(Block(config, dilation) for dilation in config.dilations)
+        self.blocks = blocks  # type: ignore[assignment]  # PyTorch's lists do not say what of
         self.prelu = PReLU()
         self.conv_mask = nn.Linear(config.Sc or config.B, config.C * config.N)
 
@@ -58,7 +63,7 @@ class Block(nn.Module):
         self.norm1 = make_norm(config.norm, config.H, config.norm_eps)
         self.depthwise = DepthwiseConv(config.H, config.P, dilation, config.causal, config.padding)
         self.prelu2 = PReLU() if config.second_norm else PReLU(init=1.0).requires_grad_(False)
-        self.norm2 = make_norm(config.norm, config.H, config.norm_eps) if config.second_norm else NoNorm()
+        self.norm2: AnyNorm = make_norm(config.norm, config.H, config.norm_eps) if config.second_norm else NoNorm()
         self.conv_out = nn.Linear(config.H, config.B + config.Sc)  # residual and skip path at once
 
     def forward(self, y: Tensor, skip_sum: Tensor) -> tuple[Tensor, Tensor]:

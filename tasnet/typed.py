@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import msgspec
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def fitted(name: str, value: object, hint: Any) -> Any:
@@ -42,7 +45,7 @@ def from_plain(kind: type[T], values: object) -> T:
     if unknown := [name for name in values if name not in hints]:
         raise ValueError(f"nothing is called {unknown[0]!r:.60}")
     known = {name: fitted(name, value, hints[name]) for name, value in values.items()}
-    if missing := [field.name for field in fields(kind) if field.name not in known and _needed(field)]:  # type: ignore[arg-type]
+    if missing := [field.name for field in fields(kind) if field.name not in known and _needed(field)]:
         raise ValueError(f"{missing[0]} is missing")
     return kind(**known)
 
@@ -59,4 +62,4 @@ def _needed(field: Any) -> bool:
 
 def _hints(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in fields(kind)}  # type: ignore[arg-type]
+    return {field.name: hints[field.name] for field in fields(kind)}

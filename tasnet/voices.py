@@ -140,7 +140,8 @@ def _mel(window: int, rate: int) -> np.ndarray:
     """
     frequencies = np.fft.rfftfreq(2 * window, 1 / rate)
     highest = min(HIGHEST, 0.475 * rate)
-    ends = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (LOWEST, highest)), BANDS + 2)
+    lowest_mel, highest_mel = 2595 * np.log10(1 + np.array([LOWEST, highest]) / 700)
+    ends = np.linspace(lowest_mel, highest_mel, BANDS + 2)
     edges = 700 * (10 ** (ends / 2595) - 1)
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     return np.clip(np.minimum((frequencies - low) / (middle - low), (high - frequencies) / (high - middle)), 0, None)

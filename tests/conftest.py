@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -172,8 +173,34 @@ def open_browser(profile: Path) -> Iterator:
         window.quit()
 
 
-@pytest.fixture
-def browser(tmp_path):
-    """A browser for one test."""
-    with open_browser(tmp_path / "profile") as window:
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory) -> Iterator:
+    """One browser for all tests: what it has fetched of Streamlit it fetches and compiles once."""
+    with open_browser(tmp_path_factory.mktemp("chromium")) as window:
         yield window
+
+
+def begin_anew(window) -> None:
+    """Leave one empty tab, and nothing that a page has stored."""
+    for handle in window.window_handles:
+        window.switch_to.window(handle)
+        place = urlsplit(window.current_url)
+        if place.netloc:
+            kept = {"origin": f"{place.scheme}://{place.netloc}", "storageTypes": "all"}
+            window.execute_cdp_cmd("Storage.clearDataForOrigin", kept)
+    window.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    window.switch_to.new_window("tab")
+    empty = window.current_window_handle
+    for handle in window.window_handles:
+        if handle != empty:
+            window.switch_to.window(handle)
+            window.close()
+    window.switch_to.window(empty)
+    window.get_log("browser")
+
+
+@pytest.fixture
+def browser(chromium) -> Iterator:
+    """The browser with a tab for one test; the page is closed behind it, so that nobody computes for it any more."""
+    yield chromium
+    begin_anew(chromium)

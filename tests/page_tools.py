@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).parents[1] / "app.py"
 QUIET_PAGE = """
-const busy = document.querySelector('[data-testid=stStatusWidget], [data-stale=true]');
+const app = document.querySelector('[data-testid=stApp]'); // its state changes at once, the sign for people later
+const busy = app?.dataset.testScriptState !== 'notRunning'
+  || document.querySelector('[data-testid=stStatusWidget], [data-stale=true]');
 const places = [...document.querySelectorAll('.js-plotly-plot, .tasnet-player')].map(one => {
   const box = one.getBoundingClientRect();
   return [box.x, box.y, box.width, box.height].map(Math.round).join();

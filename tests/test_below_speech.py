@@ -107,7 +107,7 @@ def test_on_the_disk_it_is_the_same(tmp_path, monkeypatch, causal, voices):
     monkeypatch.setattr(below_speech, "BLOCK", 5000)
     stored = DiskArray(mixture.shape, tmp_path)
     stored[..., 0 : len(mixture)] = mixture
-    found, again = without(stored, RATE, causal=causal, empty=lambda shape: DiskArray(shape, tmp_path))
+    found, again = without(stored, RATE, causal=causal)
     np.testing.assert_allclose(found[..., 0 : len(mixture)], expected, atol=1e-5)
     assert again == notes
     if not causal:  # scipy's, forwards and backwards

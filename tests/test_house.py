@@ -69,11 +69,11 @@ def test_c_plus_plus_has_short_lines_of_one_statement():
 
 def test_no_two_public_things_have_one_name():
     """A name is enough to find a thing. Every command line begins at a `main`; kernels and engines say `why_not`."""
-    places: dict[str, list[str]] = {}
+    places: dict[str, set[str]] = {}
     for path in (path for room in ("tasnet", "analysis", "pages") for path in modules(room)):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+                places.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
     assert {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED} == {}
 
 

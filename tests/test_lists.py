@@ -298,6 +298,9 @@ def test_espnets_and_kaldis_lists_are_read(librimix, tmp_path):
     lines = (tmp_path / "scp/tt_s2.scp").read_text().splitlines()
     lines = [lines[0], lines[0], "b cat x.wav |", "c foo.ark:17", "d"]
     (tmp_path / "scp/tt_s2.scp").write_text("\n".join(lines))
+    (tmp_path / "feats.scp").write_text("a a.ark:17\n")
+    with pytest.raises(CorpusError, match=r"The name of .*feats\.scp does not say which part"):
+        open_mixtures(tmp_path / "feats.scp")
     mixtures = open_mixtures(tmp_path / "scp")
     assert [one.name for one in mixtures] == ["a"]
     assert mixtures.bad["b"].startswith("What stands for s2 is a command") and "archive" in mixtures.bad["c"]

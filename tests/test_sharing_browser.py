@@ -146,25 +146,36 @@ def test_a_second_user_has_no_way_to_the_first_ones_files(app_address, browser, 
     assert "Traceback" not in text(browser)
 
 
-def test_an_upload_goes_when_its_last_tab_is_closed(browser, recording, tmp_path):
-    with open_server(ROOT / "app.py", tmp_path / "log", "--server.disconnectedSessionTTL", "4") as address:
-        browser.get(f"{address}/?sound=upload")
-        bring(browser, recording)
-        link = browser.current_url
-        time.sleep(10)  # more than an upload outlives its tab
-        browser.refresh()
-        ready(browser)
-        assert "mine.wav" in text(browser)
-        close_tab(browser)
-        time.sleep(10)
-        browser.get(link)
-        wait_for(lambda: "no longer here" in text(browser))
+@pytest.fixture(scope="module")
+def strict_address(tmp_path_factory):
+    """A server that takes files of at most 1 MB and forgets them a second after their last tab."""
+    options = ("--server.disconnectedSessionTTL", "1", "--server.maxUploadSize", "1")
+    with open_server(ROOT / "app.py", tmp_path_factory.mktemp("strict") / "log", *options) as address:
+        yield address
 
 
-def test_a_file_too_large_gets_a_sentence(browser, tmp_path):
-    with open_server(ROOT / "app.py", tmp_path / "log", "--server.maxUploadSize", "1") as address:
-        soundfile.write(tmp_path / "long.wav", np.zeros(2 * 2**20), 8000)
-        browser.get(f"{address}/?sound=upload")
-        inputs = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, '[data-testid="stMain"] input[type="file"]'))
-        inputs[0].send_keys(str(tmp_path / "long.wav"))
-        wait_for(lambda: "must be 1.0MB or smaller" in text(browser))
+def test_an_upload_goes_when_its_last_tab_is_closed(strict_address, browser, recording):
+    browser.get(f"{strict_address}/?sound=upload")
+    bring(browser, recording)
+    link, first = browser.current_url, browser.current_window_handle
+    time.sleep(4)  # more than an upload outlives its tab
+    browser.switch_to.new_window("tab")
+    browser.get(link)
+    ready(browser)
+    assert "mine.wav" in text(browser)
+    close_tab(browser)
+    empty = browser.current_window_handle
+    browser.switch_to.window(first)
+    browser.close()
+    browser.switch_to.window(empty)
+    time.sleep(6)
+    browser.get(link)
+    wait_for(lambda: "no longer here" in text(browser))
+
+
+def test_a_file_too_large_gets_a_sentence(strict_address, browser, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.zeros(2 * 2**20), 8000)
+    browser.get(f"{strict_address}/?sound=upload")
+    inputs = wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, '[data-testid="stMain"] input[type="file"]'))
+    inputs[0].send_keys(str(tmp_path / "long.wav"))
+    wait_for(lambda: "must be 1.0MB or smaller" in text(browser))

@@ -55,6 +55,17 @@ def test_a_wav_file_without_samples_has_none():
             audio.read(without_size(np.zeros(0)) + rest, "a.wav")
 
 
+def test_a_sphere_file_that_is_cut_off_is_said_to_be():
+    fields = ("sample_count -i 16000", "sample_n_bytes -i 2", "channel_count -i 1", "sample_byte_format -s2 01")
+    lines = ["NIST_1A", "   1024", *fields, "sample_rate -i 8000", "sample_coding -s3 pcm", "end_head", ""]
+    header = "\n".join(lines).encode().ljust(1024)
+    voice = np.rint(32768 * speech_like(2, 0)).astype("<i2").tobytes()
+    assert audio.read(header + voice, "a.wv1").notes == ()
+    sound = audio.read(header + voice[:16000], "a.wv1")
+    assert len(sound.samples) == 8000
+    assert sound.notes == ("a.wv1 is damaged or cut off: the first 1.0 s were read.",)
+
+
 def test_an_au_file_whose_size_is_negative_is_refused_in_a_sentence():
     """Found by tests/fuzz: its log has "Data Size : -64336"."""
     voice = np.rint(32768 * speech_like(1, 0)).astype(">i2")

@@ -56,10 +56,10 @@ def add_third(sound: Mixture, decibels: float) -> Mixture:
 
 def overlap(sound: Mixture, per_cent: float) -> Mixture:
     """Cut the first voice's end and the last one's beginning so that they overlap for this share of the time."""
-    share, T = per_cent / 100, sound.references.shape[1]
+    share, T = per_cent / 100, sound.sources.shape[1]
     time = np.arange(T) / T
     fade = max(1.0, FADE_SECONDS * sound.rate) / T
-    voices = sound.references.astype(np.float64)
+    voices = sound.sources.astype(np.float64)
     if share < 1:
         voices[0] *= np.clip(((1 + share) / 2 - time) / fade, 0, 1)
         voices[-1] *= np.clip((time - (1 - share) / 2) / fade, 0, 1)
@@ -94,7 +94,7 @@ def narrow(sound: Mixture, kilohertz: float) -> Mixture:
     if edge >= 0.49 * sound.rate:
         return sound
     taps = signal.firwin(257, 0.95 * edge, fs=sound.rate)
-    return remixed(sound, signal.fftconvolve(sound.references, taps[None], mode="same", axes=1))
+    return remixed(sound, signal.fftconvolve(sound.sources, taps[None], mode="same", axes=1))
 
 
 def _with(sound: Mixture, other: np.ndarray) -> Mixture:

@@ -19,7 +19,7 @@ import torch
 from scipy.signal import fftconvolve
 from tqdm import tqdm
 
-from tasnet import checkpoint
+from tasnet import ConvTasNet, checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import command_line, program
 from tasnet.data.cache import cached_utterances
@@ -80,7 +80,7 @@ def draw_window(of: Material, seed: int, number: int) -> tuple[np.ndarray, np.nd
     noisy = count == 0 or rng.random() < NOISY
     in_room = count > 0 and rng.random() < IN_ROOM
     telephone = rng.random() < TELEPHONE
-    voices = np.zeros((max(count, 1), T), np.float32)
+    voices: np.ndarray = np.zeros((max(count, 1), T), np.float32)
     if count:
         drawn = of.voices.draw(rng, 1, count, 0.6)[0]
         voices = voice(of.voices, drawn, rng.random(count), rng.uniform(0.95, 1.05, count), T).numpy().copy()
@@ -142,8 +142,7 @@ def draw(data: Path, split: str, count: int, seed: int) -> dict[str, np.ndarray]
         with np.load(path) as found:
             kept = {name: list(found[name]) for name in kept}
     if len(kept["truth"]) < count:
-        of, (model, _) = material(data, split), checkpoint.load(checkpoint.bundled()[NETWORK])
-        model.eval()
+        of, model = material(data, split), ConvTasNet.from_pretrained(checkpoint.bundled()[NETWORK])
         RUNS.mkdir(parents=True, exist_ok=True)
         for number in tqdm(range(len(kept["truth"]), count), desc=split, disable=None):
             mixture, voices, truth = draw_window(of, seed, number)
@@ -154,7 +153,7 @@ def draw(data: Path, split: str, count: int, seed: int) -> dict[str, np.ndarray]
             scores = [max((direct_si_snr(x.astype(float), s) for s in spoken), default=np.nan) for x in sources]
             kept["si_snr"].append(scores)
             if number % SAVE_EVERY == SAVE_EVERY - 1 or number == count - 1:
-                np.savez(path, **{name: np.array(rows) for name, rows in kept.items()})
+                np.savez(path, features=kept["features"], truth=kept["truth"], si_snr=kept["si_snr"])
     return {name: np.array(rows[:count]) for name, rows in kept.items()}
 
 
@@ -164,13 +163,8 @@ def fit_head(features: np.ndarray, truth: np.ndarray) -> Head:
     mean, scale = features.mean(0), features.std(0) + 1e-6
     x = torch.from_numpy(np.clip((features - mean) / scale, -WIDEST, WIDEST)).float()
     counts, noise, room = torch.from_numpy(truth.astype(np.int64)).T
-    net = torch.nn.Sequential(
-        torch.nn.Dropout(0.2),
-        torch.nn.Linear(x.shape[1], HIDDEN),
-        torch.nn.ReLU(),
-        torch.nn.Dropout(0.3),
-        torch.nn.Linear(HIDDEN, MOST + 3),
-    )
+    hidden, out = torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.Linear(HIDDEN, MOST + 3)
+    net = torch.nn.Sequential(torch.nn.Dropout(0.2), hidden, torch.nn.ReLU(), torch.nn.Dropout(0.3), out)
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
     yes_or_no = torch.nn.functional.binary_cross_entropy_with_logits
@@ -185,7 +179,6 @@ def fit_head(features: np.ndarray, truth: np.ndarray) -> Head:
             loss.backward()
             optimiser.step()
         schedule.step()
-    hidden, out = net[1], net[4]
     arrays = (hidden.weight, hidden.bias, out.weight, out.bias)
     return Head(mean, scale, *(array.detach().double().numpy() for array in arrays))
 

@@ -55,7 +55,8 @@ def _separation(model: str) -> tuple[str, Evaluation]:
     """The weights that were measured, and the scores of the voices."""
     results = read_shipped(model)
     header = results.header
-    scores = {name: round(mean(results, NETWORK, name).mean, digits) for name, digits in DIGITS.items()}
+    means = {name: mean(results, NETWORK, name) for name in DIGITS}
+    scores = {name: round(found.mean, DIGITS[name]) for name, found in means.items() if found}
     return header.weights, Evaluation(header.set, TITLES.get(header.set, header.set), header.split, scores)
 
 
@@ -63,7 +64,7 @@ def _denoising(model: str) -> tuple[str, Evaluation]:
     """The weights that were measured, and the scores of the speech at `HEADLINE_SNR`."""
     found = read_denoise(model)
     at = found.snr.index(HEADLINE_SNR)
-    scores = {name: by[at][0] for name, by in found.systems[NETWORK].items() if by[at]}
+    scores = {name: triple[0] for name, by in found.systems[NETWORK].items() if (triple := by[at])}
     title = f"speech of {TITLES.get(found.set, found.set)}, with noise at {HEADLINE_SNR:g} dB"
     return found.weights, Evaluation(f"{found.set}_noise", title, "test", scores)
 

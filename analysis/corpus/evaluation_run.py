@@ -50,7 +50,7 @@ class EvaluationRun:
         self.model = str(model)
         self.genders = mixtures.genders
         self.lengths, problems = self._lengths(chosen)
-        file.append(self._row(index, problem=problem) for index, problem in problems.items())
+        file.append(self._row(index, problem) for index, problem in problems.items())
         done = [row for row in file.done if row.index in self.lengths]
         for row in done:
             if round(row.seconds * self.header.rate) != self.lengths[row.index]:
@@ -81,15 +81,10 @@ class EvaluationRun:
         read, problems = self._read(batch)
         estimates = self._separated(read, problems) if separates_ahead(self.separator) else {}
         # The longest first, so that no worker is left alone with it at the end of the batch.
-        order = sorted(read.keys() - problems.keys(), key=self.lengths.get, reverse=True)
+        order = sorted(read.keys() - problems.keys(), key=self.lengths.__getitem__, reverse=True)
         scores = run([self._task(read[index], estimates.get(index)) for index in order])
         found = {**problems, **dict(zip(order, scores, strict=True))}
-        rows = [
-            self._row(index, problem=found[index])
-            if isinstance(found[index], str)
-            else self._row(index, scores=found[index])
-            for index in sorted(found)
-        ]
+        rows = [self._row(index, found[index]) for index in sorted(found)]
         self.file.append(rows)
         before = self.progress
         self.progress = Progress(
@@ -122,7 +117,8 @@ class EvaluationRun:
     def _separated(self, read: dict[int, Mixture], problems: dict[int, str]) -> dict[int, np.ndarray]:
         """{index: estimates (C, T)}, those of equal length made together; what fails goes to `problems`."""
         estimates: dict[int, np.ndarray] = {}
-        groups = [list(group) for _, group in itertools.groupby(sorted(read, key=self.lengths.get), self.lengths.get)]
+        length = self.lengths.__getitem__
+        groups = [list(group) for _, group in itertools.groupby(sorted(read, key=length), length)]
         while groups:
             group = groups.pop()
             try:
@@ -142,12 +138,14 @@ class EvaluationRun:
         header = self.header
         return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, estimates)
 
-    def _row(self, index: int, *, scores: dict[str, float] | None = None, problem: str = "") -> ScoredMixture:
+    def _row(self, index: int, found: dict[str, float] | str) -> ScoredMixture:
+        """found: its scores, or why it has none."""
+        scores, problem = ({}, found) if isinstance(found, str) else (found, "")
         source = self.mixtures.rows[index]
         genders = [self.genders.get(speaker, "") for speaker in source.speakers]
         seconds = self.lengths.get(index, 0) / self.header.rate
         known = "".join(genders) if all(genders) else ""
-        return ScoredMixture(index, source.name, seconds, source.speakers, known, scores or {}, problem)
+        return ScoredMixture(index, source.name, seconds, source.speakers, known, scores, problem)
 
 
 def separates_ahead(separator: Separator) -> bool:

@@ -76,10 +76,11 @@ def failure_shares(results: Results, threshold: Threshold = WORSE, system: str =
 
     def of_group(name: str, chosen: np.ndarray) -> Iterator[FailureShare]:
         chosen = chosen & np.isfinite(gains) & np.isfinite(values).all(1)
-        if chosen.any():
-            own = [one for one, kept in zip(speakers, chosen, strict=True) if kept]
-            failed = [share(each[chosen] < threshold.limit, own) for each in (values.mean(1), values.min(1))]
-            yield FailureShare(name, int(chosen.sum()), estimate(gains[chosen], own), *failed)
+        own = [one for one, kept in zip(speakers, chosen, strict=True) if kept]
+        gain = estimate(gains[chosen], own)
+        failed, with_failed = (share(each[chosen] < threshold.limit, own) for each in (values.mean(1), values.min(1)))
+        if gain and failed and with_failed:  # which there are where any mixture is chosen
+            yield FailureShare(name, int(chosen.sum()), gain, failed, with_failed)
 
     groups = {
         "all": np.ones(len(gains), bool),
@@ -99,7 +100,9 @@ def failures_by_threshold(results: Results, system: str = NETWORK) -> dict[Thres
 
 def speaker_scores(results: Results, threshold: Threshold = WORSE, system: str = NETWORK) -> list[SpeakerScore]:
     """Every known speaker, the one with the lowest gain first."""
-    gains, failed, genders = {}, {}, {}
+    gains: dict[str, list[float]] = {}
+    failed: dict[str, list[bool]] = {}
+    genders: dict[str, str] = {}
     compared = threshold.values(results, system)
     for row, values, others in zip(results.good, results.values(system, MEASURE), compared, strict=True):
         for place, (speaker, value, other) in enumerate(zip(row.speakers, values, others, strict=False)):

@@ -228,6 +228,14 @@ class ResultsFile:
         return csv_line([*facts, *(_cell(row.scores.get(column)) for column in self.columns)])
 
 
+def _held(path: Path, name: str) -> bytes:
+    """The content of a file, no more than is known to be too much."""
+    if not path.is_file():  # reading from a pipe or a device would block, or never end
+        raise ResultsError(_foreign(name))
+    with path.open("rb") as file:
+        return file.read(LARGEST_FILE + 1)
+
+
 def read_results(source: str | Path | bytes, name: str = "") -> Results:
     """The results in a file or in a file's content; of two rows of one mixture the later counts.
 
@@ -236,12 +244,7 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     """
     name = name or (str(source) if not isinstance(source, bytes) else "The file")
     try:
-        content = source
-        if not isinstance(source, bytes):
-            if not Path(source).is_file():  # reading from a pipe or a device would block, or never end
-                raise ResultsError(_foreign(name))
-            with Path(source).open("rb") as file:
-                content = file.read(LARGEST_FILE + 1)
+        content = source if isinstance(source, bytes) else _held(Path(source), name)
         if len(content) > LARGEST_FILE:
             raise ResultsError(f"{name} is too large for a file of results (more than {LARGEST_FILE >> 20} MB).")
         text = content.decode()

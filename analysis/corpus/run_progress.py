@@ -26,7 +26,7 @@ class RunProgress:
 def run_progress(records: Sequence[dict]) -> RunProgress:
     """Of the `records` of `read_log`."""
     over = any(record["event"] == "end" for record in records)
-    recipe = next((record["recipe"] for record in reversed(records) if "recipe" in record), {})
+    recipe: dict = next((record["recipe"] for record in reversed(records) if "recipe" in record), {})
     timed = [record for record in records if "seconds" in record]
     if not timed or not recipe:
         return RunProgress(1.0 if over else None, None, over)

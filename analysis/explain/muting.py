@@ -54,9 +54,8 @@ def edited(model: ConvTasNet, filters: Sequence[int] = (), blocks: Iterable[int]
     with torch.no_grad():
         if filters:
             rows = torch.as_tensor(list(filters), device=copied.U.device)
-            copied.encoder.U[rows] = 0
-            if copied.encoder.bias is not None:
-                copied.encoder.bias[rows] = 0
+            for parameter in copied.encoder.parameters():  # U, and the bias where there is one
+                parameter[rows] = 0
         chain = list(copied.blocks())
         for number in blocks:
             for parameter in chain[number].conv_out.parameters():
@@ -103,11 +102,18 @@ def _separated(inside: Representation, off: Muted, level: float) -> np.ndarray:
 
 def _ordered(inside: Representation, sources: np.ndarray) -> np.ndarray:
     """In the order of the references, or of the network's own voices where these are not known."""
-    known = inside.references is not None and len(inside.references) == len(sources)
-    return sources[list(best_permutation(sources, inside.references if known else inside.sources))]
+    return sources[list(best_permutation(sources, _target(inside)[0]))]
 
 
-def _masked(inside: Representation, off: Muted, speaker: int):
+def _target(inside: Representation) -> tuple[np.ndarray, bool]:
+    """What voices (C, T) are compared with: the references where there is one for each, which is also said."""
+    references = inside.references
+    if references is not None and len(references) == len(inside.masks):
+        return references, True
+    return inside.sources, False
+
+
+def _masked(inside: Representation, off: Muted, speaker: int) -> Callable[[int, int], np.ndarray]:
     """The masked representation of a voice, as `Representation.decode` takes it."""
     open_ = np.ones(inside.model.config.N, np.float32)
     open_[list(off.output)] = 0
@@ -131,8 +137,7 @@ def importance(inside: Representation, groups: Sequence[Sequence[int]]) -> np.nd
     Against the references, or, where their number differs from that of the voices, against the unchanged voices. The
     decoder is linear: a group's part of a voice is decoded once and subtracted.
     """
-    known = inside.references is not None and len(inside.references) == len(inside.masks)
-    target = inside.references if known else inside.sources
+    target, known = _target(inside)
     whole = float(np.mean(si_snr(inside.sources, target))) if known else float("inf")
     lost = []
     for group in groups:
@@ -144,8 +149,7 @@ def importance(inside: Representation, groups: Sequence[Sequence[int]]) -> np.nd
 
 def filter_importance(inside: Representation) -> np.ndarray:
     """(N,) as `importance`, without each single filter: its part is overlap-added directly, not decoded."""
-    known = inside.references is not None and len(inside.references) == len(inside.masks)
-    target = inside.references if known else inside.sources
+    target, known = _target(inside)
     V, length = inside.model.V.detach().cpu(), len(inside.mixture)
     scores = np.zeros((len(inside.masks), len(V)))
     for speaker, (source, own) in enumerate(zip(inside.sources, target, strict=True)):
@@ -165,8 +169,7 @@ def block_importance(
     progress: Callable[[float], None] = lambda done: None,
 ) -> np.ndarray:
     """(groups,) as `importance`, without each group of blocks; the network runs once for each."""
-    known = inside.references is not None and len(inside.references) == len(inside.masks)
-    target = inside.references if known else inside.sources
+    target, known = _target(inside)
     whole = float(np.mean(si_snr(inside.sources, target))) if known else 0.0
     lost = []
     for number, blocks in enumerate(groups, 1):

@@ -97,7 +97,7 @@ def against_masks(
                 marker={"size": 6, "color": SYSTEM_COLOURS[mask], "opacity": HALF_TRANSPARENT},
                 selected={"marker": {"opacity": 1}},
                 unselected={"marker": {"opacity": HALF_TRANSPARENT}},
-                customdata=[[int(k), in_plot(names[k])] for k in defined],
+                customdata=[[k, in_plot(names[k])] for k in defined.tolist()],
                 hovertemplate=f"%{{customdata[1]}}<br>{mask} %{{x:.2f}}, {NETWORK} %{{y:.2f}}<extra></extra>",
             ),
             **place,
@@ -142,7 +142,7 @@ def against_each_other(
             marker={"size": 7, "color": SYSTEM_COLOURS[NETWORK], "opacity": HALF_TRANSPARENT},
             selected={"marker": {"opacity": 1}},
             unselected={"marker": {"opacity": HALF_TRANSPARENT}},
-            customdata=[[int(k), in_plot(names[k])] for k in defined],
+            customdata=[[k, in_plot(names[k])] for k in defined.tolist()],
             hovertemplate="%{customdata[1]}<br>%{y:.2f} against %{x:.2f}<extra></extra>",
         )
     )

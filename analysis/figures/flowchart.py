@@ -60,7 +60,7 @@ def _coders(c: ConvTasNetConfig) -> str:
 
 
 def _separator(c: ConvTasNetConfig) -> str:
-    left, right, top, bottom = 330, 650, 182, 330
+    left, right, top, bottom = 330.0, 650.0, 182.0, 330.0
     wide, high = (right - left) / c.X, min((bottom - top) / c.R, 40)
     top = (top + bottom - high * c.R) / 2
     colours = sample_colorscale(DILATION_SCALE, [0.15 + 0.7 * i / max(1, c.X - 1) for i in range(c.X)])

@@ -104,7 +104,8 @@ def inside(
     for name in stages:
         titles += ["", name, ""]
     titles += [f"Speaker {s}, separated" for s in range(1, C + 1)]
-    alone, between = [None, {}, None], [{}, {}, {}]
+    alone: list[dict | None] = [None, {}, None]
+    between: list[dict] = [{}, {}, {}]
     figure = make_subplots(
         rows=len(heights),
         cols=3,

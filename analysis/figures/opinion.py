@@ -82,11 +82,11 @@ def boxes(scores: Mapping[str, Sequence[float]], means: Mapping[str, CrossedMean
             boxpoints="outliers",
             showlegend=False,
         )
-    known = {system: mean for system, mean in means.items() if mean.low is not None}
+    known = {system: (mean.mean, mean.high - mean.mean) for system, mean in means.items() if mean.high is not None}
     figure.add_scatter(
         x=list(known),
-        y=[mean.mean for mean in known.values()],
-        error_y={"array": [mean.high - mean.mean for mean in known.values()], "thickness": 2, "width": 7},
+        y=[mean for mean, _ in known.values()],
+        error_y={"array": [half for _, half in known.values()], "thickness": 2, "width": 7},
         mode="markers",
         marker={"symbol": "diamond", "size": 9, "color": MIXTURE_COLOUR},
         name="mean, 95 % interval",

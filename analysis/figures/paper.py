@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 
 from tasnet.atomic import make_folder
-from tasnet.errors import opening
+from tasnet.errors import UserError, opening
 
 matplotlib.use("Agg")
 
@@ -25,7 +25,7 @@ from matplotlib.patches import ConnectionPatch
 from analysis.network import basis
 from analysis.network.representation import Representation, pooled_picture, represent
 from analysis.sounds import examples
-from tasnet import checkpoint
+from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
 from tasnet.command_line import command_line, program
 
@@ -35,7 +35,7 @@ from .palette import speaker_colour
 COLUMNS = 1200
 MAP_POINTS = 256
 LOUDEST = 99.5  # percentile that is drawn fully bright
-STYLE = {
+STYLE: dict = {
     "font.family": "sans-serif",
     "font.size": 7,
     "axes.titlesize": 8,
@@ -102,9 +102,11 @@ def figure5(U: np.ndarray, V: np.ndarray, rate: int) -> Figure:
 
 def speaker_map(speaker: int) -> LinearSegmentedColormap:
     """From black over the speaker's colour to its light tone."""
-    colour = matplotlib.colors.to_rgb(speaker_colour(speaker))
-    light = tuple((1 + value) / 2 for value in colour)
-    return LinearSegmentedColormap.from_list("speaker", [(0, "black"), (0.75, colour), (1, light)])
+    red, green, blue = matplotlib.colors.to_rgb(speaker_colour(speaker))
+    light = (1 + red) / 2, (1 + green) / 2, (1 + blue) / 2
+    return LinearSegmentedColormap.from_list(
+        "speaker", [(0.0, (0.0, 0.0, 0.0)), (0.75, (red, green, blue)), (1.0, light)]
+    )
 
 
 def wave(axes: Axes, samples: np.ndarray, rate: int, colour: str, top: float, alpha: float = 1) -> None:
@@ -140,7 +142,11 @@ def figure2(inside: Representation, start: float, seconds: float) -> Figure:
     seen = pooled_picture(inside, order, first, last + 1, COLUMNS)
     a, b = (int(edge * rate) for edge in seen.edges[[0, -1]])
     extent = (0, seen.edges[-1] - seen.edges[0], 0, len(order))
-    images = {"aspect": "auto", "origin": "lower", "extent": extent, "interpolation": "nearest"}
+
+    def image(axes: Axes, values: np.ndarray, colours: LinearSegmentedColormap | None = None) -> None:
+        axes.imshow(
+            values, colours, aspect="auto", interpolation="nearest", vmin=0, vmax=1, origin="lower", extent=extent
+        )
 
     figure = plt.figure(figsize=(7.16, 1.3 + 0.95 * C))
     columns = (1.25, 0.5, 1.7, 1.7, 0.5, 1.25)
@@ -161,11 +167,11 @@ def figure2(inside: Representation, start: float, seconds: float) -> Figure:
         for speaker, samples in enumerate(inside.references):
             wave(mixture, samples[a:b], rate, speaker_colour(speaker), top, alpha=0.7)
     basis_map(encoder, U[order], rate)
-    w.imshow(owner_colours(seen.w, seen.power), **images)
+    image(w, owner_colours(seen.w, seen.power))
     basis_map(decoder, V[order], rate)
     loudest = 1.05 * np.abs(inside.sources[:, a:b]).max() or 1
     for speaker in range(C):
-        masks[speaker].imshow(seen.masks[speaker], cmap=speaker_map(speaker), vmin=0, vmax=1, **images)
+        image(masks[speaker], seen.masks[speaker], speaker_map(speaker))
         wave(outputs[speaker], inside.sources[speaker, a:b], rate, speaker_colour(speaker), loudest)
         for left, right in ((w, masks[speaker]), (masks[speaker], decoder), (decoder, outputs[speaker])):
             arrow(figure, left, right)
@@ -210,13 +216,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
 
     model, _ = checkpoint.load(checkpoint.bundled().get(chosen.model, chosen.model))
+    if not isinstance(model, ConvTasNet):
+        raise UserError(f"{chosen.model} is no Conv-TasNet, of which these figures are.")
     sound = examples.mix_example(chosen.example)
     rate = model.config.sample_rate
-    signals = (resample(x, sound.rate, rate) for x in (sound.mixture, sound.references))
-    inside = represent(model, *signals)
+    mixture, voices = (resample(x, sound.rate, rate) for x in (sound.mixture, sound.sources))
+    inside = represent(model, mixture, voices)
     start = chosen.start
     if start is None:
-        start = busiest(inside.references, rate, chosen.seconds)
+        start = busiest(voices, rate, chosen.seconds)
     make_folder(chosen.out)
     with plt.rc_context(STYLE):
         U, V = (basis_.detach().numpy() for basis_ in (model.U, model.V))

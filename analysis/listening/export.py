@@ -38,7 +38,7 @@ def long_form(store: Store, session: Session) -> dict[str, list]:
         }
         if session.method == ABX:
             names = dict(zip(("a", "b", "x"), answer.systems, strict=True))
-            rows.append(begin | names | {"answer": "AB"[answer.value], "correct": int(answer.correct)} | end)
+            rows.append(begin | names | {"answer": "AB"[answer.choice], "correct": int(answer.correct)} | end)
         else:
             for position, (condition, score) in enumerate(rated_sounds(answer), 1):
                 rows.append(begin | {"condition": condition, "position": position, "score": score} | end)

@@ -165,11 +165,11 @@ def _cell_means(opinions: Sequence[Opinion], system: str) -> dict[tuple[str, int
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
     """Holm's correction of the p values of one family; None stays None and does not count."""
-    order = sorted((i for i, value in enumerate(p) if value is not None), key=lambda i: p[i])
+    order = sorted((value, i) for i, value in enumerate(p) if value is not None)
     corrected: list[float | None] = [None] * len(p)
     highest = 0.0
-    for rank, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * p[i]))
+    for rank, (value, i) in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * value))
         corrected[i] = highest
     return corrected
 
@@ -202,7 +202,7 @@ def paired_test(x: Sequence[float], y: Sequence[float]) -> PairedTest | None:
     if len(x) != len(y):
         raise ValueError("A paired test needs as many values of one system as of the other.")
     difference = np.asarray(x, np.float64) - np.asarray(y, np.float64)
-    mean = mean_score(difference)
+    mean = mean_score(difference.tolist())
     if mean is None:
         return None
     t = t_p = d_z = wilcoxon_p = rank_biserial = None
@@ -236,7 +236,7 @@ def crossed_share(
     of as many independent answers: the least that can be said.
     """
     found = crossed_mean([float(one) for one in correct], listeners, utterances, null=0.5)
-    if found is None or found.low is None:
+    if found is None or found.low is None or found.high is None:
         return None
     if found.mean in (0, 1):
         return exact_interval(int(sum(correct)), len(correct), CONFIDENCE)

@@ -134,13 +134,13 @@ class Store:
             raise RatingsError("A listening test needs at least one system and one utterance.")
         if any((utterance, system) not in have for utterance in utterances for system in needed):
             raise RatingsError("Every utterance must be there in the version of every system.")
-        keys = new_key(), new_key()
-        rest = training, repetitions, headphones, owner or new_key()
-        session = Session(*keys, title, method, seed, tuple(systems), utterances, _now(), *rest)
+        key, operator, owner, now = new_key(), new_key(), owner or new_key(), _now()
+        asked = training, repetitions, headphones, owner
+        session = Session(key, operator, title, method, seed, tuple(systems), utterances, now, *asked)
         with self._transaction() as database:
             database.execute(
                 f"INSERT INTO session ({SESSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*keys, title, method, seed, json.dumps(systems), session.created, *rest),
+                (key, operator, title, method, seed, json.dumps(systems), now, *asked),
             )
             database.executemany(
                 "INSERT INTO stimulus VALUES (?, ?, ?, ?, ?, ?)",
@@ -258,12 +258,12 @@ class Store:
         Raises RatingsError for a value off the scale and for a trial ahead of the next.
         """
         scale = {MOS: range(1, 6), ABX: range(2), MUSHRA: range(101)}[session.method]
-        values = list(value) if session.method == MUSHRA else [value]
-        if any(one not in scale for one in values):
+        values = list(value) if isinstance(value, Sequence) else [value]
+        if any(one not in scale for one in values) or (len(values) != 1 and session.method != MUSHRA):
             raise RatingsError("This answer is not on the scale.")
         if session.method == MUSHRA and len(values) != len(trial.systems):
             raise RatingsError("Every sound of a MUSHRA trial is rated.")
-        kept = json.dumps(values) if session.method == MUSHRA else value
+        kept = json.dumps(values) if session.method == MUSHRA else values[0]
         with self._transaction() as database:
             (done,) = database.execute("SELECT COUNT(*) FROM answer WHERE listener = ?", (listener.token,)).fetchone()
             if trial.number > done:
@@ -304,11 +304,11 @@ def _value(kept: int | str) -> int | tuple[int, ...]:
 
 def _session(database: sqlite3.Connection, row: tuple) -> Session:
     """A row of `SESSION` as what it is."""
-    *facts, systems, created, training, repetitions, headphones, owner = row
+    key, operator, title, method, seed, systems, created, training, repetitions, headphones, owner = row
     query = "SELECT DISTINCT utterance FROM stimulus WHERE session = ? ORDER BY utterance"
-    utterances = tuple(u for (u,) in database.execute(query, (row[0],)))
-    rest = training, repetitions, bool(headphones), owner
-    return Session(*facts, tuple(json.loads(systems)), utterances, created, *rest)
+    utterances = tuple(u for (u,) in database.execute(query, (key,)))
+    about = key, operator, title, method, seed, tuple(json.loads(systems)), utterances, created
+    return Session(*about, training, repetitions, bool(headphones), owner)
 
 
 def _now() -> str:

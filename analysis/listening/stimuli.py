@@ -49,7 +49,7 @@ def versions(
     sound = found.mixture
     by_name = {row.name: row for row in (found.rows if rows is None else rows)}
     utterances = []
-    for speaker, clean in enumerate(sound.references):
+    for speaker, clean in enumerate(sound.sources):
         label = f"{title}, {sound.labels[speaker]}"
         rendered = []
         for system in systems:
@@ -59,7 +59,7 @@ def versions(
                 samples = made[system]
                 quality = pesq(clean, samples, sound.rate)
             else:
-                samples, quality = row.estimates[speaker], row.scores.pesq[speaker]
+                samples, quality = row.estimates[speaker], row.score("pesq", speaker)
             rendered.append(Version(system, label, samples, sound.rate, quality))
         utterances.append(rendered)
     return utterances

@@ -93,7 +93,14 @@ class Answer:
     @property
     def correct(self) -> bool:
         """Whether an A/B/X answer names the system that X was."""
-        return self.systems[self.value] == self.systems[2]
+        return self.systems[self.choice] == self.systems[2]
+
+    @property
+    def choice(self) -> int:
+        """The value of a MOS or A/B/X answer, which has but one."""
+        if not isinstance(self.value, int):
+            raise ValueError("A MUSHRA answer has a value for each system.")
+        return self.value
 
 
 def plan_trials(session: Session, listener: int) -> list[Trial]:
@@ -115,7 +122,7 @@ def plan_training(session: Session, listener: int) -> list[Trial]:
 
 def _questions(session: Session, rng: np.random.Generator) -> list[tuple[int, tuple[str, ...]]]:
     """Every utterance's question or questions once: (utterance, systems)."""
-    questions = []
+    questions: list[tuple[int, tuple[str, ...]]] = []
     for utterance in rng.permutation(session.utterances).tolist():
         order = tuple(session.systems[i] for i in rng.permutation(len(session.systems)))
         if session.method == MOS:

@@ -4,6 +4,7 @@ The paper's observations as numbers: most filters are tuned below 1 kHz, roughly
 is; filters of one frequency differ in phase; the decoder need not invert the encoder.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -101,7 +102,7 @@ def erb_rate(f: np.ndarray | float) -> np.ndarray:
     return 21.4 * np.log10(1 + 0.00437 * np.asarray(f))
 
 
-SCALES = {"mel": mel, "ERB": erb_rate, "linear": np.asarray}
+SCALES: dict[str, Callable[[np.ndarray | float], np.ndarray]] = {"mel": mel, "ERB": erb_rate, "linear": np.asarray}
 
 
 def spacing(scale: str, f: np.ndarray | float, rate: int) -> np.ndarray:

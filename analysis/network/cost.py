@@ -133,7 +133,8 @@ def measure(config: ConvTasNetConfig, device: str = "cpu") -> Timing:
     seconds = float(np.clip(BUDGET / multiply_adds(config), SHORTEST, LONGEST))
     noise = np.random.default_rng(0).standard_normal(round(seconds * config.sample_rate)).astype(np.float32)
     separator.separate(noise, config.sample_rate)
-    rounds, began = [], time.perf_counter()
+    rounds: list[float] = []
+    began = time.perf_counter()
     while len(rounds) < ROUNDS and (not rounds or time.perf_counter() - began < MOST_SECONDS):
         rounds.append(separator.separate(noise, config.sample_rate).real_time_factor)
     return Timing(

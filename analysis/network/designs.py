@@ -26,7 +26,7 @@ class PrintedDesign:
 
 def printed_designs() -> tuple[PrintedDesign, ...]:
     """Table II, then Table III, which does not name its hyper-parameters: see `ConvTasNet.num_parameters`."""
-    ready = recipes()
+    ready = {name: one.model for name, one in recipes().items() if isinstance(one.model, ConvTasNetConfig)}
     found = []
     for number, row in enumerate(paper.TABLE_II.rows, 1):
         title = f"N {row.N}, L {row.L}, B {row.B}, H {row.H}, Sc {row.Sc}, X {row.X}, R {row.R}, {row.norm}"
@@ -36,7 +36,7 @@ def printed_designs() -> tuple[PrintedDesign, ...]:
                 f"II.{number}",
                 recipe,
                 f"{title}{', causal' if row.causal else ''}",
-                ready[recipe].model,
+                ready[recipe],
                 row.receptive_field,
                 row.model_size,
                 row.si_snri,
@@ -46,6 +46,6 @@ def printed_designs() -> tuple[PrintedDesign, ...]:
     for number, row in enumerate(paper.TABLE_III.rows, 1):
         recipe = f"table3-{number}"
         title = f"{row.encoder} encoder, {row.mask} mask"
-        config = ready[recipe].model
+        config = ready[recipe]
         found.append(PrintedDesign(f"III.{number}", recipe, title, config, None, row.model_size, row.si_snri, row.sdri))
     return tuple(found)

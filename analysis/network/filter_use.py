@@ -32,7 +32,7 @@ class FilterUse:
     def shut(self) -> np.ndarray:
         """(N,) whether a filter is let through to nobody: its mean mask is below `NEAR` for every speaker."""
         with np.errstate(invalid="ignore"):
-            return (self.use < NEAR).all(0)
+            return np.all(self.use < NEAR, axis=0)
 
     @property
     def shut_energy(self) -> float:

@@ -163,7 +163,7 @@ def oracle_sources(inside: Representation, kind: str) -> np.ndarray:
 
         return d
 
-    return np.stack([inside.decode(masked(s)) for s in range(len(inside.references))])
+    return np.stack([inside.decode(masked(s)) for s in range(len(inside.voices))])
 
 
 def oracle_scores(inside: Representation, start: float = 0, stop: float | None = None) -> dict[str, Scores]:
@@ -176,7 +176,7 @@ def oracle_scores(inside: Representation, start: float = 0, stop: float | None =
     rate = inside.model.config.sample_rate
     first = min(int(start * rate), len(inside.mixture) - 1)
     last = len(inside.mixture) if stop is None else max(round(stop * rate), first + 1)
-    references, mixture = inside.references[:, first:last], inside.mixture[first:last]
+    references, mixture = inside.voices[:, first:last], inside.mixture[first:last]
     baseline = mixture_scores(references, mixture, rate, stoi=True)
     systems = {kind: oracle_sources(inside, kind) for kind in (*ORACLES, CLEAN)}
     if len(references) == len(inside.sources):

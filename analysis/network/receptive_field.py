@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tasnet import ConvTasNet
-from tasnet.norms import CumulativeLayerNorm, GlobalLayerNorm
+from tasnet.norms import CumulativeLayerNorm, GlobalLayerNorm, LayerNorm
 
 from .representation import root_mean_square
 
@@ -41,7 +41,7 @@ def _with_held_statistics(model: ConvTasNet) -> ConvTasNet:
     Otherwise the whole mixture would be in view, since every frame moves the statistics a little.
     """
 
-    def hold(norm: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+    def hold(norm: LayerNorm, inputs: tuple, output: Tensor) -> Tensor:
         features = inputs[0]
         slope = norm.gamma / _deviation(norm, features.detach())
         return output.detach() + slope * (features - features.detach())
@@ -53,7 +53,7 @@ def _with_held_statistics(model: ConvTasNet) -> ConvTasNet:
     return held
 
 
-def _deviation(norm: nn.Module, features: Tensor) -> Tensor:
+def _deviation(norm: LayerNorm, features: Tensor) -> Tensor:
     """The square root in eq. 9, or in eq. 12 at every frame, for features (batch, K, N)."""
     if isinstance(norm, GlobalLayerNorm):
         variance = features.var((1, 2), correction=0, keepdim=True)

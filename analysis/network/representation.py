@@ -7,6 +7,7 @@ filters is kept but the masks; the rest is computed where it is looked at.
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,11 +16,13 @@ from torch import Tensor, nn
 from analysis.scores.metrics import best_permutation
 from tasnet import ConvTasNet
 from tasnet.coders import cover
+from tasnet.errors import UserError
 from tasnet.level import level_gains
 
 from .pooling import column_starts, pooled_extremes, pooled_means
 
 PIECE_FRAMES = 4096
+Frames = TypeVar("Frames", float, np.ndarray)  # the number of a frame, or of many
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,16 @@ class Representation:
         """Encoder output (k, N) of frames start to stop (eq. 2)."""
         return self._encode(self.mixture[None], start, stop)[0]
 
-    def clean(self, start: int = 0, stop: int | None = None) -> np.ndarray | None:
-        """Encoder output (S, k, N) of each reference alone; None without references."""
-        return None if self.references is None else self._encode(self.references, start, stop)
+    @property
+    def voices(self) -> np.ndarray:
+        """The references (S, T) for what cannot do without them. Raises UserError where they are not known."""
+        if self.references is None:
+            raise UserError("The clean voices of this mixture are not known.")
+        return self.references
+
+    def clean(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Encoder output (S, k, N) of each reference alone. Raises UserError without references."""
+        return self._encode(self.voices, start, stop)
 
     def d(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Masked representations (C, k, N) of frames start to stop (eq. 4)."""
@@ -74,12 +84,12 @@ class Representation:
         """The sources (C, T) at the level at which their sum fits the mixture best."""
         return self.sources * level_gains(self.sources, self.mixture)[:, None]
 
-    def seconds(self, frame: np.ndarray | int) -> np.ndarray | float:
+    def seconds(self, frame: Frames) -> Frames:
         """Time of the middle of a frame."""
         config = self.model.config
         return (frame * config.hop - config.lead + config.L / 2) / config.sample_rate
 
-    def edge(self, frame: np.ndarray | int) -> np.ndarray | float:
+    def edge(self, frame: Frames) -> Frames:
         """Where a frame begins in a picture: it is drawn where its middle hop is, and so lies over its waveform."""
         config = self.model.config
         return (frame * config.hop - config.lead + config.hop / 2) / config.sample_rate
@@ -113,8 +123,8 @@ class Representation:
         d = np.concatenate([masked(start, stop) for start, stop in pieces(self.frames)])
         device = self.model.V.device
         with torch.inference_mode():
-            d = torch.from_numpy(d / self.scale).to(device)
-            return self.model.decode(d, len(self.mixture)).cpu().numpy() * self.scale
+            signal = self.model.decode(torch.from_numpy(d / self.scale).to(device), len(self.mixture))
+            return signal.cpu().numpy() * self.scale
 
     def _encode(self, signals: np.ndarray, start: int, stop: int | None) -> np.ndarray:
         config = self.model.config
@@ -183,9 +193,9 @@ def represent(
     scale = root_mean_square(mixture) / level
     with torch.inference_mode():
         w = model.encode(torch.from_numpy(mixture / np.float32(scale))[None].to(model.U.device))
-        masks, skips = _masks_and_skips(model, w)
-        sources = torch.stack([model.decode(m * w[0], len(mixture)) for m in masks]) * scale
-    masks, sources = masks.cpu().numpy(), sources.cpu().numpy()
+        m, skips = _masks_and_skips(model, w)
+        decoded = torch.stack([model.decode(one * w[0], len(mixture)) for one in m]) * scale
+    masks, sources = m.cpu().numpy(), decoded.cpu().numpy()
     if references is not None and len(references) == len(sources):
         order = list(best_permutation(sources, references))
         masks, sources = masks[order], sources[order]

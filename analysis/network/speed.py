@@ -4,16 +4,16 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
 
 from tasnet import threads
 from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
 from tasnet.kernels import tiled
 from tasnet.lstm import LSTMTasNet
-from tasnet.model import ConvTasNet
+from tasnet.model import ConvTasNet, TasNet
 from tasnet.streaming import StreamingConvTasNet
 
 PACKET = 0.008  # s
@@ -21,9 +21,9 @@ OFFLINE = 4.0  # s of sound at once
 ROUNDS = 8
 PUSHES = {"frame": 40, "packet": 20}  # in each round
 
-# The networks of Table VIII at the paper's size; random weights take the same time. A network that takes a mixture
-# (batch, T) and has a `config` with `hop`, `L` and `sample_rate` is timed offline; streaming is Conv-TasNet's.
-PAPER_NETWORKS: dict[str, Callable[[], nn.Module]] = {
+# The networks of Table VIII at the paper's size; random weights take the same time. Every network is timed
+# offline; streaming is Conv-TasNet's.
+PAPER_NETWORKS: dict[str, Callable[[], TasNet]] = {
     "LSTM-TasNet": lambda: LSTMTasNet(LSTMTasNetConfig()).eval(),
     "Conv-TasNet-cLN": lambda: ConvTasNet(ConvTasNetConfig(norm="cLN", causal=True)).eval(),
 }
@@ -59,7 +59,7 @@ class TimePerFrame:
 
 
 def time_per_frame(
-    networks: dict[str, nn.Module], progress: Callable[[float], None] = lambda done: None
+    networks: dict[str, TasNet], progress: Callable[[float], None] = lambda done: None
 ) -> list[TimePerFrame]:
     """Measure every way to run every one of `networks`, each on the device it lies on, on one CPU thread.
 
@@ -77,13 +77,13 @@ def time_per_frame(
 class _Run:
     """One way to run one network."""
 
-    def __init__(self, name: str, network: nn.Module, way: str, frames: int, repeats: int, call: Callable) -> None:
+    def __init__(self, name: str, network: TasNet, way: str, frames: int, repeats: int, call: Callable) -> None:
         config, device = network.config, next(network.parameters()).device
         self.about = (name, way, str(device), 1000 * config.hop / config.sample_rate)
         self.frame = 1000 * config.L / config.sample_rate
         self.call, self.frames, self.repeats, self.device = call, frames, repeats, device
         self.sound = torch.randn(1, frames * config.hop, generator=torch.Generator().manual_seed(0)).to(device)
-        self.times = []
+        self.times: list[float] = []
 
     def measure(self, warm: bool) -> None:
         for number in range(-2 if warm else 0, self.repeats):  # the first calls compile, and fill caches
@@ -102,23 +102,24 @@ class _Run:
         return TimePerFrame(*self.about, self.frame, np.array(self.times))
 
 
-def _runs(name: str, network: nn.Module) -> list[_Run]:
+def _runs(name: str, network: TasNet) -> list[_Run]:
     config, device = network.config, next(network.parameters()).device
-    convolutional = isinstance(network, ConvTasNet)
     runs = []
-    if convolutional and config.causal and device.type != "mps":
+    if isinstance(network, ConvTasNet) and config.causal and device.type != "mps":
         packet = max(1, round(PACKET * config.sample_rate / config.hop))
         for what, frames in (("frame", 1), ("packet", packet)):
             stream = StreamingConvTasNet(network)
             stream.push(torch.zeros(1, config.L - config.hop, device=device))  # then each hop completes a frame
             way = f"streaming, {'frame by frame' if what == 'frame' else f'{PACKET * 1000:g} ms at a time'}"
             runs.append(_Run(name, network, way, frames, PUSHES[what], stream.push))
-    offline = (lambda x: tiled.forward(network, x)) if convolutional and device.type == "cpu" else network
+    offline: Callable = network
+    if isinstance(network, ConvTasNet) and device.type == "cpu":
+        offline = partial(tiled.forward, network)
     frames = round(OFFLINE * config.sample_rate / config.hop)
     return [*runs, _Run(name, network, f"offline, {OFFLINE:g} s at once", frames, 1, offline)]
 
 
-def on_devices(networks: dict[str, nn.Module], devices: list[str]) -> dict[str, nn.Module]:
+def on_devices(networks: dict[str, TasNet], devices: list[str]) -> dict[str, TasNet]:
     """Copies of the networks on each of the devices, to be timed side by side."""
     return {
         f"{name}{f' ({device})' if len(devices) > 1 else ''}": copy.deepcopy(network).to(device)

@@ -1,5 +1,6 @@
 """Conv-TasNet beside the ideal masks on one mixture: the rows of Tables IV and VI for a single sound."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from tasnet.training_facts import SPEAKERS
 
 from . import ideal_masks
 from .metrics import MetricsError
-from .systems import MIXTURE, NETWORK, SYSTEMS, ScoredSystem, per_cent, score_systems
+from .systems import NETWORK, SYSTEMS, ScoredSystem, per_cent, score_systems
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,8 @@ class Comparison:
 
     def best(self, measure: str, speaker: int | None = None) -> str | None:
         """Name of the system with the highest `measure` (key of `MEASURES`) for a speaker or on the mean."""
-        scored = {row.name: row.score(measure, speaker) for row in self.rows}
-        scored = {name: value for name, value in scored.items() if value is not None}
-        return max(scored, key=scored.get, default=None)
+        scored = {row.name: value for row in self.rows if (value := row.score(measure, speaker)) is not None}
+        return max(scored, key=scored.__getitem__, default=None)
 
 
 def effective_masks(estimates: np.ndarray, mixture: np.ndarray, rate: int) -> np.ndarray:
@@ -74,19 +74,15 @@ def compare_systems(
     matches = len(separated) == len(sound.references) and sound.task in ("", task)
     permute = task == SPEAKERS
     network = ScoredSystem(NETWORK, separated, None, None)
-    rows, mixture = [] if matches else [_with_masks(network, sound)], None
+    rows = [] if matches else [_with_masks(network, sound)]
     wanted = len(SYSTEMS) if ideal else 1
     given = (separated if matches else None, sound.references, sound.mixture, sound.rate)
     scored = score_systems(*given, permute=permute, pesq=pesq, stoi=pesq)
-    for row in scored:
-        if row.name == MIXTURE:
-            mixture = row
-        else:
-            rows.append(_with_masks(row, sound) if row.name == NETWORK else row)
-            report(len(rows) / wanted)
-        if len(rows) == wanted:
-            break
-    return Comparison(sound, mixture, tuple(rows), perceptual=pesq)
+    unprocessed = next(scored)
+    for row in itertools.islice(scored, wanted - len(rows)):
+        rows.append(_with_masks(row, sound) if row.name == NETWORK else row)
+        report(len(rows) / wanted)
+    return Comparison(sound, unprocessed, tuple(rows), perceptual=pesq)
 
 
 def _with_masks(network: ScoredSystem, sound: Mixture) -> ScoredSystem:

@@ -85,22 +85,19 @@ def score_systems(
     references (C, T), mixture (T,). permute: whether the network's outputs have no order of their own; a mask's are in
     order. Raises MetricsError as `evaluate` does.
     """
-    wanted = {"pesq": pesq, "stoi": stoi}
-    baseline = mixture_scores(references, mixture, rate, **wanted)
+    baseline = mixture_scores(references, mixture, rate, pesq=pesq, stoi=stoi)
     yield ScoredSystem(MIXTURE, np.broadcast_to(mixture, references.shape), None, baseline)
-    wanted["baseline"] = baseline
+
+    def score(estimates: np.ndarray, permute: bool) -> Scores:
+        return evaluate(estimates, references, mixture, rate, permute=permute, pesq=pesq, stoi=stoi, baseline=baseline)
+
     if separated is not None:
-        scores = evaluate(separated, references, mixture, rate, permute=permute, **wanted)
+        scores = score(separated, permute)
         yield ScoredSystem(NETWORK, separated[list(scores.permutation)], None, scores)
     for kind in ideal_masks.MASKS:
-        yield _ideal(kind, references, mixture, rate, wanted)
-
-
-def _ideal(kind: str, references: np.ndarray, mixture: np.ndarray, rate: int, wanted: dict) -> ScoredSystem:
-    masks = ideal_masks.ideal_mask(kind, references, rate, mixture=mixture)
-    estimates = ideal_masks.apply(masks, mixture, rate)
-    scores = evaluate(estimates, references, mixture, rate, permute=False, **wanted)
-    return ScoredSystem(kind, estimates, per_cent(masks), scores)
+        masks = ideal_masks.ideal_mask(kind, references, rate, mixture=mixture)
+        estimates = ideal_masks.apply(masks, mixture, rate)
+        yield ScoredSystem(kind, estimates, per_cent(masks), score(estimates, permute=False))
 
 
 def per_cent(masks: np.ndarray) -> np.ndarray:

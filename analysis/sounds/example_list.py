@@ -317,7 +317,7 @@ EXAMPLES = (
 
 def package_files() -> dict[str, list[str]]:
     """Debian package -> the files the examples need of it, relative to its folder in `PACKAGES`."""
-    files = {package: set() for package in PACKAGES}
+    files: dict[str, set[str]] = {package: set() for package in PACKAGES}
     for example in EXAMPLES:
         if example.tier == "debian":
             for voice in example.voices + example.crowd:

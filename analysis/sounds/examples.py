@@ -55,7 +55,7 @@ def make_noise(kind: str, crowd: Sequence[Audio], size: int) -> Audio:
         return Audio(made.astype(np.float32), RATE, "Pink noise", ())
     voices = [resample(voice.samples, voice.rate, RATE) for voice in crowd]
     levels = [10 ** (-active_speech_level(voice, RATE) / 20) for voice in voices]
-    made = sum(level * np.resize(voice, size) for level, voice in zip(levels, voices, strict=True))
+    made = np.sum([level * np.resize(voice, size) for level, voice in zip(levels, voices, strict=True)], axis=0)
     made *= 0.5 / np.abs(made).max()
     return Audio(made.astype(np.float32), RATE, f"Babble of {len(crowd)} voices", ())
 

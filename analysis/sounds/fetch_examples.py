@@ -118,14 +118,14 @@ def fetch(package: str, client: Client) -> None:
 
 def fetch_all(packages: list[str]) -> None:
     """Fetch what can be fetched and print one line for each of `packages`."""
-    reasons = {}
+    reasons: dict[str, Exception] = {}
     make_folder(examples_folder())
     with tempfile.TemporaryDirectory(prefix=".fetching-", dir=examples_folder()) as work:
         client = Client(Path(work), time.monotonic() + BUDGET_SECONDS)
         try:
             client.refresh(packages)
         except Unavailable as error:
-            reasons = dict.fromkeys(packages, error)
+            reasons |= dict.fromkeys(packages, error)
         for package in packages:
             if package not in reasons:
                 try:

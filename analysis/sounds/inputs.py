@@ -1,5 +1,6 @@
 """Turn a user's own sounds into a `Mixture`: a mixture with or without its clean voices, or voices to be mixed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -66,7 +67,7 @@ def _notes(sounds: list[Audio]) -> tuple[str, ...]:
     return tuple(note for sound in sounds for note in sound.notes)
 
 
-def from_mixture(mixture: Audio, references: list[Audio] = (), rate: int = RATE) -> Mixture:
+def from_mixture(mixture: Audio, references: Sequence[Audio] = (), rate: int = RATE) -> Mixture:
     """A mixture at `rate` Hz with its clean voices where given (none, or 2 or 3), these moved to where they lie in it.
 
     Only the part that mixture and voices all cover is kept.

@@ -43,9 +43,7 @@ def score_examples(separator: Separator) -> dict[str, float]:
         sound = mix_example(example.id)
         sources = separator.separate(sound.mixture, sound.rate).sources
         permute = separator.facts.task == SPEAKERS
-        value = evaluate(sources, sound.references, sound.mixture, sound.rate, permute=permute, pesq=False).mean(
-            "si_snri"
-        )
+        value = evaluate(sources, sound.sources, sound.mixture, sound.rate, permute=permute, pesq=False).mean("si_snri")
         if value is not None:
             scores[example.id] = round(value, DECIMALS)
     return scores

@@ -98,7 +98,7 @@ def score_probe(separator: Separator, probe: Probe, sound: Mixture) -> float:
 def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture) -> float:
     """The mean SI-SNR (dB) of `sources` (C, T) in their best order, without what the probe does not score."""
     part = slice(round(probe.skip * sound.rate), None)
-    sources, references = sources[:, part], sound.references[:, part]
+    sources, references = sources[:, part], sound.sources[:, part]
     return float(np.mean(si_snr(sources[list(best_permutation(sources, references))], references)))
 
 
@@ -159,7 +159,7 @@ def _rows(separators: Sequence[Separator], probes: Mapping[str, Probe], sound: M
     for name, probe in probes.items():
         for value in probe.values:
             made = probe.apply(sound, value)
-            plain = score_voices(np.broadcast_to(made.mixture, made.references.shape), probe, made)
+            plain = score_voices(np.broadcast_to(made.mixture, made.sources.shape), probe, made)
             for separator, row in zip(separators, rows, strict=True):
                 row["network"].setdefault(name, []).append(_short(score_probe(separator, probe, made)))
                 row["unprocessed"].setdefault(name, []).append(_short(plain))
@@ -183,7 +183,7 @@ def _begin(path: Path, header: ProbeHeader) -> set[str]:
             f"{path} holds results of other weights, values or mixtures: give these a folder of their own."
         )
     with replacing(path) as unfinished:  # without an unfinished last line
-        unfinished.write_text("".join(json.dumps(line) + "\n" for line in map(asdict, (header, *rows))))
+        unfinished.write_text("".join(json.dumps(line) + "\n" for line in (asdict(header), *map(asdict, rows))))
     return {row.mixture for row in rows}
 
 

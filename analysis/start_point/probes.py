@@ -48,7 +48,7 @@ class Probe:
 
 def detune(sound: Mixture, percent: float) -> Mixture:
     """The last voice with its partials out of tune by up to `percent` of its fundamental."""
-    voices = sound.references.copy()
+    voices = sound.sources.copy()
     voices[-1] = jittered(voices[-1], sound.rate, percent / 100, pitch=_pitch(voices[-1].tobytes(), sound.rate))
     return remixed(sound, voices)
 
@@ -58,7 +58,7 @@ def set_pitches(sound: Mixture, semitones: float) -> Mixture:
 
     The voice that was highest stays so. A voice without any pitch is left as it is.
     """
-    pitches = [_pitch(voice.tobytes(), sound.rate) for voice in sound.references]
+    pitches = [_pitch(voice.tobytes(), sound.rate) for voice in sound.sources]
     middles = np.array([pitch.middle for pitch in pitches])
     known = np.isfinite(middles)
     if not known.any():
@@ -68,17 +68,17 @@ def set_pitches(sound: Mixture, semitones: float) -> Mixture:
     steps = semitones * (ranks - (len(ranks) - 1) / 2)
     voices = [
         flattened(voice, sound.rate, centre * 2 ** (step / 12), pitch)
-        for voice, step, pitch in zip(sound.references, steps, pitches, strict=True)
+        for voice, step, pitch in zip(sound.sources, steps, pitches, strict=True)
     ]
     return remixed(sound, np.stack(voices))
 
 
 def set_level(sound: Mixture, decibels: float) -> Mixture:
     """Set the first voice `decibels` above each of the others, by active speech level (ITU-T P.56)."""
-    levels = [active_speech_level(voice, sound.rate) for voice in sound.references]
+    levels = [active_speech_level(voice, sound.rate) for voice in sound.sources]
     wanted = [levels[0], *([levels[0] - decibels] * (len(levels) - 1))]
     gains = 10 ** ((np.array(wanted) - levels) / 20)
-    return remixed(sound, gains[:, None] * sound.references, snr_db=decibels)
+    return remixed(sound, gains[:, None] * sound.sources, snr_db=decibels)
 
 
 def stop_band(sound: Mixture, centre: float) -> Mixture:
@@ -87,7 +87,7 @@ def stop_band(sound: Mixture, centre: float) -> Mixture:
     if not 0 < low < high:
         return sound
     taps = signal.firwin(TAPS, [low, high], fs=sound.rate)
-    return remixed(sound, signal.fftconvolve(sound.references, taps[None], mode="same", axes=1))
+    return remixed(sound, signal.fftconvolve(sound.sources, taps[None], mode="same", axes=1))
 
 
 def interrupt(sound: Mixture, milliseconds: float) -> Mixture:
@@ -95,13 +95,13 @@ def interrupt(sound: Mixture, milliseconds: float) -> Mixture:
     period, gap = round(sound.rate / GAPS_A_SECOND), round(milliseconds / 1000 * sound.rate)
     one = np.ones(period)
     one[(period - gap) // 2 : (period - gap) // 2 + gap] = 0
-    gate = np.resize(one, sound.references.shape[1])
-    return remixed(sound, sound.references * _faded(gate, sound.rate))
+    gate = np.resize(one, sound.sources.shape[1])
+    return remixed(sound, sound.sources * _faded(gate, sound.rate))
 
 
 def delay_onset(sound: Mixture, seconds: float) -> Mixture:
     """The last voice is silent for the first `seconds`; the others are alone until then."""
-    voices = sound.references.astype(np.float64)
+    voices = sound.sources.astype(np.float64)
     gate = (np.arange(voices.shape[1]) >= seconds * sound.rate).astype(float)
     voices[-1] *= _faded(gate, sound.rate) if seconds else 1.0
     return remixed(sound, voices)
@@ -112,7 +112,7 @@ def alternate_tones(sound: Mixture, semitones: float) -> Mixture:
 
     The lowest lies between 250 and 750 Hz, drawn for every length of a sound.
     """
-    C, T = sound.references.shape
+    C, T = sound.sources.shape
     base = np.random.default_rng(T).uniform(250, 750)
     turn = np.arange(T) // round(TONE_SECONDS * sound.rate) % C
     time = np.arange(T) / sound.rate
@@ -125,7 +125,7 @@ def alternate_tones(sound: Mixture, semitones: float) -> Mixture:
 
 def remixed(sound: Mixture, voices: np.ndarray, snr_db: float | None = None) -> Mixture:
     """`sound` of other `voices` (C, T); what was in the mixture beside its voices stays in it."""
-    rest = sound.mixture - sound.references.sum(0)
+    rest = sound.mixture - sound.sources.sum(0)
     voices = np.asarray(voices, np.float32)
     return replace(sound, mixture=(voices.sum(0) + rest).astype(np.float32), references=voices, snr_db=snr_db)
 

@@ -69,11 +69,11 @@ def vary_start(
     share, from the largest on: only the start differs, not the sound. `progress` is called with the fraction done.
     Raises StartPointError where the mixture is too short or has another number of speakers than the network.
     """
-    curve = None
-    for number, found in enumerate(growing_curve(separator, mixture, references, rate, shifts), 1):
-        curve = found
-        progress(number / len(shifts))
-    return curve
+    curves: list[StartCurve] = []
+    for curve in growing_curve(separator, mixture, references, rate, shifts):
+        curves.append(curve)
+        progress(len(curves) / len(shifts))
+    return curves[-1]
 
 
 def growing_curve(

@@ -20,7 +20,7 @@ PENDING = "PESQ and STOI are still being measured: which is better is not known 
 
 def explain_mismatch(found: Comparison) -> str:
     """Why a network of another number of voices, or for something else, has no scores."""
-    estimates, references = len(found.network.estimates), len(found.mixture.references)
+    estimates, references = len(found.network.estimates), len(found.mixture.sources)
     if estimates == references:
         asked, given = ("noise", "voices") if found.mixture.task == SPEECH_FROM_NOISE else ("voices", "noise")
         return f"This is a mixture with {asked}, and the model is for {given}: only the ideal masks can be scored."

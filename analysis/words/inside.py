@@ -1,7 +1,7 @@
 """What the page Inside says of masks, ideal masks on the learned representation, and the way through the separator."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def explain_use(use: FilterUse, lost: float | None = None) -> list[str]:
     return [said, *explain_likeness(use.likeness)]
 
 
-def explain_likeness(likeness: Sequence[float]) -> list[str]:
+def explain_likeness(likeness: Iterable[float]) -> list[str]:
     """Whether masks resemble the clean voices' representations, as section IV-A has it; nothing where unknown."""
     known = [value for value in likeness if not math.isnan(value)]
     if not known:
@@ -102,7 +102,7 @@ def explain_oracles(scores: Mapping[str, Scores]) -> list[str]:
     if not ideal or CLEAN not in values:
         return ["The scores are undefined here: a voice or what is made of it is silent."]
     said = [f"Encoder and decoder alone give each voice back at {number(values[CLEAN], N_DB)} dB SI-SNR."]
-    best = max(ideal, key=ideal.get)
+    best = max(ideal, key=ideal.__getitem__)
     loss = values[CLEAN] - ideal[best]
     if same(values[CLEAN], ideal[best], N_DB):
         said.append(f"By SI-SNR the best ideal mask here, {_quoted(best)}, costs nothing of that.")

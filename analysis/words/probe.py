@@ -42,12 +42,13 @@ def explain_curve(name: str, probe: Probe, curve: ProbeCurve) -> str:
         said.append("nowhere clearly lower or higher")
     else:
         sign = 1 if 1 in signs else -1
-        k = max((k for k, one in enumerate(signs) if one == sign), key=lambda k: sign * curve.costs[k].mean)
-        cost = curve.costs[k]
+        at_each = zip(signs, curve.values, curve.costs, curve.network, strict=True)
+        found = [(value, cost, left) for one, value, cost, left in at_each if one == sign and cost and left]
+        value, cost, left = max(found, key=lambda one: sign * one[1].mean)
         low, high = sorted((sign * cost.low, sign * cost.high))
         said.append(
-            f"most at {at_value(probe, curve.values[k])}, by {number(sign * cost.mean, N_DB)} dB (95 % interval "
-            f"{number(low, N_DB)} to {number(high, N_DB)}), where it has {number(curve.network[k].mean, N_DB)} dB"
+            f"most at {at_value(probe, value)}, by {number(sign * cost.mean, N_DB)} dB (95 % interval "
+            f"{number(low, N_DB)} to {number(high, N_DB)}), where it has {number(left.mean, N_DB)} dB"
         )
     return f"{'; '.join(said)}; over {counted(first.count, 'mixture')}."
 

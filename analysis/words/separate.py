@@ -92,14 +92,14 @@ def explain_two(first: ScoredSystem, second: ScoredSystem, measures: Sequence[st
     """Which of two models is ahead on one sound by each measure's mean, and where the measures disagree."""
     groups: dict[str, list[str]] = {}
     for measure in measures:
-        values, facts = [one.score(measure) for one in (first, second)], MEASURES[measure]
-        if None in values:
+        one, other, facts = first.score(measure), second.score(measure), MEASURES[measure]
+        if one is None or other is None:
             continue
-        if same(*values, facts.decimals):
+        if same(one, other, facts.decimals):
             groups.setdefault("", []).append(facts.name)
         else:
-            ahead = max((first, second), key=lambda one: one.score(measure)).name
-            size = with_unit(facts, abs(values[1] - values[0]), facts.decimals)
+            ahead = first.name if one > other else second.name
+            size = with_unit(facts, abs(one - other), facts.decimals)
             groups.setdefault(ahead, []).append(f"{facts.name} ({size})")
     said = [f"{ahead} is ahead by {listed(found)}." for ahead, found in groups.items() if ahead]
     if level := groups.get(""):

@@ -14,17 +14,17 @@ from tasnet.checkpoint import CheckpointError
 from tasnet.errors import opening
 
 from . import pickles
-from .importers import Imported, from_layout, from_research, research_config
+from .importers import Imported, Setting, from_layout, from_research, research_config
 from .settings import read_settings, stored_settings
 from .states import take_one, weight_sets
-from .trials import Setting, settled
+from .trials import settled
 
 BESIDE = (".json", ".yaml", ".yml")  # files with settings
 
 
 def read_tensors(paths: Sequence[Path]) -> dict:
     """All that these files hold; of pickles: tensors, plain values and stubs. Raises CheckpointError and PathError."""
-    content = {}
+    content: dict = {}
     for path in paths:
         with opening(path):
             held = path.read_bytes()
@@ -78,15 +78,16 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
         raise CheckpointError(f"These are not the weights of a Conv-TasNet of a program that is known here.{also}")
     taken, choice = take_one(sets, take)
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in taken.tensors.items()}
-    if taken.layout is not None:
+    layout = taken.layout
+    if layout is not None:
         about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
         settings = stored_settings(about, config)
 
         def again(more: dict[str, Setting]) -> Imported:
-            return from_layout(taken.layout, tensors, settings | more)
+            return from_layout(layout, tensors, settings | more)
 
         try:
-            found = settled(taken.layout, settings, again)
+            found = settled(layout, settings, again)
         except CheckpointError as error:
             raise CheckpointError(f"{error}{also}") from None
     elif config is None:
@@ -98,7 +99,8 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
 
 def opened(files: Sequence[tuple[str, bytes]]) -> Imported:
     """The network in files (name, content) that belong together: weights, and settings in JSON or YAML beside them."""
-    content, config = {}, None
+    content: dict = {}
+    config: dict | None = None
     for name, held in files:
         if Path(name).suffix.lower() in BESIDE:
             config = (config or {}) | read_settings(held.decode(errors="replace"), name)

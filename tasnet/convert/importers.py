@@ -8,6 +8,7 @@ The research layout (its norm is gLN or, where causal, cLN; its encoder linear; 
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -44,6 +45,7 @@ SIZES = ("N", "L", "B", "H", "Sc", "P", "X", "R", "C")
 NORM = {"weight": "gamma", "bias": "beta"}
 BN_EPS = 1e-5  # of torch.nn.BatchNorm1d
 
+Setting = int | float | str | bool
 _Part = dict[str, Tensor]  # tensors by their names in the network or in a block of it
 
 
@@ -58,7 +60,7 @@ class Imported:
 
     model: ConvTasNet
     program: str
-    untold: dict[str, object] = field(default_factory=dict)
+    untold: dict[str, Setting] = field(default_factory=dict)
     trial: str = ""
     predicts_noise: bool = False  # whether the last output is the noise
     used: int = 0
@@ -185,7 +187,8 @@ def _sort(layout: Layout, tensors: dict[str, Tensor]) -> tuple[_Part, dict[tuple
     for theirs, ours in layout.names(tensors).items():
         pattern = re.sub(r"\\{(\w)\\}", r"(?P<\1>\\d{1,4})", re.escape(theirs))
         patterns.append((re.compile(rf"{pattern}(?:\.(?P<last>\w+))?"), ours))
-    network, blocks = {}, defaultdict(dict)
+    network: _Part = {}
+    blocks: defaultdict[tuple[int, ...], _Part] = defaultdict(dict)
     batch = any(name.endswith(".running_mean") for name in tensors)
     for name, value in tensors.items():
         match, ours = next(((m, ours) for p, ours in patterns if (m := p.fullmatch(name))), (None, ""))
@@ -244,12 +247,12 @@ def _configuration(
     network: _Part,
     blocks: dict[tuple[int, ...], _Part],
     settings: dict,
-) -> tuple[ConvTasNetConfig, dict[str, object]]:
+) -> tuple[ConvTasNetConfig, dict[str, Setting]]:
     """The configuration that tensors and settings give, and the fields that neither states."""
     that = f"this {layout.program} network"
-    values, untold = dict(layout.fixed), {}
+    values, untold = dict(layout.fixed), dict[str, Setting | None]()
 
-    def known(name: str, setting: str = "") -> object:
+    def known(name: str, setting: str = "") -> Setting:
         if (setting or name) not in settings:
             untold[name] = layout.assumed[name]
         return settings.get(setting or name, layout.assumed[name])
@@ -330,7 +333,9 @@ def _config(values: dict) -> ConvTasNetConfig:
         raise CheckpointError(str(error)) from None
 
 
-def _norm(layout: Layout, tensors: dict[str, Tensor], block: _Part, settings: dict, known: object) -> str:
+def _norm(
+    layout: Layout, tensors: dict[str, Tensor], block: _Part, settings: dict, known: Callable[[str], Setting]
+) -> str:
     """The norm of the blocks: as their tensors show, or else as the settings say."""
     if "norm1.running_mean" in block:
         return "BN"
@@ -340,7 +345,7 @@ def _norm(layout: Layout, tensors: dict[str, Tensor], block: _Part, settings: di
         return "gLN" if any(n.endswith("norm_1.weight") and t.ndim == 2 for n, t in tensors.items()) else "chLN"
     if "norm_type" in settings:
         return layout.norms[settings["norm_type"]]
-    return known("norm")
+    return str(known("norm"))
 
 
 def _rename(name: str, names: dict[str, str]) -> str:

@@ -64,11 +64,15 @@ class Stub(dict):
 class _Unpickler(pickle._Unpickler):
     """The Python implementation: the one in C would allocate all memory for a made-up memo index."""
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+    stack: list  # these three `load` makes
+    read: Callable[[int], bytes]
+    append: Callable[[object], None]
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(pickle._Unpickler.dispatch)
 
     def __init__(self, file: BinaryIO, storage: Callable[[tuple], Tensor]) -> None:
         super().__init__(file, encoding="utf-8", errors="replace")
-        self._storage, self._stubs = storage, {}
+        self._storage = storage
+        self._stubs: dict[str, type[Stub]] = {}
 
     def find_class(self, module: str, name: str) -> object:
         full = f"{module}.{name}"
@@ -82,7 +86,7 @@ class _Unpickler(pickle._Unpickler):
             self._stubs[full] = type("Stub", (Stub,), {"of": full})
         return self._stubs[full]
 
-    def persistent_load(self, place: object) -> Tensor:
+    def persistent_load(self, place: tuple) -> Tensor:
         return self._storage(place)
 
     def load_build(self) -> None:
@@ -233,9 +237,10 @@ def _values(held: bytearray, kind: torch.dtype, swap: bool) -> Tensor:
 
 def stubs(content: object, deepest: int = 12) -> Iterator[Stub]:
     """The stubs in `content`, at any depth down to `deepest`; a class by which something is stored counts as one."""
-    seen, level = set(), [content]
+    seen: set[int] = set()
+    level: list = [content]
     for _ in range(deepest):
-        below = []
+        below: list = []
         for value in level:
             if id(value) in seen or not isinstance(value, dict | list | tuple):
                 continue

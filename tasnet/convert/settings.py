@@ -56,8 +56,8 @@ SETTINGS = {
     "num_spks": "C",
 }
 # The rest of such files is about training, data and other modules, possibly under the same words.
-SECTIONS = ("config", "model_args", "training_config", "hyper_parameters", "filterbank", "masknet", "data")
-SECTIONS += ("encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", "MaskNet", "mask_net")
+SECTIONS: tuple[str, ...] = ("config", "model_args", "training_config", "hyper_parameters", "filterbank", "masknet")
+SECTIONS += ("data", "encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", "MaskNet", "mask_net")
 SECTIONS += ("hparams", "args", "conf", "cfg", "main_args")
 # asteroid's Lightning checkpoints have the sections' names before the settings': masknet_mask_act, data_sample_rate.
 FLATTENED = re.compile(rf"(?:{'|'.join(SECTIONS)})[_./](?P<name>\w+)")

@@ -14,7 +14,7 @@ from tasnet.checkpoint import CheckpointError
 from tasnet.config import LARGEST
 from tasnet.errors import UserError
 
-from .importers import SIZES, Imported
+from .importers import SIZES, Imported, Setting
 from .layouts import Layout
 from .proof import speech_gain
 
@@ -23,7 +23,6 @@ PROVEN = 3.0  # dB that the network must gain
 CLEAR = 0.5  # dB by which another setting must be better than the program's own
 PASSES = 2  # the first settings are chosen while others may be wrong
 
-Setting = int | str | bool
 VALUES: dict[str, tuple[Setting, ...]] = {
     "mask": ("sigmoid", "relu", "softmax"),
     "sample_rate": (8000, 16000),
@@ -84,20 +83,20 @@ def _options(found: Imported, layout: Layout, blocks: int) -> dict[str, list[Set
     options: dict[str, list[Setting]] = {}
     for name, own in found.untold.items():
         if name == "X":
-            values = [n for n in range(1, LARGEST["X"] + 1) if blocks % n == 0]
+            values: tuple[Setting, ...] = tuple(n for n in range(1, LARGEST["X"] + 1) if blocks % n == 0)
         elif name == "norm":
-            values = _norms(layout)
-            own = next(norm for norm in values if layout.norms[norm] == layout.assumed["norm"])
+            values = norms = _norms(layout)
+            own = next(norm for norm in norms if layout.norms[norm] == layout.assumed["norm"])
         else:
-            values = list(VALUES[SETTING.get(name, name)])
+            values = VALUES[SETTING.get(name, name)]
         options[SETTING.get(name, name)] = [own, *(value for value in values if value != own)]
     return options
 
 
-def _norms(layout: Layout) -> list[Setting]:
+def _norms(layout: Layout) -> tuple[str, ...]:
     """One of the program's names for each norm that has no statistics."""
     names = {norm: name for name, norm in reversed(layout.norms.items()) if norm != "BN"}
-    return list(names.values())
+    return tuple(names.values())
 
 
 def _gain(again: Callable[[dict[str, Setting]], Imported], chosen: dict[str, Setting]) -> float:

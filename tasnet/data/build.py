@@ -31,8 +31,12 @@ WSJ0_SUFFIX = ".wv1"
 class Plan(Protocol):
     """How one mixture is made."""
 
-    name: str
-    rate: int  # Hz, of what is made
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rate(self) -> int:
+        """Hz, of what is made."""
 
     @property
     def folders(self) -> tuple[str, ...]:

@@ -31,16 +31,15 @@ from .layouts import LISTS, Entries, Place, find_places
 from .lists import (
     TABLES,
     ListedMixtures,
-    is_part_list,
+    checked_path,
     list_part,
-    problem_of_path,
     read_json,
     read_part_lists,
     read_records,
     read_table,
 )
 from .mixture_sets import BadRow, Clip, CorpusError, FileRow, MixtureSet, RefusedRow, Row
-from .names import KINDS, MIXTURE, PLAIN, Roles, choose_parts
+from .names import KINDS, MIXTURE, PLAIN, MixturePart, Roles, choose_parts
 from .packs import holds_lengths, pack_rows, packs_in
 from .people import mixed_rows
 from .places import Finder
@@ -127,7 +126,7 @@ def holds_mixtures(path: str | Path) -> bool:
     path = Path(path)
     if path.is_dir():
         return bool(find_places(path) or _lists_in(path)) or any(holds_lengths(file) for file in packs_in(path))
-    if path.suffix.lower() == ".json" and path.is_file() and not is_part_list(path):
+    if path.suffix.lower() == ".json" and path.is_file() and not list_part(path):
         found = read_json(path)
         return not (isinstance(found, dict) and "utterances" in found)
     return path.suffix.lower() in (*TABLES, ".json", ".scp")
@@ -142,8 +141,8 @@ def _exists(path: Path) -> bool:
 
 def _open_list(path: Path, kind: str | None, rate: int | None, within: Path | None) -> MixtureSet:
     """The mixtures of a list, or of the lists of parts to which it belongs."""
-    if is_part_list(path):
-        prefix, part = list_part(path)
+    if listed := list_part(path):
+        prefix, part = listed
         if part.role == MIXTURE and part.word in KINDS:
             kind = kind or part.word
         for place in find_places(path.parent):
@@ -159,6 +158,11 @@ def _open_list(path: Path, kind: str | None, rate: int | None, within: Path | No
         if holds_lengths(path):
             return MixtureSet(path.stem, pack_rows(path), rate, path)
         return _table_set(read_records(path), path, path.stem, kind, rate, within)
+    if path.suffix.lower() == ".scp":
+        raise CorpusError(
+            f"The name of {path} does not say which part of mixtures it lists: wav.scp (or mix.scp), spk1.scp and "
+            "spk2.scp would be read."
+        )
     raise CorpusError(f"{path} is neither a folder nor a list of mixtures ({', '.join(TABLES)}, .json, .scp).")
 
 
@@ -197,13 +201,13 @@ def _open_places(
     rows: dict[str, Row] = {}
     notes = list(before)
     for place in places:
-        roles = choose_parts(place.files, kind, str(place.folder))
+        roles = choose_parts(place.parts, kind, str(place.folder))
         if place.layout == LISTS:
-            files = [place.files[part] for part in roles.parts]
-            found = _table_set(read_part_lists(files), files[0], place.split, kind, rate, within)
+            lists = {part: place.holders[part] for part in roles.parts}
+            found = _table_set(read_part_lists(lists), lists[roles.parts[0]], place.split, kind, rate, within)
             new, said = found.rows, found.notes
         else:
-            new, said = _folder_rows(place, roles), [f"{_what(roles)} ({place.layout})."]
+            new, said = _folder_rows(place, roles), (f"{_what(roles)} ({place.layout}).",)
         twice = next((row.name for row in new if row.name in rows), None)
         if twice is not None:
             raise CorpusError(
@@ -221,7 +225,7 @@ def _folder_rows(place: Place, roles: Roles) -> list[Row]:
     needed = [part for part in roles.parts if part != roles.noise]
     names = sorted(set().union(*(columns[part] for part in needed)))
 
-    def clip(part, name: str) -> Clip:
+    def clip(part: MixturePart, name: str) -> Clip:
         # A file that is not there stays in the row, which then reports it as missing.
         return Clip(columns[part].get(name) or place.missing(part, name))
 
@@ -234,8 +238,8 @@ def _folder_rows(place: Place, roles: Roles) -> list[Row]:
         )
         for name in names
     ]
-    left = [RefusedRow(name, f"The folder {place.folder / name} holds no mixture and voices.") for name in place.left]
-    return rows + left
+    rows += [RefusedRow(name, f"The folder {place.folder / name} holds no mixture and voices.") for name in place.left]
+    return rows
 
 
 def _table_set(
@@ -250,11 +254,8 @@ def _table_set(
     needed = [part.name for part in (roles.mixture, *roles.sources) if part]
     rows: list[Row] = []
     for identity, paths in table.rows.items():
-        problem = next(filter(None, (problem_of_path(paths.get(part), part) for part in needed)), "")
         try:
-            if problem:
-                raise BadRow(problem)
-            clips = [Clip(file) for file in finder.row(paths[part] for part in needed)]
+            clips = [Clip(file) for file in finder.row([checked_path(paths.get(part), part) for part in needed])]
             if len({clip.path for clip in clips}) < len(clips):
                 raise BadRow("The same file stands for two parts.")
             mixture = clips.pop(0) if roles.mixture else None
@@ -269,11 +270,10 @@ def _table_set(
 
 
 def _noise(roles: Roles, paths: dict[str, object], finder: Finder) -> Clip | None:
-    written = paths.get(roles.noise.name) if roles.noise else None
-    if problem_of_path(written, "noise"):
+    if roles.noise is None:
         return None
     try:
-        return Clip(finder.row([written])[0])
+        return Clip(finder.row([checked_path(paths.get(roles.noise.name), "noise")])[0])
     except BadRow:
         return None
 

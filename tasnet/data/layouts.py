@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tasnet.sound_files import SUFFIXES, printable
 
-from .lists import is_part_list, list_part
+from .lists import list_part
 from .mixture_sets import BadRow, Clip, CorpusError, speakers_of, without_second_microphones
 from .names import MIXTURE, MixturePart, holds_voices, part_of, split_part, strip_part
 
@@ -33,7 +33,8 @@ class Place:
 
     folder: Path
     layout: str
-    files: dict[MixturePart, dict[str, Path] | Path]  # of a part: {mixture: file}, or the folder or the list
+    files: dict[MixturePart, dict[str, Path]] = field(default_factory=dict)  # of a part: {mixture: file}
+    holders: dict[MixturePart, Path] = field(default_factory=dict)  # or the folder, or the list, of a part
     prefix: str = ""
     left: tuple[str, ...] = field(default=())  # folders beside those of mixtures in which none was found
 
@@ -41,6 +42,11 @@ class Place:
     def split(self) -> str:
         """The parts of its path that may show whether it is for training or for testing."""
         return self.prefix or self.folder.name
+
+    @property
+    def parts(self) -> list[MixturePart]:
+        """Those that lie here."""
+        return [*self.files, *self.holders]
 
     def missing(self, part: MixturePart, name: str) -> Path:
         """Where a part of a mixture would lie that is not there."""
@@ -51,13 +57,13 @@ class Place:
         """{part: {mixture's name: file}}. Raises CorpusError where the names of the parts' files do not fit."""
         if self.layout != FOLDERS:
             return {part: self.files[part] for part in parts}
-        stems = {part: _sounds(self.files[part]) for part in parts}
+        stems = {part: _sounds(self.holders[part]) for part in parts}
         for columns in (stems, {part: _stripped(files, part) for part, files in stems.items()}):
             if set.intersection(*(set(files) for files in columns.values())):
                 return columns
         empty = next((part for part, files in stems.items() if not files), None)
         if empty:
-            raise CorpusError(f"There is no sound in {self.files[empty]}.")
+            raise CorpusError(f"There is no sound in {self.holders[empty]}.")
         examples = ", ".join(f"{part.name}/{next(iter(files.values())).name}" for part, files in stems.items())
         raise CorpusError(f"No file in {self.folder} has the same name in each of its folders: it holds {examples}.")
 
@@ -70,7 +76,8 @@ class Entries:
 
     @cached_property
     def _listed(self) -> tuple[list[Path], list[Path]]:
-        folders, files = [], []
+        folders: list[Path] = []
+        files: list[Path] = []
         try:
             with os.scandir(self.folder) as entries:  # does not stat the files, of which there may be many
                 for entry in entries:
@@ -97,9 +104,10 @@ class Entries:
 
 def find_places(root: Path) -> list[Place]:
     """Every set of mixtures at most five levels below `root`, or at `root` itself. Raises CorpusError."""
-    found, level = [], [root]
+    found: list[Place] = []
+    level = [root]
     for _ in range(DEPTH):
-        below = []
+        below: list[Path] = []
         for folder in level:
             entries = Entries(folder)
             places = list(_places(entries))
@@ -113,14 +121,18 @@ def _places(entries: Entries) -> Iterator[Place]:
     """The sets that lie in a folder itself."""
     folders = {part: folder for folder in entries.folders if (part := part_of(folder.name))}
     if holds_voices(folders) and _are_parts(folders):
-        yield Place(entries.folder, FOLDERS, folders)
+        yield Place(entries.folder, FOLDERS, holders=folders)
         return
     lists: dict[str, dict[MixturePart, Path]] = {}
     for file in entries.files:
-        if is_part_list(file):
-            prefix, part = list_part(file)
+        if listed := list_part(file):
+            prefix, part = listed
             lists.setdefault(prefix, {})[part] = file
-    found = [Place(entries.folder, LISTS, parts, prefix) for prefix, parts in lists.items() if _is_whole(parts)]
+    found = [
+        Place(entries.folder, LISTS, holders=parts, prefix=prefix)
+        for prefix, parts in lists.items()
+        if _is_whole(parts)
+    ]
     if found:
         yield from found
         return

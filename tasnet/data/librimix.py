@@ -94,6 +94,7 @@ def read_metadata(
     noisy = mixtures != ("mix_clean",)
     if noisy and wham is None:
         raise CorpusError("Mixtures with noise need the folder of WHAM's noise (--wham).")
+    folders = {"noise": wham} if wham else {}
     parts = [f"source_{k}" for k in range(1, count + 1)] + (["noise"] if noisy else [])
     needed = {"mixture_ID", *(f"{part}_{what}" for part in parts for what in ("path", "gain"))}
     if count < 2 or not needed <= set(header):
@@ -109,8 +110,7 @@ def read_metadata(
             if problem := problem_of_name(name) or (f"The id {name} is there twice." if name in plans else ""):
                 raise BadRow(problem)
             found = [
-                _source(wham if part == "noise" else librispeech, line[f"{part}_path"], line[f"{part}_gain"])
-                for part in parts
+                _source(folders.get(part, librispeech), line[f"{part}_path"], line[f"{part}_gain"]) for part in parts
             ]
         except BadRow as error:
             bad[f"{place} of {path.name}"] = str(error)

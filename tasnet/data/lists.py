@@ -28,7 +28,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -163,6 +163,12 @@ def read_json(path: Path) -> object:
         raise CorpusError(f"{path} is not JSON, or it is cut.") from None
 
 
+def read_object(path: Path) -> dict:
+    """What a JSON file holds where that is an object, else {}. Raises CorpusError as `read_json` does."""
+    found = read_json(path)
+    return found if isinstance(found, dict) else {}
+
+
 def read_records(path: Path) -> ListedMixtures:
     """The mixtures of a JSON file with an object for each. Raises CorpusError."""
     found = read_json(path)
@@ -189,38 +195,38 @@ def read_records(path: Path) -> ListedMixtures:
     return table
 
 
-def is_part_list(path: Path) -> bool:
-    """Whether a file's name says that it lists one part of all mixtures (mix.json, tr_s1.json, wav.scp)."""
-    return path.suffix.lower() in PART_LISTS and list_part(path) is not None
-
-
 def list_part(path: Path) -> tuple[str, MixturePart] | None:
-    """("tr", the part s1) of tr_s1.scp; wav.scp is Kaldi's name for the mixtures."""
+    """("tr", the part s1) of tr_s1.scp, which lists one part of all mixtures; None for a file of another name.
+
+    wav.scp is Kaldi's name for the mixtures.
+    """
+    if path.suffix.lower() not in PART_LISTS:
+        return None
     prefix, _, last = path.stem.rpartition("_")
     if path.suffix.lower() == ".scp" and last.lower() == "wav":
         return prefix, MixturePart("wav", MIXTURE, "mix")
     return split_part(path.stem)
 
 
-def read_part_lists(files: Sequence[Path]) -> ListedMixtures:
+def read_part_lists(files: Mapping[MixturePart, Path]) -> ListedMixtures:
     """The mixtures that lists of one part each tell of together, by their ids or the names of the files.
 
-    Raises CorpusError.
+    files: {part: its list}, in one folder. Raises CorpusError.
     """
-    table, entries = ListedMixtures(), {}
-    for path in files:
-        _, part = list_part(path)
-        table.parts.append(part)
+    table, entries, folder = ListedMixtures(list(files)), {}, next(iter(files.values())).parent
+    for part, path in files.items():
         entries[part.name] = (
             _scp_lines(path, table) if path.suffix.lower() == ".scp" else _json_paths(path, part, table)
         )
-    _check_parts(files[0].parent, table.parts, "lists", [path.name for path in files])
+    names = [path.name for path in files.values()]
+    _check_parts(folder, table.parts, "lists", names)
     shared = set.intersection(*(set(paths) for paths in entries.values()))
     if not shared:
-        lists = ", ".join(path.name for path in files)
-        raise CorpusError(f"The lists {lists} in {files[0].parent} have no mixture in common, by ids or files' names.")
+        raise CorpusError(
+            f"The lists {', '.join(names)} in {folder} have no mixture in common, by ids or files' names."
+        )
     for name in dict.fromkeys(name for paths in entries.values() for name in paths):
-        table.add(name, f"{name} in {files[0].name}", {part: paths.get(name, "") for part, paths in entries.items()})
+        table.add(name, f"{name} in {names[0]}", {part: paths.get(name, "") for part, paths in entries.items()})
     return table
 
 
@@ -271,24 +277,24 @@ def problem_of_name(name: object) -> str:
     return "" if size <= LONGEST_NAME else f"The id {name[:40]}... is too long for the name of a file."
 
 
-def problem_of_path(path: object, part: str) -> str:
-    """Why a list's entry for a part cannot be a path; "" where it can."""
+def checked_path(path: object, part: str) -> str:
+    """A list's entry for a part, where it can be a path. Raises BadRow where it cannot."""
     if not isinstance(path, str) or not path.strip():
-        return f"There is no file for {part}."
+        raise BadRow(f"There is no file for {part}.")
     if _UNPATHABLE.search(path):
-        return f"The file for {part} has a line break or the like in its name."
+        raise BadRow(f"The file for {part} has a line break or the like in its name.")
     if path.endswith("|") or path.startswith("|"):
-        return f"What stands for {part} is a command, which is not run."
+        raise BadRow(f"What stands for {part} is a command, which is not run.")
     if re.search(r"\.ark:\d+$", path):
-        return f"What stands for {part} is a place in an archive of Kaldi's, which is not read."
-    return ""
+        raise BadRow(f"What stands for {part} is a place in an archive of Kaldi's, which is not read.")
+    return path
 
 
-def finite(text: object, low: float, high: float) -> float | None:
+def finite(text: str, low: float, high: float) -> float | None:
     """The number written in a list; None where it is not a number from `low` to `high`."""
     try:
         value = float(text)
-    except (TypeError, ValueError):
+    except ValueError:
         return None
     return value if math.isfinite(value) and low <= value <= high else None
 

@@ -110,8 +110,11 @@ class Clip:
 class Row(Protocol):
     """A mixture that can be read, wholly or in part."""
 
-    name: str
-    speakers: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def speakers(self) -> tuple[str, ...]: ...
 
     @property
     def header(self) -> tuple[int, int]:
@@ -182,7 +185,7 @@ class RefusedRow:
         raise BadRow(self.reason)
 
 
-class MixtureSet(Sequence[Mixture]):
+class MixtureSet:
     """Mixtures of one sampling rate and one number of sources, read one by one.
 
     `mixtures[i]` raises BadRow where the row cannot be used. `for mixture in mixtures` skips such
@@ -285,9 +288,9 @@ def speakers_of(name: str, count: int) -> tuple[str, ...]:
     fields = name.split("_")
     # wsj0-mix puts each utterance's level after it: 011a0101_1.7413_442c020t_-1.7413.
     for pattern, parts in ((LIBRISPEECH_UTTERANCE, fields), (WSJ0_UTTERANCE, fields[::2])):
-        matches = [pattern.fullmatch(part) for part in parts]
-        if len(parts) == count and all(matches):
-            return tuple(match[1] for match in matches)
+        found = [match[1] for part in parts if (match := pattern.fullmatch(part))]
+        if len(found) == len(parts) == count:
+            return tuple(found)
     return ()
 
 
@@ -296,7 +299,7 @@ def speaker_genders(folder: Path) -> dict[str, str]:
     for above in (folder.resolve(), *list(folder.resolve().parents)[:4]):
         lists = [above / "SPEAKERS.TXT", above / "LibriSpeech" / "SPEAKERS.TXT"]
         lists += [path for below in (".", "metadata") for path in sorted((above / below).glob("*_info.csv"))]
-        found = {}
+        found: dict[str, str] = {}
         for path in lists:
             if path.is_file():
                 found |= read_genders(path)

@@ -95,7 +95,8 @@ def part_of(name: str) -> MixturePart | None:
 def split_part(stem: str) -> tuple[str, MixturePart] | None:
     """("0001", the part s1) of "0001_s1"; ("", the part s1) of "s1"; None where a name ends in no part's."""
     match = _PART_OF_ONE.fullmatch(stem)
-    return (match["id"] or "", part_of(match["part"])) if match else None
+    part = part_of(match["part"]) if match else None
+    return (match["id"] or "", part) if match and part else None
 
 
 def holds_voices(parts: Iterable[MixturePart]) -> bool:

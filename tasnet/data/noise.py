@@ -12,7 +12,7 @@ import soundfile
 
 from tasnet.sound_files import SUFFIXES
 
-from .lists import read_json
+from .lists import read_object
 from .mixture_sets import CorpusError, is_file
 from .packs import are_lengths, packs_at, pcm_at_rate
 from .utterances import UtteranceSet, open_utterances
@@ -67,8 +67,7 @@ def coloured_noise(rng: np.random.Generator, samples: int, slope: float) -> np.n
 
 def _recordings(path: Path) -> list | None:
     """What the JSON of a pack of noise lists; None where it is no such JSON."""
-    content = read_json(path)
-    listed = content.get("recordings") if isinstance(content, dict) else None
+    listed = read_object(path).get("recordings")
     if not isinstance(listed, list) or not all(isinstance(x, list) and len(x) >= 3 for x in listed):
         return None
     return listed if are_lengths([x[1] for x in listed]) and all(x[2] in SPLITS for x in listed) else None
@@ -84,7 +83,7 @@ def _read(path: Path, rate: int, split: str) -> list[tuple[str, np.ndarray]]:
     except soundfile.SoundFileError:
         raise CorpusError(f"{sound} cannot be read as sound.") from None
     ends = np.cumsum([samples for _, samples, *_ in listed])
-    if pcm.ndim > 1 or pack_rate != read_json(path).get("rate") or len(pcm) != ends[-1]:
+    if pcm.ndim > 1 or pack_rate != read_object(path).get("rate") or len(pcm) != ends[-1]:
         raise CorpusError(f"{sound} is not what {path.name} says: another rate or length.")
     return [
         (f"{path.stem}:{name}", pcm_at_rate(pcm[end - samples : end], pack_rate, rate))

@@ -13,7 +13,7 @@ import soundfile
 from tasnet.audio import resample
 from tasnet.sound_files import SUFFIXES
 
-from .lists import read_json
+from .lists import read_object
 from .mixture_sets import Clip, CorpusError, FileRow, is_file
 
 INT16 = 32768
@@ -36,9 +36,9 @@ def corpus_of_pack(name: str) -> str:
 
 def read_pack(path: Path, rate: int) -> list[tuple[str, np.ndarray]]:
     """[("corpus:speaker", (T,) int16 at `rate` Hz)] of the JSON file of a pack of utterances. Raises CorpusError."""
-    pack = read_json(path)
+    pack = read_object(path)
     sounds = [file for suffix in SUFFIXES if is_file(file := path.with_suffix(suffix))]
-    listed = pack.get("utterances") if isinstance(pack, dict) else None
+    listed = pack.get("utterances")
     pairs = listed if isinstance(listed, list) and all(isinstance(x, list) and len(x) == 2 for x in listed) else []
     lengths = [length for _, length in pairs]
     if not pairs or not sounds or not are_lengths(lengths):
@@ -71,14 +71,13 @@ def packs_in(folder: Path) -> list[Path]:
 
 def holds_lengths(path: Path) -> bool:
     """Whether a .json is the list of a pack of mixtures. Raises CorpusError where it cannot be read."""
-    found = read_json(path)
-    return isinstance(found, dict) and "lengths" in found
+    return "lengths" in read_object(path)
 
 
 def pack_rows(path: Path) -> list[FileRow]:
     """The mixtures of the pack whose list is at `path`. Raises CorpusError."""
-    found = read_json(path)
-    lengths = found.get("lengths") if isinstance(found, dict) else None
+    found = read_object(path)
+    lengths = found.get("lengths")
     sound = path.with_suffix(".flac")
     if lengths is None or not is_file(sound):
         raise CorpusError(f"{path} is not the list of a pack of mixtures with a .flac beside it.")

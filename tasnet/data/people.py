@@ -33,7 +33,9 @@ LOOKED_INTO = 3  # folders, and names
 def speaker_files(folder: Path) -> list[tuple[str, Path]]:
     """[(speaker, file)] below a folder that has a folder for each speaker; LibriSpeech's utterances
     carry the speaker's number in their names. Raises CorpusError where mixtures lie there."""
-    found, others, known = [], [], {}
+    found: list[tuple[str, Path]] = []
+    others: list[Path] = []
+    known: dict[Path, Path] = {}
     for file in without_second_microphones(sorted(folder.rglob("*"))):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if hidden or file.suffix.lower() not in SUFFIXES or not is_file(file):

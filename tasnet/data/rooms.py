@@ -15,7 +15,7 @@ import soundfile
 from tasnet.atomic import replacing
 
 from .cache import speech_cache
-from .lists import read_json
+from .lists import read_object
 from .mixture_sets import CorpusError
 from .packs import are_lengths
 
@@ -52,10 +52,11 @@ def measured_rooms(path: str | Path, rate: int) -> list[Room]:
     """The rooms of a pack at `path`, the folder or its JSON. Raises CorpusError."""
     path = Path(path)
     listing = path if path.suffix == ".json" else path / "rooms.json"
-    content = read_json(listing)
-    listed = content.get("rirs") if isinstance(content, dict) else None
-    right = isinstance(listed, list) and all(isinstance(x, list) and len(x) >= 7 for x in listed)
-    if not right or not are_lengths([x[1] for x in listed]):
+    content = read_object(listing)
+    listed = content.get("rirs")
+    if not isinstance(listed, list) or not all(isinstance(x, list) and len(x) >= 7 for x in listed):
+        listed = []
+    if not listed or not are_lengths([x[1] for x in listed]):
         raise CorpusError(f"{listing} is not the list of a pack of rooms.")
     sound = listing.with_suffix(".flac")
     try:
@@ -105,7 +106,7 @@ def simulate(count: int, rate: int, seed: int = 0) -> Iterator[Room]:
         size = rng.uniform(SMALLEST, LARGEST)
         t60 = rng.uniform(*T60)
         microphone = rng.uniform(WALL, size - WALL)
-        voices = []
+        voices: list[np.ndarray] = []
         while len(voices) < PLACES:
             place = rng.uniform(WALL, size - WALL)
             if np.linalg.norm(place - microphone) >= NEAREST:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import correlate
 
-from .mixture_sets import BadRow, Clip, CorpusError, FileRow, MixtureSet, Row
+from .mixture_sets import BadRow, Clip, CorpusError, FileRow, MixtureSet
 
 FIRST_SECONDS, SECONDS = 60, 10
 ROWS = 3
@@ -147,7 +147,7 @@ def _times(gain: float) -> str:
     return "" if abs(gain - 1) < 0.01 else f", times {gain:.3g}"
 
 
-def sample_rows(rows: Sequence[Row]) -> list[Row]:
+def sample_rows(rows: Sequence[FileRow]) -> list[FileRow]:
     """The first, the middle and the last of the rows whose headers can be read."""
     found = []
     for start in np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).round().astype(int):

@@ -77,11 +77,11 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
     are those of their corpus, which `corpus_of_pack` tells from a pack's name.
     Raises CorpusError where nothing is left.
     """
-    paths = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
+    folders = [Path(p) for p in ([paths] if isinstance(paths, str | Path) else paths)]
     found: list[tuple[str, np.ndarray]] = []
     bad: dict[str, str] = {}
     notes: dict[str, str] = {}
-    for path in paths:
+    for path in folders:
         if not path.exists():
             raise CorpusError(f"There is nothing at {path}.")
         packs = packs_at(path)
@@ -94,10 +94,10 @@ def open_utterances(paths: str | Path | Iterable[str | Path], rate: int = 8000) 
         else:
             found += _read_folder(path, rate, bad, notes)
     if not found:
-        raise CorpusError(f"There is no speech to be read at {', '.join(map(str, paths))}.")
+        raise CorpusError(f"There is no speech to be read at {', '.join(map(str, folders))}.")
     found.sort(key=lambda utterance: utterance[0])
     return UtteranceSet(
-        name="+".join(path.stem for path in paths),
+        name="+".join(path.stem for path in folders),
         rate=rate,
         pcm=np.concatenate([samples for _, samples in found]),
         lengths=np.array([len(samples) for _, samples in found], dtype=np.int64),

@@ -74,18 +74,16 @@ def _above_200_hz(rate: int) -> np.ndarray:
 
 def read_levels(paths: list[Path]) -> dict[str, float]:
     """{recording: active power} from files of lines `recording power`. Raises CorpusError."""
-    levels = {}
+    levels: dict[str, float] = {}
     for path in paths:
-        try:
-            pairs = [line.split() for line in read_text(path).splitlines() if line.strip()]
-            found = {name.removesuffix(".wav"): finite(power, 1e-12, 1e12) for name, power in pairs}
-        except CorpusError:
-            raise
-        except ValueError as error:
-            raise CorpusError(f"{path} is not a list of recordings and their active powers.") from error
-        if None in found.values():
-            raise CorpusError(f"The active powers in {path} are not all numbers above zero.")
-        levels |= found
+        lines = [line.split() for line in read_text(path).splitlines() if line.strip()]
+        if any(len(words) != 2 for words in lines):
+            raise CorpusError(f"{path} is not a list of recordings and their active powers.")
+        for name, written in lines:
+            power = finite(written, 1e-12, 1e12)
+            if power is None:
+                raise CorpusError(f"The active powers in {path} are not all numbers above zero.")
+            levels[name.removesuffix(".wav")] = power
     return levels
 
 

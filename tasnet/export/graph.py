@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import onnx
-from torch import nn
 
 from tasnet.model import ConvTasNet
-from tasnet.norms import CumulativeLayerNorm
+from tasnet.norms import AnyNorm, CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
 
 from .parts import Graph, decoder_nodes, depthwise_nodes, encode, masked, plain_norm, scaled, value
@@ -59,7 +58,7 @@ def _convolve(g: Graph, u: str, conv: DepthwiseConv) -> str:
     return g("Transpose", depthwise_nodes(g, x, conv, pads), perm=[0, 2, 1])
 
 
-def _norm(g: Graph, f: str, norm: nn.Module) -> str:
+def _norm(g: Graph, f: str, norm: AnyNorm) -> str:
     """The norms of norms.py, on (batch, K, channels)."""
     if not isinstance(norm, CumulativeLayerNorm):
         return plain_norm(g, f, norm)

@@ -13,8 +13,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from tasnet.coders import coder_biases
 from tasnet.model import ConvTasNet
-from tasnet.norms import BatchNorm, ChannelLayerNorm, NoNorm
+from tasnet.norms import AnyNorm, BatchNorm, ChannelLayerNorm, LayerNorm, NoNorm
 from tasnet.tcn import Block, DepthwiseConv
 
 OPSET = 17
@@ -22,7 +23,7 @@ IR_VERSION = 8  # of the ONNX release that introduced the opset: older runtimes 
 FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64
 
 Value = onnx.ValueInfoProto  # of an input or output: name, type, shape
-NormGraph = Callable[["Graph", str, nn.Module], str]
+NormGraph = Callable[["Graph", str, AnyNorm], str]
 ConvGraph = Callable[["Graph", str, DepthwiseConv], str]
 
 
@@ -30,7 +31,8 @@ class Graph:
     """Nodes and weights in the order of creation; calling it adds a node and returns its output's name."""
 
     def __init__(self) -> None:
-        self.nodes, self.weights = [], []
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[TensorProto] = []
 
     def __call__(self, operation: str, *inputs: str, **attributes: object) -> str:
         return self.last(operation, *inputs, f"v{len(self.nodes)}", **attributes)
@@ -38,7 +40,9 @@ class Graph:
     def last(self, operation: str, *inputs_and_output: str, **attributes: object) -> str:
         """Add a node whose output gets the name that is given last."""
         *inputs, output = inputs_and_output
-        self.nodes.append(helper.make_node(operation, inputs, [output], **attributes))
+        node = helper.make_node(operation, inputs, [output])
+        node.attribute.extend(helper.make_attribute(*one) for one in sorted(attributes.items()))
+        self.nodes.append(node)
         return output
 
     def weight(self, values: Tensor | np.ndarray | float) -> str:
@@ -88,12 +92,12 @@ def masked(g: Graph, model: ConvTasNet, w: str, norm: NormGraph, convolve: ConvG
     """SeparationModule and eq. 4: w (batch, K, N) -> d (batch, C, K, N); `norm` and `convolve` make these layers."""
     config = model.config
     y = linear(g, norm(g, w, model.separator.norm), model.separator.bottleneck)
-    skip_sum = None
+    skip_sum = ""
     for block in model.blocks():
         y, skip = _block(g, y, block, norm, convolve)
-        if config.Sc:
-            skip_sum = skip if skip_sum is None else g("Add", skip_sum, skip)
-    m = prelu(g, skip_sum if config.Sc else y, model.separator.prelu)
+        if skip:
+            skip_sum = g("Add", skip_sum, skip) if skip_sum else skip
+    m = prelu(g, skip_sum or y, model.separator.prelu)
     m = g("Reshape", linear(g, m, model.separator.conv_mask), g.whole([0, 0, config.C, config.N]))
     m = g("Transpose", m, perm=[0, 2, 1, 3])
     limits = {"sigmoid": ("Sigmoid", {}), "relu": ("Relu", {}), "softmax": ("Softmax", {"axis": 1})}
@@ -101,20 +105,20 @@ def masked(g: Graph, model: ConvTasNet, w: str, norm: NormGraph, convolve: ConvG
     return g("Mul", g(operation, m, **attributes), g("Unsqueeze", w, g.whole([1])))
 
 
-def _block(g: Graph, y: str, block: Block, norm: NormGraph, convolve: ConvGraph) -> tuple[str, str | None]:
-    """Block.forward, without the sum of the skip paths."""
+def _block(g: Graph, y: str, block: Block, norm: NormGraph, convolve: ConvGraph) -> tuple[str, str]:
+    """Block.forward, without the sum of the skip paths: y, and "" where there is no skip path."""
     B, Sc = block.widths
     u = norm(g, prelu(g, linear(g, y, block.conv_in), block.prelu1), block.norm1)
     v = norm(g, prelu(g, convolve(g, u, block.depthwise), block.prelu2), block.norm2)
     out = linear(g, v, block.conv_out)
     if not Sc:
-        return g("Add", y, out), None
+        return g("Add", y, out), ""
     return g("Add", y, g.cut(out, 2, 0, B)), g.cut(out, 2, B, B + Sc)
 
 
 def encode(g: Graph, model: ConvTasNet, x: str) -> str:
     """Encoder: the samples of whole frames (batch, 1, (K+1) hop) -> w (batch, K, N), eq. 2."""
-    bias = [] if getattr(model.encoder, "bias", None) is None else [g.weight(model.encoder.bias)]
+    bias = [g.weight(coder_biases(model.encoder, model.decoder)[0])] if model.config.coder_bias else []
     w = g("Conv", x, g.weight(model.U[:, None]), *bias, strides=[model.config.hop])
     if model.config.encoder == "relu":
         w = g("Relu", w)
@@ -155,7 +159,7 @@ def depthwise_nodes(g: Graph, x: str, conv: DepthwiseConv, pads: Sequence[int]) 
     )
 
 
-def plain_norm(g: Graph, f: str, norm: nn.Module) -> str:
+def plain_norm(g: Graph, f: str, norm: AnyNorm) -> str:
     """The norms of norms.py but cLN, on (batch, K, channels)."""
     if isinstance(norm, NoNorm):
         return f
@@ -172,7 +176,7 @@ def plain_norm(g: Graph, f: str, norm: nn.Module) -> str:
     return scaled(g, centred, mean(g("Mul", centred, centred)), norm)
 
 
-def scaled(g: Graph, centred: str, variance: str, norm: nn.Module) -> str:
+def scaled(g: Graph, centred: str, variance: str, norm: LayerNorm) -> str:
     """Eq. 9 or 12 of features from which the mean has been taken."""
     deviation = g("Sqrt", g("Add", variance, g.weight(norm.eps)))
     return g("Add", g("Mul", g("Div", centred, deviation), g.weight(norm.gamma)), g.weight(norm.beta))

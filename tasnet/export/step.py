@@ -19,14 +19,13 @@ zeros, and `next_overlap` is the last hop of the sources.
 from __future__ import annotations
 
 import onnx
-from torch import nn
 
 from tasnet.errors import UserError
 from tasnet.model import ConvTasNet
-from tasnet.norms import CumulativeLayerNorm
+from tasnet.norms import AnyNorm, CumulativeLayerNorm
 from tasnet.tcn import DepthwiseConv
 
-from .parts import DOUBLE, FLOAT, INT64, Graph, decoder_nodes, depthwise_nodes, encode, masked, plain_norm, value
+from .parts import DOUBLE, FLOAT, INT64, Graph, Value, decoder_nodes, depthwise_nodes, encode, masked, plain_norm, value
 
 END = 2**62  # of any axis
 
@@ -47,9 +46,10 @@ class _Step:
 
     def __init__(self, model: ConvTasNet) -> None:
         self.model, self.g = model, Graph()
-        self.inputs, self.outputs = [], []  # of the states
+        self.inputs: list[Value] = []  # of the states
+        self.outputs: list[Value] = []
         self.convolutions = 0
-        self.sums = []  # (streams, 1, 2): of each cLN in order, after this step
+        self.sums: list[str] = []  # (streams, 1, 2): of each cLN in order, after this step
 
     def graph(self) -> onnx.ModelProto:
         g, model, config = self.g, self.model, self.model.config
@@ -108,7 +108,7 @@ class _Step:
             self.next(f"past_{number}", g.cut(x, 2, -span, END))
         return g("Transpose", depthwise_nodes(g, x, conv, (0, 0)), perm=[0, 2, 1])
 
-    def norm(self, g: Graph, f: str, norm: nn.Module) -> str:
+    def norm(self, g: Graph, f: str, norm: AnyNorm) -> str:
         """cLN with the sums in its state; other norms of causal networks have no past. See streaming.StreamingNorm."""
         if not isinstance(norm, CumulativeLayerNorm):
             return plain_norm(g, f, norm)

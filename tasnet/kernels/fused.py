@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numba import njit
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..coders import coder_biases
 from ..config import MASKS
 from ..model import ConvTasNet
-from ..norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
+from ..norms import AnyNorm, BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
 
 AFFINE, CUMULATIVE, CHANNEL = 0, 1, 2  # a norm whose statistics are known (BN, none), cLN, chLN
 SIGMOID, SOFTMAX = MASKS.index("sigmoid"), MASKS.index("softmax")
@@ -288,13 +288,13 @@ def _limit(m, C, mask):
                 m[c * N + n] = one / (one + np.exp(-value)) if mask == SIGMOID else max(value, np.float32(0))
 
 
-def _kind(norm: nn.Module) -> int:
+def _kind(norm: AnyNorm) -> int:
     if isinstance(norm, BatchNorm | NoNorm):
         return AFFINE
     return {CumulativeLayerNorm: CUMULATIVE, ChannelLayerNorm: CHANNEL}[type(norm)]
 
 
-def _affine(norm: nn.Module, channels: int) -> tuple[Tensor, Tensor]:
+def _affine(norm: AnyNorm, channels: int) -> tuple[Tensor, Tensor]:
     """Gain and shift (channels,) of a norm: of cLN and chLN after its statistics, of BN with them."""
     if isinstance(norm, NoNorm):
         return torch.ones(channels), torch.zeros(channels)

@@ -83,5 +83,5 @@ def build_meanwhile() -> subprocess.Popen | None:
         return None
     behind = ["nice", "-n", "19"] if shutil.which("nice") else []
     command = [*behind, sys.executable, "-m", "tasnet.kernels.cpu"]
-    silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-    return subprocess.Popen(command, cwd=Path(__file__).parents[2], **silent)
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=Path(__file__).parents[2], stdin=nothing, stdout=nothing, stderr=nothing)

@@ -58,8 +58,8 @@ class OnGPU:
             found, expected = kernels(noise), self.by_pytorch(noise)
         except Exception as error:  # whatever a compiler or a driver raises
             return f"The kernels do not work here ({type(error).__name__}: {str(error).strip()[:200]})."
-        error = float((found - expected).square().mean().sqrt() / expected.square().mean().sqrt().clamp_min(1e-12))
-        if not error <= CLOSE[self.dtype]:  # NaN is none
-            return f"The kernels give something else than PyTorch here (by {error:.1e} of the signal)."
+        off = float((found - expected).square().mean().sqrt() / expected.square().mean().sqrt().clamp_min(1e-12))
+        if not off <= CLOSE[self.dtype]:  # NaN is none
+            return f"The kernels give something else than PyTorch here (by {off:.1e} of the signal)."
         self._kernels = kernels
         return ""

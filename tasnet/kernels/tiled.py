@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .. import threads
 from ..model import ConvTasNet
-from ..norms import BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
+from ..norms import AnyNorm, BatchNorm, ChannelLayerNorm, CumulativeLayerNorm, NoNorm
 from ..tcn import Block, DepthwiseConv
 
 TILE = 1 << 18  # values in the widest layer of a tile: 1 MB
@@ -166,7 +166,7 @@ class _Statistics:
         torch.sum(features, -1, out=self.sum[tile])
         torch.linalg.vector_norm(features, dim=-1, out=self.length[tile])
 
-    def apply_to(self, norm: nn.Module) -> _Norm:
+    def apply_to(self, norm: AnyNorm) -> _Norm:
         """`norm` of the features that were taken. float64: there a difference of squares is exact enough."""
         if isinstance(norm, NoNorm):
             return lambda f, tile, out: f if out is f else out.copy_(f)

@@ -17,6 +17,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasnet.atomic import make_folder, replacing
 from tasnet.checkpoint import CheckpointError, save
@@ -25,6 +26,9 @@ from tasnet.places import cache_folder
 from tasnet.training_facts import TrainingFacts
 
 from .catalogue import CATALOGUE, PublishedModel
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer  # of `collections.abc` from Python 3.12 on
 
 SECONDS = 20  # without a byte, after which a server counts as gone
 ROUNDED = 0.02  # by how much a file may differ from a size that is only known rounded
@@ -135,7 +139,7 @@ class _Received(io.BytesIO):
         super().__init__()
         self.model, self.progress = model, progress
 
-    def write(self, piece: bytes) -> int:
+    def write(self, piece: Buffer, /) -> int:
         written = super().write(piece)
         if self.tell() > self.model.size * (1 + ROUNDED):
             most = f"the {self.model.size:,} bytes of {self.model.name}"

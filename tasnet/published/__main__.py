@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -27,11 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("* on this machine. Get another with: python -m tasnet.published NAME")
         return 0
     for name in options.name:
-        with tqdm(desc=name, total=1.0, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f} %") as bar:
-            file = get(name, lambda done, bar=bar: bar.update(done - bar.n))
+        file = _got(name)
         network, facts = load(file)
         print(f"{file}: {network.num_parameters():,} parameters\n{facts.credits} {facts.licence}.")
     return 0
+
+
+def _got(name: str) -> Path:
+    with tqdm(desc=name, total=1.0, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f} %") as bar:
+        return get(name, lambda done: bar.update(done - bar.n))
 
 
 if __name__ == "__main__":

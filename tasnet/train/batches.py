@@ -194,7 +194,8 @@ def _dynamic(
 
     def mixtures(kept: int, **how) -> DynamicMixtures:
         # Corpora are weighted only in training: the held-out speakers may be from one corpus.
-        voices = Pool(speech[kept], device, *([] if kept else [recipe.weights, recipe.mixing.temper]))
+        weights, temper = ({}, 0.0) if kept else (recipe.weights, recipe.mixing.temper)
+        voices = Pool(speech[kept], device, weights, temper)
         sources = [voices, Pool(noise[kept], device)] if noise else [voices] * recipe.model.C
         stage = None
         if recipe.scenes.any:

@@ -9,8 +9,6 @@ Each step takes the tensors of a Conv-TasNet (its `state_dict`) and its configur
     with_voices more or fewer outputs C: those that were there stay as they are
 """
 
-import dataclasses
-
 import torch
 from torch import Tensor
 
@@ -233,8 +231,8 @@ def _new(name: str, like: Tensor, random: torch.Generator) -> Tensor:
     return torch.ones_like(like) if kind in ("gamma", "running_var") else torch.zeros_like(like)
 
 
-def _changed(config: ConvTasNetConfig, **values: object) -> ConvTasNetConfig:
+def _changed(config: ConvTasNetConfig, **values: float | str) -> ConvTasNetConfig:
     try:
-        return dataclasses.replace(config, **values)
+        return ConvTasNetConfig.from_dict(config.to_dict() | values)
     except ValueError as error:  # what no configuration can be
         raise GrowingError(str(error)) from None

@@ -51,7 +51,7 @@ def _grown(model: TasNet, recipe: Recipe, train: Batches) -> TasNet:
 def _at_level(model: TasNet, mixture: Tensor) -> None:
     """Gives the decoder the gain, and sign, at which the sum of the outputs fits the mixture (b, T) best."""
     sums = model.eval()(mixture).sum(1)
-    model.decoder.V *= (sums * mixture).sum() / sums.square().sum().clamp(min=1e-12)
+    model.decoder.V.mul_((sums * mixture).sum() / sums.square().sum().clamp(min=1e-12))
 
 
 def _voices(train: Batches, samples: float) -> Iterator[Tensor]:

@@ -35,9 +35,14 @@ def best_si_snr(estimates: Tensor, sources: Tensor) -> Tensor:
     means = [torch.stack([pairs[:, e, s] for s, e in enumerate(each)], -1).mean(-1) for each in assignments]
     best = torch.stack(means, -1).argmax(-1, keepdim=True) == torch.arange(len(means), device=pairs.device)
     # By sums, not by an index that would have to be sent to the GPU: so that a CUDA graph can capture it.
-    order = [sum(best[:, a] * each[s] for a, each in enumerate(assignments)) for s in range(sources.shape[1])]
-    order = torch.stack(order, -1)[..., None].expand(-1, -1, estimates.shape[-1])
-    return fixed_si_snr(estimates.gather(1, order), sources)
+    order = torch.stack(
+        [
+            torch.stack([best[:, a] * each[s] for a, each in enumerate(assignments)]).sum(0)
+            for s in range(sources.shape[1])
+        ],
+        -1,
+    )
+    return fixed_si_snr(estimates.gather(1, order[..., None].expand(-1, -1, estimates.shape[-1])), sources)
 
 
 def _pairs(estimates: Tensor, sources: Tensor) -> Tensor:
@@ -92,6 +97,8 @@ def separation_loss(
     """
     wide = torch.promote_types(estimates.dtype, torch.float32)
     if kind == "snr":
+        if mixture is None:
+            raise ValueError("The loss by SNR needs the mixture.")
         return best_soft_snr(estimates.to(wide), sources.to(wide), mixture.to(wide), permute=permute).mean()
     estimates, sources = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (estimates, sources))
     return -(best_si_snr if permute else fixed_si_snr)(estimates, sources).mean()

@@ -268,12 +268,12 @@ def at_levels(sources: Tensor, gains: np.ndarray, loudness: np.ndarray) -> tuple
 
     Nothing exceeds full scale: a mixture that would is attenuated as a whole.
     """
-    gains, loudness = (torch.from_numpy(10 ** (x / 20)).float().to(sources.device) for x in (gains, loudness))
-    sources = sources * gains[..., None]
+    gain, rms_wanted = (torch.from_numpy(10 ** (x / 20)).float().to(sources.device) for x in (gains, loudness))
+    sources = sources * gain[..., None]
     mixture = sources.sum(1)
     rms = mixture.square().mean(-1).sqrt()
     peak = torch.maximum(mixture.abs().amax(-1), sources.abs().amax((-1, -2)))
-    factor = torch.minimum(loudness / rms.clamp(min=1e-6), 1 / peak.clamp(min=1e-6))
+    factor = torch.minimum(rms_wanted / rms.clamp(min=1e-6), 1 / peak.clamp(min=1e-6))
     return mixture * factor[:, None], sources * factor[:, None, None]
 
 

@@ -58,10 +58,12 @@ class Optimiser:
 
     def __init__(self, model: TasNet, recipe: Recipe, precision: torch.dtype = torch.float32) -> None:
         """precision: of the Newton-Schulz steps, for which bfloat16 is enough."""
-        if recipe.optimiser == "muon" and not isinstance(model, ConvTasNet):
-            raise RecipeError("Muon is for Conv-TasNet only: choose optimiser = 'adam'.")
         self.flat, self.recipe, self.precision = flatten(model), recipe, precision
-        found = matrices(model, self.flat) if recipe.optimiser == "muon" else []
+        found: list[Matrix] = []
+        if recipe.optimiser == "muon":
+            if not isinstance(model, ConvTasNet):
+                raise RecipeError("Muon is for Conv-TasNet only: choose optimiser = 'adam'.")
+            found = matrices(model, self.flat)
         shapes = dict.fromkeys((min(m.rows, m.columns), max(m.rows, m.columns)) for m in found)
         self.groups = [
             _Group([m for m in found if {m.rows, m.columns} == set(shape)], self.flat, recipe) for shape in shapes

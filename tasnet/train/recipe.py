@@ -158,7 +158,7 @@ class Recipe:
         With `begin_from` the network is that of these weights, but for what `model` changes in it.
         """
         known = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        values = {}
+        values: dict = {}
         if changes.get("begin_from"):
             known["model"] = values["model"] = _config_of(changes["begin_from"])
         for name, value in changes.items():
@@ -167,7 +167,7 @@ class Recipe:
             old = known[name]
             if name == "model" and isinstance(value, dict):
                 old = _same_network(old, value)
-            if dataclasses.is_dataclass(old) and isinstance(value, dict):
+            if dataclasses.is_dataclass(old) and not isinstance(old, type) and isinstance(value, dict):
                 unknown = set(value) - {f.name for f in dataclasses.fields(old)}
                 if unknown:
                     raise RecipeError(f"A recipe has no setting {name}.{min(unknown)}.")
@@ -184,7 +184,7 @@ def weights_file(name: str) -> Path:
 
 def _config_of(weights: object) -> Config:
     """The network of weights to begin from. Raises RecipeError."""
-    path = weights_file(_fitting("begin_from", weights, ""))
+    path = weights_file(str(_fitting("begin_from", weights, "")))
     try:
         found = path.is_file()
     except (OSError, ValueError):  # not a possible file name
@@ -209,22 +209,21 @@ def _same_network(model: Config, changes: dict) -> Config:
 
 def _fitting(name: str, value: object, old: object) -> object:
     """`value` converted to the type of `old`, a setting's present value. Raises RecipeError where it cannot be."""
-    wanted = type(old)
     if name == "legs":
         if isinstance(value, list | tuple) and all(isinstance(leg, dict) for leg in value):
             return tuple(value)
-    elif wanted is tuple:
+    elif isinstance(old, tuple):
         given = (value,) if isinstance(value, str) else value
         if isinstance(given, list | tuple):
             kind = "" if not old or isinstance(old[0], str) else 0.0
             if kind == "" or len(given) == len(old):
                 return tuple(_fitting(name, part, kind) for part in given)
-    elif wanted is dict:
+    elif isinstance(old, dict):
         if isinstance(value, dict):
             return {str(part): _fitting(f"{name}.{part}", share, 0.0) for part, share in value.items()}
-    elif wanted is float:
-        if type(value) in (int, float) and abs(value) <= LARGEST:
+    elif isinstance(old, float):
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST:
             return float(value)
-    elif type(value) is wanted and not (wanted is int and abs(value) > LARGEST):
+    elif type(value) is type(old) and not (isinstance(value, int) and abs(value) > LARGEST):
         return value
     raise RecipeError(f"The setting {name} cannot be {value!r:.80}.")

@@ -123,6 +123,8 @@ class Stage:
         other = self.other_noise(rng, T)
         if other is not None:
             return other
+        if self.noise is None:
+            raise ValueError("There is no noise to draw from.")
         drawn = self.noise.draw(rng, 1, 1)[:, 0]
         return voice(self.noise, drawn, rng.random(1), np.ones(1), T)[0]
 

@@ -302,7 +302,7 @@ class Trainer:
             self.kept.load_state_dict(self.model.state_dict())
         for mine, theirs in zip(self.kept.buffers(), self.model.buffers(), strict=True):
             mine.copy_(theirs)  # the running statistics of BN
-        score = self._validate() if self.valid else None
+        score = self._validate()
         improved = score is None or self.counters.best is None or score > self.counters.best
         if improved:
             self.counters.best, self.counters.stale = score, 0
@@ -352,8 +352,10 @@ class Trainer:
         mixture, _ = self.train.batch(0)
         return round(10 * math.log10(max(1e-12, mixture.double().square().mean().item())), 2)
 
-    def _validate(self) -> float:
-        """SI-SNRi in dB of the kept weights."""
+    def _validate(self) -> float | None:
+        """SI-SNRi in dB of the kept weights; None without a validation set."""
+        if self.valid is None:
+            return None
         network = forward_of(self.kept, self.engine.name)
         return improvement(network, self.valid, self.machine, self.recipe.fixed_order)
 

@@ -5,6 +5,7 @@ import streamlit as st
 
 from analysis.figures import filters as figures_filters
 from analysis.network import basis
+from analysis.words import say
 from pages.parts.explain.choose import ONE
 from pages.parts.marks import Mark, mark
 from pages.parts.pictures import picture
@@ -23,9 +24,9 @@ def show_filter(one: Bank, order: np.ndarray) -> None:
         st.info("This filter is dead: its weights are all but zero.", icon=":material/info:")
     else:
         st.caption(
-            f"Peak {tuned['peak_hz']:.0f} Hz at {tuned['phase_deg']:.0f}° · centroid {tuned['centroid_hz']:.0f} Hz · "
-            f"bandwidth {tuned['bandwidth_hz']:.0f} Hz · energy {tuned['energy']:.3g} · "
-            f"centre {tuned['centre_ms']:.2f} ms"
+            f"Peak {tuned['peak_hz']:.0f} Hz at {say.number(tuned['phase_deg'], 0)}° · "
+            f"centroid {tuned['centroid_hz']:.0f} Hz · bandwidth {tuned['bandwidth_hz']:.0f} Hz · "
+            f"energy {tuned['energy']:.3g} · centre {tuned['centre_ms']:.2f} ms"
         )
     u, v = one.U[number], one.V[number]
     picture(

@@ -70,7 +70,7 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
     )
     k = inside.frame_at(view.moment)
     st.markdown(f"##### Frame {k}, at {inside.seconds(k):.3f} s")
-    clean = inside.clean(k, k + 1)
+    clean = None if inside.references is None else inside.clean(k, k + 1)
     one = {"w": inside.w(k, k + 1)[0], "masks": inside.masks[:, k], "d": inside.d(k, k + 1)[:, 0]}
     picture(
         figures_inside.frame(order, **one, clean=None if clean is None else clean[:, 0], peaks_hz=peaks_hz),

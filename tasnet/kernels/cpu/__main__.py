@@ -23,11 +23,11 @@ def report() -> str:
     reason = why_not_here("float32")
     there, began = is_built(), time.perf_counter()
     try:
-        built = None if reason else library()
+        if reason:
+            raise BuildError(reason)
+        built = library()
     except BuildError as error:
-        reason = str(error)
-    if reason:
-        return f"Without the compiled network, so slower: {reason}"
+        return f"Without the compiled network, so slower: {error}"
     halves = "no bfloat16"
     if built.tasnet_bfloat16():
         halves = "bfloat16 on the matrix unit" if built.tasnet_matrix_unit() else "bfloat16"

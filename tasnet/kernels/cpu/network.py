@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from ...config import Config, ConvTasNetConfig
 from ...flat_layout import aligned_zeros, offsets_in_vector
-from ...model import ConvTasNet
+from ...model import TasNet
 from . import build
 from .build import BuildError
 
@@ -84,7 +84,7 @@ class Network:
 
     def __init__(self, config: Config, precision: str = "float32", *, flags: tuple[str, ...] = build.NATIVE) -> None:
         reason = _why_not_this(config, training=False)
-        if reason or precision not in PRECISIONS:
+        if not isinstance(config, ConvTasNetConfig) or reason or precision not in PRECISIONS:
             raise ValueError(reason or f"There is no precision {precision}; there are {', '.join(PRECISIONS)}.")
         self.config, self.precision = config, precision
         self._library = build.library(flags)
@@ -93,13 +93,13 @@ class Network:
         self._handle: _Handle | None = None
         self._values: Tensor | None = None  # must stay in place: biases, norms and taps are read from it
         self._offsets: list[int] = []
-        self._idle: list[_Handle] = []  # workspaces
+        self._idle: list[Workspace] = []  # workspaces
         self._idle_lock = threading.Lock()
 
     @classmethod
-    def of(cls, model: ConvTasNet, precision: str = "float32", **options) -> Network:
-        """The network of a model, with a copy of its weights."""
-        network = cls(model.config, precision, **options)
+    def of(cls, model: TasNet, precision: str = "float32", *, flags: tuple[str, ...] = build.NATIVE) -> Network:
+        """The network of a model, with a copy of its weights. Raises as the class does."""
+        network = cls(model.config, precision, flags=flags)
         network.pack(*flat_copy(model))
         return network
 
@@ -112,13 +112,14 @@ class Network:
         """
         _check(values, "the flat vector of weights")
         places = list(offsets)
-        if self._handle is None or places != self._offsets:
-            self._create(places)
+        handle = self._handle
+        if handle is None or places != self._offsets:
+            handle = self._create(places)
         self._values = values
-        if self._library.tasnet_pack(self._handle.address, values.data_ptr(), part, parts):
+        if self._library.tasnet_pack(handle.address, values.data_ptr(), part, parts):
             raise MemoryError("There is no memory for the weights.")
 
-    def _create(self, places: list[int]) -> None:
+    def _create(self, places: list[int]) -> _Handle:
         c = self.config
         expected = 9 + 12 * c.X * c.R
         if len(places) != expected:
@@ -130,6 +131,7 @@ class Network:
         address = self._library.tasnet_network(shape, c.norm_eps, at)
         self._handle, self._offsets = _Handle(address, self._library.tasnet_network_free), places
         self._idle.clear()
+        return self._handle
 
     def forward(self, mixture: Tensor, threads: int = 1) -> Tensor:
         """mixture (T,) or (batch, T), float32 -> sources (C, T) or (batch, C, T): `model(mixture)` without gradients.
@@ -225,14 +227,14 @@ class Workspace:
 class _Handle:
     """An object of the library's, freed when nothing refers to it any more."""
 
-    def __init__(self, address: int | None, free) -> None:
+    def __init__(self, address: int | None, free: Callable[[int], object]) -> None:
         if not address:
             raise MemoryError("There is no memory for the network.")
         self.address = address
         weakref.finalize(self, free, address)
 
 
-def flat_copy(model: ConvTasNet) -> tuple[Tensor, list[int]]:
+def flat_copy(model: TasNet) -> tuple[Tensor, list[int]]:
     """The parameters of a model as one float32 vector, 64-byte aligned, and where each begins."""
     parameters = dict(model.named_parameters())
     offsets, end = offsets_in_vector(parameters)

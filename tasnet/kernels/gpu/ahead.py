@@ -14,15 +14,24 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from tasnet.config import ConvTasNetConfig
 from tasnet.model import ConvTasNet
 
+if TYPE_CHECKING:
+    from triton.compiler import CompiledKernel
+
 # The paper's best widths, those of the bundled small network, and the extremes that the kernels support.
-WIDTHS = ({}, {"B": 64, "H": 128, "Sc": 64}, {"B": 16, "H": 32, "Sc": 16}, {"B": 256, "H": 1024, "Sc": 256})
-KINDS = ({"norm": "gLN"}, {"norm": "cLN", "causal": True})
+WIDTHS: tuple[dict[str, int], ...] = (
+    {},
+    {"B": 64, "H": 128, "Sc": 64},
+    {"B": 16, "H": 32, "Sc": 16},
+    {"B": 256, "H": 1024, "Sc": 256},
+)
+KINDS: tuple[dict, ...] = ({"norm": "gLN"}, {"norm": "cLN", "causal": True})
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ def compile_ahead(arch: int, quick: bool, tell: Callable[["Compiled"], None]) ->
     with _compiling_only(arch, found, tell), torch.random.fork_rng(devices=[]):
         for widths in WIDTHS[:1] if quick else WIDTHS:
             for kind in KINDS:
-                model = ConvTasNet(ConvTasNetConfig(**widths, **kind, X=2, R=1))
+                model = ConvTasNet(ConvTasNetConfig.from_dict({**widths, **kind, "X": 2, "R": 1}))
                 mixture = torch.randn(2, 4000)
                 for dtype in (torch.bfloat16,) if quick else (torch.bfloat16, torch.float32):
                     forward_with_gradient(model, mixture, dtype).sum().backward()
@@ -128,7 +137,7 @@ def _compiling_only(arch: int, found: set[str], tell: Callable[[Compiled], None]
             triton.knobs.cache.dir = cache
 
 
-def _describe(kernel: object) -> Compiled:
+def _describe(kernel: "CompiledKernel") -> Compiled:
     """What the binary of a compiled kernel says about itself."""
     import triton
 

@@ -43,8 +43,8 @@ class Stacked(NamedTuple):
     conv_out_bias: Tensor  # (n, B + Sc)
 
 
-# The parameter of `tasnet.tcn.Block` that each field of `Stacked` is made of.
-PARAMETERS = Stacked(
+# The parameters of `tasnet.tcn.Block` that the fields of `Stacked` are made of, in their order.
+PARAMETERS = (
     "conv_in.weight",
     "conv_in.bias",
     "prelu1.weight",
@@ -93,9 +93,17 @@ def run_blocks(y: Tensor, weights: Stacked, kind: Shape, skip_channels: int) -> 
     return _Blocks.apply(y.contiguous(), kind, skip_channels, *weights)
 
 
+class _Context(FunctionCtx):
+    """What PyTorch hands from forward to backward."""
+
+    saved_tensors: tuple[Tensor, ...]
+    kind: Shape
+    norm: Norm
+
+
 class _Blocks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, y: Tensor, kind: Shape, Sc: int, *stacked: Tensor) -> Tensor:
+    def forward(ctx: _Context, y: Tensor, kind: Shape, Sc: int, *stacked: Tensor) -> Tensor:
         w = Stacked(*stacked)
         batch, T, H = *y.shape[:2], w.gamma1.shape[1]
         n, parts, slices = len(w.gamma1), triton.cdiv(T, ROWS), H // SLICE
@@ -144,7 +152,7 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: FunctionCtx, d_skip: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Context, d_skip: Tensor) -> tuple[Tensor | None, ...]:
         saved = list(ctx.saved_tensors)
         w, made = Stacked(*saved[:12]), Products(*saved[12:17])
         statistics1, statistics2, *features = saved[17:]

@@ -5,6 +5,7 @@ coefficients of its gradient) are (batch, 2) for gLN and (batch, frames, 2) for 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 import triton
@@ -16,6 +17,15 @@ ROWS = 32 if INTERPRETED else 128  # frames of one program of the depthwise kern
 SLICE = 32  # the fewest channels of one of their programs: sums are kept by such slices
 # Frames and channels of a tile, and warps: what the tuner has to choose from.
 TILES = [(16, 64, 4), (8, 64, 2), (8, 128, 4), (16, 128, 8), (16, 32, 2)]
+
+
+Grid = tuple[int, ...] | Callable[[dict], tuple[int, ...]]  # of programs; where it depends on the tile, by its choice
+
+
+class Kernel(Protocol):
+    """What Triton makes of a function: kernel[grid](arguments) launches it."""
+
+    def __getitem__(self, grid: Grid) -> Callable[..., object]: ...
 
 
 def part_of_kernels(function: Callable) -> Callable:
@@ -106,15 +116,15 @@ class Fixed:
 
     TILE = {"BT": 16, "HC": SLICE}  # noqa: RUF012
 
-    def __init__(self, kernel: Callable) -> None:
+    def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
 
-    def __getitem__(self, grid: Callable[[dict], tuple[int, ...]]) -> Callable:
-        launch = self.kernel[grid(self.TILE)]
+    def __getitem__(self, grid: Grid) -> Callable[..., object]:
+        launch = self.kernel[grid(self.TILE) if callable(grid) else grid]
         return lambda *arguments, **options: launch(*arguments, **options, **self.TILE)
 
 
-def tuned(kernel: Callable, zeroed: Sequence[str] = ()) -> Callable:
+def tuned(kernel: Kernel, zeroed: Sequence[str] = ()) -> Kernel:
     """`kernel`, launched with the fastest of `TILES`; `zeroed` are arguments that hold one sum for each slice.
 
     The choice is kept on disk, in Triton's cache: another run on the same machine sums in the same order.

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasnet.model import ConvTasNet
-from tasnet.norms import CumulativeLayerNorm
+from tasnet.norms import AnyNorm, CumulativeLayerNorm, LayerNorm
 from tasnet.tcn import limit_masks
 
 from .blocks import Shape, Stacked, run_blocks, stack
@@ -39,8 +39,10 @@ def forward_with_gradient(
     return model.decoder.join(frames.float(), mixture.shape[-1])
 
 
-def norm_and_product(features: Tensor, w: Tensor, norm: nn.Module, linear: nn.Linear) -> Tensor:
+def norm_and_product(features: Tensor, w: Tensor, norm: AnyNorm, linear: nn.Linear) -> Tensor:
     """linear(norm(w)) as one product of the features as they are, w in the type of the products: see `paths`."""
+    if not isinstance(norm, LayerNorm):
+        raise TypeError("The GPU kernels know gLN and cLN alone.")
     pairs = statistics_reference(w, norm.eps, isinstance(norm, CumulativeLayerNorm))
     mean, rate = (pairs if pairs.ndim == 3 else pairs[:, None]).unbind(-1)
     scaled = linear.weight * norm.gamma

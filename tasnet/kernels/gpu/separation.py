@@ -233,7 +233,10 @@ def _rows(config: ConvTasNetConfig, dtype: torch.dtype) -> int:
 
 def _depth(config: ConvTasNetConfig, rows: int, dtype: torch.dtype, device: torch.device) -> tuple[int, int]:
     """Which of `DEPTHS` `between_kernel` has room for."""
-    room = torch.cuda.get_device_properties(device).shared_memory_per_block_optin if device.type == "cuda" else ROOM
+    room = ROOM
+    if device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
+        room = gpu.shared_memory_per_block_optin  # type: ignore[attr-defined]  # PyTorch's stubs lack it
     for wide, loads in DEPTHS:
         values = loads * wide * (rows + config.B + config.Sc) + rows * config.B
         if wide <= config.H and values * dtype.itemsize <= room:

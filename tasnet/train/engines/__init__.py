@@ -45,8 +45,9 @@ class GradientEngine(Protocol):
 
 def why_not(name: str, config: Config, machine: Machine) -> str:
     """ "" where the engine of that name works here for such a network, else one sentence why it does not."""
-    module = _module(name)
-    return module.why_not(config, machine) if module else "It is not part of this installation."
+    if not find_spec(f"{__name__}.{name}"):
+        return "It is not part of this installation."
+    return _module(name).why_not(config, machine)
 
 
 def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> GradientEngine:
@@ -69,6 +70,6 @@ def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, com
     return engine
 
 
-def _module(name: str) -> ModuleType | None:
-    """The engine's module, if it is here."""
-    return import_module(f"{__name__}.{name}") if find_spec(f"{__name__}.{name}") else None
+def _module(name: str) -> ModuleType:
+    """The engine's module."""
+    return import_module(f"{__name__}.{name}")

@@ -83,9 +83,11 @@ def why_not(config: Config, machine: Machine) -> str:
         return "The compiled network is for processors."
     reason = cpu.why_not(config, _precision(machine), training=True)
     try:
-        return reason or (cpu.library() and "")
+        if not reason:
+            cpu.library()
     except cpu.BuildError as error:
         return str(error)
+    return reason
 
 
 def make(model: TasNet, machine: Machine, loss: Loss) -> CpuEngine:

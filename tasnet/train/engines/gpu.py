@@ -109,4 +109,6 @@ def why_not(config: Config, machine: Machine) -> str:
 
 def make(model: TasNet, machine: Machine, loss: Loss) -> GPUEngine:
     """See `tasnet.train.engines`."""
+    if not isinstance(model, ConvTasNet):
+        raise TypeError(gpu.unlike(model.config))
     return GPUEngine(model, machine, loss)
