@@ -1,4 +1,4 @@
-"""Resident memory of the app's server: 20 visitors at once, two uploads of a day of near-silence each, all gone again.
+"""Memory of the app's server with what it has started: 20 visitors at once, two uploads of a day of sound, all gone.
 
     python -m benchmarks.server_memory [--visitors 20] [--uploads 2] [--hours 24] [--grace 20]
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with started_server(arguments.grace) as (address, process), watched(process) as most:
 
         def say(what: str) -> None:
-            now = process.memory_info().rss
+            now = memory(process)
             print(f"{what:48}{now / MB:8.0f} MB   most {most() / MB:8.0f} MB", flush=True)
 
         say("started")
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             say(f"{len(everyone)} visitors served in {time.perf_counter() - began:.1f} s")
             began = time.perf_counter()
             for one in at_once(lambda _: Visitor(address, sound="upload"), arguments.uploads):
-                stack.enter_context(one).upload("mixture_file", "day.flac", huge)
+                stack.enter_context(one).upload("mixture_file", ("day.flac", huge))
                 say(f"an upload is on show after {time.perf_counter() - began:.1f} s")
         for wait in (arguments.grace + 15, 60):
             time.sleep(wait)
@@ -107,18 +107,30 @@ def started_server(grace: int) -> Iterator[tuple[str, psutil.Process]]:
             process.terminate()
 
 
+def memory(process: psutil.Process) -> int:
+    """Bytes that `process` and what it has started have in memory; what they share counts once (Pss)."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(OSError, StopIteration):
+                lines = Path(f"/proc/{one.pid}/smaps_rollup").read_text().splitlines()
+                total += 1024 * int(next(line.split()[1] for line in lines if line.startswith("Pss:")))
+    return total
+
+
 @contextlib.contextmanager
 def watched(process: psutil.Process) -> Iterator[Callable[[], int]]:
-    """A function that gives the most bytes that `process` had since it was last called."""
+    """A function that gives the most `memory` that `process` had since it was last called."""
     ended, most = threading.Event(), [0]
 
     def watch() -> None:
-        while not ended.wait(0.02):
-            most[0] = max(most[0], process.memory_info().rss)
+        while not ended.wait(0.05):
+            now = memory(process)
+            most[0] = max(most[0], now)
 
     def take() -> int:
         found, most[0] = most[0], 0
-        return max(found, process.memory_info().rss)
+        return max(found, memory(process))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -138,8 +150,8 @@ def at_once(make: Callable[[int], "Visitor"], count: int) -> list["Visitor"]:
 class Visitor:
     """A tab: the app opened with the parameters `query`, once its page is complete. Raises where the page does."""
 
-    def __init__(self, address: str, **query: str) -> None:
-        self.address, self.query = address, urlencode(query)
+    def __init__(self, address: str, page: str = "", **query: str) -> None:
+        self.address, self.page, self.query = address, page, urlencode(query)
         self.closing = contextlib.ExitStack()
         self.socket = self.closing.enter_context(
             connect(
@@ -150,7 +162,7 @@ class Visitor:
                 close_timeout=1,
             )
         )
-        self.session, self.widgets, self.errors = "", {}, []
+        self.session, self.widgets, self.errors, self.alerts = "", {}, [], []
         self.run()
 
     def __enter__(self) -> "Visitor":
@@ -162,9 +174,10 @@ class Visitor:
     def run(self, message: BackMsg | None = None) -> None:
         """Ask for the page, with what `message` says of its widgets, and take it in."""
         message = message or BackMsg()
-        message.rerun_script.query_string = self.query
+        message.rerun_script.query_string, message.rerun_script.page_name = self.query, self.page
         self.socket.send(message.SerializeToString())
         self.errors.clear()
+        self.alerts.clear()
         while self.receive().WhichOneof("type") != "script_finished":
             pass
         if self.errors:
@@ -179,25 +192,28 @@ class Visitor:
             self.widgets[element.file_uploader.label] = element.file_uploader.id
         if element.WhichOneof("type") == "exception":
             self.errors.append(element.exception.message)
+        if element.WhichOneof("type") == "alert":
+            self.alerts.append(element.alert.body)
         return message
 
-    def upload(self, key: str, name: str, content: bytes) -> None:
-        """Bring a file through the file widget `key`, and take in the page that follows."""
+    def upload(self, key: str, *files: tuple[str, bytes]) -> None:
+        """Bring files (name, content) through the file widget `key`, and take in the page that follows."""
         asked = BackMsg()
-        asked.file_urls_request.request_id = name
-        asked.file_urls_request.file_names.append(name)
+        asked.file_urls_request.request_id = key
+        asked.file_urls_request.file_names.extend(name for name, _ in files)
         asked.file_urls_request.session_id = self.session
         self.socket.send(asked.SerializeToString())
         while (answer := self.receive()).WhichOneof("type") != "file_urls_response":
             pass
-        urls: FileURLs = answer.file_urls_response.file_urls[0]
-        file = {"file": (name, content)}
-        requests.put(f"http://{self.address}{urls.upload_url}", files=file, timeout=600).raise_for_status()
         message = BackMsg()
         state = message.rerun_script.widget_states.widgets.add()
         state.id = next(widget for widget in self.widgets.values() if key in widget)
-        info = UploadedFileInfo(name=name, size=len(content), file_id=urls.file_id, file_urls=urls)
-        state.file_uploader_state_value.uploaded_file_info.append(info)
+        urls: FileURLs
+        for (name, content), urls in zip(files, answer.file_urls_response.file_urls, strict=True):
+            file = {"file": (name, content)}
+            requests.put(f"http://{self.address}{urls.upload_url}", files=file, timeout=600).raise_for_status()
+            info = UploadedFileInfo(name=name, size=len(content), file_id=urls.file_id, file_urls=urls)
+            state.file_uploader_state_value.uploaded_file_info.append(info)
         self.run(message)
 
 

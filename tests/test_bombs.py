@@ -38,6 +38,7 @@ def zeros_checkpoint(megabytes: int) -> bytes:
     return packed.getvalue()
 
 
+MERGED = "a0: &a0 {x: 1}\n" + "".join(f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 9)}]}}\n" for k in range(1, 12))
 WEIGHTS = io.BytesIO()
 torch.save({"x": torch.zeros(3)}, WEIGHTS)
 BOMBS = {

@@ -1,7 +1,9 @@
 """The page `corpus`: results and uploads, sets that are evaluated there, training curves, bad input, the browser."""
 
 import json
+import shutil
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from analysis.corpus import evaluation, failures, shipped
 from analysis.corpus.evaluation_run import EvaluationRun
 from analysis.corpus.report import mean
 from analysis.corpus.results import ResultsFile, read_results
-from analysis.jobs import JobError
+from analysis.jobs import Job, JobError
 from analysis.sounds.examples import available_examples, mix_example
 from pages.parts import folders, jobs
 from pages.parts.models import label
 from tasnet import available as models
+from tasnet import checkpoint
 from tasnet.data.corpora import CorpusError
 from tasnet.errors import PathError
 
@@ -215,6 +218,18 @@ def test_mixtures_that_are_gone_are_told(runs, mixtures, tmp_path):
     assert not app.exception
     said = [one.value for one in (*app.warning, *app.info, *app.error)]
     assert any("name the folder of these mixtures" in one for one in said), said
+
+
+def test_a_finished_run_is_compared_by_ear(tmp_path, monkeypatch):
+    monkeypatch.setenv(folders.SETTING, str(tmp_path))
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    shutil.copy(checkpoint.bundled()["convtasnet_small_gln_2spk_8k"], tmp_path / "runs" / "mine" / "best.safetensors")
+    job = Job("k" * 22, "nobody", "training", "short as mine", {}, 0.0, state="done", result="runs/mine")
+    (folders.private_folder() / "known.json").write_text(json.dumps(asdict(job)))
+    app = open_page("pages/corpus.py", corpus_view="Training", job=job.id)
+    next(one for one in app.button if one.key == f"run_compare_{job.id}").click().run()
+    assert not app.exception and not app.error
+    assert app.session_state["own_model"] and app.session_state["second"] in models()
 
 
 def test_results_can_be_uploaded(runs, tmp_path):

@@ -11,6 +11,8 @@ from tasnet.config import ConvTasNetConfig
 from .pickles import stubs
 
 DEEPEST = 8  # sections in each other
+LONGEST = 200_000  # characters of a file of settings: more would take seconds to read
+MOST_SETTINGS = 10_000  # in one section, what YAML merges into it counted
 
 # By the programs' names; `norm_type`, `stride` and others that are not fields of ours keep their own.
 SETTINGS = {
@@ -66,6 +68,12 @@ NONE = {"skip_chan": 0, "stride": 0, "encoder_activation": "linear"}
 class _Tolerant(yaml.SafeLoader):
     """YAML whose tags, such as speechbrain's !new: and !ref, are skipped and never run."""
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge into a mapping what it names (`<<`), which may multiply at every level."""
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_SETTINGS:
+            raise yaml.YAMLError("too many settings")
+
 
 def _plain(loader: _Tolerant, suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.MappingNode):
@@ -80,6 +88,8 @@ _Tolerant.add_multi_constructor("!", _plain)
 
 def read_settings(text: str, name: str) -> dict:
     """The content of a JSON or YAML file called `name`. Raises CheckpointError."""
+    if len(text) > LONGEST:
+        raise CheckpointError(f"{name} is too long for a file of settings: {LONGEST // 1000} kB at most.")
     try:
         content = yaml.load(text, _Tolerant)
     except (yaml.YAMLError, ValueError, RecursionError):

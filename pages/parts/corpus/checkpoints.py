@@ -31,15 +31,15 @@ def offer_checkpoints(run: str, folder: Path) -> None:
         )
         path = folder / name
         if st.button("Hear", icon=":material/play_circle:", key=f"hear_{run}"):
-            _choose(path, run)
+            hear_run(path, run)
         if st.button("Evaluate", icon=":material/leaderboard:", key=f"evaluate_{run}"):
             st.session_state.update({RUN_MODEL: name_below_root(path.resolve()), "corpus_view": "Evaluate"})
             st.rerun()
         if st.button("Compare by ear", icon=":material/compare_arrows:", key=f"compare_{run}"):
-            _choose(path, run, beside=True)
+            hear_run(path, run, beside=True)
 
 
-def _choose(path: Path, run: str, *, beside: bool = False) -> None:
+def hear_run(path: Path, run: str, *, beside: bool = False) -> None:
     """Open the page Separate with these weights as this session's own; `beside` the best model here."""
     try:
         own_model.take_copy(path, f"Of the run {run}, as it is now.")

@@ -12,6 +12,8 @@ from pages.parts.text import plain
 from tasnet.train.legs import BEST
 from tasnet.train.recipes import recipes
 
+from .checkpoints import hear_run
+
 MOST_HOURS = 72.0
 
 
@@ -67,6 +69,13 @@ def _offer_run(job: Job) -> None:
                 if view == "Separate":
                     st.switch_page("pages/separate.py")
                 st.rerun()  # all of the page: the button is in a fragment
+        if st.button("Compare by ear", key=f"run_compare_{job.id}"):
+            try:
+                weights = folders.file_below_root(f"{job.result}/{BEST}")
+            except folders.FolderError as problem:
+                st.error(plain(problem), icon=":material/error:")
+            else:
+                hear_run(weights, weights.parent.name, beside=True)
 
 
 def _follow(view: str, run: str) -> None:

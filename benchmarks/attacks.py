@@ -1,0 +1,175 @@
+"""Files made to take more than they have, brought by visitors to a server of their own: what each one gets, and costs.
+
+    python -m benchmarks.attacks [--only NAME ...] [--crowd 16]
+
+Each is to end in one sentence, within 10 s and under 500 MB above what the idle server takes, what it has started
+counted. The last comes from `--crowd` visitors at once, each with weights that unfold to 380 MB.
+"""
+
+import argparse
+import io
+import json
+import pickle
+import struct
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import soundfile
+
+from benchmarks.server_memory import MB, Visitor, near_silence, started_server, watched
+
+Files = list[tuple[str, bytes]]
+WEIGHTS, SOUND, TABLE = "own_weights", "mixture_file", "corpus_upload"
+GRACE = 5
+HEADER = {
+    **dict.fromkeys(("model", "weights", "file", "set", "folder", "kind", "names", "training_data"), "x"),
+    **{"parameters": 1, "precision": "float32", "split": "test", "mixtures": 200_000, "rate": 8000, "speakers": 2},
+    "pesq": False,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", nargs="*", choices=ATTACKS, default=list(ATTACKS), metavar="NAME")
+    parser.add_argument("--crowd", type=int, default=16)
+    arguments = parser.parse_args(argv)
+    with started_server(GRACE) as (address, process), watched(process) as most:
+        with Visitor(address) as visitor:
+            visitor.upload(WEIGHTS, ("a.pth", zeros(8)))  # what children need is there
+        time.sleep(1)
+        most()
+        time.sleep(1)
+        idle = most()
+        print(f"idle: {idle / MB:.0f} MB", flush=True)
+        for name in arguments.only:
+            widget, make = ATTACKS[name]
+            files = make()
+            with attacker(address, widget) as visitor:
+                most()
+                began = time.perf_counter()
+                visitor.upload(widget, *files)
+                _say(name, files, time.perf_counter() - began, most() - idle, visitor.alerts)
+        if arguments.crowd:
+            files = [("a.pth", zeros(95 << 20))]
+
+            def one(_: int) -> tuple[float, list[str]]:
+                with attacker(address, WEIGHTS) as visitor:
+                    began = time.perf_counter()
+                    visitor.upload(WEIGHTS, *files)
+                    return time.perf_counter() - began, list(visitor.alerts)
+
+            most()
+            with ThreadPoolExecutor(arguments.crowd) as pool:
+                found = list(pool.map(one, range(arguments.crowd)))
+            _say(f"{len(found)} at once", files, max(found)[0], most() - idle, max(found)[1])
+
+
+def attacker(address: str, widget: str) -> Visitor:
+    """A tab in which the file widget is."""
+    if widget == TABLE:
+        return Visitor(address, page="corpus")
+    return Visitor(address, sound="upload") if widget == SOUND else Visitor(address)
+
+
+def _say(name: str, files: Files, seconds: float, above: int, alerts: list[str]) -> None:
+    size = sum(len(content) for _, content in files)
+    print(
+        f"{name:34}{size / 1000:8.0f} kB {seconds:6.1f} s {above / MB:+6.0f} MB  {' | '.join(alerts)[:160]}", flush=True
+    )
+
+
+def zeros(elements: int) -> bytes:
+    """A PyTorch file of so many zeros (float32), which pack to next to nothing."""
+    import torch
+
+    file, packed = io.BytesIO(), io.BytesIO()
+    torch.save({"encoder.filterbank._filters": torch.zeros(8)}, file)
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            if not name.endswith("/data/0"):
+                new.writestr(name, old.read(name))
+                continue
+            with new.open(name, "w", force_zip64=True) as out:
+                for start in range(0, elements * 4, 1 << 20):
+                    out.write(bytes(min(1 << 20, elements * 4 - start)))
+    return packed.getvalue()
+
+
+def beside(name: str, content: str) -> Files:
+    """A file of settings, and weights that are none."""
+    return [(name, content.encode()), ("a.pth", zeros(8))]
+
+
+def aliases(merge: bool) -> str:
+    """YAML of lists, or of mappings merged, each of nine times the one before."""
+    if merge:
+        lines = ["a0: &a0 {x: 1}"]
+        lines += [f"a{k}: &a{k} {{<<: [{', '.join([f'*a{k - 1}'] * 9)}]}}" for k in range(1, 12)]
+    else:
+        lines = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
+        lines += [f"a{k}: &a{k} [{','.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 40)]
+    return "\n".join(lines) + "\n"
+
+
+def bomb_of_pickle() -> bytes:
+    """A pickle that doubles a tuple fifty times."""
+    code = b"\x80\x02K\x01q\x00"
+    for number in range(60):
+        code += b"h" + bytes([number]) + b"h" + bytes([number]) + b"\x86q" + bytes([number + 1]) + b"0"
+        code += b"h" + bytes([number + 1])
+    return code + b"."
+
+
+def safetensors_claiming(length: int) -> bytes:
+    """A file whose header is said to be so long."""
+    return struct.pack("<Q", length) + b"{" * 1000
+
+
+def table(*rows: str) -> Files:
+    """A file of results."""
+    columns = "index,mixture,seconds,speakers,genders,problem,Conv-TasNet.si_snri.1,Conv-TasNet.si_snri.2"
+    return [("many.csv", "\n".join([f"# {json.dumps(HEADER)}", columns, *rows]).encode())]
+
+
+def wav_claiming(length: int) -> bytes:
+    """A WAV of a second whose header says another length."""
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(8000), 8000, format="WAV")
+    content = bytearray(file.getvalue())
+    content[40:44] = struct.pack("<I", length)
+    return bytes(content)
+
+
+def packed_zeros(size: int) -> bytes:
+    """A zip of a file of zeros."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("archive/data.pkl", bytes(size))
+    return file.getvalue()
+
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///dev/zero\n#EXT-X-ENDLIST\n"
+ATTACKS: dict[str, tuple[str, Callable[[], Files]]] = {
+    "YAML of nested aliases": (WEIGHTS, lambda: beside("conf.yml", aliases(False))),
+    "YAML of nested merges": (WEIGHTS, lambda: beside("conf.yml", aliases(True))),
+    "YAML of nested lists": (WEIGHTS, lambda: beside("conf.yml", "[" * 300_000)),
+    "JSON, nested": (WEIGHTS, lambda: beside("conf.json", '{"a":' * 200_000)),
+    "JSON with a number of 4 MB": (WEIGHTS, lambda: beside("conf.json", f'{{"N": {"9" * (4 << 20)}}}')),
+    "weights that unfold to 1 GB": (WEIGHTS, lambda: [("a.pth", zeros(1 << 28))]),
+    "a pickle that unfolds to 1 GB": (WEIGHTS, lambda: [("a.pt", packed_zeros(1 << 30))]),
+    "a pickle that doubles itself": (WEIGHTS, lambda: [("a.pt", bomb_of_pickle())]),
+    "a pickle that calls os.system": (WEIGHTS, lambda: [("a.pt", pickle.dumps(print))]),
+    "weights with a header of 1 TB": (WEIGHTS, lambda: [("a.safetensors", safetensors_claiming(1 << 40))]),
+    "a table of 60,000 speakers": (TABLE, lambda: table(*(f"{k},m{k},1,a{k};b{k},,,1,2" for k in range(30_000)))),
+    "a table of one row of 4 MB": (TABLE, lambda: table("0,a,1," + ";".join(map(str, range(600_000))) + ",,,1,2")),
+    "8 h of sound": (SOUND, lambda: [("day.flac", near_silence(8))]),
+    "a WAV that claims 4 GB": (SOUND, lambda: [("a.wav", wav_claiming(0xFFFFFFF0))]),
+    "a playlist of a device": (SOUND, lambda: [("a.mp3", PLAYLIST.encode())]),
+}
+
+
+if __name__ == "__main__":
+    main()
