@@ -43,7 +43,8 @@ WEIGHTS = io.BytesIO()
 torch.save({"x": torch.zeros(3)}, WEIGHTS)
 BOMBS = {
     "yaml": lambda: [("conf.yml", NESTED.encode()), ("a.pth", WEIGHTS.getvalue())],
-    "json": lambda: [("conf.json", b'{"a":' * 200_000), ("a.pth", WEIGHTS.getvalue())],
+    "merged yaml": lambda: [("conf.yml", MERGED.encode()), ("a.pth", WEIGHTS.getvalue())],
+    "json": lambda: [("conf.json", b'{"a":' * 30_000), ("a.pth", WEIGHTS.getvalue())],
     "zip": lambda: [("a.pth", zeros_checkpoint(512))],
 }
 
