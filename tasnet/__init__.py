@@ -3,8 +3,9 @@
 from .audio import Audio, AudioError
 from .checkpoint import CheckpointError
 from .config import ConvTasNetConfig, LSTMTasNetConfig
+from .device import DeviceError, devices
 from .hearing import Hearing, HearingError, hear
-from .inference import DeviceError, Separation, Separator, available, devices
+from .inference import Separation, Separator, available
 from .lstm import LSTMTasNet
 from .model import ConvTasNet, TasNet
 

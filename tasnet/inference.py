@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import threading
@@ -18,6 +17,7 @@ import torch
 
 from . import audio, below_speech, checkpoint, published, threads
 from .checkpoint import DTYPES
+from .device import DeviceError, find_device, find_precision
 from .disk import DiskArray, Sound
 from .errors import UserError
 from .level import CausalLevel, level_gains
@@ -39,10 +39,6 @@ BATCH = 8  # chunks at a time on a GPU; on a CPU more than one only costs memory
 
 class SeparationError(UserError):
     """A separation that gave no sound; the message is one sentence for the user."""
-
-
-class DeviceError(UserError):
-    """A device or precision that is not available here; the message is one sentence for the user."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +96,8 @@ class Separator:
     """
 
     def __init__(self, model: str | Path | TasNet, device: str = "auto", precision: str = "auto") -> None:
-        self.device = _device(device)
-        self.precision = _precision(precision, self.device)
+        self.device = find_device(device)
+        self.precision = find_precision(precision, self.device)
         if isinstance(model, TasNet):
             network, self.facts, self.name = copy.deepcopy(model), TrainingFacts(), type(model).__name__
         else:
@@ -371,41 +367,3 @@ def _of_length(samples: np.ndarray, length: int) -> np.ndarray:
     """Cut or filled with zeros at the end: rounding at two rates may cost a sample or two."""
     missing = length - samples.shape[-1]
     return np.pad(samples, ((0, 0), (0, missing))) if missing > 0 else samples[:, :length]
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = None
-    with contextlib.suppress(RuntimeError, TypeError):
-        device = torch.device(name)
-    if device is None or device.type not in ("cpu", "cuda", "mps"):
-        raise DeviceError(f"There is no device named {name}; choose auto, cpu, cuda or mps.")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise DeviceError(f"{name} is not there: PyTorch finds no CUDA GPU; choose auto or cpu.")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"{name} is not there: the GPUs are numbered from cuda:0.")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError(f"{name} is not there: only Apple computers have it; choose auto or cpu.")
-    return device
-
-
-def devices() -> list[str]:
-    """The names of the devices a `Separator` can have on this machine, "auto" first."""
-    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    return ["auto", *cuda, *mps, "cpu"]
-
-
-def _precision(name: str, device: torch.device) -> str:
-    if name == "auto":
-        if device.type != "cuda":
-            return "float32"
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    if name not in DTYPES:
-        raise DeviceError(f"There is no precision named {name}; choose auto or {', '.join(DTYPES)}.")
-    if name == "float16" and device.type == "cpu":
-        raise DeviceError("float16 needs a GPU; on the CPU choose float32 or bfloat16.")
-    return name
