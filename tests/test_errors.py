@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = [path for room in ("tasnet", "analysis", "pages") for path in sorted((ROOT / room).rglob("*.py"))]
 SOURCES += [ROOT / "app.py"]
 # Raised and caught inside one module: nobody is told.
-SIGNALS = {"Unavailable", "NotForSoundfile", "_CancelledError", "_UnwantedError"}
+SIGNALS = {"_CrowdedError", "Unavailable", "NotForSoundfile", "_CancelledError", "_UnwantedError"}
 NARROW = 4  # statements at most around which what a parser of others raises is caught
 OF_PARSERS = {"ValueError", "KeyError", "TypeError", "AttributeError", "IndexError", "RuntimeError", "LookupError"}
 # Around what others have written, and work that ends apart from who asked for it: the problem goes on from there.

@@ -63,6 +63,7 @@ def runs(mixtures, tmp_path_factory) -> Path:
 def root(tmp_path_factory, monkeypatch) -> None:
     """The page may read what the tests have written."""
     monkeypatch.setenv(folders.SETTING, str(tmp_path_factory.getbasetemp()))
+    monkeypatch.setattr(folders, "PRIVATE", Path("runs") / ".pages")  # the browser's server keeps its jobs in the other
     monkeypatch.delenv("TASNET_LENS_MODEL")  # the results that come along are looked at as visitors find them
 
 

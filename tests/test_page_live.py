@@ -85,8 +85,9 @@ def test_in_a_browser_the_voices_grow_and_can_be_switched_while_they_play(app_ad
 
     growing = [wait_for(lambda: live("live.have > 0 && live.have"), "the first packets")]
     growing.append(wait_for(lambda: live(f"live.have > {growing[0]} && live.have"), "more of them"))
-    assert live("live.data.running && live.context.state === 'running'"), "it plays while more is to come"
-    assert growing[1] < live("live.data.total")
+    wait_for(lambda: live("live.data.running && live.context.state === 'running'"), "the sound while more is to come")
+    total = wait_for(lambda: live("live.data.total"), "the length of all")
+    assert growing[1] < total
     live("live.signals.forEach(one => one.fill(0, 0, live.have))")  # as if a busy browser had missed it
     tracks = "[...document.querySelectorAll('.tl-track')]"  # found anew each time, whatever the page draws meanwhile
     browser.execute_script(f"{tracks}[2].click()")

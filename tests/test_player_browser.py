@@ -523,7 +523,7 @@ def test_voices_come_in_while_the_mixture_plays_on(browser, folder):
     note = "[data-index='1'] .tp-note"
     here = "[1, 3, 5].map((second) => player.found[1].samples[second * 8000 + 17] !== 0)"
     choose(browser, "coming")
-    wait_for(lambda: ask(browser, f"{ROOT}.dataset.state === 'coming' && player.data.tracks.length === 3"))
+    wait_for(lambda: ask(browser, f"{ROOT}?.dataset.state === 'coming' && player.data.tracks.length === 3"))
     assert ask(browser, "player.data.tracks.map((track) => Boolean(track.src))") == [True, False, False]
     assert "being separated" in browser.find_element(By.CSS_SELECTOR, note).text
     tour = browser.find_element(By.CSS_SELECTOR, "[data-do=tour]")

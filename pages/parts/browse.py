@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from .folders import lies_below_root, name_below_root, reading_root
+from .text import plain
 
 MOST = 200  # folders offered at most
 DEEPEST = 4  # levels below the root
@@ -18,17 +19,21 @@ NEVER = {"__pycache__", "node_modules", "site-packages"}
 
 def offer_folders(key: str) -> None:
     """Show the choices for the text field `key` above it, and say which folder names are relative to."""
-    found = sound_folders()
+    found, root = sound_folders(), reading_root().name or "/"
+    if not found:
+        st.caption(
+            f"No sets of sounds are found below “{plain(root)}”, the folder that this app may read: name one below."
+        )
+        return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            f"Sets below “{reading_root().name or '/'}”, the folder that this app may read",
+            f"Sets below “{root}”, the folder that this app may read",
             found,
             index=None,
-            placeholder="choose one, or name it below" if found else "none found: name one below",
+            placeholder="choose one, or name it below",
             key=f"{key}_browse",
             on_change=_take,
             args=(key,),
-            disabled=not found,
         )
 
 

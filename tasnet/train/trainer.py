@@ -385,7 +385,10 @@ class Trainer:
         """Resume from such a state. Raises RecipeError."""
         path = self.out / "last.pt"
         for name, network in (("model", self.model), ("kept", self.kept)):
-            checkpoint.check_tensors(state[name], network, str(path))
+            try:
+                checkpoint.check_tensors(state[name], network, str(path))
+            except checkpoint.CheckpointError:
+                raise RecipeError(not_a_state(path)) from None
             network.load_state_dict(state[name])
         try:
             self.optimiser.load_state_dict(state["optimiser"])
