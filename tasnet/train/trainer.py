@@ -392,6 +392,6 @@ class Trainer:
             network.load_state_dict(state[name])
         try:
             self.optimiser.load_state_dict(state["optimiser"])
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # what PyTorch raises for another optimiser's state
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):  # of another optimiser
             raise RecipeError(not_a_state(path)) from None
         self.counters = state["counters"]
