@@ -21,9 +21,7 @@ def offer_folders(key: str) -> None:
     """Show the choices for the text field `key` above it, and say which folder names are relative to."""
     found, root = sound_folders(), reading_root().name or "/"
     if not found:
-        st.caption(
-            f"No sets of sounds are found below “{plain(root)}”, the folder that this app may read: name one below."
-        )
+        st.caption(f"No sets are found below “{plain(root)}”, which this app may read: name one below.")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
