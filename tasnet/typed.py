@@ -1,5 +1,6 @@
 """Plain data, such as JSON from a file, checked and converted by a dataclass's type hints, with msgspec."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -10,6 +11,17 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+
+
+def json_lines(text: str) -> list[Any]:
+    """What the lines of `text` hold up to the first that is not whole: one still being written, or cut by an end."""
+    records = []
+    for line in text.splitlines():
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+    return records
 
 
 def fitted(name: str, value: object, hint: Any) -> Any:

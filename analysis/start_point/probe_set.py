@@ -26,7 +26,7 @@ from tasnet.command_line import command_line, program, progress_bar
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
 from tasnet.errors import UserError, opening
 from tasnet.mixture import Mixture
-from tasnet.typed import from_plain
+from tasnet.typed import from_plain, json_lines
 
 from .probes import PROBES, Probe
 from .sets import weights_name
@@ -191,21 +191,10 @@ def _read(path: Path) -> tuple[ProbeHeader, list[_Row]]:
     with opening(path):
         text = path.read_text(errors="replace")
     try:
-        header, *rows = _whole_lines(text)
+        header, *rows = json_lines(text)
         return from_plain(ProbeHeader, header), [from_plain(_Row, row) for row in rows]
     except ValueError:
         raise ProbeError(f"{path} is not a file of results of `python -m analysis.start_point.probe_set`.") from None
-
-
-def _whole_lines(text: str) -> list[object]:
-    """What the lines hold up to the first that is not whole: the last of a run that was ended."""
-    lines = []
-    for line in text.splitlines():
-        try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
-    return lines
 
 
 def read_probes(path: str | Path) -> ProbeResults:

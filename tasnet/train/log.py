@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tasnet.atomic import replacing
 from tasnet.errors import opening
+from tasnet.typed import json_lines
 
 from .events import EventFiles
 
@@ -22,15 +23,8 @@ def read_log(path: str | Path) -> list[dict]:
     path = Path(path)
     if not path.is_file():
         return []
-    records = []
     with opening(path):
-        text = path.read_text()
-    for line in text.splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-    return records
+        return json_lines(path.read_text())
 
 
 class Log:
