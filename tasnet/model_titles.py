@@ -18,17 +18,22 @@ DEMONSTRATION = 10.0  # dB: models below this serve to show how the network work
 
 def stated_score(facts: TrainingFacts) -> float | None:
     """SI-SNRi in dB on a test set where the facts state one, else on the validation speakers, else None."""
-    tests = [name for name in facts.scores if name.endswith("si_snri_db") and name != VALID]
-    return facts.scores[min(tests, key=len)] if tests else facts.valid_si_snri
+    test = _test_score(facts)
+    return facts.scores[test] if test else facts.valid_si_snri
 
 
 def measured_on(facts: TrainingFacts) -> str:
     """What the stated score was measured on, to follow it in a sentence: no score is true of everything."""
-    tests = [name for name in facts.scores if name.endswith("si_snri_db") and name != VALID]
-    if not tests:
+    if not (test := _test_score(facts)):
         return "on its validation set"
-    name = min(tests, key=len).removesuffix("_si_snri_db")
+    name = test.removesuffix("_si_snri_db")
     return MEASURED_ON.get(name, f"on {name}")
+
+
+def _test_score(facts: TrainingFacts) -> str:
+    """The name of the SI-SNRi on a test set among the facts' scores; "" where there is none."""
+    tests = [name for name in facts.scores if name.endswith("si_snri_db") and name != VALID]
+    return min(tests, key=len, default="")
 
 
 def size_in_words(config: Config) -> str:

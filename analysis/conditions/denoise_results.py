@@ -4,14 +4,17 @@
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.corpus.report import digits
 from analysis.corpus.results import ResultsError
+from analysis.corpus.shipped import FOLDER
 from analysis.scores.systems import MEASURES, MIXTURE
-
-FOLDER = Path(__file__).parents[2] / "assets" / "results"
-SHOWN = ("si_snri", "sdri", "pesq", "stoi")
+from analysis.words.say import number
+from tasnet.cards import MEASURES as SHOWN
+from tasnet.typed import from_plain
 
 Triple = tuple[float, float, float]  # a mean and its 95 % interval over the speakers
 
@@ -37,32 +40,28 @@ def denoise_file(model: str) -> Path:
 
 
 def read_denoise(model: str) -> DenoiseResults:
-    """The results that come along with `model`. Raises ResultsError where there are none."""
+    """The bundled results of `model`. Raises ResultsError where there are none."""
     try:
         known = json.loads(denoise_file(model).read_text(encoding="utf-8"))
     except OSError:
         raise ResultsError(f"No results of {model} come along.") from None
-    return DenoiseResults(**known | {"snr": tuple(known["snr"])})
+    return from_plain(DenoiseResults, known)
 
 
 def denoise_table(found: DenoiseResults) -> str:
     """The results in Markdown: a row a measure and system, a column an SNR."""
-    lines = [["", *(f"{snr:g} dB".replace("-", "−") for snr in found.snr)], ["---"] * (len(found.snr) + 1)]
+    lines = [["", *(f"{number(snr, 0)} dB" for snr in found.snr)], ["---"] * (len(found.snr) + 1)]
     for measure in SHOWN:
         for system, by in found.systems.items():
             if MEASURES[measure].unprocessed and system == MIXTURE:  # an improvement of itself
                 continue
-            lines.append(
-                [
-                    f"{MEASURES[measure].title}: {system}",
-                    *(_cell(value, MEASURES[measure].mean_decimals) for value in by[measure]),
-                ]
-            )
+            cells = [_cell(value, digits(measure)) for value in by[measure]]
+            lines.append([f"{MEASURES[measure].title}: {system}", *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: Triple | None, digits: int) -> str:
+def _cell(value: Triple | None, decimals: int) -> str:
     if value is None:
         return "–"
-    mean, low, high = (f"{one:.{digits}f}".replace("-", "−") for one in value)
-    return mean if "nan" in (low, high) else f"{mean} ({low} to {high})"
+    mean, low, high = (number(one, decimals) for one in value)
+    return mean if math.isnan(value[1]) else f"{mean} ({low} to {high})"

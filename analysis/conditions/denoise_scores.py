@@ -19,9 +19,10 @@ import numpy as np
 from tqdm import tqdm
 
 from analysis.corpus.intervals import estimate
+from analysis.corpus.report import digits
 from analysis.scores import ideal_masks
 from analysis.scores.metrics import evaluate, mixture_scores
-from analysis.scores.systems import MEASURES, MIXTURE, NETWORK
+from analysis.scores.systems import MIXTURE, NETWORK
 from tasnet import Separator, checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import command_line, program
@@ -93,8 +94,8 @@ def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str) -> D
     systems: dict[str, dict[str, list[Triple | None]]] = {}
     for (system, measure, at), each in sorted(scores.items(), key=lambda item: item[0][2]):
         mean = estimate(np.array(each), speakers[at])
-        digits = MEASURES[measure].mean_decimals
-        triple = (round(mean.mean, digits), round(mean.low, digits), round(mean.high, digits)) if mean else None
+        places = digits(measure)
+        triple = (round(mean.mean, places), round(mean.low, places), round(mean.high, places)) if mean else None
         systems.setdefault(system, {}).setdefault(measure, []).append(triple)
     return DenoiseResults(weights, mixtures.name, len(mixtures) // len(SNRS), SNRS, systems)
 

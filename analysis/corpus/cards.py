@@ -17,17 +17,16 @@ from analysis.conditions.denoise_results import read_denoise
 from analysis.scores.systems import NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
-from tasnet.cards import Evaluation, card_body, card_head
+from tasnet.cards import MEASURES, Evaluation, card_body, card_head
 from tasnet.command_line import command_line
 from tasnet.errors import opening
 from tasnet.training_facts import SPEAKERS
 
-from .report import mean
+from .report import digits, mean
 from .results import ResultsError
 from .shipped import is_current, read_shipped
 
 HEADLINE_SNR = 5.0  # dB, of the scores that stand in the head of a model of speech in noise
-DIGITS = {"si_snri": 2, "sdri": 2, "pesq": 2, "stoi": 3}  # of the measures that a card states
 TITLES = {
     "libri2mix_test_subset": "Libri2Mix test (8 kHz, min, clean), every tenth mixture",
     "libri2mix_test_subset_three": "three voices of Libri2Mix test (8 kHz, min, clean)",
@@ -55,8 +54,8 @@ def _separation(model: str) -> tuple[str, Evaluation]:
     """The weights that were measured, and the scores of the voices."""
     results = read_shipped(model)
     header = results.header
-    means = {name: mean(results, NETWORK, name) for name in DIGITS}
-    scores = {name: round(found.mean, DIGITS[name]) for name, found in means.items() if found}
+    means = {name: mean(results, NETWORK, name) for name in MEASURES}
+    scores = {name: round(found.mean, digits(name)) for name, found in means.items() if found}
     return header.weights, Evaluation(header.set, TITLES.get(header.set, header.set), header.split, scores)
 
 
