@@ -21,6 +21,7 @@ from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from tasnet.places import WEB
 
 PACKAGE = "tasnet_lens"
+FRAME = "player/frame.css"
 
 
 def pages_are_named() -> None:
@@ -44,7 +45,7 @@ def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
 
 
 def web_component(name: str, script: str, look: str) -> ComponentRenderer:
-    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css.
+    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css in a frame.
 
     The browser fetches the script, and what that imports, by their relative paths. Streamlit offers this to installed
     packages, which say it in their pyproject.toml; the app is one only where it does not run from a checkout.
@@ -54,7 +55,7 @@ def web_component(name: str, script: str, look: str) -> ComponentRenderer:
     if manager.get_component_asset_root(whole) is None:
         manifest = ComponentManifest(PACKAGE, version="", components=[ComponentConfig(name, WEB.name)])
         manager.register_from_manifest(manifest, WEB.parent)
-    html, css = _read(f"{look}.html"), _read(f"{look}.css")
+    html, css = _read(f"{look}.html"), _read(FRAME) + _read(f"{look}.css")
     return st.components.v2.component(whole, html=html, css=css, js=script, isolate_styles=False)
 
 
