@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 
 
 @command_line()
@@ -36,11 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program("tasnet.train"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("tasnet.train", __doc__)
     add = parser.add_argument
     add("config", nargs="?", default="paper", help="a ready recipe (--list) or a file of settings")
     add("--train", nargs="+", help="mixtures, or speakers' utterances to be mixed")

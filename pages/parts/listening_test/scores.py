@@ -12,6 +12,7 @@ from analysis.listening.opinion import CrossedMean, Opinion
 from analysis.listening.ratings import Store
 from analysis.listening.trials import MOS, REFERENCE, Answer, Session
 from analysis.scores.metrics import raw_pesq
+from analysis.words.say import number
 from pages.parts.captions import caption
 from pages.parts.pictures import picture
 from pages.parts.text import plain
@@ -215,7 +216,7 @@ def _paired_row(opinions: list[Opinion], x: str, y: str, unit: str) -> dict | No
 
 def text(value: float | None, digits: int = 2) -> str:
     """A number as tables show it; an undefined one is a dash."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if value is None else number(value, digits)
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:
