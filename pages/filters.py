@@ -45,7 +45,7 @@ def choose_banks() -> tuple[str, list[Bank]]:
         against = st.selectbox(
             "Compare with",
             others,
-            format_func=others.get,
+            format_func=others.__getitem__,
             index=None,
             placeholder="nothing",
             key="against",

@@ -118,7 +118,7 @@ def show_speed() -> None:
     )
     if st.button("Measure here", icon=":material/timer:", key="measure_speed"):
         st.session_state.speed_run = st.session_state.get("speed_run", 0) + 1
-    times = []
+    times: list[speed.TimePerFrame] | None = []
     if number := st.session_state.get("speed_run"):
         devices = [name for name in tasnet.devices() if name == "cpu" or name.startswith("cuda")]
         networks = {separator.name: separator.model, **{n: make() for n, make in speed.PAPER_NETWORKS.items()}}

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 from streamlit import runtime
@@ -120,7 +120,7 @@ def on_error(handle: Callable[[Exception], bool]) -> None:
         return
     context = get_script_run_ctx()
     context.on_script_error = handle
-    manager = server._session_mgr
+    manager: Any = server._session_mgr
     manager._on_script_error = handle  # of sessions to come
     if (info := manager.get_active_session_info(context.session_id)) is not None:
         info.session._on_script_error = handle  # of this one's callbacks, which run before its pages
@@ -160,6 +160,6 @@ def close_expired_sessions(manager: object = None) -> None:
     if not isinstance(manager, WebsocketSessionManager):
         return
     with manager._storage_lock:
-        expired = manager._session_storage._cache.expire()
+        expired = cast(Any, manager._session_storage)._cache.expire()
     for _, stored in expired:
         stored.session.shutdown()

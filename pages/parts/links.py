@@ -95,7 +95,9 @@ def put(values: dict[str, str | None]) -> None:
     Nothing is sent if nothing changes, and all changes are sent at once: for the browser every new address is a step
     in its history.
     """
-    changed = {name: value or [] for name, value in values.items() if (st.query_params.get(name) or None) != value}
+    changed: dict[str, str | list[str]] = {
+        name: value or [] for name, value in values.items() if (st.query_params.get(name) or None) != value
+    }
     if changed:
         st.query_params.update(changed)
 

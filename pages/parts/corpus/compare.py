@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.corpus.intervals import cautions
-from analysis.corpus.paired import ahead_on, differences, extremes, furthest, mean_difference, pair
+from analysis.corpus.paired import Pair, ahead_on, differences, extremes, furthest, mean_difference, pair
 from analysis.corpus.report import digits, per_mixture, who_speaks
 from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
@@ -48,7 +48,7 @@ def show_comparison() -> None:
         "Measure",
         list(shown),
         default=next(iter(shown)),
-        format_func=shown.get,
+        format_func=shown.__getitem__,
         required=True,
         key="corpus_pair_measure",
     )
@@ -90,7 +90,7 @@ def show_comparison() -> None:
         listen_to_both(both, chosen)
 
 
-def _row(both, measure: str, title: str) -> dict[str, object]:
+def _row(both: Pair, measure: str, title: str) -> dict[str, object]:
     found, n, values = mean_difference(both, measure), digits(measure), differences(both, measure)
     if found is None:
         return {"Measure": title}

@@ -240,7 +240,8 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
     caption(words.explain_blocks(levels, config, view.words))
-    figure = figures_inside.skips(levels, *inside.edge(frames[[0, -1]] + [0, 1]), config.dilations)
+    start, stop = inside.edge(frames[[0, -1]] + [0, 1])
+    figure = figures_inside.skips(levels, start, stop, config.dilations)
     with bar:
         show_bar(inside, state, view, {"skips": figure}, key="inside_walk_bar", turning=True)
     picture(
