@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def show_live(sound: Mixture) -> None:
     if start:
         with st.spinner("Preparing ..."):
             size = max(config.hop, round(PACKETS[packet] * config.sample_rate))
-            run = LiveRun(separator.model, mixture, size).start()
+            run = LiveRun(cast(tasnet.ConvTasNet, separator.model), mixture, size).start()
         name = uuid.uuid4().hex
         st.session_state.live = (name, run)
     caption(

@@ -127,7 +127,9 @@ def moment(name: str) -> float:
 def stretch(name: str) -> tuple[float, float] | None:
     """The stretch of time (s) in the parameter `name`, written 1.2-3.4; None where there is none or it is not one."""
     ends = [_seconds(part) for part in st.query_params.get(name, "").split("-")]
-    return tuple(ends) if len(ends) == 2 and None not in ends and ends[0] < ends[1] else None
+    if len(ends) != 2 or None in ends or ends[0] >= ends[1]:
+        return None
+    return ends[0], ends[1]
 
 
 def _seconds(text: str) -> float | None:

@@ -42,7 +42,8 @@ def show_comparison() -> None:
     except ResultsError as problem:
         st.error(plain(problem), icon=":material/error:")
         return
-    names = tuple(map(models.with_titles, both.names))
+    first_name, second_name = map(models.with_titles, both.names)
+    names = (first_name, second_name)
     shown, (one, other) = both.measures, map(plain, names)
     measure = st.segmented_control(
         "Measure",
@@ -80,7 +81,7 @@ def show_comparison() -> None:
     with scatter:
         caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
         picture(
-            against_each_other(*scores, names, both.mixtures, shown[measure], chosen),
+            against_each_other(scores[0], scores[1], names, both.mixtures, shown[measure], chosen),
             f"{shown[measure]} of {names[0]} over that of {names[1]}, a point for each of "
             f"{len(both.mixtures)} mixtures.",
             key="corpus_pair",

@@ -89,11 +89,11 @@ def show_muting(explained: Explained) -> None:
     before = explained.kept("scores", "Scoring", of_networks.mean_scores, sound, SHOWN)
     after = explained.kept(f"scores {off!r}", "Scoring", of_networks.mean_scores, sound, SHOWN, found)
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
-    rows: list[dict[str, Any]] = [
+    table: list[dict[str, Any]] = [
         {"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))
     ]
     decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
-    show_rows("Mean scores", rows, decimals, key="explain_scores")
+    show_rows("Mean scores", table, decimals, key="explain_scores")
 
 
 def show_swaps(explained: Explained) -> None:

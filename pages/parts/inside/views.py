@@ -150,7 +150,7 @@ def show_masks(inside: Representation, view: View) -> None:
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
     use = filter_use(inside, first, last)
-    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut)])[0])  # of the whole sound
+    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut).tolist()])[0])  # of the whole sound
     say([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)], key="masks")
     caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
