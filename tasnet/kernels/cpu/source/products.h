@@ -38,8 +38,8 @@ private:
     size_t size = 0;
 };
 
-// C (M, N) = A (M, K) B, for M <= TILE. `spare` holds A (M, K) in bfloat16 if A itself is not. Panels before `column` are
-// left out. Rows of A up to the next multiple of 16 may be read.
+// C (M, N) = A (M, K) B, for M <= TILE. `spare` holds A (M, K) in bfloat16 if A itself is not. Panels before `column`
+// are left out. Rows of A up to the next multiple of 16 may be read.
 template <class S>
 void multiply(
     const S* A, long stride, const Matrix& B, float* C, long stride_out, int M, uint32_t* spare, int column = 0
