@@ -7,7 +7,9 @@ import streamlit as st
 import tasnet
 from pages.parts import links, models, own_model, workspace
 from pages.parts.captions import caption
+from pages.parts.handout import offer_handout, shown
 from pages.parts.page_header import show_header
+from pages.parts.pictures import choose_format
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
@@ -112,3 +114,7 @@ elif sound is not None:
                 explain_missing(chosen)
         except UserError as problem:
             st.error(plain(problem), icon=":material/error:")
+if shown().pictures:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose_format()
+        offer_handout(chosen, sound=view != SET)

@@ -22,6 +22,8 @@ COMMANDS = {
     "summary": ("intervals, failures and comparisons of such results", "analysis.corpus.summary"),
     "shipped": ("score the bundled models anew", "analysis.corpus.shipped"),
     "start-point": ("how a model bears another start of the mixture", "analysis.start_point.__main__"),
+    "probe": ("how a model bears what upsets separation, over a test set", "analysis.start_point.probe_set"),
+    "conditions": ("how a model bears everyday conditions, over a test set", "analysis.conditions.__main__"),
     "figures": ("draw Figs. 2 and 5 in the paper's layout", "analysis.figures.paper"),
     "site": ("write a folder of static files: the network in the visitor's browser", "analysis.site"),
     "examples": ("fetch the real examples that are not bundled", "analysis.sounds.fetch_examples"),
