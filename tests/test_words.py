@@ -464,8 +464,8 @@ def test_the_larger_part_of_the_error_is_named(leak, noise, said):
 def test_changes_losses_and_swaps_are_told_as_they_are():
     before = {"SI-SNRi (dB)": 10.0, "STOI": 0.9, "PESQ (MOS-LQO)": None}
     said = explain.explain_change(before, {"SI-SNRi (dB)": 9.6, "STOI": 0.9, "PESQ (MOS-LQO)": 2.0}, "This")
-    assert said == "This: SI-SNRi −0.4 dB, STOI as it was (0.90)."
-    assert "+1.0 dB" in explain.explain_change({"SDRi (dB)": 1.0}, {"SDRi (dB)": 2.0}, "This")
+    assert said == "This: SI-SNRi −0.40 dB, STOI as it was (0.900)."
+    assert "+1.00 dB" in explain.explain_change({"SDRi (dB)": 1.0}, {"SDRi (dB)": 2.0}, "This")
     assert "no score" in explain.explain_change({"SDRi (dB)": None}, {}, "This")
     assert "Most is lost without b: 2.0 dB." in explain.explain_importance(np.array([0.0, 2.0]), "ab")
     assert "Without 1 part of them" in explain.explain_importance(np.array([-1.0, 2.0]), "ab")

@@ -8,10 +8,13 @@ import numpy as np
 from analysis.explain.errors import SWAP_SECONDS, ErrorParts, Swap
 from analysis.explain.swaps import CLEAN, MIXTURE, NETWORK
 from analysis.network.filter_use import FilterUse
+from analysis.scores.systems import MEASURES
 
-from .say import counted, listed, number, same, share_text, signed
+from .say import apart, counted, listed, number, same, share_text, signed
 
 N_DB = 1
+DECIMALS = {measure.title: measure.mean_decimals for measure in MEASURES.values()}  # of the tables of mean scores
+N_SCORE = 2  # of other scores in them
 ALWAYS = 0.9  # of a filter's energy
 
 
@@ -23,15 +26,15 @@ def explain_swaps(scores: Mapping[tuple[str, str], float]) -> list[str]:
         return ["The scores are undefined: a clean signal or an output is silent."]
     said = [
         f"The network's outputs have {_db(own)} SI-SNR. With the mixture's phase instead of their own they have "
-        f"{_db(kept)}: {_owed(own - kept, 'phase')}.",
+        f"{_db(kept)}: {_owed(apart(own, kept, N_DB), 'phase')}.",
         f"With the mixture's magnitude and their own phase they have {_db(turned)}: "
-        f"{_owed(own - turned, 'magnitude')}.",
+        f"{_owed(apart(own, turned, N_DB), 'magnitude')}.",
     ]
     ideal = scores[CLEAN, MIXTURE]
     side = "level with" if same(own, ideal, N_DB) else "above" if own > ideal else "below"
     said.append(f"They are {side} the clean magnitude with the mixture's phase ({_db(ideal)}).")
     for pair, what in (((CLEAN, NETWORK), "magnitude"), ((NETWORK, CLEAN), "phase")):
-        gain = scores[pair] - own
+        gain = apart(scores[pair], own, N_DB)
         if same(gain, 0.0, N_DB):
             said.append(f"The clean {what} instead of their own makes no difference.")
         else:
@@ -115,13 +118,13 @@ def explain_change(before: Mapping[str, float | None], after: Mapping[str, float
         new = after.get(title)
         if old is None or new is None:
             continue
-        n = 1 if title.endswith("(dB)") else 2
+        n = DECIMALS.get(title, N_SCORE)
         unit = " dB" if title.endswith("(dB)") else ""
         name = title.removesuffix(" (dB)")
         if same(old, new, n):
             parts.append(f"{name} as it was ({number(old, n)}{unit})")
         else:
-            parts.append(f"{name} {signed(new - old, n)}{unit}")
+            parts.append(f"{name} {signed(apart(new, old, n), n)}{unit}")
     return f"{what}: {', '.join(parts)}." if parts else f"{what}: no score is defined."
 
 

@@ -74,7 +74,7 @@ def explain_phase(found: Sequence[PhaseCost], iterations: int) -> list[str]:
         f"{counted(iterations, 'iteration').capitalize()} of MISI, which know the mixture alone, change them by "
         f"{_each(won)}.",
     ]
-    if lost[most.mask] > 0 and won[most.mask] > 0:
+    if not same(lost[most.mask], 0.0, 1) and lost[most.mask] > 0 and won[most.mask] > 0:
         share = 100 * won[most.mask] / lost[most.mask]
         said.append(f"Of what the phase costs the {most.mask}, where it costs most, that is {number(share, 0)} %.")
     return said
