@@ -25,6 +25,7 @@ COMMANDS = {
     "probe": ("how a model bears what upsets separation, over a test set", "analysis.start_point.probe_set"),
     "conditions": ("how a model bears everyday conditions, over a test set", "analysis.conditions.__main__"),
     "figures": ("draw Figs. 2 and 5 in the paper's layout", "analysis.figures.paper"),
+    "pdf": ("turn figures saved as SVG into PDF", "analysis.figures.pdf"),
     "site": ("write a folder of static files: the network in the visitor's browser", "analysis.site"),
     "examples": ("fetch the real examples that are not bundled", "analysis.sounds.fetch_examples"),
     "rank-examples": ("score the examples with the bundled models", "analysis.sounds.rank_examples"),
