@@ -91,7 +91,7 @@ def test_what_is_switched_off_is_scored_as_it_is():
     sound = examples.mix_example(BUNDLED[2])
     separator = Separator("plain", "cpu")
     inside = represent(separator.model, sound.mixture, sound.references, separator.level)
-    for masks in (muting.ESTIMATED, muting.SWAPPED, "ideal: IRM"):
+    for masks in (muting.ESTIMATED, muting.SWAPPED, "ideal (IRM)"):
         app.selectbox(key="explain_masks").set_value(masks).run()
         assert not app.exception and not app.error
         table = app.dataframe[0].value

@@ -19,8 +19,8 @@ from tasnet.coders import overlap_add
 from tasnet.errors import UserError
 from tasnet.level import level_gains
 
-ESTIMATED, BINARY, SWAPPED = "as estimated", "binary: 0 or 1", "swapped between the voices"
-IDEAL = {f"ideal: {kind}": kind for kind in ("IBM", "IRM", "WFM", RATIO)}
+ESTIMATED, BINARY, SWAPPED = "as estimated", "binary (0 or 1)", "swapped between the outputs"
+IDEAL = {f"ideal ({kind})": kind for kind in ("IBM", "IRM", "WFM", RATIO)}
 MASKS = (ESTIMATED, BINARY, SWAPPED, *IDEAL)
 AT_ONCE = 16  # filters whose sound is in memory
 

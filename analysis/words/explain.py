@@ -10,7 +10,7 @@ from analysis.explain.swaps import CLEAN, MIXTURE, NETWORK
 from analysis.network.filter_use import FilterUse
 from analysis.scores.systems import MEASURES
 
-from .say import apart, counted, listed, number, same, share_text, signed
+from .say import counted, listed, number, same, share_text, shown_gap, signed
 
 N_DB = 1
 DECIMALS = {measure.title: measure.mean_decimals for measure in MEASURES.values()}  # of the tables of mean scores
@@ -26,15 +26,15 @@ def explain_swaps(scores: Mapping[tuple[str, str], float]) -> list[str]:
         return ["The scores are undefined: a clean signal or an output is silent."]
     said = [
         f"The network's outputs have {_db(own)} SI-SNR. With the mixture's phase instead of their own they have "
-        f"{_db(kept)}: {_owed(apart(own, kept, N_DB), 'phase')}.",
+        f"{_db(kept)}: {_owed(shown_gap(own, kept, N_DB), 'phase')}.",
         f"With the mixture's magnitude and their own phase they have {_db(turned)}: "
-        f"{_owed(apart(own, turned, N_DB), 'magnitude')}.",
+        f"{_owed(shown_gap(own, turned, N_DB), 'magnitude')}.",
     ]
     ideal = scores[CLEAN, MIXTURE]
     side = "level with" if same(own, ideal, N_DB) else "above" if own > ideal else "below"
     said.append(f"They are {side} the clean magnitude with the mixture's phase ({_db(ideal)}).")
     for pair, what in (((CLEAN, NETWORK), "magnitude"), ((NETWORK, CLEAN), "phase")):
-        gain = apart(scores[pair], own, N_DB)
+        gain = shown_gap(scores[pair], own, N_DB)
         if same(gain, 0.0, N_DB):
             said.append(f"The clean {what} instead of their own makes no difference.")
         else:
@@ -124,7 +124,7 @@ def explain_change(before: Mapping[str, float | None], after: Mapping[str, float
         if same(old, new, n):
             parts.append(f"{name} as it was ({number(old, n)}{unit})")
         else:
-            parts.append(f"{name} {signed(apart(new, old, n), n)}{unit}")
+            parts.append(f"{name} {signed(shown_gap(new, old, n), n)}{unit}")
     return f"{what}: {', '.join(parts)}." if parts else f"{what}: no score is defined."
 
 

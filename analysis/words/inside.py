@@ -12,7 +12,7 @@ from analysis.scores.metrics import Scores
 from analysis.scores.systems import MEASURES
 from tasnet import ConvTasNetConfig
 
-from .say import apart, counted, disagreement, listed, number, one_scale, places, same, share_text, span, with_unit
+from .say import counted, disagreement, listed, number, one_scale, places, same, share_text, shown_gap, span, with_unit
 
 SUM = {  # whether the masks are softmax
     True: "This model's masks are softmax: they sum to 1 (section IV-A).",
@@ -105,7 +105,7 @@ def explain_oracles(scores: Mapping[str, Scores]) -> list[str]:
         return ["The scores are undefined here: a clean signal or what is made of it is silent."]
     said = [f"Encoder and decoder alone give each clean signal back at {number(values[CLEAN], N_DB)} dB SI-SNR."]
     best = max(ideal, key=ideal.__getitem__)
-    loss = apart(values[CLEAN], ideal[best], N_DB)
+    loss = shown_gap(values[CLEAN], ideal[best], N_DB)
     if same(values[CLEAN], ideal[best], N_DB):
         said.append(f"By SI-SNR the best ideal mask here, {_quoted(best)}, costs nothing of that.")
     elif loss > 0:

@@ -29,7 +29,7 @@ def same(one: float, other: float, decimals: int) -> bool:
     return number(one, decimals) == number(other, decimals)
 
 
-def apart(one: float, other: float, decimals: int) -> float:
+def shown_gap(one: float, other: float, decimals: int) -> float:
     """How far `one` is above `other` as both read with so many decimals: what a reader of a table works out."""
     if same(one, other, decimals):
         return 0.0
