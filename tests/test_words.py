@@ -468,7 +468,7 @@ def test_changes_losses_and_swaps_are_told_as_they_are():
     assert "+1.00 dB" in explain.explain_change({"SDRi (dB)": 1.0}, {"SDRi (dB)": 2.0}, "This")
     assert "no score" in explain.explain_change({"SDRi (dB)": None}, {}, "This")
     assert "Most is lost without b: 2.0 dB." in explain.explain_importance(np.array([0.0, 2.0]), "ab")
-    assert "Without 1 part of them" in explain.explain_importance(np.array([-1.0, 2.0]), "ab")
+    assert "Without 1 of them" in explain.explain_importance(np.array([-1.0, 2.0]), "ab")
     assert explain.explain_importance(np.array([-1.0, 0.0]), "ab").startswith("Nothing is lost")
     change = explain.explain_importance(np.array([-20.0, -5.0, -np.inf]), "abc", against_clean=False)
     assert change == "Most changes without b: by −5.0 dB relative to the outputs as they are."

@@ -114,7 +114,7 @@ def check_importance(sentence: str, lost: np.ndarray, names: Sequence[str], agai
         assert named is None, sentence
         return
     assert (top, named.group(1)) in finite and value(named.group(2)) == top, sentence
-    better = re.search(r"Without (\d+) parts? of them the outputs are better", sentence)
+    better = re.search(r"Without (\d+) of them the outputs are better", sentence)
     gains = sum(read(one, 1) < 0 for one in lost if not math.isnan(one)) if against_clean else 0
     assert (int(better.group(1)) if better else 0) == gains, sentence
 

@@ -144,5 +144,5 @@ def explain_importance(lost: np.ndarray, names: Sequence[str], against_clean: bo
     if known[most] <= 0 or same(known[most], 0.0, N_DB):
         return "Nothing is lost without any one of them."
     gains = int(sum(value < 0 and not same(value, 0.0, N_DB) for value in lost))
-    better = f" Without {counted(gains, 'part')} of them the outputs are better." if gains else ""
+    better = f" Without {gains} of them the outputs are better." if gains else ""
     return f"Most is lost without {names[most]}: {_db(float(known[most]))}.{better}"
