@@ -5,14 +5,13 @@
 Lines and letters stay what they are and can be enlarged; nothing outside the file is fetched.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
 from tasnet.atomic import make_folder, replacing
-from tasnet.command_line import command_line, print_line, program
+from tasnet.command_line import command_line, command_parser, print_line
 from tasnet.errors import UserError, opening
 
 
@@ -39,9 +38,7 @@ def pdf_of(svg: bytes) -> bytes:
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line. Exit code 0; 2 where a file cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.figures.pdf"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("analysis.figures.pdf", __doc__)
     parser.add_argument("figures", nargs="+", type=Path, metavar="FIGURE.svg")
     parser.add_argument("-o", "--out", type=Path, metavar="FOLDER", help="by default beside each")
     options = parser.parse_args(arguments)

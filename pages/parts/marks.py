@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.figures.palette import MARKED_COLOUR
 from tasnet.places import WEB
@@ -50,7 +51,7 @@ def _finite(value: float | None) -> float | None:
 
 
 @cache
-def _component():
+def _component() -> ComponentRenderer:
     return st.components.v2.component(
         "tasnet_marks",
         html='<span class="tasnet-marks" hidden></span>',

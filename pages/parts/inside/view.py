@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.network.representation import Representation
 from pages.parts.player import PlayerState
@@ -97,7 +98,7 @@ def _told(key: str) -> dict[str, Any]:
 
 
 @cache
-def _component():
+def _component() -> ComponentRenderer:
     return st.components.v2.component(
         "tasnet_view",
         html=(VIEW / "view.html").read_text(),

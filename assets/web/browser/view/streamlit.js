@@ -30,7 +30,7 @@ function offer(root, signals, rate, names, take) {
   place.hidden = false;
 }
 
-/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+/** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-talk");
   if (!root.talk) {
@@ -42,7 +42,7 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   root.talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => load(model.file) })));
   root.talk.repaint();
   return () => {
-    // An outdated call's clean-up may come late: only the last one ends it.
+    // The clean-up of an earlier call may come late: only the last one ends it.
     if (call !== root.calls) return;
     root.talk.destroy();
     root.talk = null;
