@@ -1,5 +1,6 @@
 // A live separation: plays what has come, draws it as it grows, and counts where it was not there in time.
 
+import { livingIn } from "../player/lifetime.js";
 import { openContext } from "../player/media.js";
 import { cssColour, onGround, readTheme } from "../player/theme.js";
 import { drawRuler, drawWaveform, fit, Peaks, View } from "../player/waveform.js";
@@ -25,7 +26,6 @@ class Live {
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
     this.chosen = 1; // the first voice
-    this.calls = 0; // of the page's default export that still hold this
     this.resize = new ResizeObserver(() => this.draw());
     this.resize.observe(root);
   }
@@ -210,13 +210,7 @@ class Live {
 /** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data }) {
   const root = parentElement.querySelector(".tasnet-live");
-  const live = (root.live ??= new Live(root));
-  const call = ++live.calls;
+  const [live, cleanUp] = livingIn(root, () => (root.live = new Live(root)));
   live.update(data);
-  return () => {
-    // An outdated call's clean-up may come late: only the last one ends it.
-    if (call !== live.calls) return;
-    live.destroy();
-    root.live = null;
-  };
+  return cleanUp;
 }

@@ -3,6 +3,8 @@
 // Streamlit builds a picture anew whenever its figure changes, and its zoom is lost. So the figures stay as they are,
 // and the marks are laid over them; where a picture was zoomed or built anew, they are placed anew.
 
+import { livingIn } from "../player/lifetime.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const OUTSIDE = 2; // px from a row to the middle of its frame: the row itself stays in sight
 const REACH = 9; // px, the radius of the ring about a point
@@ -118,19 +120,10 @@ function ring(layout, x, y, [horizontal, vertical] = ["xaxis", "yaxis"]) {
   return `M${cx - REACH},${cy}a${REACH},${REACH} 0 1,0 ${2 * REACH},0a${REACH},${REACH} 0 1,0 ${-2 * REACH},0`;
 }
 
-const holders = new WeakMap();
-
 /** Streamlit's entry: called at first and whenever data change; returns the clean-up. */
 export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-marks");
-  if (!holders.has(root)) holders.set(root, { marks: new Marks(), calls: 0 });
-  const holder = holders.get(root);
-  const call = ++holder.calls;
-  holder.marks.update(data, (number) => setTriggerValue("chosen", number));
-  return () => {
-    // An outdated call's clean-up may come late: only the last one ends the marks.
-    if (call !== holder.calls) return;
-    holder.marks.destroy();
-    holders.delete(root);
-  };
+  const [marks, cleanUp] = livingIn(root, () => new Marks());
+  marks.update(data, (number) => setTriggerValue("chosen", number));
+  return cleanUp;
 }
