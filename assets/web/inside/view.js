@@ -233,7 +233,6 @@ class View {
   }
 }
 
-
 /** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tasnet-view");
