@@ -142,9 +142,8 @@ def turned(networks: Networks, name: str, value: float, sound: Mixture, progress
 def voice_scores(networks: Networks, name: str, sources: np.ndarray, sound: Mixture, progress: Progress) -> Scores:
     """The scores of `sources`, in the order of the clean voices, without what the probe does not score."""
     probe = (PROBES | CONDITIONS)[name]
-    part = slice(round(probe.skip * sound.rate), None)
-    signals = (sources[:, part], sound.sources[:, part], sound.mixture[part], sound.rate)
-    return evaluate(*signals, permute=False, pesq=probe.speech, stoi=probe.speech)
+    estimates, voices, mixture = (probe.scored(one, sound.rate) for one in (sources, sound.sources, sound.mixture))
+    return evaluate(estimates, voices, mixture, sound.rate, permute=False, pesq=probe.speech, stoi=probe.speech)
 
 
 def probe_scores(networks: Networks, name: str, sound: Mixture, progress: Progress) -> list[dict[float, float]]:

@@ -9,7 +9,6 @@ assets/web/browser and assets/web/player as it is; none of it contacts another s
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
@@ -21,7 +20,7 @@ from pathlib import Path
 from analysis.network import basis
 from analysis.sounds import examples
 from tasnet import audio, checkpoint, model_titles
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.config import ConvTasNetConfig
 from tasnet.errors import UserError, opening
 from tasnet.model import ConvTasNet
@@ -40,9 +39,7 @@ class SiteError(UserError):
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; 2 where the folder holds something else or cannot be written."""
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.site"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("analysis.site", __doc__)
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder, or an old site")
     options = parser.parse_args(arguments)
     with opening(options.output, "be written"):

@@ -175,7 +175,7 @@ class Nursery:
                 time.sleep(LOOK_SECONDS)
 
     @contextlib.contextmanager
-    def _child(self, ready: str):
+    def _child(self, ready: str) -> Iterator[tuple[Connection, int]]:
         """A connection to a new child, and its number; it is gone when the block ends, however it ends."""
         ours, theirs = socket.socketpair()
         connection = Connection(ours.detach())

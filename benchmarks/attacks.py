@@ -1,9 +1,9 @@
-"""Files made to take more than they have, brought by visitors to a server of their own: what each one gets, and costs.
+"""Hostile files, uploaded by visitors to a server of their own: what each one is told, and what it costs.
 
     python -m benchmarks.attacks [--only NAME ...] [--crowd 16]
 
-Each is to end in one sentence, within 10 s and under 500 MB above what the idle server takes, what it has started
-counted. The last comes from `--crowd` visitors at once, each with weights that unfold to 380 MB.
+Each should end in one sentence, within 10 s and under 500 MB above the idle server, counting all that it started. The
+last comes from `--crowd` visitors at once, each with weights that unfold to 380 MB.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def _say(name: str, files: Files, seconds: float, above: int, alerts: list[str])
 
 
 def zeros(elements: int) -> bytes:
-    """A PyTorch file of so many zeros (float32), which pack to next to nothing."""
+    """A PyTorch file of so many zeros (float32), which compress to almost nothing."""
     import torch
 
     file, packed = io.BytesIO(), io.BytesIO()
@@ -99,7 +99,7 @@ def zeros(elements: int) -> bytes:
 
 
 def beside(name: str, content: str) -> Files:
-    """A file of settings, and weights that are none."""
+    """A file of settings, and a file that only claims to hold weights."""
     return [(name, content.encode()), ("a.pth", zeros(8))]
 
 
@@ -124,7 +124,7 @@ def bomb_of_pickle() -> bytes:
 
 
 def safetensors_claiming(length: int) -> bytes:
-    """A file whose header is said to be so long."""
+    """A file that declares a header of this length."""
     return struct.pack("<Q", length) + b"{" * 1000
 
 
@@ -135,7 +135,7 @@ def table(*rows: str) -> Files:
 
 
 def wav_claiming(length: int) -> bytes:
-    """A WAV of a second whose header says another length."""
+    """A WAV of one second whose header declares another length."""
     file = io.BytesIO()
     soundfile.write(file, np.zeros(8000), 8000, format="WAV")
     content = bytearray(file.getvalue())

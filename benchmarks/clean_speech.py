@@ -1,4 +1,4 @@
-"""What clean speech pays for the taking out of what lies below it: python benchmarks/clean_speech.py DIR [MODEL ...]
+"""What removing everything below speech costs clean speech: python benchmarks/clean_speech.py DIR [MODEL ...]
 
 DIR is a set of mixtures without offset and hum; of each the first seconds are separated with and without. Where a
 mixture is left as it is, nothing can change, so only the others are separated.

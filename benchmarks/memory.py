@@ -2,9 +2,9 @@
 
     python -m benchmarks.memory [--minutes 10 60 120] [--model NAME | --paper]
 
-The promise: however long the recording, memory stays as it is. Each one is noise with the rhythm of speech, separated
-from file to files by `python -m tasnet.separate` in a process of its own; --paper takes the paper's largest size with
-random weights. Beside the peak stands what the process has before any recording: PyTorch and the model.
+The promise: memory does not grow with the length of the recording. Each one is noise with the rhythm of speech,
+separated from file to files by `python -m tasnet.separate` in a process of its own; --paper takes the paper's largest
+size with random weights. The peak is given beside what the process takes before any recording: PyTorch and the model.
 """
 
 import argparse

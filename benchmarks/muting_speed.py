@@ -1,9 +1,9 @@
-"""How long the page Explain takes from a part that is switched off to its sound: seconds of the clock and of the CPU.
+"""How long the page Explain takes from switching off a part to its sound: wall-clock and CPU seconds.
 
     python -m benchmarks.muting_speed [--model NAME] [--seconds 5] [--repeats 5]
 
-Masks and filters of the output are changed in the representation that is there; blocks, and filters that the network is
-not to hear either, run it again. Beside them stands what an unchanged separation takes in the same run. All are
+Masks and filters of the output are changed in the existing representation; for blocks, and filters that the network
+should not hear either, it runs again. Beside them stands what an unchanged separation takes in the same run. All are
 medians; on a machine that is busy with other work the CPU's seconds say what an idle one would take on one thread.
 """
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 from tasnet.data.corpora import open_mixtures
-from tasnet.train.__main__ import Bar
+from tasnet.train.command import Bar
 from tasnet.train.recipes import load_recipe
 from tasnet.train.trainer import Trainer
 

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def near_silence(hours: float) -> bytes:
-    """A FLAC of noise of one step of 16 bits now and then."""
+    """A FLAC of sparse noise, one 16-bit step in height."""
     file, random = io.BytesIO(), np.random.default_rng(0)
     with soundfile.SoundFile(file, "w", RATE, 1, "PCM_16", format="FLAC") as out:
         minute = np.zeros(60 * RATE, np.int16)
@@ -120,7 +120,7 @@ def memory(process: psutil.Process) -> int:
 
 @contextlib.contextmanager
 def watched(process: psutil.Process) -> Iterator[Callable[[], int]]:
-    """A function that gives the most `memory` that `process` had since it was last called."""
+    """A function that returns the peak `memory` of `process` since its last call."""
     ended, most = threading.Event(), [0]
 
     def watch() -> None:
@@ -142,13 +142,13 @@ def watched(process: psutil.Process) -> Iterator[Callable[[], int]]:
 
 
 def at_once(make: Callable[[int], "Visitor"], count: int) -> list["Visitor"]:
-    """`count` visitors that come at the same time; raises what the first unlucky one raised."""
+    """`count` visitors that come at the same time; raises what the first failing one raised."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(make, range(count)))
 
 
 class Visitor:
-    """A tab: the app opened with the parameters `query`, once its page is complete. Raises where the page does."""
+    """A tab: the app opened with the parameters `query`, once its page is complete. Raises if the page does."""
 
     def __init__(self, address: str, page: str = "", **query: str) -> None:
         self.address, self.page, self.query = address, page, urlencode(query)
@@ -172,7 +172,7 @@ class Visitor:
         self.closing.close()
 
     def run(self, message: BackMsg | None = None) -> None:
-        """Ask for the page, with what `message` says of its widgets, and take it in."""
+        """Ask for the page, with the widgets' states in `message`, and read it."""
         message = message or BackMsg()
         message.rerun_script.query_string, message.rerun_script.page_name = self.query, self.page
         self.socket.send(message.SerializeToString())
@@ -197,7 +197,7 @@ class Visitor:
         return message
 
     def upload(self, key: str, *files: tuple[str, bytes]) -> None:
-        """Bring files (name, content) through the file widget `key`, and take in the page that follows."""
+        """Upload files (name, content) through the file widget `key`, and read the page that follows."""
         asked = BackMsg()
         asked.file_urls_request.request_id = key
         asked.file_urls_request.file_names.extend(name for name, _ in files)

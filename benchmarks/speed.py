@@ -125,7 +125,7 @@ class Empty(types.ModuleType):
 
 
 def measure(contenders: dict[str, Callable], samples: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds of every round, after one that does not count."""
+    """Seconds of every round, after a warm-up round."""
     mixture = torch.randn(1, samples, generator=torch.Generator().manual_seed(0))
     seconds = {name: [] for name in contenders}
     with torch.inference_mode():

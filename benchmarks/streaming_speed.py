@@ -5,7 +5,7 @@
 
 The peer is how ESPnet's TCN separator streams (`forward_streaming`): it keeps the frames of the receptive field, and
 for each new frame or packet runs the whole network over all of them. Here it is this project's own network that is run
-again, by its fast path. What it gives is not what the offline network gives: cLN sees the receptive field only.
+again, by its fast path. Its output differs from the offline network's: cLN sees only the receptive field.
 
 All contenders run in one process, in turn, round after round. Given are median and 99th percentile of wall-clock time
 and, in brackets, the median of the thread's own CPU time: on a busy machine they differ by what others took.

@@ -4,7 +4,7 @@
     python -m benchmarks.train_speed --sizes large --batch 4 --device cuda
 
 Every engine in every precision that works here has a process of its own, all are ready before the first step is
-measured, and they take their steps in turns, so that what else the machine does meets all alike. A step is what the
+measured, and they take their steps in turns, so that other load on the machine affects all alike. A step is what the
 trainer does: mixtures are drawn, loss and gradient computed, the optimiser (Muon and Adam) moves the weights, the
 average follows. The ratio is that of the medians, to PyTorch's gradients without a compiler.
 """
@@ -149,7 +149,7 @@ def serve(pipe: Connection, recipe: Recipe, device: str, threads: int) -> None:
 
 
 def noises(recipe: Recipe) -> UtteranceSet:
-    """Utterances of four people: noise, at whose separation nothing is learned, but which costs as much."""
+    """Utterances of four people: noise, which teaches nothing but costs as much."""
     random = np.random.default_rng(0)
     lengths = np.full(8, 2 * recipe.segment_samples)
     pcm = random.normal(0, 1000, lengths.sum()).astype(np.int16)

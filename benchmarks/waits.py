@@ -130,7 +130,7 @@ def wait_for(window: webdriver.Chrome, script: str, seconds: float = 120.0) -> o
 
 
 def first_visit() -> float:
-    """From the address of a server that has just begun to answer to a mixture that can be played."""
+    """From the address of a server that has just started to answer, to a mixture that can be played."""
     with started_server(20) as (address, _), browser() as window:
         window.get(f"http://{address}")
         return wait_for(window, "return window.seen?.mixture")

@@ -65,7 +65,7 @@ def show_figures(config: ConvTasNetConfig) -> None:
 def show_time(config: ConvTasNetConfig) -> None:
     """The measured time, once requested: it stays while the page is open, for everyone on this server."""
     device = st.session_state.device
-    key = ("design_measured", config, device)
+    key = repr(("design_measured", config, device))
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button("Measure the time on this machine", icon=":material/timer:", key="design_measure"):
             st.session_state[key] = True
@@ -130,7 +130,7 @@ def show_paper(config: ConvTasNetConfig | None) -> None:
 
 def show_command(config: ConvTasNetConfig) -> None:
     based_on = st.segmented_control(
-        "Recipe", list(BASES), format_func=BASES.get, default="paper", required=True, key="design_recipe"
+        "Recipe", list(BASES), format_func=BASES.__getitem__, default="paper", required=True, key="design_recipe"
     )
     st.code(training_command(config, based_on), language="bash", wrap_lines=True)
     caption(

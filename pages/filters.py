@@ -30,7 +30,7 @@ UNTRAINED = "the same network untrained"
 
 
 @st.cache_resource(max_entries=4)
-def load_other(name: str) -> tasnet.ConvTasNet:
+def load_other(name: str) -> tasnet.TasNet:
     return checkpoint.load(tasnet.available()[name])[0]
 
 
@@ -45,7 +45,7 @@ def choose_banks() -> tuple[str, list[Bank]]:
         against = st.selectbox(
             "Compare with",
             others,
-            format_func=others.get,
+            format_func=others.__getitem__,
             index=None,
             placeholder="nothing",
             key="against",
@@ -119,11 +119,11 @@ scaling = choose_scale()
 caption(explain_scale(**scaling))
 with st.container(key="beside_filters"):
     if len(shown) == 1:  # the filter beside the maps where there is room
-        places = st.columns([2, 1], gap="medium")
-        parts = ((shown[0], *places),)
+        columns = st.columns([2, 1], gap="medium")
+        places = [(columns[0], columns[1])]
     else:
-        parts = ((one, place, place) for one, place in zip(shown, st.columns(2), strict=True))
-    for one, left, right in parts:
+        places = [(column, column) for column in st.columns(2)]
+    for one, (left, right) in zip(shown, places, strict=True):
         with left:
             show_maps(one, order_by, scaling)
         with right:

@@ -13,15 +13,14 @@ from pages.parts.phase_cost import show_phase_cost
 from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
+from tasnet.mixture import Mixture
 
 
-def show_systems(sound) -> None:
+def show_systems(sound: Mixture) -> None:
     """The comparison on `sound`, once it is there."""
-    with (
-        st.container()
-    ):  # one place for what is shown meanwhile: so the player below keeps its place, and plays on, in the next run
+    with st.container():  # one place for what is shown meanwhile: the player below keeps its place, and plays on
         found = workspace.separation(sound)
-        comparison = found and workspace.compared(sound, found, pesq=False)
+        comparison = workspace.compared(sound, found, pesq=False) if found else None
     if comparison is None:
         return
     tracks = listening.compared_tracks(comparison)

@@ -2,6 +2,7 @@
 
 import math
 import uuid
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def show_live(sound: Mixture) -> None:
     if start:
         with preparing, st.spinner("Preparing ..."):
             size = max(config.hop, round(PACKETS[packet] * config.sample_rate))
-            run = LiveRun(separator.model, mixture, size).start()
+            run = LiveRun(cast(tasnet.ConvTasNet, separator.model), mixture, size).start()
         name = uuid.uuid4().hex
         st.session_state.live = (name, run)
     caption(
@@ -119,7 +120,7 @@ def show_speed() -> None:
     )
     if st.button("Measure here", icon=":material/timer:", key="measure_speed"):
         st.session_state.speed_run = st.session_state.get("speed_run", 0) + 1
-    times = []
+    times: list[speed.TimePerFrame] | None = []
     if number := st.session_state.get("speed_run"):
         devices = [name for name in tasnet.devices() if name == "cpu" or name.startswith("cuda")]
         networks = {separator.name: separator.model, **{n: make() for n, make in speed.PAPER_NETWORKS.items()}}

@@ -36,7 +36,7 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
 
     Until then `coming` plays what there is.
     """
-    found = []
+    found: list = []
     for title, name in systems().items():
         separation = workspace.known_separation(sound, name)
         if separation is None:

@@ -34,7 +34,7 @@ def choose_models() -> list[str]:
     return st.multiselect(
         "Models",
         known,
-        format_func=known.get,
+        format_func=known.__getitem__,
         max_selections=MOST_MODELS,
         key="start_models",
         bind="query-params",

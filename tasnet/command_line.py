@@ -1,5 +1,6 @@
 """What all command lines have in common: how they are called, and how they end."""
 
+import argparse
 import contextlib
 import functools
 import os
@@ -20,6 +21,13 @@ def program(module: str) -> str:
     """How `module`'s command line was called, for its usage: `tasnet NAME`, else `python -m MODULE`."""
     called = sys.argv[0]
     return called if called.startswith("tasnet ") else f"python -m {module}"
+
+
+def command_parser(module: str, description: str) -> argparse.ArgumentParser:
+    """The parser of `module`'s command line; `description`, such as its docstring, begins the help as it is written."""
+    return argparse.ArgumentParser(
+        prog=program(module), description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
 
 
 def print_line(text: object) -> None:

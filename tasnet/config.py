@@ -188,7 +188,11 @@ def config_from_dict(values: dict) -> Config:
 
 
 def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...]) -> None:
-    """What all configurations have in common. Raises ValueError."""
+    """What all configurations have in common. Raises ValueError.
+
+    By hand, where other data are checked by `typed`: this module imports nothing of ours, and these sentences tell
+    whoever edits a recipe what the value may be.
+    """
     for name in numbers:
         value = getattr(config, name)
         least = 0 if name == "Sc" else 1

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from . import audio, checkpoint
 from .errors import UserError
 from .model import ConvTasNet
+from .places import ASSETS
 from .sound_features import WINDOW, sound_features, windows_of
 
-HEAD = Path(__file__).parents[1] / "assets" / "hearing.npz"
+HEAD = ASSETS / "hearing.npz"
 NETWORK = "convtasnet_small_gln_2spk_8k"
 SHORTEST = 0.5  # s: shorter sounds are repeated
 MOST = 3  # the most voices that are told apart: "3 or more"

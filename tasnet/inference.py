@@ -23,6 +23,7 @@ from .errors import UserError
 from .level import CausalLevel, level_gains
 from .model import ConvTasNet, TasNet
 from .pauses import JoinedSpans, pauses_between, speech_spans
+from .places import OF_A_RUN
 from .tracking import Stitcher, best_order, plan_chunks
 from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
 
@@ -321,9 +322,6 @@ class Separator:
             return self.on_gpu(x)
         with threads.one_torch_thread():  # an LSTM's threads would wait for each other at every frame
             return self.model(x)
-
-
-OF_A_RUN = ("best.safetensors", "last.safetensors")  # what a training leaves in its folder, the preferred file first
 
 
 def available() -> dict[str, Path]:

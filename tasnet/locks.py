@@ -10,7 +10,7 @@ from .errors import PathError, opening
 
 
 class Locked(PathError):
-    """Another is writing."""
+    """Another process, or another part of this one, is writing the file."""
 
 
 class WriterLock:
@@ -27,7 +27,9 @@ class WriterLock:
             try:
                 self._lock.acquire()
             except Timeout:
-                raise Locked(f"{path} is being written by another.") from None
+                raise Locked(
+                    f"Something else is writing {path.name}: wait for its end, or give this one a file of its own."
+                ) from None
 
     def __enter__(self) -> "WriterLock":
         return self

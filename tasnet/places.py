@@ -12,6 +12,7 @@ INSTALLED = (ROOT / "tasnet_lens" / "assets").is_dir()  # else this is a checkou
 ASSETS = ROOT / "tasnet_lens" / "assets" if INSTALLED else ROOT / "assets"
 WEIGHTS = ASSETS / "weights"
 WEB = ASSETS / "web"  # what runs in browsers
+OF_A_RUN = ("best.safetensors", "last.safetensors")  # what a training leaves in its folder, the preferred file first
 
 
 def cache_folder(part: str) -> Path:

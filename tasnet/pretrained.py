@@ -8,7 +8,6 @@ model.safetensors the weights, with the header that every file of this project h
 mixin around these networks has written is read as well. Only a repository needs the package huggingface_hub.
 """
 
-import argparse
 import json
 import re
 import sys
@@ -19,7 +18,7 @@ from . import checkpoint, published
 from .atomic import make_folder, replacing
 from .cards import make_card
 from .checkpoint import STORED, CheckpointError
-from .command_line import command_line, program
+from .command_line import command_line, command_parser
 from .config import Config, config_from_dict
 from .errors import opening
 from .inference import find_checkpoint
@@ -109,9 +108,7 @@ def _fetched(repository: str, revision: str | None) -> Path:
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=program("tasnet.pretrained"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("tasnet.pretrained", __doc__)
     parser.add_argument("model", help="a name, a file, a folder or a repository")
     parser.add_argument("folder", type=Path)
     options = parser.parse_args(arguments)

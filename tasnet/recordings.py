@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -15,9 +16,11 @@ import soxr
 from . import audio
 from .disk import DiskArray
 from .errors import opening
-from .inference import Separator
 from .level import CausalLevel
 from .sound_files import printable
+
+if TYPE_CHECKING:
+    from .inference import Separator
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+import tasnet  # for the names that load PyTorch, which --help need not wait for
 from tasnet.command_line import command_line, complain, print_line, program
 
-from . import audio, checkpoint
+from . import audio
 from .atomic import make_folder
 from .errors import PathError, UserError
-from .hearing import Hearing, HearingError, hear
-from .inference import OF_A_RUN, Separator, available
+from .places import OF_A_RUN
 from .recordings import separate_recording
 from .sound_files import SUFFIXES, printable
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.list:
-        print(*available(), *_runs_here(), sep="\n")
+        print(*tasnet.available(), *_runs_here(), sep="\n")
         return 0
     if not arguments.mixtures:
         return complain("Name at least one recording or folder; --help says more.")
@@ -80,8 +80,8 @@ def _channel(text: str) -> int | str:
 
 
 def _separate_all(arguments: argparse.Namespace) -> int:
-    model = arguments.model or next(iter(checkpoint.bundled()), "")
-    separator = Separator(model, arguments.device, arguments.precision)
+    model = arguments.model or next(iter(tasnet.available()), "")
+    separator = tasnet.Separator(model, arguments.device, arguments.precision)
     make_folder(arguments.output)
     code, paths = 0, []
     for mixture in arguments.mixtures:
@@ -100,7 +100,7 @@ def _separate_all(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _separate_channels(separator: Separator, path: Path, arguments: argparse.Namespace, taken: set[str]) -> None:
+def _separate_channels(separator: tasnet.Separator, path: Path, arguments: argparse.Namespace, taken: set[str]) -> None:
     """The recording as one, or each of its channels, into files <name>_ch1_s1.wav ..."""
     if arguments.channel != EACH:
         _separate_one(separator, path, path.stem, arguments.channel, arguments, taken)
@@ -110,7 +110,12 @@ def _separate_channels(separator: Separator, path: Path, arguments: argparse.Nam
 
 
 def _separate_one(
-    separator: Separator, path: Path, stem: str, channel: int | None, arguments: argparse.Namespace, taken: set[str]
+    separator: tasnet.Separator,
+    path: Path,
+    stem: str,
+    channel: int | None,
+    arguments: argparse.Namespace,
+    taken: set[str],
 ) -> None:
     folder = arguments.output
     # On a terminal only, and gone when the work is done.
@@ -139,12 +144,12 @@ def _separate_one(
         print_line(f"  {note}")
 
 
-def _heard(path: Path, channel: int | None) -> Hearing | None:
+def _heard(path: Path, channel: int | None) -> tasnet.Hearing | None:
     """What the recording seems to be, from its first minute; None where that cannot be determined."""
     try:
         sound = audio.read(path, path.name, seconds=HEARD, channel=channel)
-        return hear(sound.samples, sound.rate)
-    except (HearingError, audio.AudioError, MemoryError):
+        return tasnet.hear(sound.samples, sound.rate)
+    except (tasnet.HearingError, audio.AudioError, MemoryError):
         return None
 
 

@@ -11,13 +11,14 @@ import pytest
 from analysis import paper
 from analysis.corpus import failures, paired, report, summary
 from analysis.corpus.published import LITERATURE, TRAINING_SETS, published
-from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results, writer_lock
+from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results
 from analysis.corpus.scores import columns
 from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
 from analysis.scores.metrics import leakage
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
 from analysis.words.corpus import explain_failures, explain_pair
+from tasnet.locks import Locked, WriterLock
 from tasnet.published import CATALOGUE
 
 HEADER = Header("m", "0" * 16, "/m", 1, "", "float32", "set", "/set", "test", "", "0" * 16, 60, 8000, 2, True)
@@ -129,13 +130,13 @@ def test_a_file_of_results_has_one_writer(tmp_path):
     path = tmp_path / "one.csv"
     names = columns(2, pesq=False)
     with ResultsFile(path, HEADER, names):
-        with pytest.raises(ResultsError, match=r"Another evaluation is writing one\.csv"):
+        with pytest.raises(Locked, match=r"writing one\.csv"):
             ResultsFile(path, HEADER, names)
         with (
             ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as other,
-            pytest.raises(ResultsError, match=r"Another evaluation is writing one\.csv"),
+            pytest.raises(Locked, match=r"writing one\.csv"),
         ):
-            other.submit(writer_lock, path).result(timeout=60)
+            other.submit(WriterLock, path).result(timeout=60)
         with ResultsFile(tmp_path / "other.csv", HEADER, names):
             pass
     with ResultsFile(path, HEADER, names) as file:

@@ -33,6 +33,22 @@ print(analysis.workers.Nursery().call(len, "abc"))
     assert done.stdout.split("\n")[:2] == ["(2, 4000)", "3"]
 
 
+def test_the_cepstrum_is_librosa_s():
+    import librosa
+
+    rate = 8000
+    sound = np.random.default_rng(0).standard_normal((1, rate)).cumsum(1)  # of equal level in no two bands
+    (found,) = voices.signatures(sound, rate, loud=0.0)
+    window, hop = round(voices.WINDOW * rate), round(voices.HOP * rate)
+    frames = librosa.util.frame(sound[0], frame_length=window, hop_length=hop).T
+    power = np.abs(np.fft.rfft(frames * np.hanning(window), 2 * window)) ** 2
+    bands = np.log(voices._mel(window, rate) @ power.T + 1e-10)
+    expected = librosa.feature.mfcc(S=bands, n_mfcc=1 + voices.CEPSTRA)[1:]
+    assert found.frames == len(frames)
+    np.testing.assert_allclose(found.mean, expected.mean(1), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.spread, expected.std(1), rtol=1e-5)
+
+
 @pytest.mark.parametrize("rate", [8000, 16000])
 def test_the_mel_bands_are_librosa_s(rate):
     """Which takes a second to import, for one matrix: so it is not itself what separating loads."""

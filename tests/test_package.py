@@ -104,6 +104,7 @@ def test_the_installed_package_separates_and_opens_the_app(installed, tmp_path):
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr
+    assert "This sounds like" in done.stdout  # the head that tells so came along
     voices = [soundfile.read(tmp_path / "voices" / f"flite-slt_s{number}.wav")[0] for number in (1, 2)]
     assert len(voices[0]) == len(voices[1]) == soundfile.info(sound).frames and np.abs(voices).max() > 0
     where = run(installed, "-c", "import tasnet; print(tasnet.__file__, len(tasnet.available()))", cwd=tmp_path)
@@ -127,6 +128,22 @@ def test_every_command_tells_its_usage(name, capsys, monkeypatch):
         command.main([name, "--help"])
     assert not end.value.code
     assert capsys.readouterr().out.startswith(f"usage: tasnet {name}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--help"], "usage: tasnet COMMAND"),
+        (["separate", "--help"], "usage: tasnet separate"),
+        (["train", "--help"], "usage: tasnet train"),
+        (["train", "nothing.toml"], "Training nothing.toml: "),
+    ],
+)
+def test_the_first_line_does_not_wait_for_pytorch(arguments, said):
+    """PyTorch takes seconds to load: here it cannot be loaded at all."""
+    code = f"import sys; sys.modules['torch'] = None; from tasnet_lens.command import main; main({arguments})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith(said)
 
 
 def test_an_unknown_command_is_refused_in_a_sentence(capsys):

@@ -13,9 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.set_command import set_parser
 from analysis.start_point.probe_set import SECONDS, SHIPPED, measure_probes
 from tasnet import Separator, checkpoint
-from tasnet.command_line import command_line, program, progress_bar
+from tasnet.command_line import command_line, progress_bar
 from tasnet.data.corpora import open_mixtures
 from tasnet.model_titles import voices_of
 
@@ -55,16 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.conditions"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = set_parser("analysis.conditions", __doc__, LIMIT)
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the mixtures with their clean voices")
     add("--model", nargs="+", metavar="NAME", help="by default all that come along for as many voices")
-    add("--limit", type=int, default=LIMIT, metavar="N", help=f"so many mixtures, evenly spread; by default {LIMIT}")
     add("--seconds", type=float, default=SECONDS, help=f"of each mixture, by default {SECONDS:g}")
     add("-o", "--out", type=Path, default=SHIPPED, metavar="FOLDER", help="for the results, by default assets/results")
-    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
     return parser
 
 

@@ -8,7 +8,6 @@ spectral subtraction by `pyroomacoustics.denoise`. Means over the files, with 95
 the speakers, go to assets/results/NAME.denoise.json.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from analysis.scores.metrics import evaluate, mixture_scores
 from analysis.scores.systems import MIXTURE, NETWORK
 from tasnet import Separator, checkpoint
 from tasnet.atomic import replacing
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.disturbed import SNRS, speech_and_noise
 from tasnet.data.mixture_sets import MixtureSet
@@ -103,11 +102,7 @@ def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str) -> D
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.conditions.denoise_scores"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("analysis.conditions.denoise_scores", __doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder with the sets of mixtures and noise")
     parser.add_argument("--model", required=True, metavar="NAME")
     parser.add_argument("--set", choices=SETS, default="test")

@@ -7,7 +7,6 @@ telephone, fits the head on them, writes assets/hearing.npz, and measures it on 
 noises of the test split and the rooms held out. What was drawn is kept in runs/hearing; the same command continues.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from tqdm import tqdm
 
 from tasnet import ConvTasNet, checkpoint
 from tasnet.atomic import replacing
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.data.cache import cached_utterances
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.noise import coloured_noise, open_noise
@@ -211,11 +210,7 @@ def _share(right: np.ndarray) -> float:
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 2 where the data cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.conditions.fit_hearing"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("analysis.conditions.fit_hearing", __doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder with train, valid, noise and rooms")
     parser.add_argument("--train", type=int, default=6000, help="windows to fit on")
     parser.add_argument("--test", type=int, default=1200, help="windows to measure on")

@@ -39,7 +39,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tasnet.command_line import command_line, complain, program
+from analysis.set_command import set_parser
+from tasnet.command_line import command_line, complain
 
 from .engine import BACKENDS
 from .evaluation import FOLDER, score_set
@@ -50,10 +51,9 @@ from .summary import as_text
 @command_line("Stopped: the same command goes on from here.")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where something cannot be used; 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
-    settings = vars(options)
+    settings = vars(_parser().parse_args(arguments))
     with _Bar() as bar:
-        results = score_set(**settings, progress=bar, say=print)
+        results = score_set(settings.pop("folder"), **settings, progress=bar, say=print)
     for name, problem in results.problems.items():
         print(f"{name}: {problem}", file=sys.stderr)
     if not results.good:
@@ -63,20 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.corpus"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = set_parser("analysis.corpus", __doc__)
     add = parser.add_argument
-    add("mixtures", metavar="DIR", help="the mixtures with their clean voices")
     add("--model", required=True, metavar="NAME", help="a name from `python -m tasnet.separate --list`, or a file")
-    add("--limit", type=int, metavar="N", help="so many mixtures, evenly spread over the set")
     add("-o", "--out", type=Path, metavar="CSV", help=f"by default {FOLDER}/<set>_<model>.csv")
     add("--workers", type=int, metavar="K", help="by default one for every core")
     add("--backend", default="loky", choices=BACKENDS, help="what runs the workers")
     add("--no-pesq", dest="pesq", action="store_false", help="leave out PESQ, which takes the most time")
-    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
     add("--kind", default="", metavar="FOLDER", help="the mixtures' folder where there are several, as mix_both")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     add("--precision", default="auto", help="auto, float32, bfloat16 or float16")

@@ -8,7 +8,6 @@ assets/results; the text under it is written by hand and stays. Run it again whe
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from analysis.scores.systems import NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.cards import MEASURES, Evaluation, card_body, card_head
-from tasnet.command_line import command_line
+from tasnet.command_line import command_line, command_parser
 from tasnet.errors import opening
 from tasnet.training_facts import SPEAKERS
 
@@ -71,11 +70,7 @@ def _denoising(model: str) -> tuple[str, Evaluation]:
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where a card cannot be written."""
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis.corpus.cards",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("analysis.corpus.cards", __doc__)
     parser.parse_args(arguments)
     for model in checkpoint.bundled():
         file = card_file(model)

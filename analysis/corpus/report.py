@@ -14,6 +14,7 @@ import numpy as np
 
 from analysis import paper
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
+from analysis.words.say import short
 
 from .intervals import Estimate, estimate
 from .results import Results
@@ -111,12 +112,10 @@ def digits(measure: str) -> int:
 def _range(low: float, high: float) -> str:
     """Of values in dB."""
     if math.isinf(low):
-        text = f"below {high:g}"
-    elif math.isinf(high):
-        text = f"from {low:g}"
-    else:
-        text = f"{low:g} to {high:g}"
-    return text.replace("-", "−")
+        return f"below {short(high)}"
+    if math.isinf(high):
+        return f"from {short(low)}"
+    return f"{short(low)} to {short(high)}"
 
 
 def gender_group(genders: str) -> str:

@@ -26,7 +26,7 @@ from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import make_folder, replacing
 from tasnet.config import HIGHEST_RATE
 from tasnet.errors import UserError, opening
-from tasnet.locks import Locked, WriterLock
+from tasnet.locks import WriterLock
 from tasnet.typed import check_types, from_plain
 
 FACTS = ("index", "mixture", "seconds", "speakers", "genders", "problem")
@@ -143,8 +143,8 @@ class ResultsFile:
     """A results file that is being written; opening one that exists goes on with it.
 
     `done` are the rows it already holds. What a killed run left half-written is cut off. Nobody else can write the file
-    until it is closed. Raises ResultsError where somebody is writing it, or where it belongs to another model or set,
-    or is not a results file at all.
+    until it is closed. Raises Locked where somebody is writing it, and ResultsError where it belongs to another model
+    or set, or is not a results file at all.
     """
 
     def __init__(self, path: str | Path, header: Header, columns: Sequence[str]) -> None:
@@ -152,7 +152,7 @@ class ResultsFile:
         make_folder(self.path.parent)
         if self.path.exists() and not self.path.is_file():
             raise ResultsError(_foreign(str(self.path)))
-        self._lock = writer_lock(self.path)
+        self._lock = WriterLock(self.path)
         try:
             with opening(self.path):
                 self.done = self._repaired()
@@ -263,16 +263,6 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
     if isinstance(source, bytes):
         header = _without_paths(header)
     return Results(header, tuple(rows[index] for index in sorted(rows)))
-
-
-def writer_lock(path: Path) -> WriterLock:
-    """The right to write a file of results. Raises ResultsError where another evaluation has it, and PathError."""
-    try:
-        return WriterLock(path)
-    except Locked:
-        raise ResultsError(
-            f"Another evaluation is writing {path.name}: wait for its end, or give this one a file of its own."
-        ) from None
 
 
 def read_brought(content: bytes, name: str) -> Results:

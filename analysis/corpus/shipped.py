@@ -16,7 +16,6 @@ what the training said: `weights` as in the results, `validation` (of what), `be
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 
 from tasnet import checkpoint
 from tasnet.atomic import make_folder, replacing
-from tasnet.command_line import command_line, complain, program
+from tasnet.command_line import command_line, command_parser, complain
 from tasnet.data.corpora import open_mixtures
 from tasnet.data.mixture_sets import read_genders
 from tasnet.model_titles import voices_of
@@ -99,11 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .__main__ import main as evaluate  # a command's, which an app that only reads results does not need
 
     models = checkpoint.bundled()
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.corpus.shipped"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("analysis.corpus.shipped", __doc__)
     parser.add_argument("folder", metavar="DIR", help="the mixtures with their clean voices")
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(models)}")
     parser.add_argument("--workers", type=int, metavar="K", help="by default one for every core")

@@ -7,7 +7,6 @@ With two files, the second model is compared with the first on the mixtures that
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 
 from analysis.scores.systems import CLEAN, LEAKAGE, MEASURES, MIXTURE, NETWORK
 from analysis.words.corpus import explain_pair, explain_set
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.data.mixture_sets import read_genders
 from tasnet.errors import opening
 
@@ -47,11 +46,7 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]  # heads and rows
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line. Exit code 0; 2 where a file cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.corpus.summary"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("analysis.corpus.summary", __doc__)
     parser.add_argument("results", nargs="+", metavar="CSV", help="one or two files of `python -m analysis.corpus`")
     parser.add_argument("--markdown", action="store_true", help="for a model's card")
     parser.add_argument("--speakers", type=Path, metavar="FILE", help="LibriSpeech's SPEAKERS.TXT or an *_info.csv")

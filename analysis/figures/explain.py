@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 from analysis.explain.errors import Swap
 from analysis.explain.swaps import PARTS
 from analysis.network.filter_use import FilterUse
+from analysis.words.say import number
 
 from .inside import RANK_AXIS, mark_time, rank_ticks
 from .palette import (
@@ -30,7 +31,7 @@ SNR_RANGE = (-10.0, 40.0)  # dB, of the scale of the swaps
 def swaps(scores: dict[tuple[str, str], float]) -> go.Figure:
     """{(magnitude, phase): SI-SNR (dB)} as a table of colours, each cell with its figure."""
     values = np.array([[scores[one, other] for other in PARTS] for one in PARTS])
-    texts = [["∞" if np.isinf(v) and v > 0 else f"{v:.1f}".replace("-", "−") for v in row] for row in values]
+    texts = [[number(v, 1) for v in row] for row in values]
     figure = go.Figure(
         go.Heatmap(
             z=np.clip(values, *SNR_RANGE),

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from analysis.network.basis import Tree, Tuning, magnitudes
 from analysis.network.basis_set import SCALES, PhaseBand, histogram
+from analysis.words.say import short
 
 from .palette import LEVEL_SCALE, legend_below, style
 
@@ -142,7 +143,7 @@ def _colour_bar(figure: go.Figure, column: int, quantity: str, colours: str | li
             "y": 0.005,
             "yanchor": "bottom",
             "tickvals": ticks,
-            "ticktext": [f"{tick:g}".replace("-", "−") for tick in ticks],
+            "ticktext": [short(tick) for tick in ticks],
             "title": {"text": f"relative {quantity}", "side": "bottom"},
         },
     }

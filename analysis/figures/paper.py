@@ -3,7 +3,6 @@
 python -m analysis.figures.paper --model NAME --example ID --seconds 1 --out figures
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from analysis.network.representation import Representation, pooled_picture, repr
 from analysis.sounds import examples
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 
 from .inside import owner_colours
 from .palette import speaker_colour
@@ -207,7 +206,7 @@ def busiest(references: np.ndarray, rate: int, seconds: float) -> float:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     models, sounds = list(checkpoint.bundled()), [example.id for example in examples.available_examples()]
-    parser = argparse.ArgumentParser(prog=program("analysis.figures.paper"), description=__doc__.splitlines()[0])
+    parser = command_parser("analysis.figures.paper", __doc__.splitlines()[0])
     parser.add_argument("--model", default=models[0], help="bundled weights or a .safetensors file")
     parser.add_argument("--example", choices=sounds, default=sounds[0])
     parser.add_argument("--start", type=float, help="seconds; by default where all speak")

@@ -23,7 +23,7 @@ def _columns(image: np.ndarray, mean: bool) -> tuple[np.ndarray, int]:
     return pooled_means(image, starts) if mean else np.maximum.reduceat(image, starts, axis=1), step
 
 
-def _image(image: np.ndarray, rate: int, *, mean: bool = False, **style) -> go.Heatmap:
+def _image(image: np.ndarray, rate: int, *, mean: bool = False, **style: object) -> go.Heatmap:
     """A time-frequency `image` (F, frames) with axes in s and kHz; a long one pooled by its `mean` or its maximum."""
     pooled, step = _columns(image, mean)
     return go.Heatmap(

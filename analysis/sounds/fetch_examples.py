@@ -4,7 +4,6 @@ Best effort, without root: where there is no Debian package client or no network
 examples remain. apt checks the signatures of what it downloads.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tasnet.atomic import make_folder
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.errors import PathError
 
 from .example_list import PACKAGES, examples_folder, package_files
@@ -139,9 +138,7 @@ def fetch_all(packages: list[str]) -> None:
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fetch what is missing; what is not available is reported, and is not an error."""
-    argparse.ArgumentParser(
-        prog=program("analysis.sounds.fetch_examples"), description=__doc__.splitlines()[0]
-    ).parse_args(arguments)
+    command_parser("analysis.sounds.fetch_examples", __doc__.splitlines()[0]).parse_args(arguments)
     missing = [package for package in PACKAGES if not is_here(package)]
     for package in PACKAGES:
         if package not in missing:

@@ -8,7 +8,6 @@ each example. The app orders its list by it. Run it again when weights or exampl
 ignored.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 from analysis.scores.metrics import evaluate
 from tasnet import Separator, available, checkpoint
 from tasnet.atomic import replacing
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.model_titles import voices_of
 from tasnet.training_facts import SPEAKERS
 from tasnet.typed import fitted
@@ -78,7 +77,7 @@ def ordered(examples: Sequence[Example], scores: dict[str, float], voices: int) 
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog=program("analysis.sounds.rank_examples"), description=__doc__.splitlines()[0])
+    parser = command_parser("analysis.sounds.rank_examples", __doc__.splitlines()[0])
     parser.parse_args(arguments)
     here = available_examples()
     absent = [example.id for example in EXAMPLES if example not in here]

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.set_command import set_parser
 from analysis.words.start_point import explain_set_starts
 from tasnet import Separator
-from tasnet.command_line import command_line, complain, program, progress_bar
+from tasnet.command_line import command_line, complain, progress_bar
 
 from .sets import FOLDER, vary_set
 
@@ -42,17 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.start_point"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = set_parser("analysis.start_point", __doc__)
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the mixtures with their clean voices")
     add("--model", required=True, nargs="+", metavar="NAME", help="names from `tasnet.separate --list`, or files")
-    add("--limit", type=int, metavar="N", help="so many mixtures, evenly spread over the set")
     add("-o", "--out", type=Path, metavar="FOLDER", help=f"for the files of results, by default {FOLDER}")
-    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     return parser
 

@@ -20,9 +20,10 @@ import numpy as np
 from analysis.corpus.evaluation import spread_evenly
 from analysis.corpus.intervals import Estimate, estimate
 from analysis.scores.metrics import best_permutation, si_snr
+from analysis.set_command import set_parser
 from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
-from tasnet.command_line import command_line, program, progress_bar
+from tasnet.command_line import command_line, progress_bar
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
 from tasnet.errors import UserError, opening
 from tasnet.mixture import Mixture
@@ -97,8 +98,7 @@ def score_probe(separator: Separator, probe: Probe, sound: Mixture) -> float:
 
 def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture) -> float:
     """The mean SI-SNR (dB) of `sources` (C, T) in their best order, without what the probe does not score."""
-    part = slice(round(probe.skip * sound.rate), None)
-    sources, references = sources[:, part], sound.sources[:, part]
+    sources, references = (probe.scored(signals, sound.rate) for signals in (sources, sound.sources))
     return float(np.mean(si_snr(sources[list(best_permutation(sources, references))], references)))
 
 
@@ -263,19 +263,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=program("analysis.start_point.probe_set"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = set_parser("analysis.start_point.probe_set", __doc__, LIMIT)
     add = parser.add_argument
-    add("folder", metavar="DIR", help="the mixtures with their clean voices")
     add("--model", required=True, nargs="+", metavar="NAME", help="names from `tasnet.separate --list`, or files")
-    add("--limit", type=int, default=LIMIT, metavar="N", help=f"so many mixtures, evenly spread; by default {LIMIT}")
     add("--seconds", type=float, default=SECONDS, help=f"of each mixture, by default {SECONDS:g}")
     add("--probe", nargs="+", choices=PROBES, default=list(PROBES), metavar="NAME", help=f"of {', '.join(PROBES)}")
     add("-o", "--out", type=Path, default=FOLDER, metavar="FOLDER", help=f"for the results, by default {FOLDER}")
-    add("--split", default="test", choices=("test", "valid", "train"), help="where DIR holds several")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     return parser
 

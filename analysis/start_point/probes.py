@@ -45,6 +45,10 @@ class Probe:
     skip: float = 0.0
     speech: bool = True
 
+    def scored(self, signals: np.ndarray, rate: int) -> np.ndarray:
+        """The part of `signals` (..., T) that is scored."""
+        return signals[..., round(self.skip * rate) :]
+
 
 def detune(sound: Mixture, percent: float) -> Mixture:
     """The last voice with its partials out of tune by up to `percent` of its fundamental."""

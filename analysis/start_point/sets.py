@@ -17,7 +17,7 @@ from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
 from tasnet.data.corpora import BadRow, MixtureSet, explain_mixtures, open_mixtures
 from tasnet.errors import opening
-from tasnet.locks import Locked, WriterLock
+from tasnet.locks import WriterLock
 from tasnet.typed import from_plain
 
 from .shifts import StartPointError, standard_deviation, vary_start
@@ -80,7 +80,7 @@ def vary_set(
     mixtures: a set, or its folder or list. out: by default runs/start_point/<set>_<model>.jsonl; in a folder, a file of
     that name there. progress: called with the mixtures done and their number; an exception that it raises ends the
     work, and what was done stays in the file. say: called with sentences on how the set was understood. Raises
-    CorpusError or StartPointError (UserErrors).
+    CorpusError, StartPointError or Locked (UserErrors).
     """
     if not isinstance(mixtures, MixtureSet):
         mixtures = open_mixtures(mixtures, split=split, speakers=separator.config.C)
@@ -90,7 +90,7 @@ def vary_set(
     path = results_file(out, header)
     make_folder(path.parent)
     chosen = spread_evenly(len(mixtures), limit)
-    with _right_to_write(path), _taken_up(path, header) as file:
+    with WriterLock(path), _taken_up(path, header) as file:
         done = {row["mixture"] for row in _read(path)[1]}
         left = [index for index in chosen if mixtures.rows[index].name not in done]
         for number, index in enumerate(left):
@@ -187,15 +187,6 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
 
 def _empty(path: Path) -> bool:
     return path.is_file() and not path.stat().st_size
-
-
-def _right_to_write(path: Path) -> WriterLock:
-    try:
-        return WriterLock(path)
-    except Locked:
-        raise StartPointError(
-            f"Another measurement is writing {path.name}: wait for its end, or give this one a file of its own."
-        ) from None
 
 
 def _taken_up(path: Path, header: SetHeader) -> TextIO:

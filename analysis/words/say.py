@@ -18,6 +18,11 @@ def number(value: float, decimals: int) -> str:
     return text.lstrip("-") if not text.strip("-0.") else text.replace("-", "−")
 
 
+def short(value: float) -> str:
+    """`value` in no more digits than it needs, with a real minus sign: "−2.5", "10"."""
+    return f"{value:g}".replace("-", "−")
+
+
 def signed(value: float, decimals: int) -> str:
     """A difference with its sign; one that rounds to zero has none."""
     text = number(value, decimals)

@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -19,6 +20,10 @@ SUBTYPE = "FLOAT"  # 32 bits: nothing is clipped and nothing rounded
 def file_name(name: str) -> str:
     """A file name that every system accepts."""
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").lower() + ".wav"
+
+
+def _as_wav(samples: np.ndarray, rate: int, wanted: int) -> bytes:
+    return wav(resample(samples, rate, wanted), wanted, SUBTYPE)
 
 
 def _archive(files: dict[str, tuple[np.ndarray, int]], about: str) -> bytes:
@@ -97,7 +102,7 @@ def downloads(
         for name, samples in signals.items():
             st.download_button(
                 plain(name),
-                lambda samples=samples: wav(resample(samples, rate, chosen), chosen, SUBTYPE),
+                partial(_as_wav, samples, rate, chosen),
                 file_name=f"{stem.strip('_')}_{file_name(name)}",
                 mime="audio/wav",
                 icon=":material/download:",

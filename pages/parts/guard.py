@@ -9,9 +9,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
@@ -68,7 +70,7 @@ class TransitRoom:
 
     def _make_way(self, session: str, size: int) -> bool:
         while sum((held := self.held()).values()) + size > self.size:
-            most = max(held, key=held.get, default=session)
+            most = max(held, key=held.__getitem__, default=session)
             oldest = next(iter(self._files.file_storage.get(most, {})), None)
             if held.get(session, 0) + size >= held.get(most, 0) or oldest is None:
                 return False
@@ -83,8 +85,8 @@ def guard_server(transit: int) -> None:
     """
     if (server := internals.running_server()) is None or getattr(AppSession.handle_backmsg, "guarded", False):
         return
-    AppSession.handle_backmsg = _filtered(AppSession.handle_backmsg)
-    files = server.uploaded_file_mgr
+    AppSession.handle_backmsg = _filtered(AppSession.handle_backmsg)  # type: ignore[method-assign]
+    files = cast(MemoryUploadedFileManager, server.uploaded_file_mgr)
     room = TransitRoom(files, transit)
     # Nothing that a page can reach holds the application itself.
     routes = [one for one in gc.get_objects() if type(one) is Route and one.path.endswith(UPLOAD_ROUTE)]
@@ -96,7 +98,7 @@ def guard_server(transit: int) -> None:
 
 
 def _filtered(handle: Callable) -> Callable:
-    def handle_known(self: AppSession, message) -> None:
+    def handle_known(self: AppSession, message: Any) -> None:
         kind = message.WhichOneof("type")
         if kind == "backend_operation_request":
             allowed = message.backend_operation_request.WhichOneof("payload") in OPERATIONS
@@ -107,14 +109,14 @@ def _filtered(handle: Callable) -> Callable:
         else:
             logger.warning("a browser's message of the kind %s was not followed", kind)
 
-    handle_known.guarded = True
+    handle_known.guarded = True  # type: ignore[attr-defined]
     return handle_known
 
 
 def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager) -> Callable:
     """The ASGI application `put` behind `room`: what does not fit is refused before it is read."""
 
-    async def bounded(scope, receive, send) -> None:
+    async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
         session = scope["path_params"]["session_id"]
         length = dict(scope["headers"]).get(b"content-length", b"")
         if not length.isdigit():
@@ -135,4 +137,4 @@ def _bounded(put: Callable, room: TransitRoom, files: MemoryUploadedFileManager)
 def remove_file(session: str, file_id: str) -> None:
     """A page has taken this file: remove Streamlit's own copy."""
     if (server := internals.running_server()) is not None:
-        server.uploaded_file_mgr.remove_file(session, file_id)
+        cast(MemoryUploadedFileManager, server.uploaded_file_mgr).remove_file(session, file_id)

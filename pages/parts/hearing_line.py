@@ -6,6 +6,7 @@ import tasnet
 from analysis import computing
 from analysis.sounds.mixing import Mixture
 from tasnet.errors import UserError
+from tasnet.hearing import SURE
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
 from . import internals, models, result_cache, workspace
@@ -71,5 +72,5 @@ def _wanted(heard: tasnet.Hearing, label: models.ModelLabel) -> int:
     if heard.count == label.voices or heard.count == 0:
         return 0
     if heard.count == 1:
-        return 1 if heard.noise >= tasnet.hearing.SURE else 0
+        return 1 if heard.noise >= SURE else 0
     return heard.count

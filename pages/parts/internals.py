@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 from streamlit import runtime
@@ -22,6 +22,7 @@ from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 from tasnet.places import WEB
 
 PACKAGE = "tasnet_lens"
+FRAME = "player/frame.css"
 HELD_SECONDS = 30  # how long, at least, a file can still be fetched after the run that served it
 
 
@@ -73,7 +74,7 @@ def _holder(now: float) -> str:
 
 
 def web_component(name: str, script: str, look: str) -> ComponentRenderer:
-    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css.
+    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css in a frame.
 
     The browser fetches the script, and what that imports, by their relative paths. Streamlit offers this to installed
     packages, which say it in their pyproject.toml; the app is one only where it does not run from a checkout.
@@ -83,7 +84,7 @@ def web_component(name: str, script: str, look: str) -> ComponentRenderer:
     if manager.get_component_asset_root(whole) is None:
         manifest = ComponentManifest(PACKAGE, version="", components=[ComponentConfig(name, WEB.name)])
         manager.register_from_manifest(manifest, WEB.parent)
-    html, css = _read(f"{look}.html"), _read(f"{look}.css")
+    html, css = _read(f"{look}.html"), _read(FRAME) + _read(f"{look}.css")
     return st.components.v2.component(whole, html=html, css=css, js=script, isolate_styles=False)
 
 
@@ -148,7 +149,7 @@ def on_error(handle: Callable[[Exception], bool]) -> None:
         return
     context = get_script_run_ctx()
     context.on_script_error = handle
-    manager = server._session_mgr
+    manager: Any = server._session_mgr
     manager._on_script_error = handle  # of sessions to come
     if (info := manager.get_active_session_info(context.session_id)) is not None:
         info.session._on_script_error = handle  # of this one's callbacks, which run before its pages
@@ -188,6 +189,6 @@ def close_expired_sessions(manager: object = None) -> None:
     if not isinstance(manager, WebsocketSessionManager):
         return
     with manager._storage_lock:
-        expired = manager._session_storage._cache.expire()
+        expired = cast(Any, manager._session_storage)._cache.expire()
     for _, stored in expired:
         stored.session.shutdown()

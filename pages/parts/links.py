@@ -95,7 +95,9 @@ def put(values: dict[str, str | None]) -> None:
     Nothing is sent if nothing changes, and all changes are sent at once: for the browser every new address is a step
     in its history.
     """
-    changed = {name: value or [] for name, value in values.items() if (st.query_params.get(name) or None) != value}
+    changed: dict[str, str | list[str]] = {
+        name: value or [] for name, value in values.items() if (st.query_params.get(name) or None) != value
+    }
     if changed:
         st.query_params.update(changed)
 
@@ -125,7 +127,9 @@ def moment(name: str) -> float:
 def stretch(name: str) -> tuple[float, float] | None:
     """The stretch of time (s) in the parameter `name`, written 1.2-3.4; None where there is none or it is not one."""
     ends = [_seconds(part) for part in st.query_params.get(name, "").split("-")]
-    return tuple(ends) if len(ends) == 2 and None not in ends and ends[0] < ends[1] else None
+    if len(ends) != 2 or None in ends or ends[0] >= ends[1]:
+        return None
+    return ends[0], ends[1]
 
 
 def _seconds(text: str) -> float | None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import threading
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -44,13 +44,13 @@ class SizedCache:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._values
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Hashable]:
         return iter(list(self._values))
 
     @property
     def size(self) -> int:
         """Bytes that are taken."""
-        return self._values.currsize
+        return int(self._values.currsize)
 
     def get(self, key: Hashable) -> Any | None:
         """The value, or None."""

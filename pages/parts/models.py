@@ -1,6 +1,7 @@
 """The models that can be chosen: their readable names, what kind each is, and its card."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -84,7 +85,7 @@ def with_titles(text: str) -> str:
     return text
 
 
-def by_title(found: dict[str, Found]) -> dict[str, Found]:
+def by_title(found: Mapping[str, Found]) -> dict[str, Found]:
     """Findings by model, under the models' plain titles; what is not a model here keeps its name."""
     shown = plain_titles(names())
     return {shown.get(name, name): one for name, one in found.items()}

@@ -53,8 +53,12 @@ def _get(model: published.PublishedModel) -> None:
     """Download it, with a progress bar, and choose it; or remember why that failed."""
     bar = st.progress(0.0, text="Connecting ...")
     megabytes = model.size / 1e6
+
+    def show(done: float) -> None:
+        bar.progress(done, text=f"{done * megabytes:.1f} of {megabytes:.1f} MB")
+
     try:
-        published.get(model.name, lambda done: bar.progress(done, text=f"{done * megabytes:.1f} of {megabytes:.1f} MB"))
+        published.get(model.name, show)
     except UserError as problem:
         st.session_state.published_problem = (model.name, str(problem))
     else:

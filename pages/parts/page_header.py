@@ -3,6 +3,7 @@
 from functools import cache
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.sounds.examples import available_examples
 from tasnet.places import WEB
@@ -15,7 +16,7 @@ ASSETS = WEB / "page_header"
 
 
 @cache
-def _copy_link():
+def _copy_link() -> ComponentRenderer:
     """The button that copies the page's link."""
     return st.components.v2.component(
         "tasnet_page_header",
@@ -27,7 +28,7 @@ def _copy_link():
 
 
 @cache
-def _open_choices():
+def _open_choices() -> ComponentRenderer:
     """On a phone: a button that opens the sidebar, and says what is chosen there."""
     return st.components.v2.component(
         "tasnet_choices",

@@ -1,13 +1,14 @@
 """Charts and their files: every picture as SVG or PNG, its numbers as CSV or NPZ."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.text import csv_line
 
@@ -80,7 +81,7 @@ def drawing(svg: str, *, key: str) -> None:
 
 
 @cache
-def _drawing():
+def _drawing() -> ComponentRenderer:
     return st.components.v2.component(
         "tasnet_drawing",
         html='<div class="tasnet-drawing" style="overflow-x: auto" tabindex="0" role="region" aria-label="Drawing">'
@@ -91,18 +92,18 @@ def _drawing():
     )
 
 
-def _csv(columns: dict[str, np.ndarray]) -> str:
+def _csv(columns: Mapping[str, Sequence | np.ndarray]) -> str:
     rows = zip(*(np.asarray(values).tolist() for values in columns.values()), strict=True)
     return "".join(csv_line(row) for row in (columns, *rows))
 
 
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+def _npz(arrays: dict[str, Any]) -> bytes:
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
 
 
-def save_table(label: str, columns: Callable[[], dict[str, np.ndarray]], *, key: str) -> None:
+def save_table(label: str, columns: Callable[[], Mapping[str, Sequence | np.ndarray]], *, key: str) -> None:
     """A button that saves columns of one length as CSV; they are made on the click."""
     st.download_button(
         label,

@@ -102,8 +102,8 @@ def player(
         start = _linked(max(len(track.samples) for track in tracks) / tracks[0].rate, start)
     media = [_encode(track) if track.parts is None else None for track in tracks]
     if not (blind or loop):
-        whole = [track for track in tracks if track.parts is None]
-        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in whole})
+        complete = [track for track in tracks if track.parts is None]
+        shown().sounds.update({track.name: (track.description, track.samples, track.rate) for track in complete})
     gains = [0.0] * len(media) if blind else _gains(media)
     rows = [
         {

@@ -68,7 +68,7 @@ def prepare_first_view() -> None:
 
 def _link(page: str, asks_for_sound: bool) -> None:
     """Put the choices into the URL; what a page has put there itself stays, unless it belongs to another sound."""
-    own = {"model": None} if own_model.in_use() else {}  # nobody else has it
+    own: dict[str, str | None] = {"model": None} if own_model.in_use() else {}  # nobody else has it
     if not asks_for_sound:
         upload = st.query_params.get("upload") or links.complete().get("upload")
         links.put_choices(LINKED, page, {"upload": upload} | own)
@@ -83,7 +83,7 @@ def _kind() -> str:
     return st.segmented_control(
         "Sound",
         links.choices("sound", list(KINDS)),
-        format_func=KINDS.get,
+        format_func=KINDS.__getitem__,
         required=True,
         key="sound",
         width="stretch",
@@ -109,7 +109,7 @@ def _model() -> str:
     chosen = st.selectbox(
         "Model",
         links.choices("model", [*names, *own], first, aliases=checkpoint.ALIASES),
-        format_func=shown.get,
+        format_func=shown.__getitem__,
         key="model",
         on_change=_follow_voices,
         persist_state="session",
@@ -133,7 +133,7 @@ def _second(first: str) -> str | None:
     chosen = st.selectbox(
         "Compare with",
         links.choices("second", [NO_SECOND, *others], aliases=checkpoint.ALIASES),
-        format_func=shown.get,
+        format_func=shown.__getitem__,
         key="second",
         persist_state="session",
         help="A second model on the same sound: its voices stand beside the first one's in the player.",
@@ -157,7 +157,7 @@ def _precision(device: str) -> str:
     return st.selectbox(
         "Precision",
         links.choices("precision", list(names)),
-        format_func=names.get,
+        format_func=names.__getitem__,
         key="precision",
         persist_state="session",
         help="Of the factors in the network's products. Automatic: float32 wherever a score is shown on a processor, "
@@ -210,10 +210,10 @@ def _example(model: str) -> mixing.Mixture:
     chosen = st.selectbox(
         "Example",
         links.choices("example", list(titles)),
-        format_func=titles.get,
+        format_func=titles.__getitem__,
         key="example",
         persist_state="session",
-        help="Behind each the chosen model's SI-SNRi on it, at 0 dB. First a real one in English, where one is here; "
+        help="Each with the chosen model's SI-SNRi on it, at 0 dB. First a real one in English, if there is one; "
         "then those that the model separates best.",
     )
     example = next(one for one in known if one.id == chosen)
@@ -268,7 +268,7 @@ def _offer_librispeech() -> None:
 def show_running() -> None:
     """What is running: device, precision, speed and size of the chosen model."""
     separator = workspace.separator()
-    speed, way = workspace.last_speed(), separator.on_cpu and separator.on_cpu.way
+    speed, way = workspace.last_speed(), separator.on_cpu.way if separator.on_cpu else ""
     facts = {
         "Device": " · ".join(filter(None, (str(separator.device), separator.precision, way))),
         "Parameters": f"{separator.model.num_parameters() / 1e6:.2f} M",

@@ -42,8 +42,8 @@ def _offer(name: str, content: bytes, channel: int | None) -> None:
             }
             jobs.submit(SEPARATION, f"All of {name}", settings, lambda: None, (name, content))
         caption(
-            "As a job, which goes on when you leave. The recording lies on this server until its voices are there, "
-            f"they do for {job_files.DAYS} days at most, or until you remove them."
+            "It runs as a job, which goes on when you leave. The recording stays on this server until its voices are "
+            f"ready; these stay for {job_files.DAYS} days at most, or until you remove them."
         )
 
 

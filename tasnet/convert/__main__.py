@@ -13,7 +13,6 @@ left over, and how much a few seconds of speech gain. The weights are stored as 
 asks for half the space.
 """
 
-import argparse
 import hashlib
 import json
 import sys
@@ -22,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasnet.checkpoint import DTYPES, CheckpointError, save
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.errors import opening
 from tasnet.training_facts import TrainingFacts
 
@@ -34,9 +33,7 @@ from .settings import read_settings
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=program("tasnet.convert"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("tasnet.convert", __doc__)
     parser.add_argument("weights", nargs="+", type=Path, help="safetensors or PyTorch files")
     parser.add_argument("--config", type=Path, help="JSON or YAML with the hyper-parameters, in the program's words")
     parser.add_argument("--take", metavar="NAME", help="which of several sets of weights, as the output names them")

@@ -1,17 +1,17 @@
 """Evidence that a conversion is right: every tensor has a place, and the network separates what it should."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from tasnet.audio import read, resample
+from tasnet.places import ASSETS
 from tasnet.train.losses import best_si_snr, fixed_si_snr
 
 from .importers import Imported
 
-EXAMPLES = Path(__file__).parents[2] / "assets" / "examples"
+EXAMPLES = ASSETS / "examples"
 VOICES = ("flite-slt", "flite-rms", "festival-ked")
 SECONDS = 4
 LITTLE = 1.0  # dB

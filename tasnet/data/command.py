@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.sound_files import printable
 
 from . import corpora, layouts, librimix, lists, names, people, sums, third_voice, wsj0mix
@@ -40,11 +40,7 @@ MOST_NOTES = 5  # that are printed
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog=program("tasnet.corpora"),
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("tasnet.corpora", __doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     show = _command(commands, "show", show_corpus, "what lies in a folder, and what is wrong with it")
@@ -156,7 +152,9 @@ def run_check(options: argparse.Namespace) -> int:
     return 0 if same == total > 0 else 1
 
 
-def _command(commands, name: str, run: Callable, text: str) -> argparse.ArgumentParser:
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, run: Callable, text: str
+) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(run=run)
     return command

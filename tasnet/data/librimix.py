@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -137,7 +138,7 @@ def build_librimix(
     *,
     workers: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-    **how,
+    **how: Any,
 ) -> Report:
     """Makes the mixtures of one list below out/LibriNMix/wav8k/min/test (say), and the metadata of
     those that are there. `how` as in `read_metadata`. Raises CorpusError."""

@@ -12,6 +12,7 @@ the filter is left then.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.signal import cheby2, resample_poly, sosfilt
@@ -141,7 +142,7 @@ def build_wsj0mix(
     *,
     workers: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-    **how,
+    **how: Any,
 ) -> Report:
     """Makes the mixtures of one list below out/2speakers/wav8k/min/tr (say); `how` as in
     `read_mixing_list`. Raises CorpusError."""

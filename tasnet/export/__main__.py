@@ -22,7 +22,6 @@ states that start as zeros (step.py describes them). The output is one hop behin
     voices = numpy.concatenate([*voices, state["overlap"]], -1)[..., hop:]
 """
 
-import argparse
 import importlib.util
 import sys
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tasnet.atomic import replacing
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 from tasnet.errors import UserError
 from tasnet.inference import Separator
 from tasnet.model import ConvTasNet
@@ -39,9 +38,7 @@ from tasnet.model import ConvTasNet
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code: 2 where the model or a package is missing, or a step cannot be had."""
-    parser = argparse.ArgumentParser(
-        prog=program("tasnet.export"), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("tasnet.export", __doc__)
     parser.add_argument("model", help="a name or a file")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="FILE.onnx")
     parser.add_argument("--int8", action="store_true", help="quantise the matrix products dynamically")

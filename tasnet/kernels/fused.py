@@ -121,7 +121,16 @@ class FusedFrames:
 
 
 @_compiled
-def _separate(x, out, weights, state, dilations, kinds, options, before):
+def _separate(
+    x: np.ndarray,
+    out: np.ndarray,
+    weights: Weights,
+    state: State,
+    dilations: np.ndarray,
+    kinds: tuple[int, ...],
+    options: tuple[float, bool, int],
+    before: int,
+) -> None:
     """`ConvTasNet.forward`, Fig. 1. The frames of all streams are the rows of one matrix: first K of the first one."""
     eps, relu, mask = options
     streams, C, hop = state.overlap.shape
@@ -156,7 +165,15 @@ def _separate(x, out, weights, state, dilations, kinds, options, before):
 
 
 @_compiled
-def _blocks(y, weights, state, dilations, kinds, eps, before):
+def _blocks(
+    y: np.ndarray,
+    weights: Weights,
+    state: State,
+    dilations: np.ndarray,
+    kinds: tuple[int, ...],
+    eps: float,
+    before: int,
+) -> np.ndarray:
     """All of `tcn.Block.forward`: y (streams K, B), overwritten -> skip sum (streams K, Sc), or y where Sc is 0."""
     rows, B = y.shape
     Sc = weights.conv_out.shape[1] - B
@@ -179,7 +196,7 @@ def _blocks(y, weights, state, dilations, kinds, eps, before):
 
 
 @_compiled
-def _linear(x, weight, bias):
+def _linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """x (rows, in) -> (rows, outs); weight (outs, in) goes once through the cache, for eight rows at a time."""
     rows = len(x)
     eights = rows - rows % 8
@@ -209,7 +226,7 @@ def _linear(x, weight, bias):
 
 
 @_compiled
-def _prelu(x, slope):
+def _prelu(x: np.ndarray, slope: np.float32) -> None:
     """Eq. 8 on x (rows, channels), in place."""
     for r in range(x.shape[0]):
         for n in range(x.shape[1]):
@@ -217,7 +234,16 @@ def _prelu(x, slope):
 
 
 @_compiled
-def _prelu_norm(features, slope, gain, shift, sums, kind, eps, before):
+def _prelu_norm(
+    features: np.ndarray,
+    slope: np.float32,
+    gain: np.ndarray,
+    shift: np.ndarray,
+    sums: np.ndarray,
+    kind: int,
+    eps: float,
+    before: int,
+) -> None:
     """Eq. 8 on features (streams K, H), in place; then cLN (eqs. 12-14), chLN or gain and shift alone."""
     rows, H = features.shape
     K = rows // len(sums)
@@ -244,7 +270,9 @@ def _prelu_norm(features, slope, gain, shift, sums, kind, eps, before):
 
 
 @_compiled
-def _depthwise(u, past, start, taps, bias, dilation, before):
+def _depthwise(
+    u: np.ndarray, past: np.ndarray, start: int, taps: np.ndarray, bias: np.ndarray, dilation: int, before: int
+) -> np.ndarray:
     """Eq. 6: u (streams K, H) -> the same shape.
 
     past[stream, start:] begins with a ring of span = (P-1) dilation frames, the frame of time t at t modulo span. The
@@ -269,7 +297,7 @@ def _depthwise(u, past, start, taps, bias, dilation, before):
 
 
 @_compiled
-def _limit(m, C, mask):
+def _limit(m: np.ndarray, C: int, mask: int) -> None:
     """`SeparationModule.limit` of m (C N,), in place; `mask` is the number of its kind in `config.MASKS`."""
     N, one = len(m) // C, np.float32(1)
     for n in range(N):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -140,7 +141,9 @@ def _sets(recipe: Recipe, paths: list[Path], split: str, within: Path | None) ->
     return MixtureSet("+".join(m.name for m in sets), rows, recipe.model.sample_rate, notes=notes)
 
 
-def _static(recipe: Recipe, paths: list[Path], device, share: Share, within: Path | None) -> StaticMixtures:
+def _static(
+    recipe: Recipe, paths: list[Path], device: torch.device | str, share: Share, within: Path | None
+) -> StaticMixtures:
     return StaticMixtures(
         _sets(recipe, paths, "train", within),
         batch=recipe.batch,
@@ -151,7 +154,7 @@ def _static(recipe: Recipe, paths: list[Path], device, share: Share, within: Pat
     )
 
 
-def _validation(recipe: Recipe, device, within: Path | None) -> WholeMixtures:
+def _validation(recipe: Recipe, device: torch.device | str, within: Path | None) -> WholeMixtures:
     """Where the network has three outputs and the set two voices, a third is added to each mixture.
 
     Where training has noise or rooms, validation has different ones.
@@ -170,7 +173,7 @@ def _validation(recipe: Recipe, device, within: Path | None) -> WholeMixtures:
 
 
 def _dynamic(
-    recipe: Recipe, paths: list[Path], device, share: Share, say: Callable[[str], None]
+    recipe: Recipe, paths: list[Path], device: torch.device | str, share: Share, say: Callable[[str], None]
 ) -> tuple[DynamicMixtures, DynamicMixtures | None]:
     """Training and, where speakers are held out, validation."""
 
@@ -192,7 +195,7 @@ def _dynamic(
             say("The rooms are simulated first, once for all trainings: half a second each.")
             simulated = simulated_rooms(max(1, round(recipe.scenes.simulated)), rate, recipe.seed)
 
-    def mixtures(kept: int, **how) -> DynamicMixtures:
+    def mixtures(kept: int, **how: Any) -> DynamicMixtures:
         # Corpora are weighted only in training: the held-out speakers may be from one corpus.
         weights, temper = ({}, 0.0) if kept else (recipe.weights, recipe.mixing.temper)
         voices = Pool(speech[kept], device, weights, temper)

@@ -208,7 +208,11 @@ def _same_network(model: Config, changes: dict) -> Config:
 
 
 def _fitting(name: str, value: object, old: object) -> object:
-    """`value` converted to the type of `old`, a setting's present value. Raises RecipeError where it cannot be."""
+    """`value` converted to the type of `old`, a setting's present value. Raises RecipeError where it cannot be.
+
+    By hand, where other data are checked by `typed`: a recipe may say less than its types (one folder for a list of
+    them), and the name in the sentence is that of the part that does not fit, such as weights.vctk.
+    """
     if name == "legs":
         if isinstance(value, list | tuple) and all(isinstance(leg, dict) for leg in value):
             return tuple(value)

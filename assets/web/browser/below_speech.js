@@ -1,4 +1,4 @@
-// What lies below speech is taken out of a mixture before a network hears it: as tasnet/below_speech.py.
+// Removes what lies below speech from a mixture before a network hears it, as tasnet/below_speech.py does.
 
 const LOWEST = 1; // Hz
 const [EVIDENCE, CLEAR, FAINT, FADE] = [0.02, 4, 0.004, 0.005]; // s, ratio, of full scale, s
@@ -6,12 +6,12 @@ const [HUMS, HUM_CLEAR, HUM_FAINT] = [[50, 60], 2, 0.01]; // Hz, ratio, of full 
 const [CUTOFF, ORDER] = [70, 8]; // Hz
 const [STRONG, WEAK, TOLD, SHORTEST] = [0.25, 1e-4, 0.1, 0.05];
 
-/** The offset and the hum of the mains in a sound that is arriving, from the moment on at which there clearly is one. */
+/** The offset and the mains hum in a sound that is arriving, from the moment when there clearly is one. */
 export class SteadySoFar {
   constructor(rate) {
     this.rate = rate;
     this.gain = 1 - Math.exp((-2 * Math.PI * LOWEST) / rate);
-    this.growing = Math.trunc(1 / this.gain); // samples over which a mean is that of all
+    this.growing = Math.trunc(1 / this.gain); // samples during which the mean is that of all samples so far
     this.first = Math.round(EVIDENCE * rate);
     this.fade = Math.max(1, Math.round(FADE * rate));
     [this.heard, this.mean, this.square] = [0, 0, 0];
@@ -34,7 +34,7 @@ export class SteadySoFar {
         const around = turn.map((part, k) => {
           line.sound[k] += share * (x * part - line.sound[k]);
           line.one[k] += share * (part - line.one[k]);
-          return line.sound[k] - this.mean * line.one[k]; // of what moves around the mean
+          return line.sound[k] - this.mean * line.one[k]; // of the deviation from the mean
         });
         const strength = 2 * (around[0] ** 2 + around[1] ** 2);
         if (strength > strongest) {
@@ -65,7 +65,7 @@ export class SteadySoFar {
   }
 }
 
-/** A whole mixture without what lies below speech, and notes where that is much. */
+/** A whole mixture without what lies below speech, with notes where that is a lot. */
 export function withoutWhatLiesBelow(mixture, rate, causal) {
   if (mixture.length < SHORTEST * rate) return [mixture, []];
   let [total, square] = [0, 0];
@@ -93,7 +93,7 @@ export function withoutWhatLiesBelow(mixture, rate, causal) {
   return [high, [...notes, `What lies below ${CUTOFF} Hz, rumble or hum, is strong and was taken out.`]];
 }
 
-/** Through a Butterworth high-pass forwards and then backwards, so that nothing is delayed. */
+/** A Butterworth high-pass, forwards and then backwards, so that nothing is delayed. */
 function highPassed(signal, rate) {
   const K = Math.tan((Math.PI * CUTOFF) / rate);
   const sections = Array.from({ length: ORDER / 2 }, (_, k) => {
@@ -105,7 +105,7 @@ function highPassed(signal, rate) {
     let filtered = samples;
     let level = samples[0]; // as if it had always been there
     for (const { b, a1, a2 } of sections) {
-      let [s1, s2] = [-b * level, b * level]; // at rest: nothing comes out
+      let [s1, s2] = [-b * level, b * level]; // the steady state, in which nothing comes out
       level = 0;
       filtered = filtered.map((x) => {
         const y = b * x + s1;

@@ -1,4 +1,4 @@
-// What one packet of a live sound goes through, at the model's rate: offset, network, level; and a film of it.
+// The path of one packet of live sound, at the model's rate: offset, network, level; and a moving picture of the masks.
 
 import { SteadySoFar } from "./below_speech.js";
 import { CausalLevel } from "./level.js";
@@ -13,7 +13,7 @@ export class Chain {
     this.stream = network.stream();
     this.offset = new SteadySoFar(rate);
     this.level = new CausalLevel(C, rate);
-    this.waiting = new Float32Array(0); // of the mixture, for voices that are not there yet
+    this.waiting = new Float32Array(0); // the mixture, until its voices are there
     this.columns = Math.max(1, Math.round((STEP * rate) / hop)); // frames in one column
     this.row = rowsByFrequency(network.frequencies());
     this.film = [];
@@ -21,7 +21,7 @@ export class Chain {
     this.#open();
   }
 
-  /** The next samples -> [mixture, voice 1, ...] as far as the voices are known, all of one length. */
+  /** The next samples -> [mixture, voice 1, ...] as far as the voices are known, all of equal length. */
   push(samples) {
     const heard = this.offset.push(samples);
     const voices = this.stream.push(heard);
@@ -34,7 +34,7 @@ export class Chain {
     return [mixture, ...this.level.apply(voices, mixture)];
   }
 
-  /** The columns of the masks' picture since the last call, each C x ROWS bytes: how much of it a voice is given. */
+  /** The masks' columns since the last call, each C x ROWS bytes: the share that each voice is given. */
   takeFilm() {
     const film = this.film;
     this.film = [];
@@ -64,7 +64,7 @@ export class Chain {
   }
 }
 
-/** In which row of the picture each basis function is counted. */
+/** The row of the picture to which each basis function belongs. */
 function rowsByFrequency(frequencies) {
   const order = [...frequencies.keys()].sort((a, b) => frequencies[a] - frequencies[b]);
   const row = new Uint8Array(order.length);

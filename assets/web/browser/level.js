@@ -1,4 +1,4 @@
-// The level of separated voices, as tasnet/level.py has it: what fits the mixture best.
+// The level of separated voices that fits the mixture best, as in tasnet/level.py.
 
 const FRAME = 0.01; // s, in which a causal level changes
 
@@ -9,7 +9,7 @@ export function levelGains(sources, mixture) {
   return sums.fit();
 }
 
-/** The same from what has been heard so far: each frame of 10 ms has those of all before it. */
+/** The same from what has been heard so far: the gains of each 10 ms frame come from everything before it. */
 export class CausalLevel {
   constructor(speakers, rate) {
     this.sums = new Sums(speakers);

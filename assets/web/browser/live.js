@@ -2,11 +2,11 @@
 
 import { TasnetError } from "./weights.js";
 
-const HERE = 0.35; // of a packet's length: a network that takes no more runs in the audio thread
-const RESERVE = { least: 0.012, step: 0.004, most: 0.04 }; // s in hand where a worker is to answer
-const LATE = 0.05; // share of packets from which on something is done
-const WATCH = 2; // s of packets it is counted over
-const LOUD = 0.35; // RMS of full scale over a second: no voice, but loudspeakers that the microphone hears
+const HERE = 0.35; // of a packet's length: a network that needs no more than this runs in the audio thread
+const RESERVE = { least: 0.012, step: 0.004, most: 0.04 }; // s of sound in hand where a worker has to answer
+const LATE = 0.05; // share of late packets above which something is done
+const WATCH = 2; // s over which they are counted
+const LOUD = 0.35; // RMS re full scale over a second: not a voice, but feedback from loudspeakers
 const GLIDE = 0.015; // s, from one signal to another
 
 /** A worker that answers calls: open, separate, time, look, live (see worker.js). */
@@ -39,7 +39,7 @@ export class Background {
   }
 }
 
-/** The microphone as it is: what browsers do for calls would take the second voice away. Throws TasnetError. */
+/** The unprocessed microphone: what browsers do for calls would remove the second voice. Throws TasnetError. */
 export async function openMicrophone() {
   if (!navigator.mediaDevices?.getUserMedia) {
     throw new TasnetError("A browser gives the microphone only to addresses with https:// and to this computer's own (localhost): open the page under such a one.");
@@ -58,14 +58,14 @@ export async function openMicrophone() {
 }
 
 export class Live {
-  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud}: functions that are told. */
+  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud}: callbacks. */
   constructor(files, on) {
     [this.files, this.on] = [files, on];
     this.heard = "sides";
     this.volume = 1;
   }
 
-  /** Begin to hear with the model in `weights`; thread: "audio" or "worker", else what is fast enough. Throws TasnetError. */
+  /** Start listening with the model in `weights`; thread: "audio" or "worker", else what is fast enough. Throws TasnetError. */
   async start(weights, { thread, source } = {}) {
     this.stop();
     const run = (this.run = {});
@@ -125,7 +125,7 @@ export class Live {
     run.source.connect(run.node);
   }
 
-  /** Each signal to either ear at a gain of its own. */
+  /** Send each signal to either ear with its own gain. */
   #mix(run, channels) {
     const { context } = run;
     const splitter = context.createChannelSplitter(channels);
@@ -172,19 +172,19 @@ export class Live {
     return { signals, film, counts, seconds, delay, algorithm: config.L / config.sample_rate, device, thread, rate: config.sample_rate };
   }
 
-  /** Where packets are late, more is kept in hand, or the worker takes over; where nothing helps, `slow` is told. */
+  /** When packets are late, keep more in hand or let the worker take over; when nothing helps, call `slow`. */
   #judge(run) {
     const { packets, late, busy, seconds } = run.counted;
     run.counted = { packets: 0, late: 0, busy: 0, seconds: 0 };
     if (late <= LATE * packets && busy < 700 * seconds) return;
-    if (!run.spared) return (run.spared = true); // the first seconds of a run: everything is still being loaded
+    if (!run.spared) return (run.spared = true); // the first seconds of a run, while everything is still loading
     if (run.thread === "audio") return this.on.slow?.("audio");
     if (busy >= 900 * seconds || run.reserve >= RESERVE.most) return this.on.slow?.("worker");
     run.reserve += RESERVE.step;
     run.node.port.postMessage({ reserve: run.reserve });
   }
 
-  /** Loudspeakers that the microphone hears again swell within a moment: they are silenced. */
+  /** Feedback from the loudspeakers builds up within a moment: silence it. */
   #guard(signal, rate) {
     const run = this.run;
     const power = signal.reduce((sum, x) => sum + x * x, 0) / Math.max(1, signal.length);

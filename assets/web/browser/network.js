@@ -2,7 +2,7 @@
 
 import { readWeights, TasnetError } from "./weights.js";
 
-const PIECE = 64; // frames of a stream worked on at a time: what bounds its memory
+const PIECE = 64; // frames of a stream processed at a time, which bounds its memory
 const KINDS = { BN: 0, none: 0, cLN: 1, chLN: 2, gLN: 3 };
 const LIMITS = ["sigmoid", "softmax", "relu"];
 
@@ -21,10 +21,10 @@ export class Network {
 
   constructor(config, info) {
     [this.config, this.info] = [config, info];
-    this.onframes = null; // (w, m, rows, N, width): views of what the masks of `rows` frames are, only valid in the call
+    this.onframes = null; // (w, m, rows, N, width): views of the masks of `rows` frames, valid only during the call
   }
 
-  /** The voices of a whole mixture, C arrays as long as it; as `ConvTasNet.forward`, at the network's own level. */
+  /** The voices of a whole mixture, C arrays of its length; as `ConvTasNet.forward`, at the network's own level. */
   separate(mixture) {
     const { C, L, hop, edges, causal } = this.config;
     const T = mixture.length;
@@ -51,7 +51,7 @@ export class Network {
     });
   }
 
-  /** A stream that begins now; the network holds one at a time. Throws TasnetError where it is not causal. */
+  /** A new stream; a network has one at a time. Throws TasnetError if it is not causal. */
   stream() {
     if (!this.config.causal) {
       throw new TasnetError("Only a causal network can separate a sound that is still arriving; this one is not.");
@@ -131,7 +131,7 @@ class Stream {
     this.#begun = false;
   }
 
-  /** The next samples -> what is complete of the voices, C arrays of one length. */
+  /** The next samples -> the voices as far as they are complete, C arrays of equal length. */
   push(samples) {
     const { C, L, hop } = this.#network.config;
     const x = new Float32Array(this.#waiting.length + samples.length);
@@ -148,7 +148,7 @@ class Stream {
     return made;
   }
 
-  /** The mixture has ended: what is left of its voices; then as after `reset`. */
+  /** The end of the mixture: returns the rest of its voices; then as after `reset`. */
   flush() {
     const { L, hop, edges } = this.#network.config;
     const left = this.#waiting.length;
@@ -168,7 +168,7 @@ class Stream {
   }
 }
 
-/** Puts a file's tensors where the engine wants them. */
+/** Puts a file's tensors where the engine expects them. */
 class Filler {
   constructor(engine, config, tensors) {
     [this.engine, this.config, this.tensors] = [engine, config, tensors];
@@ -221,7 +221,7 @@ class Filler {
   }
 
   #matrix(which, block, raw, bias) {
-    // The raw weights lie behind those that are packed; what was packed then moves to where they began.
+    // The raw weights lie behind the packed ones, which then move to where the raw ones began.
     this.engine.matrix(which, block, this.#scratch(0, raw), bias ? this.#scratch(raw.length, bias) : 0);
   }
 
@@ -246,7 +246,7 @@ class Filler {
     }
   }
 
-  /** A place for raw values that stays while the network is filled. */
+  /** Memory for raw values that stays valid while the network is being filled. */
   #scratch(offset, values) {
     if (!this.raw) {
       const sizes = [...this.tensors.values()].map((tensor) => tensor.values.length);

@@ -19,7 +19,7 @@ export class Separator {
     this.keepsLevel = Boolean(info.keeps_level);
   }
 
-  /** A mixture at `rate` Hz -> {sources: C arrays as long as it, notes}; progress(fraction). Throws TasnetError. */
+  /** A mixture at `rate` Hz -> {sources: C arrays of its length, notes}; progress(fraction). Throws TasnetError. */
   separate(samples, rate, progress = () => {}) {
     const peak = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     if (!samples.length) throw new TasnetError("The sound holds no samples.");
@@ -117,7 +117,7 @@ export class Separator {
     sources.forEach((source, c) => spread(found[c], pauses, source));
   }
 
-  /** At the RMS `level` inside the network, whatever its own. */
+  /** Scaled to the RMS `level` inside the network. */
   #run(mixture) {
     const power = mixture.reduce((sum, x) => sum + x * x, 0) / mixture.length;
     const scale = Math.sqrt(Math.max(power, 1e-30)) / this.level;
@@ -158,7 +158,7 @@ function bestOrder(separated, known, samples) {
   return best.order;
 }
 
-/** What of the whole mixture the network has not heard is noise; an offset is no sound at all. */
+/** What the network has not heard of the mixture counts as noise; an offset is no sound at all. */
 function giveRumbleToNoise(noise, whole, heard) {
   const below = whole.map((x, t) => x - heard[t]);
   const mean = below.reduce((sum, x) => sum + x, 0) / below.length;

@@ -17,7 +17,7 @@ const DEFAULTS = {
   coder_bias: false,
 }; // prettier-ignore
 
-/** What is wrong with a model's file or a sound, in one sentence for whoever brought it. */
+/** What is wrong with a model's file or a sound, in one sentence for the user. */
 export class TasnetError extends Error {}
 
 /** The bytes of a file -> {config, info, tensors: Map of name -> {shape, values}}. Throws TasnetError. */
@@ -79,7 +79,7 @@ function decodeText(bytes) {
   return decodeURIComponent(escape(text));
 }
 
-/** The number that 16 bits are in IEEE half precision. */
+/** The number that 16 bits stand for in IEEE half precision. */
 function fromHalf(bits) {
   const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
   if (exponent === 31) return fraction ? NaN : sign * Infinity;

@@ -1,4 +1,4 @@
-// Beside the page: files are separated here, speed is measured, and live sound where the audio thread is too slow.
+// Runs beside the page: separates files, measures speed, and takes live sound when the audio thread is too slow.
 
 import { Chain } from "./chain.js";
 import { Network } from "./network.js";
@@ -24,7 +24,7 @@ const actions = {
     return { sources, notes, seconds: (performance.now() - began) / 1000 };
   },
 
-  /** ms that a packet of `hops` hops takes: the median, and the share of packets that take longer than they last. */
+  /** How long a packet of `hops` hops takes: the median in ms, and the share of packets slower than real time. */
   time({ hops }) {
     const { hop, sample_rate: rate } = network.config;
     const chain = new Chain(network);
@@ -84,7 +84,7 @@ const actions = {
     return { ...found, voices, samples: samples.slice(number * hop, number * hop + L) };
   },
 
-  /** Packets come and voices go through this port; what the page draws goes to the page. */
+  /** Packets arrive and voices leave through this port; what the page draws goes to the page. */
   live(_, tell, [port]) {
     const chain = new Chain(network);
     let [signals, told] = [null, performance.now()];

@@ -9,7 +9,7 @@ const TELL = 0.05; // s between two reports to the page
 const FADE = 32; // samples of a fade where sound is missing
 const SLACK = 2; // samples at the model's rate: rounding between the rates
 
-/** Samples that wait for their turn, after so many zeros. */
+/** A queue of samples that begins with so many zeros. */
 class Ring {
   constructor(zeros) {
     this.samples = new Float32Array(1 << 13);
@@ -52,12 +52,12 @@ class Live extends AudioWorkletProcessor {
     }
     this.down = new Resampler(sampleRate, this.rate);
     this.up = Array.from({ length: this.channels }, () => new Resampler(this.rate, sampleRate));
-    this.pending = new Float32Array(0); // of a packet that is not full
+    this.pending = new Float32Array(0); // of a packet that is not yet full
     this.queue = Array.from({ length: this.channels }, () => new Float32Array(1 << 15)); // rings, at the model's rate
     this.written = 0; // samples at the model's rate, since the beginning
     this.wanted = config.L + this.packet - config.hop + SLACK + Math.round(reserve * this.rate);
     this.captured = 0;
-    // At the context's rate, not played yet. A few samples stay in hand, as a quantum may bring some fewer than it takes.
+    // At the context's rate, not yet played. A few samples stay in hand, as a quantum may bring fewer than it takes.
     this.hand = 2 * Math.ceil(sampleRate / this.rate);
     this.made = Array.from({ length: this.channels }, () => new Ring(this.hand));
     this.read = -this.wanted;
@@ -81,7 +81,7 @@ class Live extends AudioWorkletProcessor {
 
   #setReserve(seconds) {
     const wanted = this.config.L + this.packet - this.config.hop + SLACK + Math.round(seconds * this.rate);
-    this.read -= wanted - this.wanted; // a little is heard again, or left out
+    this.read -= wanted - this.wanted; // a little is repeated or skipped
     this.wanted = wanted;
     this.silent = true;
   }
@@ -128,7 +128,7 @@ class Live extends AudioWorkletProcessor {
     this.written += length;
   }
 
-  /** What is `wanted` samples behind the microphone, at the context's rate, to all channels. */
+  /** Writes what is `wanted` samples behind the microphone, at the context's rate, to all channels. */
   #play(output) {
     const count = this.captured - this.wanted - this.read;
     const there = Math.max(0, Math.min(count, this.written - this.read));
@@ -144,14 +144,14 @@ class Live extends AudioWorkletProcessor {
     this.read += count;
   }
 
-  /** No click where sound breaks off, nor where it begins again. */
+  /** Avoids clicks where sound breaks off and where it resumes. */
   #fade(piece, there) {
     if (this.silent) for (let n = 0; n < Math.min(FADE, there); n++) piece[n] *= n / FADE;
     if (there < piece.length) for (let n = Math.max(0, there - FADE); n < there; n++) piece[n] *= (there - n) / FADE;
   }
 
   #tell(now) {
-    // The context's clock stands still where the audio thread was not in time: it falls behind the computer's.
+    // When the audio thread is late, the context's clock stands still and falls behind the computer's.
     this.slowest = Math.min(this.slowest, now / 1000 - currentTime);
     if (currentTime - this.told < TELL) return;
     const behind = this.slowest;

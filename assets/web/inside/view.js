@@ -1,11 +1,11 @@
-// What the pictures of the page show is the player's: its cursor and its marked stretch lie over them, a click moves
-// the one and a drag the other. While it plays only the cursor moves; the page is asked for other pictures where it
-// leaves them.
+// The plots of the page follow the player: its cursor and its marked stretch are drawn over them; a click moves the
+// cursor and a drag the stretch. During playback only the cursor moves; the page is asked for new plots when the cursor
+// leaves the present ones.
 
 import { livingIn } from "../player/lifetime.js";
 
 const DRAG = 4; // px a press may move and still be a click
-const FILLED = 0.98; // of a picture: a stretch that fills it needs no mark
+const FILLED = 0.98; // of a plot: a stretch that fills it needs no mark
 const LEAST = 0.005; // s, the shortest stretch
 const PATIENCE = 5000; // ms to wait for the page before it is asked again
 
@@ -23,7 +23,7 @@ class View {
     on(document, "tasnet-player-moves", () => this.draw());
     on(root, "click", (event) => this.#act(event.target.closest("button")?.dataset.do));
     this.#listen(on);
-    // The pictures come and go, and take their place, when Streamlit and Plotly have drawn them.
+    // The plots come, go and move whenever Streamlit and Plotly have drawn them.
     this.observer = new MutationObserver((changes) => {
       if (changes.some(({ target }) => !target.closest?.(".tasnet-player, .tasnet-view"))) this.#later();
     });
@@ -90,7 +90,7 @@ class View {
       const [from, to] = picture.stretch;
       const { duration } = this.player?.transport ?? { duration: to };
       const time = (clientX) => {
-        const box = drag.getBoundingClientRect(); // anew: the page may have scrolled
+        const box = drag.getBoundingClientRect(); // again: the page may have scrolled
         return clamp(from + clamp((clientX - box.left) / box.width, 0, 1) * (to - from), 0, duration);
       };
       const box = drag.getBoundingClientRect();
@@ -133,7 +133,7 @@ class View {
     on(document, "pointercancel", lift);
   }
 
-  /** What the pointer is over, in numbers. */
+  /** The values under the pointer. */
   #tell(under, clientX) {
     let text = this.hint;
     if (under) {
@@ -221,7 +221,7 @@ class View {
     });
   }
 
-  /** Ask for the pictures that the sound has gone on to. */
+  /** Ask for the plots of what the sound has reached. */
   #ask(time) {
     const { asked, data } = this;
     const [from, to] = data.shown;
@@ -233,7 +233,7 @@ class View {
   }
 }
 
-/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+/** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tasnet-view");
   const [view, cleanUp] = livingIn(root, () => new View(root));

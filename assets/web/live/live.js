@@ -1,11 +1,11 @@
-// A live separation: plays what has come, draws it as it grows, and counts where it was not there in time.
+// A live separation: plays what has arrived, draws it as it grows, and counts what arrived too late.
 
 import { livingIn } from "../player/lifetime.js";
 import { openContext } from "../player/media.js";
 import { cssColour, onGround, readTheme } from "../player/theme.js";
 import { drawRuler, drawWaveform, fit, Peaks, View } from "../player/waveform.js";
 
-const RESERVE = 0.6; // s of sound in hand before playing begins: the page hears from the server a few times a second
+const RESERVE = 0.6; // s of sound in hand before playback begins: the server sends a few times a second
 const WINDOW = 10; // s on show
 const GLIDE = 0.015; // s from one signal to another, so that switching does not click
 
@@ -43,7 +43,7 @@ class Live {
     this.data = data;
     if (data.stopped) this.context?.suspend();
     if (data.length) {
-      // All that came is taken, also what should be here: a busy browser may have missed it.
+      // Take everything that came, even what should be here already: a busy browser may have missed it.
       data.signals.forEach((text, i) => this.signals[i].set(decode(text, data.scale), data.first));
       const [from, last] = [Math.max(data.first, this.have), data.first + data.length];
       if (this.heard && last > from) this.#play(from, last);
@@ -61,7 +61,7 @@ class Live {
     this.context?.close();
     this.context = this.next = null;
     this.have = this.gaps = 0;
-    this.heard = data.running; // what had ended before is only shown
+    this.heard = data.running; // what ended before is shown but not played
     [this.times, this.delays, this.peaks] = [[], [], []];
     this.signals = data.names.map(() => new Float32Array(data.total));
     this.chosen = Math.min(this.chosen, data.names.length - 1);
@@ -118,7 +118,7 @@ class Live {
     this.next += buffer.duration;
   }
 
-  /** The moment of the sound that is heard now, in s. */
+  /** The time in the sound that is being heard, in s. */
   #position() {
     return this.context && this.next !== null ? this.have / this.data.rate - (this.next - this.context.currentTime) : null;
   }
@@ -207,7 +207,7 @@ class Live {
   }
 }
 
-/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+/** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data }) {
   const root = parentElement.querySelector(".tasnet-live");
   const [live, cleanUp] = livingIn(root, () => (root.live = new Live(root)));

@@ -1,17 +1,17 @@
-// The one that was chosen among many: a click on a point of a picture chooses it, a mark in every picture shows it.
+// Choosing one of many: a click on a point in a plot chooses it, and a mark in every plot shows where it is.
 //
-// Streamlit builds a picture anew whenever its figure changes, and its zoom is lost. So the figures stay as they are,
-// and the marks are laid over them; where a picture was zoomed or built anew, they are placed anew.
+// Streamlit rebuilds a plot whenever its figure changes, which loses the zoom. So the figures stay as they are, the
+// marks are drawn on top, and they are placed again when a plot has been zoomed or rebuilt.
 
 import { livingIn } from "../player/lifetime.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const OUTSIDE = 2; // px from a row to the middle of its frame: the row itself stays in sight
-const REACH = 9; // px, the radius of the ring about a point
+const REACH = 9; // px, the radius of the ring around a point
 
 class Marks {
   constructor() {
-    this.heard = new Map(); // Plotly's element -> what listens to it
+    this.heard = new Map(); // Plotly's element -> its listeners
     this.watch = new MutationObserver(() => this.later());
     this.watch.observe(document.body, { childList: true, subtree: true });
   }
@@ -42,7 +42,7 @@ class Marks {
     if (this.heard.has(plot)) return;
     const clicked = ({ points: [point] }) => {
       if (!point?.customdata || ![undefined, this.data.model].includes(point.data.meta)) return;
-      // Shown at once where it was clicked; what the server answers moves the other marks.
+      // The mark under the click moves at once; the others move when the server answers.
       const mark = this.data.marks.find((one) => one.picture === picture);
       if (mark.row != null) mark.row = point.y;
       else if (mark.x != null) Object.assign(mark, { x: point.x, y: point.y });
@@ -70,7 +70,7 @@ class Marks {
     layer.setAttribute("class", "tasnet-mark");
     layer.dataset.marks = this.data.name;
     layer.style.color = this.data.colour;
-    // Drawn twice: what is chosen is seen on dark and on bright colours alike.
+    // Drawn twice, so that it stands out on dark and on bright colours.
     for (const part of ["ground", "line"]) {
       const path = document.createElementNS(SVG, "path");
       path.setAttribute("class", `tasnet-mark-${part}`);
@@ -91,13 +91,13 @@ class Marks {
   }
 }
 
-/** Draw `mark` where it stands in a picture of this layout: a frame about a row, or a ring about a point. */
+/** Draw `mark` at its place in a plot with this layout: a frame around a row, or a ring around a point. */
 function draw(layer, layout, { row, x, y, axes }) {
   const path = row == null ? ring(layout, x, y, axes) : frame(layout, row);
   for (const part of layer.children) part.setAttribute("d", path);
 }
 
-/** About row `row` of all panels, which share their rows. */
+/** Around row `row` of all panels, which share their rows. */
 function frame(layout, row) {
   const panels = Object.keys(layout).filter((name) => /^xaxis\d*$/.test(name)).map((name) => layout[name]);
   const left = Math.min(...panels.map((axis) => axis._offset));
@@ -120,7 +120,7 @@ function ring(layout, x, y, [horizontal, vertical] = ["xaxis", "yaxis"]) {
   return `M${cx - REACH},${cy}a${REACH},${REACH} 0 1,0 ${2 * REACH},0a${REACH},${REACH} 0 1,0 ${-2 * REACH},0`;
 }
 
-/** Streamlit's entry: called at first and whenever data change; returns the clean-up. */
+/** Streamlit's entry point: called first, and whenever the data change; returns the clean-up. */
 export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-marks");
   const [marks, cleanUp] = livingIn(root, () => new Marks());

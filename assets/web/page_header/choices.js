@@ -1,4 +1,4 @@
-// On a phone the sidebar, with sound, model and upload, hides behind a sign that nobody looks for: this opens it.
+// On a phone the sidebar (sound, model, upload) is hidden behind an icon that nobody notices: this button opens it.
 
 export default function mount({ parentElement, data }) {
   const button = parentElement.querySelector(".tasnet-choices");

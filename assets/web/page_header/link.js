@@ -1,4 +1,4 @@
-// A button that copies the page's address, with the choices that the address leaves out because they are the default.
+// A button that copies the page's address, including the choices that the address omits because they are defaults.
 
 export default function mount({ parentElement, data }) {
   const button = parentElement.querySelector(".tasnet-link");
@@ -16,7 +16,7 @@ export default function mount({ parentElement, data }) {
   button.onclick = copy;
 }
 
-/** Browsers lend the clipboard to secure pages only; the old way works on the others. */
+/** Browsers give only secure pages access to the clipboard; elsewhere the old way still works. */
 async function toClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -2,9 +2,9 @@
 
 const short = (seconds) => String(Number(seconds.toFixed(4)));
 
-/** Put cursor, marked stretch and chosen track into the address; returns the parameters as they stand there.
+/** Put cursor, marked stretch and chosen track into the address; returns the parameters as they are then.
  *
- * The page puts them there too, which Streamlit makes a step of the browser's history unless they are there already. */
+ * The page sets them too, which would add a step to the browser's history if they were not there already. */
 export function putInAddress({ time, region, active }) {
   const link = { track: active, t: short(time) };
   if (region) link.region = region.map(short).join("-");

@@ -4,7 +4,7 @@ import { rate } from "./hearing.js";
 import { formatTime, timeUnit } from "./waveform.js";
 
 const DRAG = 4; // px a press may move and still be a click
-const EDGE = 7; // px about an edge of the marked stretch that take hold of it
+const EDGE = 7; // px around an edge of the marked stretch within which it can be dragged
 const OTHER_USES_OF_SPACE =
   "input, textarea, select, button, summary, audio, video, [contenteditable=true], " +
   "[role=button], [role=slider], [role=combobox], [role=listbox], [role=menu], [role=dialog], [role=radio], [role=tab]";
@@ -12,7 +12,7 @@ const BLIND_KEYS = [" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Hom
 
 const TONE_KEYS = /^( |Arrow(Up|Down)|[1-9lemsLEMS])$/;
 
-/** Attach all listeners to `player`; returns the function that takes them away. */
+/** Attach all listeners to `player`; returns the function that removes them. */
 export function listen(player) {
   const stop = new AbortController();
   const on = (target, type, handler, options) =>
@@ -26,7 +26,7 @@ export function listen(player) {
     const button = event.target.closest("button[data-do]");
     if (!button) return;
     act(player, button.dataset.do, button.closest("[data-index]"));
-    // After a click with the mouse the keys mean the player again, not the button once more.
+    // After a mouse click the keys belong to the player again, not to the button.
     if (event.detail > 0) root.focus({ preventScroll: true });
   });
   on(root, "input", (event) => {
@@ -47,7 +47,7 @@ export function listen(player) {
     event.preventDefault();
     event.stopPropagation();
   });
-  // Space means the first player wherever the page has no other use for it.
+  // Space starts the first player wherever the page has no other use for it.
   on(document, "keydown", (event) => {
     if (event.key !== " " || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.(OTHER_USES_OF_SPACE) || !player.transport) return;
@@ -60,7 +60,7 @@ export function listen(player) {
   return () => stop.abort();
 }
 
-/** Run the action of a button; `row` is the track's row where the button is in one. */
+/** Run the action of a button; `row` is the track's row, if the button is in one. */
 function act(player, action, row) {
   if (action === "help") return help(player);
   if (action === "more") return more(player);
@@ -85,7 +85,7 @@ function act(player, action, row) {
     difference: () => {
       if (mixer.reference(index) < 0) return;
       mixer.toggle(mixer.differences, index);
-      // What is asked for is heard at once.
+      // What was asked for is heard at once.
       const heard = mixer.differences.has(index) && !mixer.remixing;
       if (heard) mixer.choose(index);
       player.apply();
@@ -95,7 +95,7 @@ function act(player, action, row) {
   actions[action]?.();
 }
 
-/** On a narrow screen the bar is one line; what else there is to press unfolds below it. */
+/** On a narrow screen the bar is one line; the other buttons unfold below it. */
 function more(player) {
   const button = player.find("[data-do=more]");
   button.setAttribute("aria-expanded", button.getAttribute("aria-expanded") === "false");
@@ -161,7 +161,7 @@ function listenToLanes(player, on) {
       ? share(lane, clientX) * player.transport.duration
       : player.view.time(share(lane, clientX));
 
-  /** The far edge of the marked stretch when `clientX` takes hold of the near one. */
+  /** The far edge of the marked stretch if `clientX` grabs the near one. */
   const heldEdge = (lane, clientX) => {
     if (!player.region || isOverview(lane)) return null;
     const box = lane.getBoundingClientRect();
@@ -261,7 +261,7 @@ function listenToLanes(player, on) {
   );
 }
 
-/** What the pointer is over, in numbers. */
+/** The values under the pointer. */
 function hover(player, lane, event, time) {
   const { duration } = player.transport;
   let text = formatTime(time, duration) + timeUnit(duration);

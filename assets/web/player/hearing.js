@@ -1,14 +1,14 @@
-// In a listening test: what was heard, without which nothing can be rated, and whether the server is there.
+// For listening tests: what has been heard, which must come before any rating, and whether the server still answers.
 
 const LONG_ENOUGH = 1; // s of a signal, or all of it, before it counts as heard
-const LOOK = 100; // ms between two looks at what plays
-const ASK = 2000; // ms between two questions to the server
+const LOOK = 100; // ms between two checks of what is playing
+const ASK = 2000; // ms between two requests to the server
 
 /** Attend to a blind `player` until it shows another set of signals. */
 export function attend(player) {
   const { data, transport, root } = player;
   const here = () => player.transport === transport && root.isConnected;
-  root.focus({ preventScroll: true }); // a listening test goes on by keys alone
+  root.focus({ preventScroll: true }); // a listening test can be done with the keyboard alone
   const heard = data.tracks.map(() => 0);
   const enough = Math.min(LONG_ENOUGH, 0.8 * transport.duration);
   let told = { count: 0, at: 0 };
@@ -16,13 +16,13 @@ export function attend(player) {
   const looking = setInterval(() => {
     if (!here()) return clearInterval(looking);
     const now = transport.position();
-    // A jump is not listening; a loop's way back counts for nothing.
+    // A jump is not listening, nor is a loop's return to its start.
     const passed = transport.playing ? Math.min(Math.max(now - before, 0), (3 * LOOK) / 1000) : 0;
     before = now;
     player.mixer.gains().forEach((gain, i) => (heard[i] += gain > 0 ? passed : 0));
     const names = data.tracks.filter((_, i) => heard[i] >= enough).map((track) => track.name);
     data.tracks.forEach((_, i) => player.rows[i].classList.toggle("tp-heard", heard[i] >= enough));
-    // Told once more where the page does not know it: its server was gone, or the word was lost on the way.
+    // Sent again if the page does not know it: the server was gone, or the message was lost.
     const unknown = names.length > player.data.heard.length && performance.now() - told.at > ASK;
     if (names.length === told.count && !unknown) return;
     told = { count: names.length, at: performance.now() };
@@ -32,7 +32,7 @@ export function attend(player) {
   const asking = setInterval(() => (here() ? ask(player) : clearInterval(asking)), ASK);
 }
 
-/** The page learns what was heard and rated. */
+/** Tell the page what was heard and rated. */
 export function tellTest(player) {
   player.report({
     set: player.data.set,
@@ -45,7 +45,7 @@ export function tellTest(player) {
   });
 }
 
-/** Give the track in `row` a value from 0 to 100; it has none before its fader was moved. */
+/** Give the track in `row` a value from 0 to 100; until its fader is moved it has none. */
 export function rate(player, row, value) {
   player.ratings[player.data.tracks[row.dataset.index].name] = value;
   showRating(player, row);
@@ -53,7 +53,7 @@ export function rate(player, row, value) {
   player.rating = setTimeout(() => player.transport && tellTest(player), 150);
 }
 
-/** The fader of `row` as it was left, or without a value. */
+/** Restore the fader of `row`, or leave it without a value. */
 export function showRating(player, row) {
   const { name } = player.data.tracks[row.dataset.index];
   const value = player.ratings[name];
@@ -66,7 +66,7 @@ export function showRating(player, row) {
   row.querySelector(".tp-rate output").textContent = value ?? "–";
 }
 
-/** Say that the server is gone, or that it is there again. */
+/** Say that the server is gone, or that it is back. */
 async function ask({ root, data }) {
   const base = new URL(data.tracks[0].src, location).href.split("/media/")[0];
   const there = await fetch(`${base}/_stcore/health`, { cache: "no-store" }).then((answer) => answer.ok, () => false);

@@ -12,8 +12,8 @@ export function openContext(rate) {
 }
 
 /**
- * A track of `length` samples as far as it is there: its file `src`, or `parts` ([{ from, src }]) of what is still coming.
- * What is `known` already is not fetched again. Gives { samples, src, had }.
+ * A track of `length` samples as far as it has arrived: its file `src`, or `parts` ([{ from, src }]) of one that is
+ * still coming. What is `known` already is not fetched again. Returns { samples, src, had }.
  */
 export async function fetchTrack({ src, parts = [] }, length, known = null) {
   if (src) return known?.src === src ? known : { samples: await fetchSamples(src, length), src, had: [] };
@@ -26,13 +26,13 @@ export async function fetchTrack({ src, parts = [] }, length, known = null) {
   return { samples, src: "", had: parts.map((part) => part.src) };
 }
 
-/** The samples of a file, followed by silence up to `length` where that is given. */
+/** The samples of a file, followed by silence up to `length` if that is given. */
 export async function fetchSamples(src, length) {
   let response;
   for (let attempt = 0; attempt < 4; attempt++) {
     response = await fetch(src);
     if (response.ok) break;
-    // Streamlit may be between two runs of the script: the file comes back with the second.
+    // Streamlit may be between two runs of the script: the second brings the file back.
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   if (!response.ok) throw new Error(`the server answered ${response.status}`);

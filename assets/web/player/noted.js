@@ -1,6 +1,6 @@
-// Stretches that the page points out, such as swapped voices: shaded in the lanes of the tracks and of the whole signal.
+// Stretches that the page points out, such as swapped voices, shaded in the tracks' lanes and the overview.
 
-/** Bring the shades of `stretches` ([from, to] in s) into their lanes; `place(element, stretch, lane)` puts one there. */
+/** Shade `stretches` ([from, to] in s) in their lanes; `place(element, stretch, lane)` positions one. */
 export function showNoted(root, stretches, place) {
   for (const lane of root.querySelectorAll("[data-lane=overview], .tp-track .tp-lane")) {
     const shades = [...lane.querySelectorAll(".tp-noted")];

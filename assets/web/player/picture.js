@@ -4,7 +4,7 @@ import { showNoted } from "./noted.js";
 import { cssColour, onGround, ramp } from "./theme.js";
 import { drawRuler, drawWaveform, fit, timeUnit, View } from "./waveform.js";
 
-/** Every waveform, the ruler and the spectrogram, as the mixer, the theme and the view are now. */
+/** Draw every waveform, the ruler and the spectrogram for the present mixer, theme and view. */
 export function paint(player) {
   player.dirty = false;
   const { theme, view, mixer, data, transport } = player;
@@ -61,7 +61,7 @@ function labelFrequencies(player) {
   player.find(".tp-kilohertz").replaceChildren(...labels);
 }
 
-/** Move every cursor to the present time; pictures elsewhere on the page may do so too. */
+/** Move every cursor to the present time; plots elsewhere on the page may follow. */
 export function placeCursors(player) {
   document.dispatchEvent(new CustomEvent("tasnet-player-moves", { detail: player }));
   const time = player.transport.position(true);
@@ -104,7 +104,7 @@ export function showRegion(player) {
   if (region) player.find("[data-show=region]").textContent = `${player.clock(region[0])}–${player.clock(region[1])}${timeUnit(transport.duration)}`;
 }
 
-/** The words of the tour, or of the stop at which it is. */
+/** The words of the tour, or of its present stop. */
 export function showTour(player) {
   const { tour } = player.data;
   player.find(".tp-tour").hidden = !tour;
@@ -113,6 +113,6 @@ export function showTour(player) {
   const count = stop ? `${player.touring.stop + 1} of ${tour.stops.length} · ` : "";
   const words = stop ? count + stop.words : tour.words;
   if (player.find("[data-show=tour]").textContent !== words) player.find("[data-show=tour]").textContent = words;
-  player.find("[data-do=tour]").disabled = player.root.dataset.state !== "ready"; // not all of its stops are there
+  player.find("[data-do=tour]").disabled = player.root.dataset.state !== "ready"; // not all of its stops have arrived
   player.find("[data-do=tour]").textContent = stop ? "■ Stop" : "▶ Hear it in turn";
 }

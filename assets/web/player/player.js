@@ -1,4 +1,4 @@
-// The player: loads the signals, keeps picture and sound together, answers mouse, touch and keys.
+// The player: loads the signals, keeps picture and sound together, and responds to mouse, touch and keys.
 
 import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
@@ -13,7 +13,7 @@ import { Transport } from "./transport.js";
 import { encodeWav } from "./wav.js";
 import { formatTime, Peaks, timeUnit, View } from "./waveform.js";
 
-const RANGE = 65; // dB from the loudest colour to the ground
+const RANGE = 65; // dB from the loudest colour to the background
 const STOP_SECONDS = 8; // how long a stop of the tour is heard, at most
 
 class Player {
@@ -26,7 +26,7 @@ class Player {
     this.resize.observe(this.find(".tp-grid"));
   }
 
-  /** Show `data` (see pages/parts/player.py); the same set of tracks plays on undisturbed, also while more of it comes. */
+  /** Show `data` (see pages/parts/player.py); the same set of tracks plays on undisturbed, even while more of it arrives. */
   async update(data, report) {
     this.report = report;
     this.theme = readTheme(this.root);
@@ -39,7 +39,7 @@ class Player {
     if (this.#shows(data) && this.transport) this.refresh();
   }
 
-  /** Whether these signals are still wanted: the page may have said the same set anew while they came. */
+  /** Whether these signals are still wanted: the page may have sent the same set again while they loaded. */
   #shows(data) {
     return this.data?.set === data.set;
   }
@@ -47,7 +47,7 @@ class Player {
   async #load(data) {
     const { tracks, rate, length } = data;
     const old = this.transport;
-    // The next tone plays on where one was playing, also if it comes while that one is still loading.
+    // The next tone goes on where one was playing, even if it comes while that one is still loading.
     this.playsOn = data.loop && (old?.playing ?? this.playsOn ?? false);
     const active = (data.loop && this.mixer?.tracks[this.mixer.active].name) || data.active;
     this.transport = null;
@@ -66,8 +66,8 @@ class Player {
     this.root.classList.toggle("tp-faders", Boolean(data.faders));
     for (const row of this.rows) showRating(this, row);
     this.root.dataset.state = "loading";
-    showTour(this); // from the start: what is below it does not move later
-    this.root.classList.toggle("tp-tone", data.loop); // from the start: it is less tall
+    showTour(this); // at once, so that what is below it does not move later
+    this.root.classList.toggle("tp-tone", data.loop); // at once: it is less tall
     this.say("Loading …", { stay: true, aloud: data.loop });
     this.rows.forEach((row, i) => updateRow(row, tracks[i], i, this.mixer));
     try {
@@ -97,7 +97,7 @@ class Player {
     }
   }
 
-  /** More of the same signals, or what takes their place, has come. */
+  /** More of the same signals, or what replaces them, has arrived. */
   async #grow(data) {
     const before = this.found;
     let found;
@@ -121,7 +121,7 @@ class Player {
     this.#showState();
   }
 
-  /** "coming" can be played as far as it is there. */
+  /** What is "coming" can be played as far as it has arrived. */
   #showState() {
     this.root.dataset.state = this.data.tracks.every((track) => track.src) ? "ready" : "coming";
     showTour(this);
@@ -168,7 +168,7 @@ class Player {
     if (this.transport?.playing) this.toggle();
   }
 
-  /** Hear the stops of the tour one after the other, or leave it. */
+  /** Play the stops of the tour one after the other, or leave it. */
   toggleTour() {
     if (this.touring) return this.toggle();
     if (!this.transport || !this.data.tour) return;
@@ -197,7 +197,7 @@ class Player {
     this.start();
   }
 
-  /** Whatever else a user does ends the tour; the sound goes on. */
+  /** Anything else that a user does ends the tour; the sound goes on. */
   leaveTour() {
     this.touring = null;
     showTour(this);
@@ -278,7 +278,7 @@ class Player {
     this.say(`Saved ${link.download}.`);
   }
 
-  /** The page learns where the cursor stands when a user does something and when the sound rests, not 60 times a second. */
+  /** Tell the page where the cursor is when the user acts or the sound stops, not 60 times a second. */
   tell() {
     const { follow, link } = this.data;
     if (!follow && !link) return;
@@ -297,7 +297,7 @@ class Player {
     }, 150);
   }
 
-  /** A word to the user: on show for a moment, or only `aloud` to a screen reader. */
+  /** A message to the user: shown for a moment, or only `aloud`, to a screen reader. */
   say(message, { aloud = false, stay = false } = {}) {
     const status = this.find(".tp-status");
     status.textContent = message;
@@ -382,8 +382,7 @@ class Player {
   }
 }
 
-
-/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+/** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tasnet-player");
   const [player, cleanUp] = livingIn(root, () => (root.player = new Player(root)));

@@ -6,7 +6,7 @@ const WINDOW = 0.032; // s
 const HOP = 0.008; // s
 const COLUMNS = 128; // frames in a tile
 const TILES = 512; // tiles kept
-const BUDGET = 14; // ms of computing before the browser gets to draw
+const BUDGET = 14; // ms of computing before the browser may draw
 
 class FFT {
   constructor(size) {
@@ -93,7 +93,7 @@ export class Spectrogram {
     return this.spectrum(time)[Math.min(bin, this.bins - 1)];
   }
 
-  /** Draw the view; false when the time was up before everything was there (call again). */
+  /** Draw the view; false if the time was up before everything was drawn (call again). */
   draw(canvas, view) {
     const { context, width, height } = fit(canvas);
     const level = Math.max(0, Math.floor(Math.log2((0.75 * view.span) / width / HOP)));

@@ -1,15 +1,15 @@
-// Slower or faster at the same pitch: overlapping frames, each taken where it continues the last one best (WSOLA,
+// Slower or faster at the same pitch: overlapping frames, each taken from where it best continues the last one (WSOLA,
 // Verhelst and Roelands 1993).
 
 const FRAME = 0.032; // s
-const REACH = 0.01; // s a frame may lie off its nominal place
+const REACH = 0.01; // s by which a frame may lie off its nominal place
 
-/** `tracks` at `speed` times their pace. All are cut at the same places, so that they stay one moment of one sound. */
+/** `tracks` at `speed` times their pace. All are cut at the same places, so that they stay aligned. */
 export function stretch(tracks, rate, speed) {
   const hop = Math.round((FRAME * rate) / 2);
   const size = 2 * hop;
   const reach = Math.round(REACH * rate);
-  const room = 2 * size + 2 * reach; // silence on either side of what is searched
+  const room = 2 * size + 2 * reach; // silence on either side of the range that is searched
   const length = Math.round(tracks[0].length / speed);
   const guide = new Float32Array(tracks[0].length + 2 * room);
   for (const track of tracks) for (let n = 0; n < track.length; n++) guide[room + n] += track[n];

@@ -1,4 +1,4 @@
-// Colours: a track's colour on the page's light or dark ground, and the ramp of its spectrogram.
+// Colours: a track's colour on the page's light or dark background, and the ramp of its spectrogram.
 
 /** [r, g, b], 0..255, of any CSS colour. */
 export function parseColour(css) {
@@ -39,7 +39,7 @@ export function readTheme(element) {
   };
 }
 
-/** A track's colour, moved towards the ink until it can be read on the page's ground. */
+/** A track's colour, moved towards the text colour until it is legible on the page's background. */
 export function onGround(colour, theme) {
   const own = parseColour(colour);
   for (let share = 0; share < 1; share += 0.04) {
@@ -49,7 +49,7 @@ export function onGround(colour, theme) {
   return theme.ink;
 }
 
-/** 256 steps from the ground (quiet) through the track's colour to the far end of lightness (loud). */
+/** 256 steps from the background (quiet) through the track's colour to the opposite lightness (loud). */
 export function ramp(colour, theme) {
   const end = mix(colour, theme.dark ? [255, 255, 255] : [0, 0, 0], theme.dark ? 0.93 : 0.82);
   const ground = mix(theme.ground, colour, 0.03);

@@ -1,4 +1,4 @@
-// The list of signals: one row each, and which of them are heard how loud.
+// The list of signals, one row each, and how loud each of them is heard.
 
 const SILENT = -60; // dB: the fader's lower end is silence
 

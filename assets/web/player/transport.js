@@ -64,7 +64,7 @@ export class Transport {
     if (this.playing && this.source) this.#start(position);
   }
 
-  /** Other samples take the place of these, equally long: what plays goes on. */
+  /** Replace the samples by others of the same length; playback goes on. */
   replace(tracks) {
     const position = this.position();
     this.tracks = tracks;
@@ -95,7 +95,7 @@ export class Transport {
     });
   }
 
-  /** Seconds into the tracks; with `heard` true, of what leaves the loudspeaker just now. */
+  /** The position in the tracks in s; with `heard`, that of what is leaving the loudspeaker now. */
   position(heard = false) {
     if (!this.playing || !this.source) return this.anchor.position;
     const late = heard ? (this.context.outputLatency ?? 0) : 0;
@@ -158,7 +158,7 @@ export class Transport {
     return this.buffers.get(this.speed);
   }
 
-  /** Where the frame stands in the present speed's buffer. */
+  /** The frame's position in the buffer of the present speed. */
   #stretched(frame) {
     return Math.round(frame / this.speed);
   }

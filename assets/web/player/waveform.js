@@ -61,7 +61,7 @@ export class Peaks {
     }
   }
 
-  /** [lowest, highest] of samples first .. last-1; a block that is only touched counts when many are. */
+  /** [lowest, highest] of samples first .. last-1; a block that is only partly inside counts when there are many. */
   extremes(first, last) {
     if (last - first < 4 * BLOCK) return this.#scan(first, last);
     let low = Infinity;
@@ -139,7 +139,7 @@ function drawSamples(context, samples, rate, view, width, middle, scale) {
 
 const CLOCK_STEPS = [2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600]; // s
 
-/** Tick positions (s) about every `target` of the width, on round numbers, and their decimals. */
+/** Tick positions (s) at round numbers, one for about every `target` of the width, and their decimals. */
 export function ticks(view, count) {
   const rough = view.span / Math.max(count, 1);
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -153,7 +153,7 @@ export function ticks(view, count) {
   return { times, decimals };
 }
 
-/** A moment of a sound of `duration` s as text: 12.345, or 1:02.345 where the sound lasts a minute. */
+/** A time in a sound of `duration` s as text: 12.345, or 1:02.345 if the sound lasts a minute. */
 export function formatTime(time, duration, decimals = 3) {
   if (duration < 60) return time.toFixed(decimals);
   const unit = 10 ** decimals;

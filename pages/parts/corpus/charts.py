@@ -23,7 +23,7 @@ def choose_measure(results: Results) -> str:
             "Measure",
             list(shown),
             default="si_snri",
-            format_func=shown.get,
+            format_func=shown.__getitem__,
             required=True,
             key="corpus_measure",
             bind="query-params",

@@ -24,7 +24,7 @@ def offer_checkpoints(run: str, folder: Path) -> None:
         name = st.selectbox(
             "Checkpoint",
             list(here),
-            format_func=here.get,
+            format_func=here.__getitem__,
             key=f"checkpoint_{run}",
             label_visibility="collapsed",
             width=180,

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.corpus.intervals import cautions
-from analysis.corpus.paired import ahead_on, differences, extremes, furthest, mean_difference, pair
+from analysis.corpus.paired import Pair, ahead_on, differences, extremes, furthest, mean_difference, pair
 from analysis.corpus.report import digits, per_mixture, who_speaks
 from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
@@ -42,13 +42,14 @@ def show_comparison() -> None:
     except ResultsError as problem:
         st.error(plain(problem), icon=":material/error:")
         return
-    names = tuple(map(models.with_titles, both.names))
+    first_name, second_name = map(models.with_titles, both.names)
+    names = (first_name, second_name)
     shown, (one, other) = both.measures, map(plain, names)
     measure = st.segmented_control(
         "Measure",
         list(shown),
         default=next(iter(shown)),
-        format_func=shown.get,
+        format_func=shown.__getitem__,
         required=True,
         key="corpus_pair_measure",
     )
@@ -80,7 +81,7 @@ def show_comparison() -> None:
     with scatter:
         caption(f"A point is a mixture: above the line {one} is better. {point_hint(both.first)}")
         picture(
-            against_each_other(*scores, names, both.mixtures, shown[measure], chosen),
+            against_each_other(scores[0], scores[1], names, both.mixtures, shown[measure], chosen),
             f"{shown[measure]} of {names[0]} over that of {names[1]}, a point for each of "
             f"{len(both.mixtures)} mixtures.",
             key="corpus_pair",
@@ -90,7 +91,7 @@ def show_comparison() -> None:
         listen_to_both(both, chosen)
 
 
-def _row(both, measure: str, title: str) -> dict[str, object]:
+def _row(both: Pair, measure: str, title: str) -> dict[str, object]:
     found, n, values = mean_difference(both, measure), digits(measure), differences(both, measure)
     if found is None:
         return {"Measure": title}

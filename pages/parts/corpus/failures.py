@@ -1,5 +1,7 @@
 """Where the network fails on a test set: by which threshold, on whose voices, leakage; a block for model cards."""
 
+from typing import Any
+
 import streamlit as st
 
 from analysis.corpus.failures import (
@@ -18,7 +20,7 @@ from analysis.words.corpus import explain_failures
 from pages.parts.captions import caption
 from pages.parts.text import bullets
 
-SHARE = {"format": "percent", "min_value": 0.0, "max_value": 1.0}
+SHARE: dict[str, Any] = {"format": "percent", "min_value": 0.0, "max_value": 1.0}
 
 
 def show_failures(results: Results) -> None:

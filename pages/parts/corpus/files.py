@@ -60,7 +60,7 @@ def choose_results() -> Results | None:
         chosen = st.selectbox(
             "Results",
             list(options),
-            format_func=options.get,
+            format_func=options.__getitem__,
             placeholder="none yet",
             key="corpus_file",
             bind="query-params",
@@ -105,7 +105,7 @@ def choose_other() -> Results | None:
         "Compared with",
         list(found),
         index=None,
-        format_func=found.get,
+        format_func=found.__getitem__,
         placeholder="the results of another model on the same set",
         key="corpus_other",
         bind="query-params",

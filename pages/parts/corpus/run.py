@@ -3,6 +3,7 @@
 import os
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -64,7 +65,12 @@ def show_run() -> None:
                 persist_state="session",
             )
             split = st.selectbox(
-                "Split", list(SPLITS), format_func=SPLITS.get, key="corpus_split", width=150, persist_state="session"
+                "Split",
+                list(SPLITS),
+                format_func=SPLITS.__getitem__,
+                key="corpus_split",
+                width=150,
+                persist_state="session",
             )
             kind = st.text_input(
                 "Mixtures' folder",
@@ -100,7 +106,7 @@ def _offer_results(job: Job) -> None:
     st.success(f"The results are in {plain(job.result)}.", icon=":material/check_circle:")
     with st.container(horizontal=True):
         for view, label in {"Results": "Show and hear the results", "Compare": "Compare with another"}.items():
-            kind = "primary" if view == "Results" else "secondary"
+            kind: Literal["primary", "secondary"] = "primary" if view == "Results" else "secondary"
             if st.button(label, key=f"job_{view}_{job.id}", type=kind, on_click=_show_results, args=(view, job.result)):
                 st.rerun()  # all of the page: the button is in a fragment
 

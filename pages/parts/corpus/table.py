@@ -118,11 +118,11 @@ def _published(results: Results) -> Styler:
         stoi = f"{one.stoi:.3f}" if one.stoi else "–"
         rows.append((one.name, f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–", "–", stoi, trained, on))
         links.append(one.source)
-    for one in _papers_networks(header.speakers):
+    for row in _papers_networks(header.speakers):
         own = papers_own(header.speakers)[NETWORK]
-        pesq = f"{own.pesq:.2f}" if (one.si_snri, one.sdri) == (own.si_snri, own.sdri) else "–"
+        pesq = f"{own.pesq:.2f}" if (row.si_snri, row.sdri) == (own.si_snri, own.sdri) else "–"
         trained, on = (f"WSJ0-{header.speakers}mix{what}" for what in (": 30 h of mixtures", " test, 3000 mixtures"))
-        rows.append((f"the paper, {one.method}", f"{one.si_snri:.1f}", f"{one.sdri:.1f}", "–", pesq, "–", trained, on))
+        rows.append((f"the paper, {row.method}", f"{row.si_snri:.1f}", f"{row.sdri:.1f}", "–", pesq, "–", trained, on))
         links.append("")
     named = [
         f'<a href="{link}" target="_blank" rel="noopener">{html.escape(row[0])}</a>' if link else html.escape(row[0])

@@ -40,7 +40,7 @@ def show_validation(names: list[str]) -> None:
     titles = models.scored_titles(names)
     found = {titles[name]: (name, run) for name in names if (run := shipped.read_training(name))}
     if not found:
-        caption("Of this model's training nothing is on record.")
+        caption("There is no record of this model's training.")
         return
     runs = {title: run for title, (_, run) in found.items()}
     if any(len(run.points) > 1 for run in runs.values()):
@@ -84,12 +84,12 @@ def show_training() -> None:
             "Runs",
             list(found),
             default=list(found)[:1],
-            format_func=found.get,
+            format_func=found.__getitem__,
             placeholder="none yet",
             key="training_runs",
         )
         axis = st.segmented_control(
-            "Over", list(AXES), default="hours", format_func=AXES.get, required=True, key="training_axis"
+            "Over", list(AXES), default="hours", format_func=AXES.__getitem__, required=True, key="training_axis"
         )
     if problem:
         st.warning(plain(problem), icon=":material/folder_off:")

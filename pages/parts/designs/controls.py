@@ -1,5 +1,8 @@
 """The sliders of a design: their values are in the address, and a row of the paper's tables sets them all."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 from analysis.network.designs import PrintedDesign, printed_designs
@@ -88,7 +91,7 @@ def choose_design() -> ConvTasNetConfig | None:
     return config
 
 
-def _choice(name: str, on_change=None):
+def _choice(name: str, on_change: Callable[[], None] | None = None) -> Any:
     return st.segmented_control(
         LABELS[name],
         CHOICES[name],

@@ -84,14 +84,16 @@ def show_muting(explained: Explained) -> None:
     ]
     player(listening.tracks_of(sound, rows), key="explain_player", spectrograms=False)
     if not explained.known:
-        caption("Without the clean voices there is no score to set beside.")
+        caption("Without the clean voices there are no scores to compare.")
         return
     before = explained.kept("scores", "Scoring", of_networks.mean_scores, sound, SHOWN)
     after = explained.kept(f"scores {off!r}", "Scoring", of_networks.mean_scores, sound, SHOWN, found)
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
-    rows = [{"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))]
+    table: list[dict[str, Any]] = [
+        {"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))
+    ]
     decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
-    show_rows("Mean scores", rows, decimals, key="explain_scores")
+    show_rows("Mean scores", table, decimals, key="explain_scores")
 
 
 def show_swaps(explained: Explained) -> None:
@@ -239,8 +241,9 @@ def show_blocks(explained: Explained) -> None:
     groups = {f"repeat {r + 1}": muting.blocks_of(config, repeat=r) for r in range(config.R)}
     levels = inside.skips
     st.markdown(explain_blocks(levels, config, "all of the sound"))
+    start, stop = inside.edge(np.array([0, inside.frames]))
     picture(
-        figures_inside.skips(levels, *inside.edge(np.array([0, inside.frames])), config.dilations),
+        figures_inside.skips(levels, start, stop, config.dilations),
         "Level of what every block adds over time",
         key="explain_skips",
     )

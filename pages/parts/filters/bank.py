@@ -13,6 +13,7 @@ from analysis.words import filters as words
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture
+from tasnet.config import Config
 
 BELOW = {  # what counts as a filter's frequency -> the head of its column
     "peak": "Below 1 kHz",
@@ -34,13 +35,13 @@ class Bank(NamedTuple):
     encoder: str  # what kind it is: of a network, else `words.FIXED`
 
 
-def learned_bank(name: str, key: str, model: tasnet.ConvTasNet) -> Bank:
+def learned_bank(name: str, key: str, model: tasnet.TasNet) -> Bank:
     """`Bank` of a model; `key` tells its widgets apart."""
     U, V = (rows.detach().cpu().numpy() for rows in (model.U, model.V))
     return _bank(name, key, U, V, model.config.sample_rate, model.config.encoder)
 
 
-def fixed_bank(name: str, key: str, config: tasnet.ConvTasNetConfig) -> Bank:
+def fixed_bank(name: str, key: str, config: Config) -> Bank:
     """`Bank` of one of `FIXED_BANKS` beside a network of `config`; BasisError where its filters do not fit."""
     fixed = FIXED_BANKS[name]
     return _bank(fixed.title, key, *fixed.rows(config), config.sample_rate, words.FIXED)

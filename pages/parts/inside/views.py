@@ -150,7 +150,7 @@ def show_masks(inside: Representation, view: View) -> None:
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
     use = filter_use(inside, first, last)
-    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut)])[0])  # of the whole sound
+    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut).tolist()])[0])  # of the whole sound
     say([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)], key="masks")
     caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
@@ -240,7 +240,8 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
     caption(words.explain_blocks(levels, config, view.words))
-    figure = figures_inside.skips(levels, *inside.edge(frames[[0, -1]] + [0, 1]), config.dilations)
+    start, stop = inside.edge(frames[[0, -1]] + [0, 1])
+    figure = figures_inside.skips(levels, start, stop, config.dilations)
     with bar:
         show_bar(inside, state, view, {"skips": figure}, key="inside_walk_bar", turning=True)
     picture(

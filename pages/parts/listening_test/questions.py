@@ -72,7 +72,7 @@ def draw_answers(
         if missing
         else ":material/check: All was played."
     )
-    answer = None
+    answer: int | tuple[int, ...] | None = None
     if question.answers:
         for place, (value, (label, shortcut)) in zip(
             st.columns(len(question.answers)), question.answers.items(), strict=True

@@ -100,7 +100,7 @@ def _download(store: Store, session: Session) -> None:
 
 def _delete(store: Store, session: Session) -> None:
     with st.popover("Delete this test", icon=":material/delete:"):
-        st.markdown("Its sounds, its listeners and all their answers will be gone.")
+        st.markdown("Its sounds, its listeners and all their answers will be deleted.")
         if st.button("Delete for good", type="primary", key="listening_delete"):
             store.delete(session)
             leave()

@@ -12,6 +12,7 @@ from analysis.listening.opinion import CrossedMean, Opinion
 from analysis.listening.ratings import Store
 from analysis.listening.trials import MOS, REFERENCE, Answer, Session
 from analysis.scores.metrics import raw_pesq
+from analysis.words.say import number
 from pages.parts.captions import caption
 from pages.parts.pictures import picture
 from pages.parts.text import plain
@@ -114,7 +115,7 @@ def _show_mos(store: Store, session: Session, opinions: list[Opinion], mos: dict
                 "± standard error": text(mean.standard_error),
                 "95 % interval": interval(mean.low, mean.high),
                 "Ratings": mean.count,
-                "PESQ (raw P.862)": text(pesq[system] and pesq[system].mean),
+                "PESQ (raw P.862)": text(pesq[system].mean if pesq[system] else None),
                 "Paper: MOS": text(printed[system].mos if system in printed else None),
                 "Paper: PESQ (raw P.862)": text(printed[system].pesq if system in printed else None),
             }
@@ -163,7 +164,7 @@ def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
     unit = st.segmented_control(
         "What is taken as drawn at random",
         list(UNITS),
-        format_func=UNITS.get,
+        format_func=UNITS.__getitem__,
         default=CROSSED,
         required=True,
         key="listening_unit",
@@ -188,7 +189,9 @@ def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
 
 def _crossed_row(opinions: list[Opinion], x: str, y: str) -> dict | None:
     found = opinion.crossed_difference(opinions, x, y)
-    return found and {
+    if found is None:
+        return None
+    return {
         "Difference": f"{x} − {y}",
         "Mean": text(found.mean),
         "95 % interval": interval(found.low, found.high),
@@ -200,7 +203,9 @@ def _crossed_row(opinions: list[Opinion], x: str, y: str) -> dict | None:
 
 def _paired_row(opinions: list[Opinion], x: str, y: str, unit: str) -> dict | None:
     found = opinion.paired_test(*opinion.paired(opinions, x, y, unit))
-    return found and {
+    if found is None:
+        return None
+    return {
         "Difference": f"{x} − {y}",
         "Mean": text(found.difference),
         "95 % interval": interval(found.low, found.high),
@@ -215,7 +220,7 @@ def _paired_row(opinions: list[Opinion], x: str, y: str, unit: str) -> dict | No
 
 def text(value: float | None, digits: int = 2) -> str:
     """A number as tables show it; an undefined one is a dash."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if value is None else number(value, digits)
 
 
 def interval(low: float | None, high: float | None, digits: int = 2) -> str:

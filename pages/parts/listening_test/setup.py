@@ -61,7 +61,12 @@ def show_setup(store: Store) -> None:
         )
         return
     method = st.segmented_control(
-        "Question", list(QUESTIONS), format_func=QUESTIONS.get, default=MOS, required=True, key="listening_method"
+        "Question",
+        list(QUESTIONS),
+        format_func=QUESTIONS.__getitem__,
+        default=MOS,
+        required=True,
+        key="listening_method",
     )
     caption(EXPLANATIONS[method])
     chosen = st.multiselect(
@@ -119,7 +124,7 @@ def _choose_shape(method: str, first_title: str, utterances: int, systems: int) 
         )
     if utterances:
         st.info(reach(method, utterances, systems, repetitions, listeners), icon=":material/functions:")
-    caption("Kept are a nickname and the browser's name alone; a test can be deleted with its answers.")
+    caption("Only a nickname and the browser's name are kept; a test can be deleted with its answers.")
     return {
         "title": title,
         "seed": seed,
@@ -188,13 +193,13 @@ def _create(
     for name in chosen:
         sound = workspace.example(name, 0.0)
         found = workspace.separation(sound)
-        comparison = found and workspace.compared(sound, found)
+        comparison = workspace.compared(sound, found) if found else None
         if comparison is None:
             return None
         rows = list(comparison.rows)
         for model in others:
             second = workspace.separation(sound, model)
-            scored = second and workspace.compared(sound, second, model, ideal=False)
+            scored = workspace.compared(sound, second, model, ideal=False) if second else None
             if scored is None:
                 return None
             rows.append(replace(scored.network, name=titles[model]))

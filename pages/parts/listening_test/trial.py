@@ -59,8 +59,8 @@ def _join(store: Store, session: Session) -> None:
         )
     training = f" and {len(plan_training(session, 0))} for practice, which do not count" if session.training else ""
     st.markdown(
-        f"It begins with a check of the level{training}. Nothing can be rated before it was played. You can stop at "
-        "any time and go on later with the address that your browser then shows."
+        f"It begins with a check of the level{training}. Nothing can be rated before it has been played. You can stop "
+        "at any time and go on later with the address that your browser then shows."
     )
     with st.form("join", border=False):
         nickname = st.text_input("A nickname, not your name", max_chars=LONGEST_NICKNAME, key="listening_nickname")
@@ -151,5 +151,5 @@ def _ask(
         st.session_state[refused] = True  # shown until it is answered: the next run may come at once
         answer = None
     if answer is None and st.session_state.get(refused):
-        st.warning("That came too soon after the question to be meant, and was not stored. Please answer again.")
+        st.warning("That answer came too soon to be deliberate, and was not stored. Please answer again.")
     return answer

@@ -16,12 +16,12 @@ from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
 ABOUT = {
-    "pause": "The last speaker pauses in the middle of the sound while the others go on. These say again "
-    "what they said from their beginning. Shown is the SDR of what follows the pause, each voice expected on the "
-    "output that it had before: a swap shows as a fall below the mixture. Beyond 30 s of sound the app separates in "
+    "pause": "The last speaker pauses in the middle of the sound while the others go on, repeating "
+    "what they said from the beginning. The figure is the SDR of what follows the pause, each voice expected on the "
+    "output that it had before: a swap shows as a drop below the mixture. Beyond 30 s of sound the app separates in "
     "overlapping chunks and follows the voices from chunk to chunk.",
-    "noise": "Noise is added at a ratio to the mixture's active speech level (ITU-T P.56). The network is asked "
-    "for the clean voices. One draw of the noise serves all levels.",
+    "noise": "Noise is added at a level relative to the mixture's active speech level (ITU-T P.56). The network is "
+    "asked for the clean voices. One draw of the noise serves all levels.",
     "reverberation": "Each voice sounds in a room: the direct sound, then Gaussian noise that decays. It falls "
     "by 60 dB in T60 (Polack's model), and each response is its own, as strong as in a room of 60 m³ at 1 m from "
     "the speaker. That is "

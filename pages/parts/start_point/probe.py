@@ -165,9 +165,10 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
         key=f"probe_{name}",
     )
     caption(
-        "Mean over the voices and mixtures; the bands are 95 % intervals. They know how few people speak in the set "
-        "(bootstrap over speakers). Measured by `python -m analysis.start_point.probe_set DIR --model NAME`, and "
-        "the conditions of everyday recordings by `python -m analysis.conditions DIR`; `runs/probes` is looked in, too."
+        "Mean over the voices and mixtures; the bands are 95 % intervals. They take into account how few people speak "
+        "in the set (bootstrap over speakers). Measured by "
+        "`python -m analysis.start_point.probe_set DIR --model NAME`, and the conditions of everyday recordings by "
+        "`python -m analysis.conditions DIR`; `runs/probes` is searched too."
     )
     if curves:
         save_table(

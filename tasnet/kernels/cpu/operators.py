@@ -1,6 +1,7 @@
 """The compiled network as a PyTorch operator, `torch.ops.tasnet.conv_tasnet`, with its gradient by the weights."""
 
 import json
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,12 +54,12 @@ def _network(values: Tensor, offsets: list[int], config: str, precision: str) ->
     return network
 
 
-def _keep(ctx, inputs: tuple, output: Tensor) -> None:
+def _keep(ctx: Any, inputs: tuple, output: Tensor) -> None:
     mixture, values, *ctx.rest = inputs
     ctx.save_for_backward(mixture, values)
 
 
-def _backward(ctx, d_sources: Tensor) -> tuple[None, Tensor, None, None, None]:
+def _backward(ctx: Any, d_sources: Tensor) -> tuple[None, Tensor, None, None, None]:
     if ctx.needs_input_grad[0]:
         raise NotImplementedError("tasnet::conv_tasnet has no gradient by the mixture.")
     return None, conv_tasnet_gradient(d_sources, *ctx.saved_tensors, *ctx.rest), None, None, None

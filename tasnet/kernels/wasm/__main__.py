@@ -3,11 +3,10 @@
 python -m tasnet.kernels.wasm
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from tasnet.command_line import command_line, program
+from tasnet.command_line import command_line, command_parser
 
 from .build import ENGINE, write_engine
 
@@ -15,7 +14,7 @@ from .build import ENGINE, write_engine
 @command_line()
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; 2 where there is no compiler."""
-    parser = argparse.ArgumentParser(prog=program("tasnet.kernels.wasm"), description=__doc__.splitlines()[0])
+    parser = command_parser("tasnet.kernels.wasm", __doc__.splitlines()[0])
     parser.parse_args(arguments)
     print(f"{ENGINE}: {write_engine() / 1000:.1f} kB")
 

@@ -10,7 +10,7 @@ export class Explanation {
     this.find("input").addEventListener("input", () => this.#ask());
   }
 
-  /** The model that is chosen, the order of its filters, and a sound at its rate, if there is one. */
+  /** The chosen model, the order of its filters, and a sound at its rate, if there is one. */
   async about(model, order, samples = null) {
     Object.assign(this, { model, order, samples, frame: null });
     const { N, L, B, H, Sc, P, X, R, C, sample_rate: rate, hop, norm } = model.config;
@@ -49,7 +49,7 @@ export class Explanation {
     const number = Number(this.find("input").value);
     const { hop, sample_rate: rate, causal } = this.model.config;
     this.find("output").textContent = `${((number * hop) / rate).toFixed(3)} s`;
-    if (this.asking) return; // the last one wanted is asked for when this one is there
+    if (this.asking) return; // the latest frame is requested once this one has arrived
     this.asking = true;
     try {
       const begin = Math.max(0, number - 800); // some seconds around it are enough to see it

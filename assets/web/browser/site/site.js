@@ -88,7 +88,7 @@ class Site {
     });
   }
 
-  /** A sound, or a model of one's own. */
+  /** The user's own sound or model. */
   #bring(file) {
     if (!file) return;
     return this.#guarded(async () => {
@@ -147,7 +147,7 @@ class Site {
     return ["Mixture", ...(this.model.info.task === "speech from noise" ? ["Speech", "Noise"] : Array.from({ length: C }, (_, i) => `Voice ${i + 1}`))];
   }
 
-  /** Signals on the player, each as a WAV file to take along. */
+  /** Shows signals in the player, each with a WAV file to download. */
   #play(signals, rate, names, title) {
     this.addresses?.forEach((address) => URL.revokeObjectURL(address));
     this.addresses = signals.map((signal) => URL.createObjectURL(encodeWav(signal, rate)));
@@ -218,7 +218,7 @@ class Site {
     });
   }
 
-  /** `count` pictures, made once and drawn by `draw(canvas, i)`, which gives the words below each. */
+  /** `count` pictures, created once and drawn by `draw(canvas, i)`, which returns the caption. */
   #figures(name, count, draw) {
     const place = show(name);
     if (place.querySelectorAll("figure").length !== count) {

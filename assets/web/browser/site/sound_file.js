@@ -1,9 +1,9 @@
-// A file that somebody brings -> one channel of samples at its own rate.
+// A user's file -> one channel of samples at its own rate.
 
 import { decodeWav } from "./player/wav.js";
 import { TasnetError } from "./browser/tasnet.js";
 
-const COMMON_RATE = 48_000; // Hz, where a file does not say its own where it is looked for
+const COMMON_RATE = 48_000; // Hz, for a file whose own rate is not found
 
 /** {samples, rate, notes}. Throws TasnetError. */
 export async function readSound(bytes, name) {
@@ -22,7 +22,7 @@ export async function readSound(bytes, name) {
   return { samples, rate, notes: [`Of the ${channels.length} channels of ${name} the mean was taken.`] };
 }
 
-/** The rate that a WAV or FLAC file states; plain: whether the WAV is one channel of a kind that is read as it is. */
+/** The rate that a WAV or FLAC file states; plain: whether the WAV is mono, in a format that is read directly. */
 function header(bytes) {
   if (bytes.byteLength < 44) return null;
   const view = new DataView(bytes);

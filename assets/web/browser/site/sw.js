@@ -1,4 +1,4 @@
-// Everything is kept at the first visit, larger models when they are chosen: from then on no connection is needed.
+// Everything is cached at the first visit, and larger models when they are chosen; after that no connection is needed.
 
 const VERSION = "{version}";
 const FILES = [/* files */];

@@ -1,7 +1,7 @@
-// The last minute of several signals, and what can be done with it.
+// The last minute of several signals.
 
 const SECONDS = 60;
-const EXTRA = 5; // s more than are kept, so that not every packet moves all of them
+const EXTRA = 5; // s beyond what is kept, so that not every packet has to move everything
 
 export class Minute {
   constructor(rate, channels) {
@@ -24,7 +24,7 @@ export class Minute {
     this.length += count;
   }
 
-  /** What there is, a minute at most. */
+  /** The signals as far as they go, a minute at most. */
   signals() {
     return this.lines.map((line) => line.slice(Math.max(0, this.length - this.most), this.length));
   }

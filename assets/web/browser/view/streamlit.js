@@ -31,7 +31,7 @@ function offer(root, signals, rate, names, take) {
   place.hidden = false;
 }
 
-/** Streamlit's entry: called at first and whenever data or theme change; returns the clean-up. */
+/** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-talk");
   const kept = (...minute) => offer(root, ...minute, (wav) => setTriggerValue("taken", wav));

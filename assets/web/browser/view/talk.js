@@ -1,4 +1,4 @@
-// What is seen of a live separation: levels, spectrograms and masks as they come, the figures, and a minute to keep.
+// The view of a live separation: levels, spectrograms and masks as they arrive, the figures, and a minute to keep.
 
 import { Spectrogram } from "../../player/spectrogram.js";
 import { cssColour, onGround, ramp, readTheme } from "../../player/theme.js";
@@ -10,7 +10,7 @@ const SPEAKERS = ["#d62f3c", "#2f6fde", "#2e9e5b"];
 const MIXTURE = "#7d8492";
 const COLUMN = 0.01; // s
 const RANGE = { top: -18, floor: -78 }; // dB re full scale
-const SMOOTH = 0.3; // of a level's last value that stays
+const SMOOTH = 0.3; // share of the previous value in a level
 const FIGURES = 1; // s between two looks at the figures
 const WELCOME = "Put on headphones, press Start, and allow the microphone. Through loudspeakers it would hear the voices again.";
 
@@ -37,7 +37,7 @@ export class Talk {
     this.#arrange(["Mixture", "Voice 1", "Voice 2"]);
   }
 
-  /** After the size or the theme has changed. */
+  /** Call when the size or the theme has changed. */
   repaint() {
     this.rows?.forEach((row) => row.clear());
   }
@@ -74,7 +74,7 @@ export class Talk {
       const weights = await model.weights();
       await this.live.start(weights, options);
       const { config, info } = this.live.run ?? {};
-      if (!config) return; // stopped meanwhile
+      if (!config) return; // stopped in the meantime
       const voices = Array.from({ length: config.C }, (_, i) => `Voice ${i + 1}`);
       this.#arrange(["Mixture", ...(info?.task === "speech from noise" ? ["Speech", "Noise"] : voices)]);
       this.minute = new Minute(config.sample_rate, 1 + config.C);
@@ -182,7 +182,7 @@ export class Talk {
     show("thread", thread === "audio" ? "of the time, in the audio thread" : "of the time, in a worker");
   }
 
-  /** The next smaller model, or none: then the mixture is heard as it is. */
+  /** The next smaller model, or none, in which case the mixture is heard as it is. */
   #slow(where) {
     if (where === "audio") {
       this.say("The audio thread was not in time: the network goes on beside it, with more sound in hand.");
@@ -204,7 +204,7 @@ export class Talk {
   }
 }
 
-/** One signal: its level, its spectrogram that moves to the left, and of a voice the masks. */
+/** One signal: its level, its scrolling spectrogram and, for a voice, the masks. */
 class Row {
   constructor(name, colour, masked, root) {
     [this.colour, this.masked, this.root] = [colour, masked, root];
@@ -233,7 +233,7 @@ class Row {
     for (const canvas of [this.spectrogramCanvas, this.maskCanvas]) if (canvas) fit(canvas);
   }
 
-  /** The samples that have come last, at the end of `minute`. */
+  /** The latest samples, at the end of `minute`. */
   add(minute, index, film) {
     if (!this.theme) this.#begin();
     const { rate } = minute;
@@ -264,7 +264,7 @@ class Row {
     }
   }
 
-  /** Columns of shares (0..1), the lowest frequency first, at the right end; what was there moves on. */
+  /** Add columns of shares (0..1), lowest frequency first, at the right end; the rest moves to the left. */
   #scroll(canvas, columns) {
     if (!columns.length || !canvas.width) return;
     const context = canvas.getContext("2d");

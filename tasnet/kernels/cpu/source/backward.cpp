@@ -1,7 +1,7 @@
-// The gradient of every parameter, back through what `separate` has kept.
+// The gradient of every parameter, backwards through what `separate` has kept.
 //
-// d_x is the gradient of the loss by x. That of a PReLU's slope is the sum of dy x where x < 0; kept is y = slope x, so
-// it is the sum of dy y over the slope. Where that is too small to divide by, x is computed anew.
+// d_x is the gradient of the loss by x. That of a PReLU's slope is the sum of dy x where x < 0; as y = slope x is kept,
+// it is the sum of dy y divided by the slope. Where the slope is too small for that, x is computed again.
 #include "depthwise.h"
 #include "forward.h"
 #include "gradients.h"
@@ -10,7 +10,7 @@
 namespace tasnet {
 namespace {
 
-// y = W (gamma z + beta) + c, of `in` channels `out`; the gradients lie like what they are of.
+// y = W (gamma z + beta) + c, from `in` to `out` channels; gradients have the layout of their parameters.
 struct NormedConv {
     const float* W;
     const float* gamma;
@@ -22,8 +22,8 @@ struct NormedConv {
     int out;
     int in;
 
-    // From G = dy^T v (out, in) and the column sums of dy; `spare` takes 2 `in` values. `values`: that z was normalised
-    // over. Gives how dv follows on dz.
+    // From G = dy^T v (out, in) and the column sums of dy; `spare` takes 2 `in` values. `values`: how many z was
+    // normalised over. Returns how dv follows from dz.
     GlobalGradient add(const float* G, const float* sums, Norm norm, double values, float* spare) const {
         float* dg = spare;
         float* db = spare + in;
@@ -107,8 +107,8 @@ private:
                 shape.N};
     }
 
-    // Whether the gradient of a slope is better computed from what came before the PReLU. What cLN keeps is
-    // normalised: y, won back from it, has the error of a mean that may be much larger.
+    // Whether the gradient of a slope is better computed from the input of the PReLU. What cLN keeps is normalised: y,
+    // recovered from it, has the error of a mean that may be much larger.
     bool too_small(float slope) const { return std::abs(slope) < (shape.causal ? 0.02f : 1e-6f); }
 
     // Decoder (eq. 5), masks (eq. 4), the conv before them and its PReLU, of the frames t..
@@ -193,7 +193,7 @@ private:
         for (int p = 0; p < 3; p++) offsets[p] = (p - (shape.causal ? 2 : 1)) * d;
     }
 
-    // The second 1x1-conv, norm 2, PReLU 2 and the D-conv's parameters; leaves the gradient of what the taps gave.
+    // The second 1x1-conv, norm 2, PReLU 2 and the D-conv's parameters; leaves the gradient of the taps' output.
     GlobalGradient back_to_norm1(int i, GlobalGradient global) {
         const BlockOffsets& at = net.offsets.blocks[i];
         const float slope = *net.at(at.slope2);
@@ -229,8 +229,8 @@ private:
         return add_taps(i);
     }
 
-    // The gradients of taps, their bias and norm 1, from the sums in `spare`: of what tap p met, D_p = sum d u, and of
-    // d itself, of which those are left out that met no frame.
+    // The gradients of the taps, their bias and norm 1, from the sums in `spare`: D_p = sum d u over what tap p met,
+    // and the sum of d itself, without the frames for which a tap met none.
     GlobalGradient add_taps(int i) {
         const BlockOffsets& at = net.offsets.blocks[i];
         const Norm norm = work.norm1[i];

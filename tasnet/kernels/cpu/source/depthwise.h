@@ -1,14 +1,14 @@
-// The D-conv (eq. 6) of any frames of a block, with norm 1 before and PReLU 2 behind it.
+// The D-conv (eq. 6) of any frames of a block, with norm 1 before it and PReLU 2 after it.
 #pragma once
 #include "layers.h"
 #include "workspace.h"
 
 namespace tasnet {
 
-// Frames [t0, t1) -> v, at its frame t0; `slope` of PReLU 2. `constants` takes 4 H values. Adds up v.
+// Frames [t0, t1) -> v, at its frame t0; `slope` of PReLU 2. `constants` is room for 4 H values. Adds up v.
 //
 // With norm 1, z = gamma (u - m) r + beta = g u + shift, a tap gives w g u + w shift, where it meets a frame; zeros
-// beyond the first and last are zeros of z, not of u. So a tile is cut where taps begin or cease to meet frames.
+// beyond the first and last are zeros of z, not of u. So a tile is split where a tap begins or ceases to meet frames.
 template <bool KEEP, class S, class Z>
 static void convolve(
     const Network& net, Workspace& work, int i, int t0, int t1, Z* v, float slope, Norm norm, float* constants,

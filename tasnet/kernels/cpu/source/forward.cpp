@@ -3,7 +3,7 @@
 // Each tile of frames goes through several layers while it is in the cache. The norms are never applied by themselves
 // (but cLN's to u and v, which are kept normalised): with z = gamma (v - m) r + beta before a 1x1-conv W, c,
 //   y = W z + c = r (W gamma) v + constant,
-// so the product takes v as it is, before r and m are known of all frames.
+// so the product can take v as it is, before r and m of all frames are known.
 #include "forward.h"
 
 #include "depthwise.h"
@@ -14,7 +14,7 @@
 namespace tasnet {
 namespace {
 
-// What all threads of one call share.
+// What all threads of a call share.
 struct Shared {
     Shared(int stages, int tiles, int joint)
         : stages(stages), moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)},
@@ -22,7 +22,7 @@ struct Shared {
 
     Team team;
     std::vector<Stage> stages;
-    std::vector<Moments> moments[2];  // of every tile in this stage; the next one has the other
+    std::vector<Moments> moments[2];  // of every tile in this stage; the next stage has the other
     std::vector<float> joints;        // second halves of the last frames of tiles, (tiles, C, L/2)
 };
 
@@ -55,7 +55,7 @@ private:
 
     std::vector<Moments>& moments() { return shared.moments[number % 2]; }
 
-    // gLN of the `values` that the stage which is done has added up: the tiles always in the same order.
+    // gLN of the `values` that the finished stage has added up, always in the order of the tiles.
     void keep(Norm& kept, double values) {
         if (shape.causal) return;
         Moments total;
@@ -113,12 +113,12 @@ private:
         }
     }
 
-    // What block i gives: norm 2, its second 1x1-conv, and the two sums.
+    // The end of block i: norm 2, its second 1x1-conv, and the two sums.
     void finish_block(int i, int tile) {
         const int M = length(tile);
         const int B = shape.B;
         const int width = shape.paths();
-        const bool last = i + 1 == shape.blocks();  // its residual path is counted, not used
+        const bool last = i + 1 == shape.blocks();  // its residual path is computed but not used
         const int begin = last && B % PANEL == 0 ? B : 0;
         const Normed& out = net.blocks[i].out;
         S* x = nullptr;
@@ -131,7 +131,7 @@ private:
         add_paths(work.paths + (size_t)first(tile) * width, own.a, out, norm, x, B, width, begin, M);
     }
 
-    // What comes before block i, then its first 1x1-conv and PReLU: u.
+    // The end of the block before, then the first 1x1-conv and PReLU of block i: u.
     void widen(int i, int tile) {
         if (i == 0) begin_paths(tile);
         else finish_block(i - 1, tile);
@@ -221,7 +221,7 @@ private:
         float* out = work.source(c) + (long)first(tile) * hop;
         for (int m = 0; m < M; m++, out += hop) {
             const float* frame = frames + (long)m * width;
-            const bool joins = m + 1 == M && tile + 1 < tiles;  // the next tile's samples are another's to write
+            const bool joins = m + 1 == M && tile + 1 < tiles;  // the next tile's samples belong to another thread
             float* second = joins ? shared.joints.data() + ((long)tile * shape.C + c) * hop : out + hop;
             for (int l = 0; l < hop; l++) out[l] = m ? out[l] + frame[l] : frame[l];
             for (int l = 0; l < hop; l++) second[l] = frame[hop + l];

@@ -1,9 +1,9 @@
-// What lies between the products, backward: one tile of M frames, all pointers at its first frame.
+// The layers between the products, backward, on one tile of M frames; all pointers are to its first frame.
 //
 // gLN. Of y = W (gamma z + beta) + c with z = (v - m) r, G = dy^T v over all frames gives dW, and with it dgamma and
 // dbeta, whose sums over the channels are the two means that the gradient of the norm needs. So, with dz = dy W gamma,
 //   dv = r dz - c1 - c2 v                                                                        in one pass.
-// The same holds for norm 1 and the taps behind it.
+// The same holds for norm 1 and the taps after it.
 //
 // cLN. m and r of a frame are those of all frames so far. With m_t = S_t / n_t and r_t of S and Q, the sums of v and
 // v^2 so far, A_t = sum dz and D_t = sum dz z over the channels:
@@ -14,7 +14,7 @@
 
 namespace tasnet {
 
-// How dv and v follow on dz and what was kept (v itself), for gLN; the same for every frame.
+// How dv and v follow from dz and what was kept (v itself), for gLN; the same for every frame.
 struct GlobalGradient {
     Vector rate;
     Vector constant;
@@ -120,7 +120,7 @@ __attribute__((noinline)) static double back_to_taps(
     return sum(total);
 }
 
-// dz of norm 1: what the taps give back, o, each of them to the frame that it met.
+// dz of norm 1: each tap passes o back to the frame that it met.
 template <class S> struct ThroughTaps {
     const S* o0;
     const S* o1;
@@ -145,7 +145,7 @@ template <class S> struct ThroughTaps {
     }
 };
 
-// dz that is there already.
+// A dz that has been computed already.
 struct Given {
     const float* dz;
 

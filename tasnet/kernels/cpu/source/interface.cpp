@@ -1,4 +1,4 @@
-// What Python calls. Nothing is thrown across: nullptr, or another value than 0, means that there was no memory.
+// What Python calls. No exception crosses: nullptr, or a value other than 0, means that there was not enough memory.
 #include <exception>
 
 #include "forward.h"

@@ -1,6 +1,6 @@
-// What lies between the products, forward: one tile of M frames, all pointers at its first frame.
+// The layers between the products, forward, on one tile of M frames; all pointers are to its first frame.
 //
-// The features are S or Z: float, or bfloat16 where the products take that, as memory is what the rest waits for.
+// The features are S or Z: float, or bfloat16 where the products take that, as memory is the bottleneck.
 // With KEEP the signs before a PReLU are kept, for the gradient.
 #pragma once
 #include <algorithm>
@@ -11,11 +11,11 @@
 
 namespace tasnet {
 
-constexpr int STRIP = 4;   // frames that are walked together
-constexpr int SOON = 8;    // frames on, that are asked for in advance
+constexpr int STRIP = 4;   // frames that are processed together
+constexpr int SOON = 8;    // frames ahead that are prefetched
 
-// Walks a tile by strips of frames and columns of LANES channels: work(first frame, behind the last, channel). That is
-// one line of the cache a frame, which hardware prefetchers see only where strips are short, and not far ahead.
+// Walks a tile in strips of frames and columns of LANES channels: work(first frame, end, channel). That is one cache
+// line a frame, a pattern that hardware prefetchers recognise only in short strips, and not far ahead.
 template <class Work> static inline void by_columns(int M, int channels, Work work) {
     for (int first = 0; first < M; first += STRIP)
         for (int j = 0; j < channels; j += LANES) work(first, std::min(M, first + STRIP), j);
@@ -29,7 +29,7 @@ struct VectorMoments {
     void add_to(Moments& moments) const { moments.add(sum(sums), sum(squares)); }
 };
 
-// u = PReLU(x + bias), eq. 8; adds up u. `next` is asked for in advance.
+// u = PReLU(x + bias), eq. 8; adds up u. `next` is prefetched.
 template <bool KEEP, class S, class Z>
 __attribute__((noinline)) static void activate(
     const float* x_, Z* u, Bits* negatives, const float* bias, float slope_, int M, int H, const S* next,
@@ -57,8 +57,8 @@ __attribute__((noinline)) static void activate(
     total.add_to(moments);
 }
 
-// The D-conv of a stretch of frames whose taps meet all the same: v = PReLU(constant + sum of three taps of u), eqs. 6
-// and 8, the taps already times what norm 1 gives them; adds up v.
+// The D-conv of a stretch of frames at which the same taps meet frames: v = PReLU(constant + sum of three taps of u),
+// eqs. 6 and 8, with the factors of norm 1 already in the taps; adds up v.
 struct Taps {
     const float* constant;
     const float* weight[3];

@@ -9,8 +9,8 @@
 
 namespace tasnet {
 
-// Hands out arrays of zeros. They lie in large pages, as walks by columns would touch many small ones; and no two begin
-// alike in the last 12 bits of their address, as loads from one would wait for stores to another.
+// Allocates arrays of zeros. They lie in large pages, as walking along columns would touch many small ones; and no two
+// begin at addresses with the same last 12 bits, or loads from one would wait for stores to the other.
 class Memory {
 public:
     Memory() = default;
@@ -52,7 +52,7 @@ private:
 
     static constexpr size_t PAGE = 2 << 20;
     static constexpr size_t SMALLEST = 32 << 20;
-    static constexpr size_t BEYOND = 4096;  // what may be read behind the last value: a vector, or what comes ahead
+    static constexpr size_t BEYOND = 4096;  // bytes that may be read after the last value: a vector, or a prefetch
     std::vector<Piece> pieces;
     char* free = nullptr;
     char* end = nullptr;

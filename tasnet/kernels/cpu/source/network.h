@@ -1,4 +1,4 @@
-// A Conv-TasNet: its shape, where its parameters lie, and its weights in the layouts of the products.
+// A Conv-TasNet: its shape, the places of its parameters, and its weights in the layouts that the products need.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -9,7 +9,7 @@ namespace tasnet {
 
 enum Mask { SIGMOID, SOFTMAX, RELU };
 
-// As `tasnet.config` has it, in the paper's symbols; the order is that of the numbers in Python.
+// As in `tasnet.config`, in the paper's symbols; the order is that of the numbers in Python.
 struct Shape {
     int N, L, B, H, Sc, X, R, C;
     int causal;        // with cLN; else gLN
@@ -17,7 +17,7 @@ struct Shape {
     int mask;          // of Mask
     int half;          // products in bfloat16
     int edge;          // samples of zeros before the sound
-    int cut;           // whether a last frame that is not full is left out
+    int cut;           // whether a last, incomplete frame is left out
     float eps;         // of the norms
 
     int hop() const { return L / 2; }
@@ -62,8 +62,8 @@ class Network {
 public:
     Network(const Shape& shape, const int64_t* offsets);
 
-    // Weights from the flat vector, which must stay where it is: biases, norms and taps are read there. Call it once
-    // with (0, 1), or from `parts` threads, each with its number.
+    // Weights from the flat vector, which must stay in place: biases, norms and taps are read from it. Call this once
+    // with (0, 1), or from `parts` threads, each with its own number.
     void pack(const float* values, int part, int parts);
 
     const float* at(long offset) const { return values + offset; }

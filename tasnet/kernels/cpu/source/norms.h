@@ -1,5 +1,5 @@
-// The statistics of gLN (eqs. 10, 11) and cLN (eqs. 13, 14). They are never applied to features by themselves but where
-// noted: products and taps take the features as they are and mend what they give.
+// The statistics of gLN (eqs. 10, 11) and cLN (eqs. 13, 14). They are not applied to the features themselves
+// except where noted: products and taps take the features as they are, and their results are corrected.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,7 @@ struct Norm {
     float rate = 1;  // 1 / deviation
 };
 
-// Of frame after frame (cLN).
+// Frame by frame (cLN).
 struct Frames {
     float* mean = nullptr;
     float* rate = nullptr;
@@ -31,7 +31,7 @@ struct Moments {
         square += q;
     }
 
-    // Of n values. A variance that is not a number stays one: damaged weights must not look sound.
+    // Of n values. A variance that is NaN stays NaN: damaged weights must not look sound.
     Norm norm(double n, float eps) const {
         const double mean = sum / n;
         const double variance = square / n - mean * mean;
@@ -51,8 +51,8 @@ static inline void row_moments(const float* p, int channels, float& s, float& q)
     q = sum(squares);
 }
 
-// cLN's mean and rate of the M frames t.. of a tile (M, channels). `hand_over(own)` is given the sums of the tile,
-// and gives those of all tiles before.
+// cLN's mean and rate of the M frames from t on, of a tile (M, channels). `hand_over(own)` takes the sums of the tile
+// and returns those of all tiles before it.
 template <class HandOver>
 static inline void norms_so_far(
     const float* p, int M, int channels, int t, float eps, Frames out, HandOver hand_over

@@ -1,4 +1,4 @@
-// Pairs of bfloat16, as instructions for products want them: of two rows, value by value, (rows/2, columns, 2).
+// Pairs of bfloat16, as the product instructions expect them: two rows interleaved, (rows/2, columns, 2).
 #pragma once
 #include "vectors.h"
 

@@ -62,7 +62,7 @@ void Matrix::pack(int K, int N, bool half, const float* A, bool transposed, cons
         } else if (!transposed) {
             interleave(A + j, N, width, K, (uint32_t*)out);
         } else {
-            // Rows (width, K) in bfloat16 are (width, K/2) pairs, which want to be (K/2, width).
+            // Rows (width, K) in bfloat16 are (width, K/2) pairs, which have to become (K/2, width).
             static thread_local std::vector<uint32_t> pairs;
             pairs.resize((size_t)PANEL * K / 2);
             for (int n = 0; n < width; n++) to_bfloat16(A + (size_t)(j + n) * K, K, (bfloat16*)pairs.data() + n * K);
@@ -79,7 +79,7 @@ void Matrix::pack(int K, int N, bool half, const float* A, bool transposed, cons
 
 namespace {
 
-constexpr int ROWS = 6;                      // that a panel is multiplied with at once
+constexpr int ROWS = 6;                      // multiplied by a panel at once
 constexpr int MOST_VECTORS = PANEL / LANES;  // in a row of a panel
 
 #if defined(TASNET_BFLOAT16)
@@ -176,7 +176,7 @@ void multiply_halves(const bfloat16* A, long lda, const Matrix& B, float* C, lon
 }
 #endif
 
-constexpr int COLUMNS_OF_A = 4;  // that a panel of B is multiplied with at once
+constexpr int COLUMNS_OF_A = 4;  // multiplied by a panel of B at once
 
 // C (COLUMNS_OF_A, NV vectors) += A^T B over T frames, or pairs of frames.
 template <int NV, class E>
@@ -220,7 +220,7 @@ void over_frames_in_registers(const E* A, long lda, int M, const E* B, long ldb,
 }
 
 #if defined(TASNET_TILES)
-// Pairs of frames, filled up with zeros to a multiple of 32 frames; gives how many these are.
+// Pairs of frames, filled up with zeros to a multiple of 32 frames; returns how many these are.
 template <class S> int whole_pairs(const S* rows, long stride, int n, int T, uint32_t* out) {
     const int whole = round_up(T, 32);
     const int there = (T + 1) / 2;

@@ -1,18 +1,18 @@
-// Matrix products: of a tile of frames with packed weights, and of two tiles over their frames.
+// Matrix products: a tile of frames times packed weights, and two tiles summed over their frames.
 #pragma once
 #include "vectors.h"
 
 #if defined(__AVX512BF16__) || defined(TASNET_TILES_EMULATED)
-#define TASNET_BFLOAT16  // the kernels are compiled for bfloat16 too
+#define TASNET_BFLOAT16  // the kernels are compiled for bfloat16 as well
 #endif
 
 namespace tasnet {
 
-constexpr int TILE = 96;  // frames that go through several layers together, while they are in the cache
+constexpr int TILE = 96;  // frames that go through several layers while they are in the cache
 constexpr int PANEL = LANES == 16 ? 64 : 16;  // columns that are summed in registers, of 6 rows at once
 
-// Weights (K, N) in panels of PANEL columns, one after the other; in bfloat16 in pairs of rows. They lie in memory that
-// is never shared: a Matrix cannot be copied.
+// Weights (K, N) in panels of PANEL columns, one after the other; in bfloat16 in pairs of rows. A Matrix owns
+// its memory and cannot be copied.
 class Matrix {
 public:
     Matrix() = default;
@@ -38,8 +38,8 @@ private:
     size_t size = 0;
 };
 
-// C (M, N) = A (M, K) B, for M <= TILE. `spare` takes A (M, K) in bfloat16 where it is not. Panels before `column` are
-// left out. Of A rows up to the next multiple of 16 may be read.
+// C (M, N) = A (M, K) B, for M <= TILE. `spare` holds A (M, K) in bfloat16 if A itself is not. Panels before `column`
+// are left out. Rows of A up to the next multiple of 16 may be read.
 template <class S>
 void multiply(
     const S* A, long stride, const Matrix& B, float* C, long stride_out, int M, uint32_t* spare, int column = 0

@@ -1,4 +1,4 @@
-// Threads that work on the tiles of one sound, stage after stage.
+// Threads that work on the tiles of one sound, stage by stage.
 #pragma once
 #include <atomic>
 #include <system_error>
@@ -12,19 +12,19 @@ namespace tasnet {
 static inline void wait_until(const std::atomic<int>& value, int least) {
     for (int i = 0; value.load(std::memory_order_acquire) < least; i++) {
         if (i < 500) _mm_pause();
-        else std::this_thread::yield();  // on a machine busy with other work
+        else std::this_thread::yield();  // to whatever else keeps the machine busy
     }
 }
 
-// One pass over all tiles. The tiles are handed out in order, to who comes first; what each adds up is kept by itself,
-// so that sums do not depend on who that was.
+// One pass over all tiles. The tiles are handed out in order, to whichever thread comes first; the sums of each are
+// kept separately, so that the result does not depend on which thread that was.
 struct Stage {
     std::atomic<int> taken{0};  // tiles handed out
-    std::atomic<int> left{0};   // threads that found no more
+    std::atomic<int> left{0};   // threads that found no more tiles
     std::atomic<int> known{0};  // tiles whose sums are in `so_far`
     Moments so_far;
 
-    // The sums of all tiles before this one, waited for; those behind it are given them with `own`.
+    // Waits for the sums of all tiles before this one and returns them; passes them on with `own` added.
     Moments hand_over(int tile, const Moments& own) {
         wait_until(known, tile);
         const Moments before = so_far;
@@ -36,8 +36,8 @@ struct Stage {
 
 class Team {
 public:
-    // Runs `work(member)` on up to `most` threads, of which this is one; returns when all are done. `work` must not
-    // throw. It may ask `size()`.
+    // Runs `work(member)` on up to `most` threads, including this one; returns when all are done. `work` must not
+    // throw. It may call `size()`.
     template <class Work> void run(int most, Work work) {
         std::atomic<int> begun{0};
         std::vector<std::thread> others;
@@ -48,7 +48,7 @@ public:
                     work(member);
                 });
         } catch (const std::system_error&) {
-            // The system gives no more: those that there are do it.
+            // The system grants no more threads: those there are must do.
         }
         members = (int)others.size() + 1;
         begun.store(1, std::memory_order_release);
@@ -58,7 +58,7 @@ public:
 
     int size() const { return members; }
 
-    // `task(tile)` on the tiles of the stage; returns when all of all threads are done.
+    // `task(tile)` on the tiles of the stage; returns when all tiles of all threads are done.
     template <class Task> void share(Stage& stage, int tiles, Task task) const {
         while (true) {
             const int tile = stage.taken.fetch_add(1, std::memory_order_relaxed);

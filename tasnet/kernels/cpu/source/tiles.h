@@ -1,7 +1,7 @@
 // Products on the matrix unit (AMX): bfloat16 times bfloat16, summed in float32.
 //
 // A tile has 16 rows of 64 bytes. Tiles 0 to 3 are sums (16, 16); 4 and 5 take A (16, 32); 6 and 7 take B (32, 16) in
-// pairs of rows, (16, 16, 2). Five operations are all that is needed of the unit. TASNET_TILES_EMULATED states them in
+// pairs of rows, (16, 16, 2). Only five operations of the unit are needed. TASNET_TILES_EMULATED implements them in
 // plain C++, so that everything but the instructions themselves can be tested on any machine.
 #pragma once
 #include "vectors.h"
@@ -24,12 +24,12 @@ namespace tasnet {
 #define TILE_STORE(tile, p, stride) _tile_stored(tile, p, stride)
 #define TILE_DOT(sums, a, b) _tile_dpbf16ps(sums, a, b)
 
-// The compiler does not know what tiles read.
+// The compiler does not know what tiles read from memory.
 static inline void memory_is_written() {
     asm volatile("" ::: "memory");
 }
 
-// Whether the system lets this process use the unit; Linux wants to be asked.
+// Whether the system lets this process use the unit, which Linux grants on request.
 static inline bool has_matrix_unit() {
     constexpr int ARCH_REQ_XCOMP_PERM = 0x1023;
     constexpr int XFEATURE_XTILEDATA = 18;
@@ -37,7 +37,7 @@ static inline bool has_matrix_unit() {
     return may;
 }
 
-// The shapes of the tiles of this thread, while it lives: other libraries set them up for themselves.
+// The tile shapes of this thread, for the lifetime of this object: other libraries set their own.
 struct Tiles {
     Tiles() {
         alignas(64) uint8_t config[64] = {1};
@@ -154,11 +154,11 @@ static inline void tile_product(
     if (MT > 1 && NT > 1) TILE_STORE(3, C + 16 * ldc + 16, ldc * 4);
 }
 
-// C (M, width) = A (M, K) B (K, width), B one panel; K a multiple of 32. Of A rows up to a multiple of 16 are read.
+// C (M, width) = A (M, K) B (K, width), B one panel; K a multiple of 32. Rows of A up to a multiple of 16 are read.
 static inline void tile_panel(
     const bfloat16* A, long lda, int K, const bfloat16* B, int width, float* C, long ldc, int M
 ) {
-    alignas(64) float last[16 * 32];  // the rows behind the last multiple of 16
+    alignas(64) float last[16 * 32];  // the rows after the last multiple of 16
     for (int m = 0; m < M; m += 32)
         for (int n = 0; n < width; n += 32) {
             const char* a = (const char*)(A + m * lda);

@@ -1,4 +1,4 @@
-// Vectors of floats, as wide as this processor has them, and the few operations on them that need more than + - * /.
+// Vectors of floats, as wide as this processor's, and the few operations that need more than + - * /.
 #pragma once
 #include <immintrin.h>
 
@@ -57,7 +57,7 @@ static inline Vector load(const bfloat16* p) {
     return (Vector)(load_halves(p) << 16);
 }
 
-// bfloat16 in the lower halves, rounded to the nearest, and to an even one between two; NaN stays NaN.
+// bfloat16 in the lower halves, rounded to nearest, ties to even; NaN stays NaN.
 static inline Words rounded(Vector x) {
     const Words bits = (Words)x;
     const Words nearest = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
@@ -107,7 +107,7 @@ static inline Vector prelu(Vector x, Vector slope) {
     return x < 0 ? x * slope : x;  // eq. 8
 }
 
-// e^x to the last digit but one; from -80 to 80, beyond which x counts as that. NaN gives NaN.
+// e^x to the last digit but one, with x clamped to -80 .. 80. NaN gives NaN.
 static inline Vector exponential(Vector x) {
     x = x > 80 ? all(80) : x;
     x = x < -80 ? all(-80) : x;
@@ -125,7 +125,7 @@ static inline Vector sigmoid(Vector x) {
     return 1 / (1 + exponential(-x));
 }
 
-// Asks for what will be needed, or written, soon.
+// Prefetches what will soon be read or written.
 static inline void ahead(const void* p) {
     _mm_prefetch((const char*)p, _MM_HINT_T1);
 }

@@ -1,4 +1,4 @@
-// What is held of one sound on its way through the network, in the paper's words.
+// What is held of one sound on its way through the network, under the paper's names.
 #pragma once
 #include <vector>
 
@@ -8,7 +8,7 @@
 
 namespace tasnet {
 
-// A thread's own, of one tile.
+// Private to a thread: what it holds of one tile.
 struct Scratch {
     float* a;
     float* b;
@@ -18,8 +18,7 @@ struct Scratch {
 };
 
 // For inference the blocks share their features. For training (`keeps`) each has its own, for the gradient, with one
-// bit a value for what was negative before a PReLU: from what came after it its sign cannot be told, as slopes may have
-// any sign.
+// bit a value for what was negative before a PReLU: its output does not tell, as slopes may have any sign.
 class Workspace {
 public:
     Workspace(const Shape& shape, int most_frames, int threads, bool keeps);
@@ -29,7 +28,7 @@ public:
     const int most_frames;
     const int threads;
     const bool keeps;
-    int frames = 0;    // K of the sound that is there
+    int frames = 0;    // K of the present sound
     long samples = 0;  // of it
 
     std::vector<void*> x;  // what a block is given, (K, B); only where it keeps
