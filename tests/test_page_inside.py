@@ -72,7 +72,7 @@ def figure(app: AppTest, index: int = 0) -> go.Figure:
 
 def test_all_views_of_the_bundled_model_agree_with_the_numbers(inside):
     app = start(t="2.5")
-    assert "clean speakers' own" in texts(app)
+    assert "clean signals' own" in texts(app)
 
     table = open_tab(app, TABS[1]).dataframe[0].value
     found = learned_masks.mask_statistics(inside)
