@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from test_disks import full_disk
 
 from analysis import keys
 from analysis.listening import ratings
@@ -24,6 +25,7 @@ from analysis.listening.trials import (
     plan_training,
     plan_trials,
 )
+from tasnet.errors import PathError
 
 ROOT = Path(__file__).parents[1]
 SYSTEMS = ("Clean", "IRM", "Conv-TasNet")
@@ -54,6 +56,17 @@ def test_a_session_comes_back_as_it_was_made(store, session):
     found = again.stimulus(session, 2, "IRM")
     assert (found.wav, found.label, found.pesq) == (b"2 IRM", "utterance 2", 4.5)
     assert again.pesq(session)[3, "Clean"] == 5.5
+
+
+def test_a_full_disk_is_told_and_loses_no_answer(store, session):
+    listener = store.join(session, "Ada")
+    trials = plan_trials(session, listener.number)
+    store.answer(session, listener, trials[0], 3)
+    with full_disk(), pytest.raises(PathError, match=r"^tests.sqlite3 cannot be written: .+\.$"):
+        store.answer(session, listener, trials[1], 4)
+    assert [one.value for one in Store(store.path).answers(session)] == [3]
+    store.answer(session, listener, trials[1], 4)
+    assert [one.value for one in store.answers(session)] == [3, 4]
 
 
 def test_every_role_has_a_key_of_its_own(store, session):

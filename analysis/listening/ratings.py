@@ -14,7 +14,7 @@ from pathlib import Path
 
 from analysis.keys import new_key, rows_with_key
 from tasnet.atomic import make_folder
-from tasnet.errors import opening
+from tasnet.errors import PathError, opening
 
 from .trials import (
     ABX,
@@ -60,6 +60,15 @@ ADDED = (
     ("answer", "seconds", "REAL"),
 )
 
+# SQLite's codes for what is no fault of ours: a disk that is full, fails or is read-only, a file that another keeps.
+OF_THE_DISK = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+}
+
 
 class Store:
     """The tests in the file at `path`, which is made where it is missing."""
@@ -87,6 +96,10 @@ class Store:
             database.execute("PRAGMA foreign_keys = ON")
             database.execute("PRAGMA secure_delete = ON")
             yield database
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF not in OF_THE_DISK:
+                raise
+            raise PathError(f"{self.path.name} cannot be written: {problem}.") from None
         finally:
             database.close()
 
@@ -97,7 +110,8 @@ class Store:
             try:
                 yield database
             except BaseException:
-                database.execute("ROLLBACK")
+                if database.in_transaction:  # SQLite itself gives up what a full disk stopped
+                    database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
 
