@@ -24,6 +24,7 @@ from analysis.start_point.probes import PROBES
 from analysis.start_point.shifts import StartCurve, growing_curve
 from tasnet import ConvTasNet, Separator
 from tasnet.mixture import Mixture
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 Networks = Sequence[Separator]
 Progress = Callable[..., None]
@@ -42,7 +43,8 @@ def look_inside(
     """The inside of the one network, which is left out of it: whoever asks has it."""
     (network,) = networks
     heard, _ = network.without_what_lies_below(mixture)
-    return bare(represent(cast(ConvTasNet, network.model), np.asarray(heard), references, network.level))
+    model, fixed = cast(ConvTasNet, network.model), network.facts.task == SPEECH_FROM_NOISE
+    return bare(represent(model, np.asarray(heard), references, network.level, fixed=fixed))
 
 
 def bare(inside: Representation) -> Representation:

@@ -51,7 +51,7 @@ def main() -> None:
     parts = {
         "filters in the output": Muted(output=half),
         "binary masks": Muted(masks=BINARY),
-        "ideal masks (IRM)": Muted(masks="ideal: IRM"),
+        "ideal masks (IRM)": Muted(masks="ideal (IRM)"),
         "last repeat": Muted(blocks=last),
         "filters altogether": Muted(whole=half),
     }

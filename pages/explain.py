@@ -36,7 +36,7 @@ VIEWS = {MUTING: show_muting, SWAPS: show_swaps, ERRORS: show_errors, FILTERS: s
 def explained(sound: Mixture) -> Explained:
     """The sound with all that the views show of it."""
     separator = workspace.separator()
-    sound = excerpt_at_rate(sound, separator.config.sample_rate)
+    sound = excerpt_at_rate(sound, separator)
     inside, identity = cached_representation(sound, separator)
     U = inside.model.U.detach().cpu().numpy()
     order, tree = sort(U, separator.config.sample_rate, UPGMA)

@@ -20,7 +20,7 @@ def show_inside(sound: Mixture) -> None:
     """Everything about `sound`."""
     separator = workspace.separator()
     config = separator.config
-    sound = excerpt_at_rate(sound, config.sample_rate)
+    sound = excerpt_at_rate(sound, separator)
     inside, identity = cached_representation(sound, separator)
     state = player(
         listening.separated_tracks(sound, inside.audible(), None),

@@ -68,11 +68,12 @@ def show_live(sound: Mixture) -> None:
         packet = st.segmented_control("Packet", list(PACKETS), default="8 ms", required=True, key="live_packet")
         start = st.button("Start", icon=":material/play_arrow:", type="primary", key="live_start")
         stop = st.button("Stop", icon=":material/stop:", key="live_stop")
+    preparing = st.empty()  # always there: what came and went would move the player, and the browser make it anew
     name, run = st.session_state.get("live", (None, None))
     if run and (start or stop):
         run.stop()
     if start:
-        with st.spinner("Preparing ..."):
+        with preparing, st.spinner("Preparing ..."):
             size = max(config.hop, round(PACKETS[packet] * config.sample_rate))
             run = LiveRun(cast(tasnet.ConvTasNet, separator.model), mixture, size).start()
         name = uuid.uuid4().hex

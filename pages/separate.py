@@ -20,6 +20,7 @@ from pages.parts.pictures import picture
 from pages.parts.player import Tour
 from pages.parts.whole_recording import offer_whole_recording
 from tasnet.mixture import Mixture
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 
 def systems() -> dict[str, str | None]:
@@ -96,9 +97,11 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
 
 def show_mismatch(comparison: Comparison) -> None:
     """Why there are no scores, and what to choose instead."""
-    voices, own = len(comparison.mixture.references), len(comparison.network.estimates)
+    sound, own = comparison.mixture, models.label(workspace.selection().model).voices
+    voices = 1 if sound.task == SPEECH_FROM_NOISE else len(sound.references)
     fitting = models.of_voices(voices)
-    model = f"the model {models.label(fitting[0]).scored}" if fitting else f"a model of {voices} voices"
+    other = "a model for noise" if voices == 1 else f"a model of {voices} voices"
+    model = f"the model {models.label(fitting[0]).scored}" if fitting else other
     # There are no examples with one voice.
     st.info(explain_voices(comparison, model, examples=own > 1), icon=":material/info:")
 

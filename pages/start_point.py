@@ -7,13 +7,17 @@ import streamlit as st
 import tasnet
 from pages.parts import links, models, own_model, workspace
 from pages.parts.captions import caption
+from pages.parts.handout import offer_handout, shown
 from pages.parts.page_header import show_header
+from pages.parts.pictures import choose_format
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
 from tasnet.errors import UserError
+from tasnet.mixture import Mixture
 from tasnet.model_titles import voices_in_words
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 SET = "A test set"
 PROBE = "Probe"
@@ -60,8 +64,8 @@ def _counterpart(mine: tasnet.Separator, known: Iterable[str]) -> list[str]:
     return []
 
 
-def usable(chosen: list[str], voices: int | None) -> list[str]:
-    """Those of the models that load and separate so many `voices`; of the others a sentence says why not."""
+def usable(chosen: list[str], sound: Mixture | None) -> list[str]:
+    """Those of the models that load and give what `sound` is made of; of the others a sentence says why not."""
     good = []
     for name in chosen:
         try:
@@ -69,11 +73,20 @@ def usable(chosen: list[str], voices: int | None) -> list[str]:
         except UserError as problem:
             st.error(plain(problem), icon=":material/error:")
             continue
-        if voices in (None, separator.config.C):
+        if sound is None or sound.suits(separator.facts.task, separator.config.C):
             good.append(name)
         else:
-            st.warning(f"{plain(shown_titles()[name])} {voices_in_words(separator.config.C)}, this sound has {voices}.")
+            st.warning(f"{plain(shown_titles()[name])} {_unsuited(separator, sound)}.")
     return good
+
+
+def _unsuited(separator: tasnet.Separator, sound: Mixture) -> str:
+    """Why a model is left out."""
+    if SPEECH_FROM_NOISE not in (sound.task, separator.facts.task):
+        return f"{voices_in_words(separator.config.C)}, this sound has {len(sound.references)}"
+    if sound.task == SPEECH_FROM_NOISE:
+        return "separates voices, this sound is speech in noise"
+    return "takes speech out of noise, this sound is a mixture of voices"
 
 
 def explain_missing(chosen: list[str]) -> None:
@@ -101,7 +114,7 @@ elif sound is not None:
             "Scores need the clean voices: choose an example, mix voices, or add the clean voices to your upload.",
             icon=":material/info:",
         )
-    elif chosen := usable(chosen, len(sound.references)):
+    elif chosen := usable(chosen, sound):
         try:
             if view == PROBE:
                 show_probe(chosen, sound)
@@ -112,3 +125,7 @@ elif sound is not None:
                 explain_missing(chosen)
         except UserError as problem:
             st.error(plain(problem), icon=":material/error:")
+if shown().pictures:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose_format()
+        offer_handout(chosen, sound=view != SET)

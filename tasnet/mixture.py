@@ -36,3 +36,7 @@ class Mixture:
         if self.references is None:
             raise UserError("The clean voices of this mixture are not known.")
         return self.references
+
+    def suits(self, task: str, outputs: int) -> bool:
+        """Whether the references are known and are what a network for `task` with so many outputs gives."""
+        return self.references is not None and len(self.references) == outputs and self.task in ("", task)

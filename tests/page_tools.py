@@ -59,7 +59,7 @@ def upload(app: AppTest, key: str, *files: tuple[str, bytes]) -> AppTest:
     return app
 
 
-def wait_for(condition: Callable[[], Any], what: str = "the page's answer", seconds: float = 90) -> Any:
+def wait_for(condition: Callable[[], Any], what: str = "the page's answer", seconds: float = 180) -> Any:
     """The first true value of `condition()`; the test fails where `what` does not come."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

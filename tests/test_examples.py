@@ -20,7 +20,7 @@ from analysis.sounds.example_list import BUNDLED, EXAMPLES, PACKAGES
 from analysis.sounds.examples import ExampleError, available_examples, fetch_librispeech, mix_example
 from analysis.sounds.rank_examples import ordered
 from tasnet import places
-from tasnet.training_facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE
 
 ROOT = Path(__file__).parents[1]
 # Before a test moves it: librosa looks at its environment once, when this module is imported.
@@ -210,7 +210,7 @@ def test_bundled_examples_are_mixed_at_the_stated_level(example, snr_db):
     assert mixture.rate == 8000 and mixture.snr_db == snr_db
     assert mixture.labels[: len(example.voices)] == example.speakers
     assert len(mixture.references) == len(example.voices) + bool(example.noise)
-    assert mixture.task == (SPEECH_FROM_NOISE if example.noise else "")
+    assert mixture.task == (SPEECH_FROM_NOISE if example.noise else SPEAKERS)
     shortest = min(sf.info(path).duration for path in example.paths()[: len(example.voices)])
     assert abs(len(mixture.mixture) / 8000 - shortest) < 0.01
     assert np.abs(mixture.mixture).max() <= 1

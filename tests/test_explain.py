@@ -83,6 +83,15 @@ def test_the_split_is_that_of_mir_eval(voices, estimates):
     for speaker in (0, 1):
         found = errors.split_error(estimates[speaker], voices, speaker)
         assert (found.sdr, found.sir, found.sar) == pytest.approx((sdr[speaker], sir[speaker], sar[speaker]), abs=1e-3)
+        true, spatial, interference, artefacts = mir_eval.separation._bss_decomp_mtifilt(
+            voices.astype(float), estimates[speaker].astype(float), speaker, 512
+        )
+        for own, other in (
+            (found.target, true + spatial),
+            (found.interference, interference),
+            (found.artefacts, artefacts),
+        ):
+            np.testing.assert_allclose(own, other, atol=1e-6 * np.abs(estimates).max())
         whole = found.target + found.interference + found.artefacts
         np.testing.assert_allclose(whole[: voices.shape[1]], estimates[speaker], atol=1e-9)
         np.testing.assert_allclose(whole[voices.shape[1] :], 0, atol=1e-9)
@@ -181,7 +190,7 @@ def test_masks_are_replaced(inside, voices):
     for masks, expected in (
         (muting.SWAPPED, inside.masks[::-1]),
         (muting.BINARY, (inside.masks >= 0.5).astype(np.float32)),
-        ("ideal: IRM", ideal_masks.magnitude_mask("IRM", np.abs(inside.clean()))),
+        ("ideal (IRM)", ideal_masks.magnitude_mask("IRM", np.abs(inside.clean()))),
     ):
         found = muting.muted_sources(inside, muting.Muted(masks=masks))
         made = np.stack([inside.decode(lambda a, b, m=m: (m * w)[a:b]) for m in expected])
@@ -197,7 +206,7 @@ def test_what_cannot_be_switched_off_is_said(inside, voices):
         (inside, muting.Muted(blocks=(6,)), "24 filters and 6 blocks"),
         (inside, muting.Muted(masks="none"), "Masks can be"),
         (inside, muting.Muted(blocks=(1,), masks=muting.BINARY), "undo the rest"),
-        (unknown, muting.Muted(masks="ideal: IBM"), "made from the clean voices"),
+        (unknown, muting.Muted(masks="ideal (IBM)"), "made from the clean voices"),
         (pinv, muting.Muted(whole=(1,)), "made from the decoder"),
     ):
         with pytest.raises(muting.MutingError, match=said):

@@ -52,7 +52,9 @@ def test_images_hold_the_picture_row_by_row(C):
     seen = Picture(np.linspace(1, 2, 11), d[0], d**2, masks, d)
     U, V = rng.normal(size=(2, 6, 8))
     peaks = np.array([100.0, 250, 500, 1000, 2000, np.nan])
-    figure = figures_inside.inside(seen, np.zeros(16000), np.zeros((C, 16000)), 8000, U, V, peaks)
+    figure = figures_inside.inside(
+        seen, np.zeros(16000), np.zeros((C, 16000)), 8000, U, V, peaks, [f"Speaker {c + 1}" for c in range(C)]
+    )
     traces = {f"{trace.xaxis}{trace.yaxis}": trace for trace in figure.data}
     assert figure.layout.meta["stretch"] == pytest.approx([1, 2])
     names = figure.layout.meta["filters"]
@@ -103,10 +105,11 @@ def test_every_figure_draws_for_any_shape(shape):
     references = np.random.default_rng(0).normal(size=(config.C, 900)).astype(np.float32)
     inside = represent(model, references.sum(0), references)
     seen = pooled_picture(inside, order, columns=50)
-    sides = U[order], V[order], tuned.peak_hz[order]
+    names = [f"Speaker {c + 1}" for c in range(config.C)]
+    sides = U[order], V[order], tuned.peak_hz[order], names
     figures.append(figures_inside.inside(seen, inside.mixture, inside.sources, 8000, *sides).to_json())
     one = inside.w(3, 4)[0], inside.masks[:, 3], inside.d(3, 4)[:, 0]
-    figures.append(figures_inside.frame(order, *one, None, tuned.peak_hz).to_json())
+    figures.append(figures_inside.frame(order, *one, None, tuned.peak_hz, names).to_json())
     skips = figures_inside.skips(inside.skips, 0.0, 0.1, config.dilations)
     assert np.asarray(skips.data[0].z).shape[0] == config.X * config.R
     assert all(len(figure) > 1000 for figure in figures)

@@ -70,7 +70,7 @@ def test_raw_files_stay_within_their_room_and_go_with_the_tab(server):
     assert psutil.Process(process.pid).memory_info().rss - before < 3 * room
     first.close()
     second.close()
-    wait_for(lambda: held(address) == 0, "the files of closed tabs to go", 30)
+    wait_for(lambda: held(address) == 0, "the files of closed tabs to go")
 
 
 def test_a_file_that_comes_after_the_tab_is_gone_is_not_kept(server):

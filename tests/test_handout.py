@@ -5,7 +5,9 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,6 +15,7 @@ import pytest
 import soundfile
 from page_tools import open_page, upload, wav_file
 
+from analysis.figures import pdf
 from analysis.handout import Handout, handout_page
 from pages.parts import downloads, handout
 
@@ -55,6 +58,40 @@ def test_it_prints_to_paper_with_its_pictures(page, tmp_path):
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
     assert 1 <= pages <= 3
     assert not re.search(rb"/Subtype\s*/Image", pdf), "the pictures are drawn, not photographed"
+
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="90" height="40"><style>text {fill: #123}</style>
+<image href="file:///etc/hostname" width="5" height="5"/><path d="M0,0L90,40"/><text x="5" y="20">SNR</text></svg>"""
+
+
+def test_a_saved_figure_becomes_a_pdf_of_lines_and_letters(tmp_path, capsys):
+    try:
+        import cairosvg  # noqa: F401
+    except (ImportError, OSError):
+        pytest.skip("no cairosvg, or no cairo on this machine")
+    (tmp_path / "a.svg").write_text(SVG)
+    assert pdf.main([str(tmp_path / "a.svg"), "-o", str(tmp_path / "out")]) == 0
+    made = (tmp_path / "out" / "a.pdf").read_bytes()
+    assert made.startswith(b"%PDF") and b"/Font" in made and not re.search(rb"/Subtype\s*/Image", made)
+    for content in ("no svg", "<svg", ""):
+        (tmp_path / "b.svg").write_text(content)
+        assert pdf.main([str(tmp_path / "b.svg")]) == 2
+        assert capsys.readouterr().err.strip().endswith("This is no SVG that cairosvg can draw.")
+
+
+def test_without_cairo_a_pdf_is_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cairosvg", None)
+    with pytest.raises(pdf.PdfError, match="pip install cairosvg"):
+        pdf.pdf_of(b"")
+
+    def find_spec(name, *_):
+        if name == "cairosvg":
+            raise OSError("no library called cairo was found")
+
+    monkeypatch.delitem(sys.modules, "cairosvg")
+    monkeypatch.setattr(sys, "meta_path", [SimpleNamespace(find_spec=find_spec), *sys.meta_path])
+    with pytest.raises(pdf.PdfError, match="libcairo2"):
+        pdf.pdf_of(b"")
 
 
 def test_the_page_offers_it_and_files_say_what_they_are():

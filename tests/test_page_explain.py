@@ -12,6 +12,7 @@ from analysis.network.representation import represent
 from analysis.scores.metrics import si_snr
 from analysis.sounds import examples
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator, checkpoint
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 PAGE = "pages/explain.py"
 VIEWS = (
@@ -26,6 +27,7 @@ SHAPES = {
     "plain": {"N": 24, "L": 16},
     "tiny": {"N": 1, "L": 2, "X": 1, "R": 1},
     "three": {"N": 20, "L": 10, "C": 3, "encoder": "relu", "Sc": 0},
+    "noise": {"N": 24, "L": 16},
     "pinv": {"N": 24, "L": 16, "encoder": "pinv", "mask": "softmax", "norm": "cLN", "causal": True},
 }
 
@@ -38,24 +40,29 @@ def unseen(tmp_path, monkeypatch) -> None:
     for name, shape in SHAPES.items():
         torch.manual_seed(2)
         model = ConvTasNet(ConvTasNetConfig(**{"B": 4, "H": 6, "Sc": 4, "X": 3, "R": 2} | shape)).eval()
-        checkpoint.save(tmp_path / f"{name}.safetensors", model, dtype="float32")
+        facts = TrainingFacts(task=SPEECH_FROM_NOISE if name == "noise" else SPEAKERS)
+        checkpoint.save(tmp_path / f"{name}.safetensors", model, facts, dtype="float32")
 
 
 def start(**query: str) -> AppTest:
     return open_page(PAGE, **{"example": BUNDLED[2], "model": "plain", **query})
 
 
-@pytest.mark.parametrize(("name", "voices"), [("plain", 2), ("plain", 3), ("tiny", 2), ("three", 3), ("pinv", 2)])
+@pytest.mark.parametrize(
+    ("name", "voices"), [("plain", 3), ("tiny", 2), ("three", 3), ("pinv", 2), ("noise", 1), ("noise", 2)]
+)
 def test_every_view_opens(name, voices):
     app = start(model=name, example=BUNDLED[voices])
-    fits = (3 if name == "three" else 2) == voices
+    fits = {"three": 3, "noise": 1}.get(name, 2) == voices
     for view in VIEWS:
         app.segmented_control(key="explain_view").set_value(view).run()
         assert not app.exception and not app.error
         assert bool(app.info) == (view in VIEWS[1:3] and not fits)
+        if view == VIEWS[2] and fits:
+            assert ("Speech: SIR" if name == "noise" else "Speaker 2: SIR") in texts(app)
     app.button(key="explain_measure_blocks").click().run()
     assert not app.exception and not app.error
-    assert "lost" in texts(app)
+    assert ("lost" if fits else "changes without") in texts(app)
 
 
 def test_filters_are_linked_both_ways():
@@ -84,7 +91,7 @@ def test_what_is_switched_off_is_scored_as_it_is():
     sound = examples.mix_example(BUNDLED[2])
     separator = Separator("plain", "cpu")
     inside = represent(separator.model, sound.mixture, sound.references, separator.level)
-    for masks in (muting.ESTIMATED, muting.SWAPPED, "ideal: IRM"):
+    for masks in (muting.ESTIMATED, muting.SWAPPED, "ideal (IRM)"):
         app.selectbox(key="explain_masks").set_value(masks).run()
         assert not app.exception and not app.error
         table = app.dataframe[0].value

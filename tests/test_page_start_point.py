@@ -47,6 +47,9 @@ def test_causal_and_non_causal_stand_side_by_side_and_the_missing_lstm_is_explai
     assert all(f"**{title}**: SDRi" in said for title in TITLES[:2]) and "standard deviation" in said
     assert "python -m tasnet.train lstm" in said
     assert len(app.get("plotly_chart")) == 1
+    found = app.session_state["handout"]
+    assert found.said["starts"] and "start_curves" in found.pictures
+    assert any("handout" in button.proto.id for button in app.get("download_button"))
     app.segmented_control(key="start_range").set_value("every 101st").run()
     assert not app.exception and not app.error
     app.multiselect(key="start_models").set_value(MODELS[:1]).run()

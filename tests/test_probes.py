@@ -1,6 +1,7 @@
 """The probes: what each changes and what it leaves, against independent measurements; their curves over a set."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -178,11 +179,20 @@ def test_the_words_follow_the_curve(means, costs, says, never):
     said = explain_curve("m", probe, found)
     assert all(part in said for part in says) and never not in said and "over 30 mixtures" in said
     printed = explain_printed("m", found)
-    assert "loses 14.7 dB (from 15.4 to 0.7)" in printed and (f"m loses {costs[-1]:.1f} dB" in printed) == (
-        costs[-1] > 0
-    )
+    change = {0: "shows no clear difference (0.0 dB, 95 % interval −0.5 to +0.5)", 1: "loses", -1: "gains"}
+    assert printed.startswith(f"At 3 % m {change[np.sign(costs[-1])]}")
+    assert (f"{abs(costs[-1]):.1f} dB (95 % interval {abs(costs[-1]) - 0.5:.1f} to" in printed) == bool(costs[-1])
+    assert printed.endswith("the network of arXiv:2203.04420 loses 14.7 dB (from 15.4 to 0.7).")
     figure = probe_curves({"m": found}, probe, 3, {"m": {0: 1.0}}, ["m"])
     assert {trace.name for trace in figure.data} >= {"m, the set", "m, this sound", "unprocessed, the set"}
+
+
+def test_without_intervals_no_curve_is_called_lower():
+    """As of fewer than five speakers."""
+    found = ProbeCurve((0, 1, 2, 3), estimates([9] * 4), estimates([0] * 4), estimates([0, 5, 5, 5], math.nan))
+    said = explain_curve("m", PROBES["jitter"], found)
+    assert "no interval says where it is lower or higher" in said and "clearly" not in said
+    assert "shows no clear difference (−5.0 dB, without an interval)" in explain_printed("m", found)
 
 
 def test_shipped_curves_are_of_the_bundled_weights_and_the_present_probes():

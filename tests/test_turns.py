@@ -29,7 +29,7 @@ class Worker:
 
 
 def waiting(turns: Turns, count: int) -> None:
-    wait_for(lambda: len(turns._queue) == count, "those who wait", 10)
+    wait_for(lambda: len(turns._queue) == count, "those who wait")
 
 
 def test_owners_share_the_places():

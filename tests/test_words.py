@@ -454,30 +454,33 @@ def test_phase_is_credited_with_what_it_is_worth(figures, said, unsaid):
 
 @pytest.mark.parametrize(
     ("leak", "noise", "said"),
-    [(0.5, 0.1, "more of the error is the other"), (0.1, 0.5, "is artefacts than"), (0.0, 0.0, "about as")],
+    [(0.5, 0.1, "more of the error is interference"), (0.1, 0.5, "is artefacts than"), (0.0, 0.0, "about as")],
 )
 def test_the_larger_part_of_the_error_is_named(leak, noise, said):
     parts = ErrorParts(np.array([1.0, 0, 0]), np.array([0, leak, 0.0]), np.array([0, 0, noise]))
-    assert said in explain.explain_split([parts])[0]
+    assert said in explain.explain_split([parts], ["Speech"])[0]
 
 
 def test_changes_losses_and_swaps_are_told_as_they_are():
     before = {"SI-SNRi (dB)": 10.0, "STOI": 0.9, "PESQ (MOS-LQO)": None}
     said = explain.explain_change(before, {"SI-SNRi (dB)": 9.6, "STOI": 0.9, "PESQ (MOS-LQO)": 2.0}, "This")
-    assert said == "This: SI-SNRi −0.4 dB, STOI as it was (0.90)."
-    assert "+1.0 dB" in explain.explain_change({"SDRi (dB)": 1.0}, {"SDRi (dB)": 2.0}, "This")
+    assert said == "This: SI-SNRi −0.40 dB, STOI as it was (0.900)."
+    assert "+1.00 dB" in explain.explain_change({"SDRi (dB)": 1.0}, {"SDRi (dB)": 2.0}, "This")
     assert "no score" in explain.explain_change({"SDRi (dB)": None}, {}, "This")
     assert "Most is lost without b: 2.0 dB." in explain.explain_importance(np.array([0.0, 2.0]), "ab")
-    assert "Without 1 part of them" in explain.explain_importance(np.array([-1.0, 2.0]), "ab")
+    assert "Without 1 of them" in explain.explain_importance(np.array([-1.0, 2.0]), "ab")
     assert explain.explain_importance(np.array([-1.0, 0.0]), "ab").startswith("Nothing is lost")
+    change = explain.explain_importance(np.array([-20.0, -5.0, -np.inf]), "abc", against_clean=False)
+    assert change == "Most changes without b: by −5.0 dB relative to the outputs as they are."
+    assert explain.explain_importance(np.array([-np.inf]), "a", False) == "Nothing changes without any one of them."
     assert explain.explain_importance(np.array([np.nan]), "a") == "No loss is defined."
     assert "Nowhere" in explain.explain_local_swaps([], 2) and "where there are two" in explain.explain_local_swaps(
         [], 3
     )
     assert "from 0.50 to 1.00 s" in explain.explain_local_swaps([Swap(0.5, 1.0)], 2)
-    bands = explain.explain_bands(np.array([[5.0, -1.0], [np.nan, np.nan]]), [0, 250, 500])
-    assert bands == "The SNR is lowest for speaker 1 from 250 to 500 Hz (−1.0 dB)."
-    assert explain.explain_bands(np.full((1, 2), np.nan), [0, 1, 2]) == "No band has an SNR."
+    bands = explain.explain_bands(np.array([[5.0, -1.0], [np.nan, np.nan]]), [0, 250, 500], ["Speech", "Noise"])
+    assert bands == "The SNR is lowest for Speech from 250 to 500 Hz (−1.0 dB)."
+    assert explain.explain_bands(np.full((1, 2), np.nan), [0, 1, 2], ["a"]) == "No band has an SNR."
 
 
 def test_filters_are_sorted_by_whom_they_serve():
@@ -487,9 +490,9 @@ def test_filters_are_sorted_by_whom_they_serve():
     found = FilterUse(np.full(5, 0.2), mean, shared, exclusive, np.full(2, np.nan))
     said = explain.explain_filter_kinds(found)
     assert said == (
-        "Of 5 filters, by the energy they hold, 1 are all but shut for all, 2 give most to one voice at a time, "
-        "1 give most to several at once and 1 give most to nobody by half. 1 of them serve the same voice for 90 % and "
-        "more."
+        "Where the energy that 5 filters hold goes: of 1 to nobody (all but shut), of 2 mostly to one output at a "
+        "time, of 1 mostly to several at once and of 1 mostly to none of these. Of 1 it goes by 90 % and more to "
+        "one and the same output."
     )
     silent = FilterUse(*(np.full(shape, np.nan) for shape in (5, (2, 5), 5, (2, 5), 2)))
     assert explain.explain_filter_kinds(silent) == "No filter responds to this sound."

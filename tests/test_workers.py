@@ -131,7 +131,7 @@ def test_answers_errors_and_progress_come_back(nursery):
 def test_what_is_too_much_ends_in_a_sentence(nursery, work, budget, said):
     with pytest.raises(BudgetError, match=said):
         nursery.call(*work, budget=budget)
-    wait_for(lambda: not children(nursery._process.pid), "the child's end", 5)
+    wait_for(lambda: not children(nursery._process.pid), "the child's end")
     assert nursery.call(double, 1) == 2
 
 
@@ -152,7 +152,7 @@ def test_what_is_no_longer_wanted_ends_with_all_that_it_started(nursery, tmp_pat
     with pytest.raises(Closed):
         nursery.call(start_a_program, tmp_path / "pid", budget=Budget(seconds=30), wanted=wanted)
     program = int((tmp_path / "pid").read_text())
-    wait_for(lambda: not lives(program), "the end of the child's own program", 5)
+    wait_for(lambda: not lives(program), "the end of the child's own program")
 
 
 def test_no_more_at_a_time_than_there_is_room_for():
@@ -205,8 +205,8 @@ def test_nothing_outlives_the_server(tmp_path):
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=workers.ROOT, stdout=subprocess.PIPE, text=True)
     nursery = int(process.stdout.readline())
-    child = wait_for(lambda: children(nursery), "a child", 60)[0]
+    child = wait_for(lambda: children(nursery), "a child")[0]
     process.kill()
     process.wait()
     for one in (nursery, child):
-        wait_for(lambda one=one: not lives(one), "the end of what it has started", 10)
+        wait_for(lambda one=one: not lives(one), "the end of what it has started")

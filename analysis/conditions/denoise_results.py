@@ -23,8 +23,8 @@ Triple = tuple[float, float, float]  # a mean and its 95 % interval over the spe
 class DenoiseResults:
     """Mean scores of the speech, by system and measure, at every ratio of speech to noise.
 
-    weights: which were measured (`checkpoint.weights_hash`). snr: dB. files: at each of them. systems:
-    {system: {measure: a triple at each SNR, None where it was not defined}}.
+    weights: which were measured (`checkpoint.weights_hash`). set: whose voices. snr: dB. files: at each of them.
+    systems: {system: {measure: a triple at each SNR, None where it was not defined}}.
     """
 
     weights: str

@@ -70,8 +70,11 @@ def estimates(separator: Separator, one: Mixture) -> Iterator[tuple[str, np.ndar
         yield kind, ideal_masks.separate(kind, one.mixture, one.sources, one.rate)[0]
 
 
-def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str) -> DenoiseResults:
-    """The mean scores of the speech at every SNR, for the network, the baseline, the masks and the mixture itself."""
+def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str, name: str) -> DenoiseResults:
+    """The mean scores of the speech at every SNR, for the network, the baseline, the masks and the mixture itself.
+
+    name: of the set whose voices are in the `mixtures`.
+    """
     scores: dict[tuple[str, str, int], list[float]] = {}
     speakers: dict[int, list[tuple[str, ...]]] = {}
     for number in tqdm(range(len(mixtures)), disable=None, unit="file"):
@@ -96,7 +99,7 @@ def denoise_means(separator: Separator, mixtures: MixtureSet, weights: str) -> D
         places = digits(measure)
         triple = (round(mean.mean, places), round(mean.low, places), round(mean.high, places)) if mean else None
         systems.setdefault(system, {}).setdefault(measure, []).append(triple)
-    return DenoiseResults(weights, mixtures.name, len(mixtures) // len(SNRS), SNRS, systems)
+    return DenoiseResults(weights, name, len(mixtures) // len(SNRS), SNRS, systems)
 
 
 @command_line()
@@ -111,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     separator = Separator(options.model, precision="float32")
     weights = checkpoint.weights_hash(checkpoint.bundled().get(options.model, Path(options.model)))
-    found = denoise_means(separator, mixtures_of(options.data, options.set, options.each), weights)
+    mixtures = mixtures_of(options.data, options.set, options.each)
+    found = denoise_means(separator, mixtures, weights, SETS[options.set])
     with replacing(options.out or denoise_file(separator.name)) as file:
         file.write_text(json.dumps(asdict(found), indent=1) + "\n")
     print(denoise_table(found))

@@ -63,7 +63,7 @@ def _denoising(model: str) -> tuple[str, Evaluation]:
     found = read_denoise(model)
     at = found.snr.index(HEADLINE_SNR)
     scores = {name: triple[0] for name, by in found.systems[NETWORK].items() if (triple := by[at])}
-    title = f"speech of {TITLES.get(found.set, found.set)}, with noise at {HEADLINE_SNR:g} dB"
+    title = f"voices of {TITLES.get(found.set, found.set)}, each with noise at {HEADLINE_SNR:g} dB"
     return found.weights, Evaluation(f"{found.set}_noise", title, "test", scores)
 
 

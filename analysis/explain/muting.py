@@ -19,8 +19,8 @@ from tasnet.coders import overlap_add
 from tasnet.errors import UserError
 from tasnet.level import level_gains
 
-ESTIMATED, BINARY, SWAPPED = "as estimated", "binary: 0 or 1", "swapped between the voices"
-IDEAL = {f"ideal: {kind}": kind for kind in ("IBM", "IRM", "WFM", RATIO)}
+ESTIMATED, BINARY, SWAPPED = "as estimated", "binary (0 or 1)", "swapped between the outputs"
+IDEAL = {f"ideal ({kind})": kind for kind in ("IBM", "IRM", "WFM", RATIO)}
 MASKS = (ESTIMATED, BINARY, SWAPPED, *IDEAL)
 AT_ONCE = 16  # filters whose sound is in memory
 
@@ -80,7 +80,7 @@ def muted_sources(inside: Representation, off: Muted, level: float = 1.0) -> np.
     """
     if off.masks not in MASKS:
         raise MutingError(f"Masks can be {', '.join(MASKS)}.")
-    if off.masks in IDEAL and (inside.references is None or len(inside.references) != len(inside.masks)):
+    if off.masks in IDEAL and not inside.known:
         raise MutingError("Ideal masks are made from the clean voices of the mixture, one for each output.")
     again = off.whole or off.blocks
     if again and off.masks == ESTIMATED and not off.output:
@@ -101,16 +101,15 @@ def _separated(inside: Representation, off: Muted, level: float) -> np.ndarray:
 
 
 def _ordered(inside: Representation, sources: np.ndarray) -> np.ndarray:
-    """In the order of the references, or of the network's own voices where these are not known."""
+    """In the order of the references, or of the network's own voices where these are not known; a `fixed` one stays."""
+    if inside.fixed:
+        return sources
     return sources[list(best_permutation(sources, _target(inside)[0]))]
 
 
 def _target(inside: Representation) -> tuple[np.ndarray, bool]:
     """What voices (C, T) are compared with: the references where there is one for each, which is also said."""
-    references = inside.references
-    if references is not None and len(references) == len(inside.masks):
-        return references, True
-    return inside.sources, False
+    return (inside.voices if inside.known else inside.sources), inside.known
 
 
 def _masked(inside: Representation, off: Muted, speaker: int) -> Callable[[int, int], np.ndarray]:
@@ -134,8 +133,8 @@ def _masked(inside: Representation, off: Muted, speaker: int) -> Callable[[int, 
 def importance(inside: Representation, groups: Sequence[Sequence[int]]) -> np.ndarray:
     """(groups,) dB of mean SI-SNR that the voices lose without each group of filters in the output.
 
-    Against the references, or, where their number differs from that of the voices, against the unchanged voices. The
-    decoder is linear: a group's part of a voice is decoded once and subtracted.
+    Where the references are not `known` it is the level of what changes, relative to the unchanged voices: their SI-SNR
+    with the sign turned. The decoder is linear: a group's part of a voice is decoded once and subtracted.
     """
     target, known = _target(inside)
     whole = float(np.mean(si_snr(inside.sources, target))) if known else float("inf")

@@ -50,24 +50,26 @@ def swaps(scores: dict[tuple[str, str], float]) -> go.Figure:
     return style(figure, 260)
 
 
-def by_band(snr: np.ndarray, edges: Sequence[float]) -> go.Figure:
-    """SNR (C, bands) in dB of each voice over the bands between `edges` (Hz)."""
-    names = [f"{low:.0f}–{high:.0f}" for low, high in itertools.pairwise(edges)]
+def by_band(snr: np.ndarray, edges: Sequence[float], names: Sequence[str]) -> go.Figure:
+    """SNR (C, bands) in dB of each of the outputs, which have `names`, over the bands between `edges` (Hz)."""
+    bands = [f"{low:.0f}–{high:.0f}" for low, high in itertools.pairwise(edges)]
     figure = go.Figure()
-    for speaker, row in enumerate(snr):
-        bar = go.Bar(x=names, y=row, name=f"Speaker {speaker + 1}", marker={"color": speaker_colour(speaker)})
+    for speaker, (name, row) in enumerate(zip(names, snr, strict=True)):
+        bar = go.Bar(x=bands, y=row, name=name, marker={"color": speaker_colour(speaker)})
         figure.add_trace(bar)
     figure.update_xaxes(title_text="Band (Hz)", type="category")
     figure.update_yaxes(title_text="SNR (dB)", gridcolor=GRID)
     return legend_below(style(figure, 300))
 
 
-def over_time(middles: np.ndarray, snr: np.ndarray, found: Sequence[Swap], seconds: float) -> go.Figure:
-    """SNR (C, K) in dB over time (s); stretches in which voices change places are shaded."""
+def over_time(
+    middles: np.ndarray, snr: np.ndarray, names: Sequence[str], found: Sequence[Swap], seconds: float
+) -> go.Figure:
+    """SNR (C, K) in dB over time (s); stretches in which outputs change places are shaded."""
     figure = make_subplots()
-    for speaker, row in enumerate(snr):
+    for speaker, (name, row) in enumerate(zip(names, snr, strict=True)):
         line = {"color": speaker_colour(speaker), "width": 1.5}
-        figure.add_trace(go.Scatter(x=middles, y=row, name=f"Speaker {speaker + 1}", mode="lines", line=line))
+        figure.add_trace(go.Scatter(x=middles, y=row, name=name, mode="lines", line=line))
     for swap in found:
         figure.add_vrect(swap.start, swap.stop, fillcolor=MARKED_COLOUR, opacity=0.3, line_width=0)
     figure.update_yaxes(title_text="SNR (dB)", gridcolor=GRID)
@@ -76,21 +78,27 @@ def over_time(middles: np.ndarray, snr: np.ndarray, found: Sequence[Swap], secon
 
 
 def filter_use_map(
-    use: FilterUse, order: np.ndarray, peaks_hz: np.ndarray, lost: np.ndarray, chosen: Sequence[int] = ()
+    use: FilterUse,
+    order: np.ndarray,
+    peaks_hz: np.ndarray,
+    lost: np.ndarray,
+    names: Sequence[str],
+    chosen: Sequence[int] = (),
+    against_clean: bool = True,
 ) -> go.Figure:
     """What is let through of each filter in order, to whom, how much of the energy it holds and what is `lost` without.
 
-    lost: (N,) dB; `chosen` are marked.
+    lost: (N,) dB, or the level of what changes; names: of the outputs; `chosen` are marked.
     """
     figure = make_subplots(rows=3, shared_xaxes=True, vertical_spacing=0.06, row_heights=[0.5, 0.25, 0.25])
-    ranks = np.arange(len(order))
-    parts = [(f"Speaker {c + 1} alone", row, speaker_colour(c)) for c, row in enumerate(use.exclusive)]
+    ranks, what = np.arange(len(order)), "lost" if against_clean else "change"
+    parts = [(f"{name} alone", use.exclusive[c], speaker_colour(c)) for c, name in enumerate(names)]
     parts.append(("several at once", use.shared, SHARED_COLOUR))
-    for name, values, colour in parts:
+    for title, values, colour in parts:
         bar = go.Bar(
             x=ranks,
             y=100 * values[order],
-            name=name,
+            name=title,
             marker={"color": colour, "line": {"width": 0}},
             customdata=np.stack([order, peaks_hz[order]], 1).tolist(),
             hovertemplate="filter %{customdata[0]:.0f}, peak %{customdata[1]:.0f} Hz: %{y:.0f} %",
@@ -108,10 +116,10 @@ def filter_use_map(
     cost = go.Bar(
         x=ranks,
         y=lost[order],
-        name="lost without it",
+        name=f"{what} without it",
         marker={"color": SYSTEM_COLOURS["Conv-TasNet"], "line": {"width": 0}},
         customdata=order[:, None].tolist(),
-        hovertemplate="without filter %{customdata[0]}: %{y:.2f} dB lost",
+        hovertemplate=f"without filter %{{customdata[0]}}: %{{y:.2f}} dB {what}",
     )
     figure.add_trace(cost, row=3, col=1)
     marked = np.flatnonzero(np.isin(order, list(chosen)))
@@ -129,21 +137,22 @@ def filter_use_map(
     figure.update_xaxes(title_text=RANK_AXIS, row=3)
     figure.update_yaxes(title_text="Let through (%)", range=[0, 108], row=1)
     figure.update_yaxes(title_text="Energy (%)", row=2)
-    figure.update_yaxes(title_text="Lost (dB)", row=3)
+    figure.update_yaxes(title_text=f"{what.capitalize()} (dB)", row=3)
     figure.update_layout(barmode="relative", bargap=0)
     return legend_below(style(figure, 540))
 
 
-def losses(names: Sequence[str], lost: np.ndarray, axis: str) -> go.Figure:
-    """dB lost without each of the named parts, a bar each."""
+def losses(names: Sequence[str], lost: np.ndarray, axis: str, against_clean: bool = True) -> go.Figure:
+    """dB lost without each of the named parts, or the level of what changes, a bar each."""
+    what = "lost" if against_clean else "change"
     figure = go.Figure(
         go.Bar(
             x=list(names),
             y=lost,
             marker={"color": SYSTEM_COLOURS["Conv-TasNet"]},
-            hovertemplate="without %{x}: %{y:.2f} dB lost<extra></extra>",
+            hovertemplate=f"without %{{x}}: %{{y:.2f}} dB {what}<extra></extra>",
         )
     )
     figure.update_xaxes(title_text=axis, type="category")
-    figure.update_yaxes(title_text="Lost without it (dB)", gridcolor=GRID)
+    figure.update_yaxes(title_text=f"{what.capitalize()} without it (dB)", gridcolor=GRID)
     return style(figure, 300)

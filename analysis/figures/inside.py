@@ -85,12 +85,14 @@ def inside(
     U: np.ndarray,
     V: np.ndarray,
     peaks_hz: np.ndarray,
+    names: Sequence[str],
 ) -> go.Figure:
-    """The mixture, w, and the speakers' masks m_i, masked d_i and waveforms, stage by stage, on one time axis (Fig. 2).
+    """The mixture, w, and the masks m_i, masked d_i and waveforms, stage by stage, on one time axis (Fig. 2).
 
     `mixture` (T,) and `sources` (C, T) are whole signals; the stretch of `seen` is drawn, on one scale. Each
     row of filters stands between its encoder and its decoder basis function, of U and V (N, L); `peaks_hz` (N,) says
-    where the encoder's are tuned. All three are in the order of `seen`. The axes are fixed.
+    where the encoder's are tuned. All three are in the order of `seen`. `names` are those of the sources. The axes are
+    fixed.
     """
     C = len(sources)
     stages = [f"Mask m<sub>{s}</sub>" for s in range(1, C + 1)]
@@ -103,7 +105,7 @@ def inside(
     titles = ["Mixture", f"U, {length:.3g} ms", "Encoder representation w", f"V, {length:.3g} ms"]
     for name in stages:
         titles += ["", name, ""]
-    titles += [f"Speaker {s}, separated" for s in range(1, C + 1)]
+    titles += [f"{name}, separated" for name in names]
     alone: list[dict | None] = [None, {}, None]
     between: list[dict] = [{}, {}, {}]
     figure = make_subplots(
@@ -220,13 +222,14 @@ def frame(
     d: np.ndarray,
     clean: np.ndarray | None,
     peaks_hz: np.ndarray,
+    outputs: Sequence[str],
 ) -> go.Figure:
     """One frame over the filters: w (N,), masks (C, N), d (C, N) and, where known, clean (S, N).
 
     All but the masks are drawn relative to the largest |w|. `peaks_hz` (N,), as the rest in the trained order, says
-    where the filters are tuned.
+    where the filters are tuned; `outputs` are their names, and those of the clean signals.
     """
-    names = ["w", "Masks m", "Masked d = m w"] + (["Clean speakers alone"] if clean is not None else [])
+    names = ["w", "Masks m", "Masked d = m w"] + (["Clean signals alone"] if clean is not None else [])
     figure = make_subplots(rows=len(names), shared_xaxes=True, vertical_spacing=0.08, subplot_titles=names)
     rows = np.arange(len(order))
     scale = float(np.abs(w).max()) or 1.0
@@ -247,7 +250,7 @@ def frame(
     step(w / scale, 1, "mixture", MIXTURE_COLOUR)
     for row, values in ((2, masks), (3, d / scale), (4, None if clean is None else clean / scale)):
         for speaker, line in enumerate(values if values is not None else ()):
-            step(line, row, f"Speaker {speaker + 1}", speaker_colour(speaker))
+            step(line, row, outputs[speaker], speaker_colour(speaker))
     figure.update_xaxes(**rank_ticks(peaks_hz[order], 9))
     figure.update_xaxes(title_text=RANK_AXIS, row=len(names))
     figure.update_yaxes(title_text="of max |w|")
@@ -263,7 +266,7 @@ def mask_sums(statistics: dict[str, MaskStatistics]) -> go.Figure:
         shares = found.sum_shares * 100
         figure.add_trace(go.Bar(x=centres, y=shares, name=name, marker={"color": colour}))
     figure.add_vline(1, line={"color": "#7d8492", "dash": "dot", "width": 1})
-    figure.update_xaxes(title_text="Sum of the masks over the speakers")
+    figure.update_xaxes(title_text="Sum of the masks over the outputs")
     figure.update_yaxes(title_text="Cells (%)")
     return legend_below(style(figure, 280))
 

@@ -36,6 +36,7 @@ class Representation:
     skips:      (X R, K) root mean square of what each 1-D conv block adds to the skip sum (or to the
                 residual path, where there are no skip paths), the mixture being at the level of `scale`.
     scale:      the mixture was divided by it on its way into the network, and what came out multiplied.
+    fixed:      the outputs have an order of their own, such as speech and noise, and stay in it.
     """
 
     model: ConvTasNet
@@ -45,11 +46,17 @@ class Representation:
     sources: np.ndarray
     skips: np.ndarray
     scale: float = 1.0
+    fixed: bool = False
 
     @property
     def frames(self) -> int:
         """Number of frames K."""
         return self.masks.shape[1]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a reference for each of the outputs."""
+        return self.references is not None and len(self.references) == len(self.masks)
 
     @property
     def speakers(self) -> int:
@@ -180,12 +187,17 @@ def _masks_and_skips(model: ConvTasNet, w: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def represent(
-    model: ConvTasNet, mixture: np.ndarray, references: np.ndarray | None = None, level: float = 1.0
+    model: ConvTasNet,
+    mixture: np.ndarray,
+    references: np.ndarray | None = None,
+    level: float = 1.0,
+    *,
+    fixed: bool = False,
 ) -> Representation:
     """Run `model` over `mixture` (T,), both `references` (S, T) and it at the model's sample rate.
 
     As in `tasnet.Separator` the masks are estimated at the RMS `level`. With as many references as the
-    model separates speakers, masks and sources are put into the references' order, by SI-SNR.
+    model separates speakers, masks and sources are put into the references' order, by SI-SNR, unless theirs is `fixed`.
     """
     mixture = np.ascontiguousarray(mixture, dtype=np.float32)
     if references is not None:
@@ -196,10 +208,10 @@ def represent(
         m, skips = _masks_and_skips(model, w)
         decoded = torch.stack([model.decode(one * w[0], len(mixture)) for one in m]) * scale
     masks, sources = m.cpu().numpy(), decoded.cpu().numpy()
-    if references is not None and len(references) == len(sources):
+    if references is not None and len(references) == len(sources) and not fixed:
         order = list(best_permutation(sources, references))
         masks, sources = masks[order], sources[order]
-    return Representation(model, mixture, references, masks, sources, skips.cpu().numpy(), scale)
+    return Representation(model, mixture, references, masks, sources, skips.cpu().numpy(), scale, fixed)
 
 
 def pooled_picture(

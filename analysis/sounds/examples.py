@@ -10,7 +10,7 @@ from tasnet.data.noise import coloured_noise
 from tasnet.data.speech_level import active_speech_level
 from tasnet.errors import UserError
 from tasnet.mixture import Mixture
-from tasnet.training_facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE
 
 from .example_list import EXAMPLES, Example, Voice
 from .inputs import RATE
@@ -41,7 +41,7 @@ def mix_example(example_id: str, snr_db: float = 0.0) -> Mixture:
     files = zip(example.paths(), example.voices + example.crowd, strict=True)
     voices = [read(path, voice.label) for path, voice in files]
     if not example.noise:
-        return mix(voices, snr_db, RATE)
+        return replace(mix(voices, snr_db, RATE), task=SPEAKERS)
     speech = voices[0]
     samples = resample(speech.samples, speech.rate, RATE)
     noise = make_noise(example.noise, voices[1:], len(samples))

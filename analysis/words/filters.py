@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from analysis.network.basis_set import CONVENTIONS, CoderPair, PhaseBand
 
-from .say import counted, listed, number, same, share_text
+from .say import counted, listed, number, same, share_text, shown_gap
 
 FIXED = "fixed"  # the kind of a filterbank that nobody learned, beside the kinds of encoders
 PAPERS_SHARE = 0.6  # section V: more than 60 % are tuned below 1 kHz
@@ -26,7 +26,7 @@ def explain_coverage(name: str, shares: Mapping[str, float], distances: Mapping[
     if any(math.isnan(share) for share in shares.values()):
         return [f"**{name}**: no filter lives."]
     figures = ", ".join(f"{share_text(share)} by {CONVENTIONS[how]}" for how, share in shares.items())
-    more = [how for how, share in shares.items() if share > PAPERS_SHARE]
+    more = [how for how, share in shares.items() if shown_gap(100 * share, 100 * PAPERS_SHARE, 1) > 0]
     if len(more) == len(shares):
         verdict = f"more than {share_text(PAPERS_SHARE, 0)}, as the paper finds, by every convention"
     elif more:

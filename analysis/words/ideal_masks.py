@@ -22,8 +22,11 @@ def explain_mismatch(found: Comparison) -> str:
     """Why a network of another number of voices, or for something else, has no scores."""
     estimates, references = len(found.network.estimates), len(found.mixture.sources)
     if estimates == references:
-        asked, given = ("noise", "voices") if found.mixture.task == SPEECH_FROM_NOISE else ("voices", "noise")
-        return f"This is a mixture with {asked}, and the model is for {given}: only the ideal masks can be scored."
+        noisy = found.mixture.task == SPEECH_FROM_NOISE
+        this, model = (
+            ("speech in noise", "separates voices") if noisy else ("a mixture of voices", "takes speech out of noise")
+        )
+        return f"This is {this}, and the model {model}: only the ideal masks can be scored."
     return (
         f"The model {voices_in_words(estimates)} and this mixture has "
         f"{references}, so only the ideal masks can be scored."
@@ -71,7 +74,7 @@ def explain_phase(found: Sequence[PhaseCost], iterations: int) -> list[str]:
         f"{counted(iterations, 'iteration').capitalize()} of MISI, which know the mixture alone, change them by "
         f"{_each(won)}.",
     ]
-    if lost[most.mask] > 0 and won[most.mask] > 0:
+    if not same(lost[most.mask], 0.0, 1) and lost[most.mask] > 0 and won[most.mask] > 0:
         share = 100 * won[most.mask] / lost[most.mask]
         said.append(f"Of what the phase costs the {most.mask}, where it costs most, that is {number(share, 0)} %.")
     return said

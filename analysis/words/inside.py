@@ -12,7 +12,7 @@ from analysis.scores.metrics import Scores
 from analysis.scores.systems import MEASURES
 from tasnet import ConvTasNetConfig
 
-from .say import counted, disagreement, listed, number, one_scale, places, same, share_text, span, with_unit
+from .say import counted, disagreement, listed, number, one_scale, places, same, share_text, shown_gap, span, with_unit
 
 SUM = {  # whether the masks are softmax
     True: "This model's masks are softmax: they sum to 1 (section IV-A).",
@@ -24,7 +24,7 @@ ALIKE, UNLIKE = 0.5, 0.1  # correlations: from here on alike, up to here not
 
 def explain_picture(when: str, known: bool, frames: float, extremes: bool) -> str:
     """What is drawn in Fig. 2 of the stretch `when`, where the clean voices are `known` and a column has `frames`."""
-    whose = "clean speakers' own representations" if known else "masked representations"
+    whose = "clean signals' own representations" if known else "masked representations"
     pooled = ""
     if frames > 1:
         masks = "their largest values, so that they look more open than they are" if extremes else "their means"
@@ -57,18 +57,18 @@ def _saturated(found: MaskStatistics) -> list[float]:
 
 
 def explain_use(use: FilterUse, lost: float | None = None) -> list[str]:
-    """How many filters are all but shut for every voice, and whether masks are like the voices' representations.
+    """How many filters are all but shut for every output, and whether masks are like the clean representations.
 
-    lost: dB of mean SI-SNR that the voices lose when these filters are muted in the output, where that was measured.
+    lost: dB of mean SI-SNR that the outputs lose when these filters are muted in the output, where that was measured.
     """
     count, N = int(use.shut.sum()), len(use.energy)
     if np.isnan(use.energy).all():
         return []
     if not count:
-        return [f"None of the {N} filters is shut for every voice.", *explain_likeness(use.likeness)]
+        return [f"None of the {N} filters is shut for every output.", *explain_likeness(use.likeness)]
     are, them = ("are", "them") if count > 1 else ("is", "it")
     said = (
-        f"{counted(count, 'filter')} of {N} {are} all but shut for every voice (mean mask, weighted by power, below "
+        f"{counted(count, 'filter')} of {N} {are} all but shut for every output (mean mask, weighted by power, below "
         f"{NEAR:g}); in {them} is {share_text(use.shut_energy, 0)} of the representation's energy."
     )
     if lost is not None and math.isfinite(lost):
@@ -81,11 +81,13 @@ def explain_use(use: FilterUse, lost: float | None = None) -> list[str]:
 
 
 def explain_likeness(likeness: Iterable[float]) -> list[str]:
-    """Whether masks resemble the clean voices' representations, as section IV-A has it; nothing where unknown."""
+    """Whether masks resemble the clean signals' representations, as section IV-A has it; nothing where unknown."""
     known = [value for value in likeness if not math.isnan(value)]
     if not known:
         return []
-    figure = f"Over all cells a mask and the magnitude of its voice's own representation correlate by {span(known, 2)}"
+    figure = (
+        f"Over all cells a mask and the magnitude of its clean signal's representation correlate by {span(known, 2)}"
+    )
     if min(known) >= ALIKE:
         verdict = "they are alike, as the paper says of its Fig. 2"
     elif max(known) < UNLIKE:
@@ -100,10 +102,10 @@ def explain_oracles(scores: Mapping[str, Scores]) -> list[str]:
     values = {name: value for name, found in scores.items() if (value := found.mean("si_snr")) is not None}
     ideal = {name: values[name] for name in ORACLES if name in values}
     if not ideal or CLEAN not in values:
-        return ["The scores are undefined here: a voice or what is made of it is silent."]
-    said = [f"Encoder and decoder alone give each voice back at {number(values[CLEAN], N_DB)} dB SI-SNR."]
+        return ["The scores are undefined here: a clean signal or what is made of it is silent."]
+    said = [f"Encoder and decoder alone give each clean signal back at {number(values[CLEAN], N_DB)} dB SI-SNR."]
     best = max(ideal, key=ideal.__getitem__)
-    loss = values[CLEAN] - ideal[best]
+    loss = shown_gap(values[CLEAN], ideal[best], N_DB)
     if same(values[CLEAN], ideal[best], N_DB):
         said.append(f"By SI-SNR the best ideal mask here, {_quoted(best)}, costs nothing of that.")
     elif loss > 0:

@@ -1,13 +1,15 @@
 """What the view Probe of the page Start point says: what a probe costs on this sound, and over a set."""
 
+import math
 from collections.abc import Mapping, Sequence
 
+from analysis.corpus.intervals import Estimate
 from analysis.start_point.probe_set import ProbeCurve
 from analysis.start_point.probes import Probe
 
 from .corpus import decided
 from .explain import explain_change
-from .say import counted, listed, number
+from .say import counted, listed, number, signed
 
 N_DB = 1
 # arXiv:2203.04420: what a jitter of so many per cent of one voice leaves of a Conv-TasNet's score.
@@ -33,12 +35,15 @@ def explain_curve(name: str, probe: Probe, curve: ProbeCurve) -> str:
         return f"{name} has no defined score."
     signs = [decided(cost, N_DB) for cost in curve.costs]
     said = [f"{name} has {number(first.mean, N_DB)} dB SI-SNR at {at_value(probe, curve.values[0])}"]
+    undecided = all(cost is None or math.isnan(cost.low) for cost in curve.costs[1:])
     said += [
         f"clearly {word} {_where(probe, curve.values, [one == sign for one in signs])}"
         for sign, word in ((1, "lower"), (-1, "higher"))
         if sign in signs
     ]
-    if not any(signs):
+    if undecided:
+        said.append("no interval says where it is lower or higher")
+    elif not any(signs):
         said.append("nowhere clearly lower or higher")
     else:
         sign = 1 if 1 in signs else -1
@@ -61,6 +66,13 @@ def _where(probe: Probe, values: Sequence[float], chosen: Sequence[bool]) -> str
     return f"at {listed([f'{value:g}' for value, one in zip(values, chosen, strict=True) if one])} {probe.unit}"
 
 
+def _interval(cost: Estimate) -> str:
+    """Of the change that is the negative of a cost."""
+    if math.isnan(cost.low):
+        return ", without an interval"
+    return f", 95 % interval {signed(-cost.high, N_DB)} to {signed(-cost.low, N_DB)}"
+
+
 def explain_printed(name: str, curve: ProbeCurve) -> str:
     """What the jitter of the paper's second figure costs here beside what it costs there; "" if it was not measured."""
     (start, high), (value, low) = PRINTED_JITTER.items()
@@ -69,6 +81,12 @@ def explain_printed(name: str, curve: ProbeCurve) -> str:
     cost = curve.costs[curve.values.index(value)]
     if cost is None or curve.values[0] != start:
         return ""
-    change = "loses nothing" if cost.mean <= 0 else f"loses {number(cost.mean, N_DB)} dB"
+    sign = decided(cost, N_DB)
+    if sign:
+        least, most = sorted((sign * cost.low, sign * cost.high))
+        ends = f"95 % interval {number(least, N_DB)} to {number(most, N_DB)}"
+        change = f"{'loses' if sign > 0 else 'gains'} {number(sign * cost.mean, N_DB)} dB ({ends})"
+    else:
+        change = f"shows no clear difference ({signed(-cost.mean, N_DB)} dB{_interval(cost)})"
     printed = f"{number(high - low, N_DB)} dB (from {number(high, N_DB)} to {number(low, N_DB)})"
     return f"At {value:g} % {name} {change}; the network of arXiv:2203.04420 loses {printed}."

@@ -34,6 +34,13 @@ def same(one: float, other: float, decimals: int) -> bool:
     return number(one, decimals) == number(other, decimals)
 
 
+def shown_gap(one: float, other: float, decimals: int) -> float:
+    """How far `one` is above `other` as both read with so many decimals: what a reader of a table works out."""
+    if same(one, other, decimals):
+        return 0.0
+    return round(float(f"{one:.{decimals}f}") - float(f"{other:.{decimals}f}"), decimals)
+
+
 def listed(names: Sequence[str]) -> str:
     """Names as a list in a sentence: "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -6,7 +6,7 @@ from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MEASURES, ScoredSystem
 
 from .ideal_masks import explain_mismatch
-from .say import listed, number, same, with_unit
+from .say import listed, number, same, shown_gap, with_unit
 
 PAPER = "https://arxiv.org/abs/1809.07454"
 # From each bound (dB) on. Published Conv-TasNets reach 13 to 15 dB on clean two-voice mixtures (see the model cards).
@@ -99,7 +99,7 @@ def explain_two(first: ScoredSystem, second: ScoredSystem, measures: Sequence[st
             groups.setdefault("", []).append(facts.name)
         else:
             ahead = first.name if one > other else second.name
-            size = with_unit(facts, abs(one - other), facts.decimals)
+            size = with_unit(facts, abs(shown_gap(one, other, facts.decimals)), facts.decimals)
             groups.setdefault(ahead, []).append(f"{facts.name} ({size})")
     said = [f"{ahead} is ahead by {listed(found)}." for ahead, found in groups.items() if ahead]
     if level := groups.get(""):

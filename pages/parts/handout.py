@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -58,10 +59,12 @@ def note_table(title: str, rows: Sequence[Mapping[str, Any]], decimals: Mapping[
     shown().tables[title] = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _chosen() -> workspace.Selection | None:
-    """The sidebar's selection, on a page that has one."""
+def _chosen(sound: bool = True) -> workspace.Selection | None:
+    """The sidebar's selection, on a page that has one; without its sound where that is not on show."""
     chosen = st.session_state.get("selection")
-    return chosen if isinstance(chosen, workspace.Selection) else None
+    if not isinstance(chosen, workspace.Selection):
+        return None
+    return chosen if sound else replace(chosen, sound=None, example=None)
 
 
 def file_stem(key: str) -> str:
@@ -80,12 +83,18 @@ def _sound_name(chosen: workspace.Selection | None) -> str:
     return chosen.example or " and ".join(names)[:LONGEST_NAME] or (chosen.kind or "sound").lower()
 
 
-def facts() -> dict[str, str]:
-    """Of the model and the sound on this page."""
-    chosen = _chosen()
+def _models(chosen: workspace.Selection) -> list[str]:
+    """The sidebar's model, and the one that it is compared with."""
+    return [chosen.model, *([chosen.second] if chosen.second else [])]
+
+
+def facts(models: Sequence[str] = (), *, sound: bool = True) -> dict[str, str]:
+    """Of `models`, without which those of the sidebar, and of its sound."""
+    chosen = _chosen(sound)
     if chosen is None:
         return {}
-    found = {"Model": chosen.model.rpartition("/")[2]}
+    names = [name.rpartition("/")[2] for name in models or _models(chosen)]
+    found = {"Model" if len(names) == 1 else "Models": ", ".join(names)}
     if chosen.sound is not None:
         used = workspace.separator(scored=chosen.sound.references is not None)
         found["Device and precision"] = f"{used.device}, {used.precision}"
@@ -106,31 +115,36 @@ def settings() -> dict[str, str]:
     return {"Settings": "; ".join(said)} if chosen else {}
 
 
-def credits() -> list[str]:
-    """Credits of the sound on this page and of the weights, with their licences, as far as known."""
-    chosen = _chosen()
+def credits(models: Sequence[str] = (), *, sound: bool = True) -> list[str]:
+    """Credits of sound and weights (as in `facts`), with their licences, as far as known."""
+    chosen = _chosen(sound)
     if chosen is None:
         return []
     of_sound = [one.credits for one in available_examples() if one.id == chosen.example]
     if not of_sound and chosen.sound is not None:
         of_sound = ["The sound was brought by the user: its rights are theirs to know."]
-    if chosen.model in CATALOGUE:
-        own = CATALOGUE[chosen.model]
-        return [*of_sound, f"Weights: {own.credits} ({own.licence})."]
+    of_weights = [said for model in models or _models(chosen) for said in _credits_of_weights(model)]
+    return list(dict.fromkeys([*of_sound, *of_weights]))
+
+
+def _credits_of_weights(model: str) -> list[str]:
+    if model in CATALOGUE:
+        own = CATALOGUE[model]
+        return [f"Weights: {own.credits} ({own.licence})."]
     try:
-        told = checkpoint.describe(tasnet.available().get(chosen.model, chosen.model))[1]
+        told = checkpoint.describe(tasnet.available().get(model, model))[1]
     except tasnet.CheckpointError:
-        return of_sound
-    return [
-        *of_sound,
-        *(f"{what}: {said}." for what, said in (("Weights", told.credits), ("Licence", told.licence)) if said),
-    ]
+        return []
+    return [f"{what}: {said}." for what, said in (("Weights", told.credits), ("Licence", told.licence)) if said]
 
 
-def offer_handout() -> None:
-    """The button, at the page's end."""
-    found, thanks = shown(), credits()
-    about = facts() | settings()
+def offer_handout(models: Sequence[str] = (), *, sound: bool = True) -> None:
+    """The button, at the page's end.
+
+    models: those on show, where these are not the sidebar's; sound: whether the sidebar's is on show.
+    """
+    found, thanks = shown(), credits(models, sound=sound)
+    about = facts(models, sound=sound) | settings()
     address = {name: value for name, value in links.complete().items() if name != "upload"}  # its link is a key
     base = st.context.url or ""
     link = f"{base}?{urlencode(address)}" if base and address else base

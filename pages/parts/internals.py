@@ -1,6 +1,7 @@
 """Everything that relies on Streamlit's internals, which may change with its versions: nothing else does."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,6 +23,7 @@ from tasnet.places import WEB
 
 PACKAGE = "tasnet_lens"
 FRAME = "player/frame.css"
+HELD_SECONDS = 30  # how long, at least, a file can still be fetched after the run that served it
 
 
 def pages_are_named() -> None:
@@ -36,12 +38,39 @@ def pages_are_named() -> None:
 def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
     """The address under which the browser fetches `content` as the file `name`.
 
-    It is valid until the next run of the page: call this on every run, or Streamlit drops the file. `coordinates`
-    distinguish the places on the page.
+    It is valid until the next run of the page, and half a minute longer, for Streamlit drops a file as soon as a run
+    ends that has not served it again, while a busy browser is still about to fetch it: call this on every run.
+    `coordinates` distinguish the places on the page.
     """
-    url = runtime.get_instance().media_file_mgr.add(content, mime, coordinates, file_name=name)
+    manager = runtime.get_instance().media_file_mgr
+    url = manager.add(content, mime, coordinates, file_name=name)
+    with manager._lock:
+        users = manager._files_by_session_and_coord
+        users[_holder(time.monotonic())][url] = users[session_id()][coordinates]
+    release_served()
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}{url}" if base else url
+
+
+def release_served(now: float | None = None) -> None:
+    """Let Streamlit drop what was served over half a minute before `now` (s), unless a page still shows it."""
+    manager = runtime.get_instance().media_file_mgr
+    now = time.monotonic() if now is None else now
+    kept = {_holder(now), _holder(now - HELD_SECONDS)}
+    with manager._lock:
+        holders = [user for user in manager._files_by_session_and_coord if user.startswith(_HOLDER)]
+    for holder in set(holders) - kept:
+        manager.clear_session_refs(holder)
+    if set(holders) - kept:
+        manager.remove_orphaned_files()
+
+
+_HOLDER = "served since "
+
+
+def _holder(now: float) -> str:
+    """The name of what stands, among the sessions that use files, for all that was served within half a minute."""
+    return f"{_HOLDER}{int(now // HELD_SECONDS)}"
 
 
 def web_component(name: str, script: str, look: str) -> ComponentRenderer:

@@ -16,19 +16,23 @@ from . import models
 from .player import Track
 
 
-def speaker_names(count: int) -> list[str]:
-    """What the outputs of the chosen model are called in every figure and table: Speaker 1, Speaker 2; Speech, Noise.
+def speaker_names(count: int, model: str | None = None) -> list[str]:
+    """What the outputs of the sidebar's model, or of `model`, are called: Speaker 1, Speaker 2; Speech, Noise.
 
     As speakers where their number differs.
     """
-    chosen = st.session_state.get("selection")
-    own = models.label(chosen.model).outputs if chosen else ()
+    own = _outputs(model)
     return list(own if len(own) == count else output_names(SPEAKERS, count))
 
 
-def _name(speaker: int) -> str:
+def _outputs(model: str | None = None) -> tuple[str, ...]:
     chosen = st.session_state.get("selection")
-    own = models.label(chosen.model).outputs if chosen else ()
+    name = model or (chosen and chosen.model)
+    return models.label(name).outputs if name else ()
+
+
+def _name(speaker: int) -> str:
+    own = _outputs()
     return own[speaker] if speaker < len(own) else f"Speaker {speaker + 1}"
 
 

@@ -3,15 +3,12 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import streamlit as st
-from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.figures.palette import MARKED_COLOUR
-from tasnet.places import WEB
 
-ASSETS = WEB / "marks"
+from . import internals
 
 
 @dataclass(frozen=True)
@@ -43,19 +40,9 @@ def mark(marks: Sequence[Mark], *, model: str, key: str, on_choose: Callable[[in
 
     shown = [{**vars(one), "x": _finite(one.x), "y": _finite(one.y)} for one in marks]
     data = {"name": key, "model": model, "marks": shown, "colour": MARKED_COLOUR}
-    _component()(key=key, data=data, on_chosen_change=chosen)
+    show = internals.web_component("marks", "marks/marks.js", "marks/marks")
+    show(key=key, data=data, on_chosen_change=chosen)
 
 
 def _finite(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-@cache
-def _component() -> ComponentRenderer:
-    return st.components.v2.component(
-        "tasnet_marks",
-        html='<span class="tasnet-marks" hidden></span>',
-        css=(ASSETS / "marks.css").read_text(),
-        js=(ASSETS / "marks.js").read_text(),
-        isolate_styles=False,
-    )

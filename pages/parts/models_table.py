@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analysis.scores.systems import MEASURES, PERCEPTUAL, ScoredSystem
-from analysis.words.say import number, same, signed
+from analysis.words.say import number, same, shown_gap, signed
 from analysis.words.separate import explain_two
 
 from .handout import say
@@ -43,7 +43,7 @@ def _row(values: list[float | None], decimals: int, pending: bool) -> list[str]:
     if pending:
         return ["…"] * 3
     shown = ["undefined" if value is None else number(value, decimals) for value in values]
-    return [*shown, "–" if None in values else signed(values[1] - values[0], decimals)]
+    return [*shown, "–" if None in values else signed(shown_gap(values[1], values[0], decimals), decimals)]
 
 
 def _shades(values: list[float | None], decimals: int, pending: bool) -> list[str]:

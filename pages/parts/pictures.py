@@ -28,7 +28,7 @@ def choose_format() -> str:
         default="SVG",
         required=True,
         key="picture_format",
-        help="The camera button over each picture saves it.",
+        help="The camera button over each picture saves it. `tasnet pdf FIGURE.svg` makes a PDF of it.",
     )
 
 

@@ -171,7 +171,7 @@ def linked_player(tracks: Sequence[Track], *, key: str, tour: Tour | None = None
 
 
 def serve_part(samples: np.ndarray, rate: int, begin: int, coordinates: str) -> TrackPart:
-    """A part of a signal, from sample `begin` on, for the browser to fetch until the page's next run."""
+    """A part of a signal, from sample `begin` on, for the browser to fetch (`internals.serve`)."""
     name = f"{_digest(samples)}.wav"
     return TrackPart(begin, internals.serve(wav(samples, rate), "audio/wav", f"{coordinates}.{begin}", name))
 

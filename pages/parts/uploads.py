@@ -171,6 +171,7 @@ def _store() -> UploadStore:
             time.sleep(max(grace / 4, 1))
             store.sweep(time.monotonic(), grace, internals.is_open)
             internals.close_expired_sessions()
+            internals.release_served()
             give_memory_back()
 
     threading.Thread(target=watch, name="uploads", daemon=True).start()

@@ -1,5 +1,6 @@
 """A recording longer than a page takes: separate all of it as a job, and hear or download the voices."""
 
+from pathlib import Path
 from urllib.parse import quote
 
 import streamlit as st
@@ -47,16 +48,23 @@ def _offer(name: str, content: bytes, channel: int | None) -> None:
         )
 
 
+def _output_name(path: Path) -> str:
+    """What is in a file of a job, by the end of its name: "Voice 1" in talk_s1.wav, "Noise" in talk_noise.wav."""
+    end = path.stem.rpartition("_")[2]
+    return f"Voice {end[1:]}" if end[0] == "s" and end[1:].isdigit() else end.capitalize()
+
+
 def _offer_voices(job: Job) -> None:
     """Offer the voices, straight from the server's disk: a long file is never in memory."""
     files = [path for path in job_files.files_of(job.result) if path.suffix == ".wav"]
     if not files:
         st.info("Its voices are no longer here.", icon=":material/info:")
-    for number, path in enumerate(files, 1):
+    for path in files:
+        name = _output_name(path)
         link = quote(job_files.address(path))
         st.html(
-            f'<figure style="margin:0"><figcaption>Voice {number}: '
+            f'<figure style="margin:0"><figcaption>{name}: '
             f'<a href="{link}" download>{path.name}</a>, {path.stat().st_size / 1e6:.1f} MB</figcaption>'
-            f'<audio controls preload="none" src="{link}" style="width:100%" aria-label="Voice {number}"></audio>'
+            f'<audio controls preload="none" src="{link}" style="width:100%" aria-label="{name}"></audio>'
             "</figure>"
         )

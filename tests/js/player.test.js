@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { putInAddress } from "../../assets/web/player/address.js";
+import { livingIn } from "../../assets/web/player/lifetime.js";
 import { Spectrogram } from "../../assets/web/player/spectrogram.js";
 import { stretch } from "../../assets/web/player/stretch.js";
 import { contrast, mix, ramp } from "../../assets/web/player/theme.js";
@@ -176,4 +177,22 @@ test("contrast is WCAG's, and a ramp leads from the ground through the colour", 
   assert.equal(steps.length, 256);
   assert.deepEqual(steps[0], mix([255, 255, 255], [200, 0, 0], 0.03));
   assert.deepEqual(steps[158], [200, 0, 0]);
+});
+
+test("what an element shows outlives a clean-up, and ends once the element is gone", async () => {
+  const root = { isConnected: true };
+  const ended = [];
+  const show = () => livingIn(root, () => ({ destroy: () => ended.push(root) }));
+  const later = () => new Promise((resolve) => setTimeout(resolve));
+  const [first, cleanUp] = show();
+  cleanUp();
+  await later();
+  const [second, cleanUpAgain] = show();
+  assert.equal(second, first);
+  root.isConnected = false;
+  cleanUpAgain();
+  cleanUp(); // the outdated one may come late
+  await later();
+  assert.deepEqual(ended, [root]);
+  assert.notEqual(show()[0], first);
 });

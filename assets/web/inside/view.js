@@ -2,6 +2,8 @@
 // cursor and a drag the stretch. During playback only the cursor moves; the page is asked for new plots when the cursor
 // leaves the present ones.
 
+import { livingIn } from "../player/lifetime.js";
+
 const DRAG = 4; // px a press may move and still be a click
 const FILLED = 0.98; // of a plot: a stretch that fills it needs no mark
 const LEAST = 0.005; // s, the shortest stretch
@@ -16,7 +18,6 @@ class View {
     this.hint = this.find("[data-show=pointer]").textContent;
     this.marks = new Map(); // key of a picture -> { layer, widths } of its axes of time
     this.asked = { number: 0, at: -PATIENCE, open: false };
-    this.invitations = 0;
     const stop = (this.stop = new AbortController());
     const on = (target, type, handler) => target.addEventListener(type, handler, { signal: stop.signal });
     on(document, "tasnet-player-moves", () => this.draw());
@@ -232,19 +233,10 @@ class View {
   }
 }
 
-const views = new WeakMap();
-
 /** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tasnet-view");
-  if (!views.has(root)) views.set(root, new View(root));
-  const view = views.get(root);
-  const invitation = ++view.invitations;
+  const [view, cleanUp] = livingIn(root, () => new View(root));
   view.update(data, (state) => setStateValue("state", state));
-  return () => {
-    // The clean-up of an earlier call may come late: only the last one ends the view.
-    if (invitation !== view.invitations) return;
-    view.destroy();
-    views.delete(root);
-  };
+  return cleanUp;
 }

@@ -1,5 +1,6 @@
 // A live separation: plays what has arrived, draws it as it grows, and counts what arrived too late.
 
+import { livingIn } from "../player/lifetime.js";
 import { openContext } from "../player/media.js";
 import { cssColour, onGround, readTheme } from "../player/theme.js";
 import { drawRuler, drawWaveform, fit, Peaks, View } from "../player/waveform.js";
@@ -25,7 +26,6 @@ class Live {
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
     this.chosen = 1; // the first voice
-    this.calls = 0; // of the default export that still use this
     this.resize = new ResizeObserver(() => this.draw());
     this.resize.observe(root);
   }
@@ -210,13 +210,7 @@ class Live {
 /** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data }) {
   const root = parentElement.querySelector(".tasnet-live");
-  const live = (root.live ??= new Live(root));
-  const call = ++live.calls;
+  const [live, cleanUp] = livingIn(root, () => (root.live = new Live(root)));
   live.update(data);
-  return () => {
-    // The clean-up of an earlier call may come late: only the last one ends it.
-    if (call !== live.calls) return;
-    live.destroy();
-    root.live = null;
-  };
+  return cleanUp;
 }

@@ -3,6 +3,8 @@
 // Streamlit rebuilds a plot whenever its figure changes, which loses the zoom. So the figures stay as they are, the
 // marks are drawn on top, and they are placed again when a plot has been zoomed or rebuilt.
 
+import { livingIn } from "../player/lifetime.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 const OUTSIDE = 2; // px from a row to the middle of its frame: the row itself stays in sight
 const REACH = 9; // px, the radius of the ring around a point
@@ -118,19 +120,10 @@ function ring(layout, x, y, [horizontal, vertical] = ["xaxis", "yaxis"]) {
   return `M${cx - REACH},${cy}a${REACH},${REACH} 0 1,0 ${2 * REACH},0a${REACH},${REACH} 0 1,0 ${-2 * REACH},0`;
 }
 
-const holders = new WeakMap();
-
 /** Streamlit's entry point: called first, and whenever the data change; returns the clean-up. */
 export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-marks");
-  if (!holders.has(root)) holders.set(root, { marks: new Marks(), calls: 0 });
-  const holder = holders.get(root);
-  const call = ++holder.calls;
-  holder.marks.update(data, (number) => setTriggerValue("chosen", number));
-  return () => {
-    // The clean-up of an earlier call may come late: only the last one ends the marks.
-    if (call !== holder.calls) return;
-    holder.marks.destroy();
-    holders.delete(root);
-  };
+  const [marks, cleanUp] = livingIn(root, () => new Marks());
+  marks.update(data, (number) => setTriggerValue("chosen", number));
+  return cleanUp;
 }

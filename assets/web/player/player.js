@@ -3,6 +3,7 @@
 import { putInAddress } from "./address.js";
 import { listen } from "./gestures.js";
 import { attend, showRating } from "./hearing.js";
+import { livingIn } from "./lifetime.js";
 import { fetchTrack, openContext } from "./media.js";
 import { paint, placeCursors, showRegion, showTour } from "./picture.js";
 import { Spectrogram } from "./spectrogram.js";
@@ -20,7 +21,6 @@ class Player {
     this.root = root;
     this.find = (selector) => root.querySelector(selector);
     this.rows = [];
-    this.invitations = 0; // calls of the default export that still use this player
     this.release = listen(this);
     this.resize = new ResizeObserver(() => this.invalidate());
     this.resize.observe(this.find(".tp-grid"));
@@ -382,19 +382,10 @@ class Player {
   }
 }
 
-const players = new WeakMap();
-
 /** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tasnet-player");
-  if (!players.has(root)) players.set(root, (root.player = new Player(root)));
-  const player = players.get(root);
-  const invitation = ++player.invitations;
+  const [player, cleanUp] = livingIn(root, () => (root.player = new Player(root)));
   player.update(data, (state) => setStateValue("state", state));
-  return () => {
-    // The clean-up of an earlier call may come late: only the last one ends the player.
-    if (invitation !== player.invitations) return;
-    player.destroy();
-    players.delete(root);
-  };
+  return cleanUp;
 }

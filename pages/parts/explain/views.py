@@ -47,8 +47,18 @@ class Explained(NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Whether the clean voices are known, one for each output."""
-        return self.sound.references is not None and len(self.sound.references) == len(self.inside.masks)
+        """Whether the clean signals are known, one for each output."""
+        return self.inside.known
+
+    @property
+    def lost(self) -> str:
+        """What is measured of a part that is missing."""
+        return "SI-SNR lost" if self.known else "What changes, relative to the outputs as they are,"
+
+    @property
+    def names(self) -> list[str]:
+        """Of the outputs."""
+        return listening.speaker_names(len(self.inside.masks))
 
     def kept(self, name: str, label: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """See `kept`."""
@@ -90,7 +100,7 @@ def show_muting(explained: Explained) -> None:
     after = explained.kept(f"scores {off!r}", "Scoring", of_networks.mean_scores, sound, SHOWN, found)
     say([words.explain_change(before, after, said[0].upper() + said[1:])], key="change")
     table: list[dict[str, Any]] = [
-        {"Voices": name} | values for name, values in (("as they are", before), ("switched off", after))
+        {"Outputs": name} | values for name, values in (("as they are", before), ("switched off", after))
     ]
     decimals = {MEASURES[name].title: MEASURES[name].mean_decimals for name in SHOWN}
     show_rows("Mean scores", table, decimals, key="explain_scores")
@@ -103,12 +113,12 @@ def show_swaps(explained: Explained) -> None:
     say(words.explain_swaps(found.scores), key="swaps")
     picture(
         figures.swaps(found.scores),
-        "SI-SNR of the voices with the magnitude of one signal and the phase of another",
+        "SI-SNR of the outputs with the magnitude of one signal and the phase of another",
         key="explain_swaps",
     )
     caption(
-        "Mean SI-SNR over the voices, in the paper's STFT (32 ms Hann windows, 8 ms hop). Mixture and mixture is the "
-        "unprocessed sound, clean and clean the voices themselves."
+        "Mean SI-SNR over the outputs, in the paper's STFT (32 ms Hann windows, 8 ms hop). Mixture and mixture is the "
+        "unprocessed sound, clean and clean the clean signals themselves."
     )
     with st.container(horizontal=True):
         magnitude, phase = (
@@ -132,7 +142,7 @@ def show_errors(explained: Explained) -> None:
         return
     length = len(sound.mixture)
     tracks = [Track("Mixture", sound.mixture, sound.rate)]
-    for number, (estimate, part) in enumerate(zip(estimates, parts, strict=True), 1):
+    for c, (estimate, part) in enumerate(zip(estimates, parts, strict=True)):
         heard = {
             NETWORK: estimate,
             "target": part.target,
@@ -141,36 +151,44 @@ def show_errors(explained: Explained) -> None:
         }
         tracks += [
             Track(
-                f"Speaker {number} · {name}", signal[:length].astype(np.float32), sound.rate, group=f"speaker {number}"
+                listening.estimate_name(what, c),
+                signal[:length].astype(np.float32),
+                sound.rate,
+                group=f"speaker {c + 1}",
             )
-            for name, signal in heard.items()
+            for what, signal in heard.items()
         ]
     found = errors.local_swaps(estimates, sound.references, sound.rate)
     noted = [(swap.start, swap.stop) for swap in found]
     state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True, noted=noted)
-    say(words.explain_split(parts), key="split")
+    say(words.explain_split(parts, explained.names), key="split")
     caption(
         "BSS Eval v3 splits an output into target, interference and artefacts. The target is what a 512-tap filter "
-        "makes of the voice itself, interference what such filters make "
-        "of the other voices beyond that, artefacts the rest. “Match loudness” in the player raises them to be heard."
+        "makes of the clean signal itself, interference what such filters make "
+        "of the others beyond that, artefacts the rest. “Match loudness” in the player raises them to be heard."
     )
     edges, by_band = errors.band_edges(sound.rate), errors.snr_by_band(estimates, sound.references, sound.rate)
     middles, over_time = errors.snr_over_time(estimates, sound.references, sound.rate)
     st.markdown("##### Over time")
     say([words.explain_local_swaps(found, len(estimates))], key="local")
     bar = st.container()
-    figure = figures.over_time(middles, over_time, found, length / sound.rate)
+    figure = figures.over_time(middles, over_time, explained.names, found, length / sound.rate)
     with bar:
         whole = View(0.0, length / sound.rate, state.time)
         show_bar(explained.inside, state, whole, {"explain_over_time": figure}, key="explain_bar")
-    picture(figure, "SNR of each voice over time", key="explain_over_time")
+    picture(figure, "SNR of each output over time", key="explain_over_time")
     st.markdown("##### By frequency")
-    say([words.explain_bands(by_band, edges.tolist())], key="bands")
-    picture(figures.by_band(by_band, edges.tolist()), "SNR of each voice by band", key="explain_by_band")
-    caption("SNR: the voice's power over its error's, in the STFT. The estimate is at the level of SI-SNR.")
+    say([words.explain_bands(by_band, edges.tolist(), explained.names)], key="bands")
+    picture(
+        figures.by_band(by_band, edges.tolist(), explained.names), "SNR of each output by band", key="explain_by_band"
+    )
+    caption("SNR: the clean signal's power over its error's, in the STFT. The estimate is at the level of SI-SNR.")
     save_table(
         "Over time (CSV)",
-        lambda: {"seconds": middles} | {f"speaker {c + 1}: SNR (dB)": row for c, row in enumerate(over_time)},
+        lambda: (
+            {"seconds": middles}
+            | {f"{name}: SNR (dB)": row for name, row in zip(explained.names, over_time, strict=True)}
+        ),
         key="explain_over_time",
     )
 
@@ -182,20 +200,28 @@ def show_filters(explained: Explained) -> None:
     said = [words.explain_filter_kinds(use), *explain_use(use, float(shut[0]) if explained.known else None)]
     say(said, key="filters")
     chosen = st.session_state.get("explain_clicked")
+    lost_alone = "the SI-SNR lost (below 0: gained)" if explained.known else "the level of what changes"
     alone = explained.kept("each", "Muting filter by filter", muting.filter_importance)
     picture(
-        figures.filter_use_map(use, explained.order, explained.peaks_hz, alone, [] if chosen is None else [chosen]),
-        "Share of each filter's energy that each voice alone, several or nobody gets, the energy it holds, and the "
-        "SI-SNR lost without it",
+        figures.filter_use_map(
+            use,
+            explained.order,
+            explained.peaks_hz,
+            alone,
+            explained.names,
+            [] if chosen is None else [chosen],
+            explained.known,
+        ),
+        "Share of each filter's energy that each output alone, several or nobody gets, the energy it holds, and "
+        f"{'the SI-SNR lost' if explained.known else 'what changes'} without it",
         key="explain_use",
         on_click=lambda point: st.session_state.update(explain_clicked=int(point["customdata"][0])),
     )
     caption(
-        "What gets through each filter, for one voice alone or for several at once. In the order of the page "
-        "Filters, of the energy of each: what one voice's mask alone lets through (0.5 "
+        "What gets through each filter, for one output alone or for several at once. In the order of the page "
+        "Filters, of the energy of each: what one output's mask alone lets through (0.5 "
         "and more), what several do at once; what is missing gets through to nobody by half. Below: the energy that it "
-        "holds, and the SI-SNR lost where it alone is muted in the output (below 0: gained). Click a bar to open its "
-        "filter."
+        f"holds, and {lost_alone} where it alone is muted in the output. Click a bar to open its filter."
     )
     if chosen is not None and chosen < len(use.energy):
         st.page_link(
@@ -209,27 +235,24 @@ def show_filters(explained: Explained) -> None:
     names = [f"branch {number}" for number in range(1, len(groups) + 1)]
     labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
     st.markdown("##### Without a branch of the dendrogram")
-    say([words.explain_importance(lost, names)], key="importance")
+    say([words.explain_importance(lost, names, explained.known)], key="importance")
     picture(
-        figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)"),
-        "SI-SNR lost without each branch of filters in the output",
+        figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)", explained.known),
+        f"{explained.lost} without each branch of filters in the output",
         key="explain_importance",
     )
-    reference = "against the clean voices" if explained.known else "of the voices as they are"
-    caption(
-        f"SI-SNR lost {reference} when the filters of a branch are muted in the output. The masks stay as they are."
-    )
+    caption(f"{explained.lost} when the filters of a branch are muted in the output. The masks stay as they are.")
     save_table(
         "Use (CSV)",
         lambda: (
             {
                 "filter": explained.order,
                 "energy": use.energy[explained.order],
-                "lost without it (dB)": alone[explained.order],
+                ("lost" if explained.known else "change") + " without it (dB)": alone[explained.order],
                 "shared": use.shared[explained.order],
             }
-            | {f"speaker {c + 1} alone": row[explained.order] for c, row in enumerate(use.exclusive)}
-            | {f"mean mask {c + 1}": row[explained.order] for c, row in enumerate(use.use)}
+            | {f"{name} alone": use.exclusive[c][explained.order] for c, name in enumerate(explained.names)}
+            | {f"mean mask of {name}": use.use[c][explained.order] for c, name in enumerate(explained.names)}
         ),
         key="explain_use",
     )
@@ -281,10 +304,14 @@ def show_blocks(explained: Explained) -> None:
     )
     if lost is None:
         return
-    say([words.explain_importance(lost, list(groups))], key="blocks")
+    say([words.explain_importance(lost, list(groups), explained.known)], key="blocks")
     picture(
-        figures.losses(list(groups), lost, "Left out"),
-        "SI-SNR lost without each repeat and dilation",
+        figures.losses(list(groups), lost, "Left out", explained.known),
+        f"{explained.lost} without each repeat and dilation",
         key="explain_blocks_lost",
     )
-    save_table("Losses (CSV)", lambda: {"left out": list(groups), "lost (dB)": lost}, key="explain_blocks_lost")
+    save_table(
+        "Losses (CSV)",
+        lambda: {"left out": list(groups), "lost (dB)" if explained.known else "change (dB)": lost},
+        key="explain_blocks_lost",
+    )

@@ -1,21 +1,18 @@
 """What the pictures of the page show: the player's marked stretch, else a short one that holds its cursor."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.network.representation import Representation
+from pages.parts import internals
 from pages.parts.player import PlayerState
-from tasnet.places import WEB
 
 # What the pictures show where nothing is marked: short enough to see frames; while playing, long enough to look at.
 REST_SECONDS, PLAY_SECONDS = 0.5, 6.0
-VIEW = WEB / "inside"
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,8 @@ def show_bar(
         "pictures": [{"key": name, **figure.layout.meta} for name, figure in figures.items()],
         "filters": filters,
     }
-    _component()(key=key, data=data, on_state_change=lambda: None)
+    show = internals.web_component("view", "inside/view.js", "inside/view")
+    show(key=key, data=data, on_state_change=lambda: None)
 
 
 def _rest(state: PlayerState) -> str:
@@ -95,14 +93,3 @@ def _rest(state: PlayerState) -> str:
 
 def _told(key: str) -> dict[str, Any]:
     return (st.session_state.get(key) or {}).get("state") or {}
-
-
-@cache
-def _component() -> ComponentRenderer:
-    return st.components.v2.component(
-        "tasnet_view",
-        html=(VIEW / "view.html").read_text(),
-        css=(VIEW / "view.css").read_text(),
-        js=(VIEW / "view.js").read_text(),
-        isolate_styles=False,
-    )

@@ -54,7 +54,7 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
     seen, figure = _figure2(inspected, view, extremes)
     picture(
         figure,
-        "Mixture, encoder representation, the speakers' masks, masked representations and waveforms over time, the "
+        "Mixture, encoder representation, masks, masked representations and waveforms over time, the "
         "encoder's and the decoder's basis functions at the sides",
         key="inside_picture",
     )
@@ -73,7 +73,13 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
     clean = None if inside.references is None else inside.clean(k, k + 1)
     one = {"w": inside.w(k, k + 1)[0], "masks": inside.masks[:, k], "d": inside.d(k, k + 1)[:, 0]}
     picture(
-        figures_inside.frame(order, **one, clean=None if clean is None else clean[:, 0], peaks_hz=peaks_hz),
+        figures_inside.frame(
+            order,
+            **one,
+            clean=None if clean is None else clean[:, 0],
+            peaks_hz=peaks_hz,
+            outputs=speaker_names(max(len(inside.masks), inside.speakers)),
+        ),
         f"The representation, masks and masked representations of frame {k} over the filters",
         key="inside_frame",
     )
@@ -99,7 +105,8 @@ def _figure2(inspected: Inspected, view: View, extremes: bool) -> tuple[Picture,
     seen = pooled_picture(inside, order, *ends, columns, extremes)
     U, V = (rows.detach().cpu().numpy()[order] for rows in (inside.model.U, inside.model.V))
     rate = inside.model.config.sample_rate
-    figure = figures_inside.inside(seen, inside.mixture, inside.audible(), rate, U, V, peaks_hz[order])
+    names = speaker_names(len(inside.masks))
+    figure = figures_inside.inside(seen, inside.mixture, inside.audible(), rate, U, V, peaks_hz[order], names)
     st.session_state.inside_drawn = (key, seen, figure)
     return seen, figure
 
@@ -150,7 +157,9 @@ def show_masks(inside: Representation, view: View) -> None:
         "weighted by power": learned_masks.mask_statistics(inside, True, first, last),
     }
     use = filter_use(inside, first, last)
-    lost = None if stretch else float(importance(inside, [np.flatnonzero(use.shut).tolist()])[0])  # of the whole sound
+    lost = None
+    if inside.known and not stretch:
+        lost = float(importance(inside, [np.flatnonzero(use.shut).tolist()])[0])  # of the whole sound
     say([words.explain_mask_values(*counted.values()), *words.explain_use(use, lost)], key="masks")
     caption(
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
@@ -173,10 +182,10 @@ def show_masks(inside: Representation, view: View) -> None:
         | {"Entropy (bits)": st.column_config.NumberColumn(format="%.3f")},
     )
     sums = ", ".join(f"{how}: {found.sum_mean:.2f} ± {found.sum_deviation:.2f}" for how, found in counted.items())
-    caption(f"Sum of the masks over the speakers ({sums}). {words.SUM[inside.model.config.mask == 'softmax']}")
+    caption(f"Sum of the masks over the outputs ({sums}). {words.SUM[inside.model.config.mask == 'softmax']}")
     picture(
         figures_inside.mask_sums(counted),
-        "Histogram of the sum of the masks over the speakers",
+        "Histogram of the sum of the masks over the outputs",
         key="mask_sums",
     )
     save_table(

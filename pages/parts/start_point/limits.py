@@ -9,6 +9,7 @@ from analysis.sounds import examples
 from analysis.words.start_point import explain_limit
 from pages.parts import workspace
 from pages.parts.captions import caption
+from pages.parts.handout import say
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
@@ -50,7 +51,7 @@ def show_limit(limit: str, models: list[str], sound: Mixture) -> None:
         return
     found = by_title(found)
     said = explain_limit(limit, {plain(name): one for name, one in found.items()})
-    st.markdown("\n".join(f"- {sentence}" for sentence in said))
+    say(said, key="limit")
     picture(
         figures_limits.limit_curves(found, LIMITS[limit]),
         f"SDR in dB over: {LIMITS[limit].axis}. {sentences(said)}",

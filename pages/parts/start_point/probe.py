@@ -21,6 +21,7 @@ from pages.parts.budgeted import still_wanted
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.inside.inspection import excerpt_at_rate
+from pages.parts.listening import speaker_names
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences, show_rows
 from pages.parts.player import Track, player
@@ -35,7 +36,7 @@ BEFORE, AFTER = "as it is", "turned"
 
 def show_probe(models: list[str], sound: Mixture) -> None:
     """Choose what to vary and how far; hear it before and after, with the scores; show the curves over the set."""
-    sound = excerpt_at_rate(sound, workspace.separator(models[0]).config.sample_rate)
+    sound = excerpt_at_rate(sound, workspace.separator(models[0]))
     name, value = _choose()
     probe = ALL[name]
     caption(f"{probe.about} — {probe.source}")
@@ -107,7 +108,7 @@ def _tracks(
     models = list(dict.fromkeys(model for model, _ in voices))
     titles = {model: title for title, model in by_title({model: model for model in models}).items()}
     tracks = [Track(f"Mixture · {state}", mixture.mixture, mixture.rate) for state, mixture in made.items()]
-    for speaker in range(len(made[BEFORE].references)):
+    for speaker, output in enumerate(speaker_names(len(made[BEFORE].references), models[0])):
         group = f"speaker {speaker + 1}"
         for model in models:
             whose = f" · {titles[model]}" if len(models) > 1 else ""
@@ -115,7 +116,7 @@ def _tracks(
                 score = scores[model, state].si_snr[speaker]
                 tracks.append(
                     Track(
-                        f"Speaker {speaker + 1}{whose} · {state}",
+                        f"{output}{whose} · {state}",
                         voices[model, state][speaker],
                         mixture.rate,
                         group=group,
@@ -123,7 +124,7 @@ def _tracks(
                     )
                 )
         tracks += [
-            Track(f"Speaker {speaker + 1} · clean, {state}", mixture.references[speaker], mixture.rate, group=group)
+            Track(f"{output} · clean, {state}", mixture.references[speaker], mixture.rate, group=group)
             for state, mixture in made.items()
         ]
     return tracks

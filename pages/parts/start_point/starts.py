@@ -15,6 +15,7 @@ from analysis.words.start_point import explain_set_starts, explain_start
 from pages.parts import folders, jobs, workspace
 from pages.parts.browse import offer_folders
 from pages.parts.captions import caption
+from pages.parts.handout import say
 from pages.parts.job_kinds import STARTS
 from pages.parts.models import by_title
 from pages.parts.pictures import picture, save_table, sentences
@@ -62,7 +63,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
         return
     found = by_title(found)
     said = explain_start(_as_text(found))
-    st.markdown("\n".join(f"- {sentence}" for sentence in said))
+    say(said, key="starts")
     picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
     caption(
         "A shift of s samples starts the separation at sample s (Fig. 4A). Scored is the part that all starts "
@@ -150,7 +151,7 @@ def _show_results(models: list[str]) -> None:
     # In the order of the other views, so that a model keeps its colour.
     chosen = by_title({name: measured[name] for name in (*models, *measured) if name in measured})
     said = explain_set_starts(_as_text(chosen))
-    st.markdown("\n".join(f"- {sentence}" for sentence in said))
+    say(said, key="set")
     deviations = {name: results.deviations for name, results in chosen.items()}
     picture(
         figures_limits.start_deviations(deviations),

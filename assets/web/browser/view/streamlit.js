@@ -1,5 +1,6 @@
 // The live view as a component of the app.
 
+import { livingIn } from "../../player/lifetime.js";
 import { encodeWav } from "../../player/wav.js";
 import { Talk } from "./talk.js";
 
@@ -33,18 +34,9 @@ function offer(root, signals, rate, names, take) {
 /** Streamlit's entry point: called first, and whenever data or theme change; returns the clean-up. */
 export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-talk");
-  if (!root.talk) {
-    const kept = (...minute) => offer(root, ...minute, (wav) => setTriggerValue("taken", wav));
-    root.talk = new Talk(root, FILES, { kept });
-    root.calls = 0;
-  }
-  const call = ++root.calls;
-  root.talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => load(model.file) })));
-  root.talk.repaint();
-  return () => {
-    // The clean-up of an earlier call may come late: only the last one ends it.
-    if (call !== root.calls) return;
-    root.talk.destroy();
-    root.talk = null;
-  };
+  const kept = (...minute) => offer(root, ...minute, (wav) => setTriggerValue("taken", wav));
+  const [talk, cleanUp] = livingIn(root, () => (root.talk = new Talk(root, FILES, { kept })));
+  talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => load(model.file) })));
+  talk.repaint();
+  return cleanUp;
 }
