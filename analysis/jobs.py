@@ -33,7 +33,7 @@ ACTIVE = (WAITING, RUNNING)
 MOST_WAITING = 20  # of one owner
 MOST_ACTIVE = 500  # of all
 MOST_ENDED = 200  # that are remembered
-MOST_STARTS = 3  # a job during which the server died this often is lost
+MOST_STARTS = 3  # a job during which the server died this often, without getting any further, is lost
 SAVE_SECONDS = 2.0  # between two records of the progress on disk
 
 Report = Callable[[float, str], None]  # the share that is done, and how far that is in words
@@ -231,7 +231,7 @@ class Jobs:
             self._run(job)
 
     def _run(self, job: Job) -> None:
-        saved, first = time.monotonic(), None
+        saved, first, reached = time.monotonic(), None, job.share
 
         def wanted() -> None:
             if job.id in self._unwanted or self._closed:
@@ -241,7 +241,8 @@ class Jobs:
             nonlocal job, saved, first
             wanted()
             first = share if first is None else first
-            job = dataclasses.replace(job, share=share, first=first, words=words)
+            starts = 1 if share > reached else job.starts  # it gets on, however often the server is stopped
+            job = dataclasses.replace(job, share=share, first=first, words=words, starts=starts)
             late = time.monotonic() - saved > SAVE_SECONDS
             self._put(job, on_disk=late)
             saved = time.monotonic() if late else saved

@@ -105,6 +105,13 @@ def test_the_page_offers_it_and_files_say_what_they_are():
     assert app.session_state["handout"].title == "Designs", "what the last page showed is forgotten"
 
 
+def test_the_link_restores_the_view_and_gives_no_upload_away():
+    address = {"model": "a b", "start_models": ["x", "y"], "upload": "key", "start_view": ["Probe"]}
+    found = handout._link("http://localhost/start_point", address)
+    assert found == "http://localhost/start_point?model=a+b&start_models=x&start_models=y&start_view=Probe"
+    assert handout._link("http://localhost", {"upload": "key"}) == "http://localhost"
+
+
 def test_the_archive_tells_what_it_holds():
     signals = {"Speaker 1 · Conv-TasNet": np.zeros(8, np.float32)}
     about = "Model: m\nspeaker_1_conv_tasnet.wav: SI-SNRi +9.3 dB\nCC BY 4.0"

@@ -12,8 +12,9 @@ from page_tools import wait_for
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from analysis.jobs import CANCELLED, DONE, RUNNING, Jobs
-from pages.parts import budgeted, folders, job_files, job_kinds
+from analysis.jobs import CANCELLED, DONE, FAILED, RUNNING, Jobs
+from pages.parts import budgeted, folders, job_files, job_kinds, startup
+from pages.parts import jobs as page_jobs
 from pages.parts.job_kinds import SEPARATION
 from tasnet.config import ConvTasNetConfig
 from tasnet.train.recipe import Recipe
@@ -81,6 +82,42 @@ def test_a_server_that_is_gone_leaves_a_long_separation_to_the_next(jobs, root):
     wait_for(lambda: next_one.find(job.id).state == DONE, "the job")
     assert next_one.find(job.id).result == "begun again" and job_files.files_of(job.settings["files"])
     next_one.close()
+
+
+def test_a_server_continues_earlier_jobs_before_anybody_comes(root, monkeypatch):
+    begun = []
+    monkeypatch.setattr(page_jobs, "_jobs", lambda folder, _server: begun.append(folder))
+    monkeypatch.setattr(startup, "needed_modules", list)
+    for module, name in ((startup.uploads, "watch_over_server"), (startup.sidebar, "prepare_first_view")):
+        monkeypatch.setattr(module, name, lambda: None)
+    monkeypatch.setattr(startup.gc, "freeze", lambda: None)
+    startup.warm()
+    assert not begun and not (root / "runs").exists()  # there never were any
+    folder = folders.private_folder()
+    startup.warm()
+    assert begun == [folder]
+
+
+def test_a_click_that_removes_a_job_draws_all_of_the_page_anew(jobs, monkeypatch):
+    """Streamlit draws only the part in which the click was."""
+
+    class Anew(Exception):
+        pass
+
+    def rerun() -> None:
+        raise Anew
+
+    parts = []
+    monkeypatch.setattr(page_jobs, "server_jobs", lambda: jobs)
+    monkeypatch.setattr(page_jobs, "_owner", lambda _jobs: "ana")
+    monkeypatch.setattr(page_jobs.st, "fragment", lambda part, run_every: parts.append(part) or part)
+    monkeypatch.setattr(page_jobs.st, "rerun", rerun)
+    job = jobs.submit("unknown", "a job", {}, "ana")
+    wait_for(lambda: jobs.find(job.id).state == FAILED, "its end")
+    page_jobs.show_jobs("unknown", {}, lambda _job: None)
+    jobs.remove(job, "ana")
+    with pytest.raises(Anew):
+        parts[0]()
 
 
 def test_files_of_jobs_are_served_by_their_key_alone(root):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 from page_tools import wait_for
@@ -145,6 +146,28 @@ def test_what_cannot_go_on_is_told_as_lost(server, tmp_path):
     assert server().find(job.id).state == LOST
 
 
+@pytest.mark.parametrize(("step", "state"), [(0.1, RUNNING), (0.0, LOST)])
+def test_only_a_job_that_gets_no_further_is_lost_after_several_stops(server, step, state):
+    begun = []
+
+    def advance(settings, report):
+        begun.append(None)
+        while True:
+            report(len(begun) * step, "at work")
+            time.sleep(0.01)
+
+    def far(jobs, job, stop) -> bool:
+        known = jobs.find(job.id)
+        return known.state == LOST or (len(begun) > stop and known.share == len(begun) * step)
+
+    for stop in range(module.MOST_STARTS + 2):
+        jobs = server(kinds={"count": advance})
+        (job,) = jobs.owned("ana") or [submit(jobs, "one", "ana")]
+        wait_for(partial(far, jobs, job, stop), "the work, or its loss")
+        jobs.close()
+    assert jobs.find(job.id).state == state
+
+
 def test_a_killed_server_s_job_goes_on_where_it_was(tmp_path):
     """kill -9: what the job itself has put on the disk is not done again."""
     code = (
@@ -169,7 +192,7 @@ def test_a_killed_server_s_job_goes_on_where_it_was(tmp_path):
     process.wait()
     again = subprocess.run([*command, "fast"], cwd=ROOT, capture_output=True, text=True, timeout=120)
     said = again.stdout.split()
-    assert said[-2:] == ["done", "2"] and "0" not in said[:-2] and (tmp_path / "done").read_text() == "x" * 6
+    assert said[-2:] == ["done", "1"] and "0" not in said[:-2] and (tmp_path / "done").read_text() == "x" * 6
 
 
 def test_a_full_disk_costs_a_job_nothing_but_its_memory_of_a_restart(server, monkeypatch):

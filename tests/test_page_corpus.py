@@ -328,10 +328,7 @@ def test_a_job_is_found_again_and_its_owner_alone_ends_it(mixtures, tmp_path, mo
     (kept,) = (tmp_path / "out").glob("*.csv")
     assert 0 < len(read_results(kept).rows) < 5  # what was scored stays
     monkeypatch.setattr(EvaluationRun, "score_batch", do)
-    again.text_input(key="corpus_set").set_value(str(mixtures))
-    again.number_input(key="corpus_workers").set_value(1)
-    again.toggle(key="corpus_pesq").set_value(False)
-    button(again, "Evaluate").click().run()
+    button(again, "Go on").click().run()
     assert "The results are in" in ended(again).success[0].value and len(read_results(kept).rows) == 5
 
 

@@ -1,5 +1,6 @@
 """Work in processes of its own: what it gives and raises comes back, and no budget is overspent."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -76,9 +77,11 @@ def take_by_a_program(megabytes):
     subprocess.run([sys.executable, "-c", f"import time; x = b'x' * {megabytes * MB}; time.sleep(1000)"])
 
 
-def take_and_hold(megabytes, seconds):
+def take_until_another_is_gone(megabytes, folder):
+    (folder / str(os.getpid())).touch()
     kept = b"x" * (megabytes * MB)
-    time.sleep(seconds)
+    while all(lives(int(one.name)) for one in folder.iterdir()):
+        time.sleep(0.01)
     return len(kept)
 
 
@@ -155,28 +158,44 @@ def test_what_is_no_longer_wanted_ends_with_all_that_it_started(nursery, tmp_pat
     wait_for(lambda: not lives(program), "the end of the child's own program")
 
 
-def test_no_more_at_a_time_than_there_is_room_for():
-    nursery = Nursery([], most=1)
-    began = []
-    first = threading.Thread(target=lambda: nursery.call(time.sleep, 0.5, budget=Budget(seconds=30)))
+def test_no_more_at_a_time_than_there_is_room_for(tmp_path):
+    """The first reads a pipe until we close it, which the second does only after it has waited for some time."""
+    os.mkfifo(tmp_path / "pipe")
+    nursery, asked, ours = Nursery([], most=1), [], []
+
+    def is_read():
+        with contextlib.suppress(OSError):  # nobody reads yet
+            ours.append(os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK))
+        return ours
+
+    def wanted():
+        asked.append(None)
+        if len(asked) > 3 and ours:
+            os.close(ours.pop())
+
+    budget = Budget(seconds=60)
+    first = threading.Thread(target=lambda: nursery.call((tmp_path / "pipe").read_bytes, budget=budget))
     first.start()
-    time.sleep(0.2)
-    nursery.call(os.getpid, budget=Budget(seconds=30), wanted=lambda: began.append(first.is_alive()))
-    assert True in began and not first.is_alive()
+    wait_for(is_read, "the first call")
+    nursery.call(os.getpid, budget=budget, wanted=wanted)
+    assert not ours  # it had waited
+    first.join()
     nursery.close()
 
 
-def test_what_has_no_room_beside_others_begins_again_later(nursery):
-    """Of calls that share a bound the last makes way, and comes through all the same."""
-    budget, found = Budget(seconds=30, memory=100 * MB, together=100 * MB), []
-    calls = [lambda: found.append(nursery.call(take_and_hold, 60, 0.4, budget=budget)) for _ in range(2)]
-    began = time.monotonic()
-    threads = [threading.Thread(target=one) for one in calls]
+def test_what_has_no_room_beside_others_begins_again_later(nursery, tmp_path):
+    """Of calls that share a bound one makes way, which the other waits for, and both come through all the same."""
+    budget, found = Budget(seconds=60, memory=100 * MB, together=100 * MB), []
+
+    def call():
+        found.append(nursery.call(take_until_another_is_gone, 60, tmp_path, budget=budget))
+
+    threads = [threading.Thread(target=call) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [60 * MB] * 2 and time.monotonic() - began > 0.8  # one after the other
+    assert found == [60 * MB] * 2
 
 
 def test_who_came_first_stays():

@@ -138,6 +138,12 @@ def _credits_of_weights(model: str) -> list[str]:
     return [f"{what}: {said}." for what, said in (("Weights", told.credits), ("Licence", told.licence)) if said]
 
 
+def _link(base: str, address: Mapping[str, str | list[str]]) -> str:
+    """The page at `base` with its sidebar's choices and its own settings; without an upload, whose link is a key."""
+    shared = {name: value for name, value in address.items() if name != "upload"}
+    return f"{base}?{urlencode(shared, doseq=True)}" if base and shared else base
+
+
 def offer_handout(models: Sequence[str] = (), *, sound: bool = True) -> None:
     """The button, at the page's end.
 
@@ -145,9 +151,8 @@ def offer_handout(models: Sequence[str] = (), *, sound: bool = True) -> None:
     """
     found, thanks = shown(), credits(models, sound=sound)
     about = facts(models, sound=sound) | settings()
-    address = {name: value for name, value in links.complete().items() if name != "upload"}  # its link is a key
-    base = st.context.url or ""
-    link = f"{base}?{urlencode(address)}" if base and address else base
+    own = {name: st.query_params.get_all(name) for name in st.query_params}
+    link = _link(st.context.url or "", {**links.complete(), **own})
     st.download_button(
         "Handout (HTML)",
         lambda: handout_page(found, about, thanks, link),

@@ -1,6 +1,7 @@
 """The server's jobs on a page: the visitor's own, or the one of a link; they go on when the page is left."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from tasnet.errors import PathError, UserError
 from . import budgeted, errors, folders, job_files, job_kinds, own_model
 from .text import plain
 
+logger = logging.getLogger(__name__)
 GOES_ON = "What was done until then is kept, and the same again goes on from there."
 OWNER, LINK = "jobs", "job"  # parameters of the address: the key of an owner, and of one job
 SHOWN = 5  # that have ended
@@ -32,6 +34,16 @@ def _jobs(folder: Path, server: int) -> Jobs:
 def server_jobs() -> Jobs:
     """The jobs of this server. Raises FolderError, JobError or PathError where their folder cannot be used."""
     return _jobs(folders.private_folder(), os.getpid())
+
+
+def take_up() -> None:
+    """Continue what an earlier server left, before anybody comes; does nothing where there were never any jobs."""
+    if not (folders.reading_root() / folders.PRIVATE).is_dir():
+        return
+    try:
+        server_jobs()
+    except UserError as problem:  # a page that needs them will say so, and try again
+        logger.warning("earlier jobs are not continued: %s", problem)
 
 
 def _said(problem: Exception) -> str:
@@ -132,6 +144,8 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
     active = [one for one in shown if jobs.find(one).state in ACTIVE]
 
     def draw() -> None:
+        if not {one.id for one in jobs.known}.issuperset(shown):
+            st.rerun()  # one was removed or began again: a click here draws only this part of the page
         for one in shown:
             _show(jobs, jobs.find(one), owner, view, done)
         if active and not all(jobs.find(one).state in ACTIVE for one in active):
@@ -162,6 +176,9 @@ def _show(jobs: Jobs, job: Job, owner: str, view: dict[str, str], done: Callable
                     on_click=_cancel,
                     args=(job.id,),
                 )
+            if job.state not in (*ACTIVE, DONE) and jobs.is_owner(job, owner):
+                again = "Start again" if job.kind == job_kinds.SEPARATION else "Go on"
+                st.button(again, key=f"again_{job.id}", icon=":material/replay:", on_click=_again, args=(job.id,))
             if job.state not in ACTIVE and jobs.is_owner(job, owner):
                 st.button("Remove", key=f"remove_{job.id}", icon=":material/delete:", on_click=_remove, args=(job.id,))
         if job.state == RUNNING:
@@ -175,6 +192,15 @@ def _show(jobs: Jobs, job: Job, owner: str, view: dict[str, str], done: Callable
 def _cancel(key: str) -> None:
     jobs = server_jobs()
     jobs.cancel(jobs.find(key), _owner(jobs))
+
+
+def _again(key: str) -> None:
+    """The same job once more, in the place of one that has ended without a result."""
+    jobs = server_jobs()
+    job = jobs.find(key)
+    if jobs.is_owner(job, _owner(jobs)):
+        jobs.submit(job.kind, job.name, job.settings, _owner(jobs))
+        jobs.remove(job, _owner(jobs))
 
 
 def _remove(key: str) -> None:

@@ -20,7 +20,7 @@ import streamlit as st
 import pages.parts
 from tasnet.errors import UserError
 
-from . import internals, sidebar, uploads
+from . import internals, jobs, sidebar, uploads
 
 PAGES = Path(__file__).parents[1]
 logger = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ async def ready(_app: st.App) -> AsyncIterator[None]:
 
 
 def warm() -> None:
-    """Import what any page needs, compute the first view, and leave all of it out of later collections."""
+    """Import what any page needs, compute the first view, continue earlier jobs, and leave all of it out of later
+    collections.
+    """
     internals.pages_are_named()
     for module in needed_modules():
         try:
@@ -47,6 +49,7 @@ def warm() -> None:
             sidebar.prepare_first_view()
         except UserError as problem:  # the page will say it where it is needed
             logger.warning("the first view could not be prepared: %s", problem)
+        jobs.take_up()
     gc.collect()
     gc.freeze()
 
