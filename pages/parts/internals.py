@@ -54,6 +54,8 @@ def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
 
 def release_served(now: float | None = None) -> None:
     """Let Streamlit drop what was served over half a minute before `now` (s), unless a page still shows it."""
+    if not runtime.exists():
+        return
     manager = runtime.get_instance().media_file_mgr
     now = time.monotonic() if now is None else now
     kept = {_holder(now), _holder(now - HELD_SECONDS)}
