@@ -14,6 +14,7 @@ from analysis.start_point import __main__ as start_point
 from tasnet.data.command import main
 from tasnet.data.corpora import CorpusError, explain_mixtures, holds_mixtures, open_mixtures, open_utterances
 from tasnet.data.names import part_of, split_part
+from tasnet.data.people import _names
 
 LENGTH = 2000
 S1, S2, NOISE = noise(0), noise(1), noise(2)
@@ -332,3 +333,21 @@ def test_genuine_librimix_names_still_tell_who_speaks(tmp_path):
     for part in ("mixture", "s1", "s2"):
         write(tmp_path / LIBRI_NAMES[0] / f"{part}.wav", PARTS["mix" if part == "mixture" else part])
     assert open_mixtures(tmp_path)[0].speakers == ("1089", "121")
+
+
+def test_mixtures_of_people_whose_files_have_the_same_names_have_names_of_their_own(tmp_path):
+    people, takes = ("ann", "ben", "cy", "dee"), ("001", "002", "003")
+    for number, (person, take) in enumerate((person, take) for person in people for take in takes):
+        write(tmp_path / "people" / person / f"{take}.wav", noise(number))
+    rows = open_mixtures(tmp_path / "people").rows
+    names = [row.name for row in rows]
+    assert len(set(names)) == len(rows) > 3
+    for name, row in zip(names, rows, strict=True):
+        assert [part.split("-")[0] for part in name.split("_")] == list(row.speakers)
+
+
+def test_names_that_no_path_tells_apart_are_numbered():
+    folder = Path("people")
+    mixtures = [[folder / "a" / "b-c.wav", folder / "d" / "e.wav"], [folder / "a-b" / "c.wav", folder / "d" / "e.flac"]]
+    assert len(set(_names(mixtures * 2, folder))) == 4
+    assert _names(mixtures, folder) == ["b-c_e", "c_e"]

@@ -120,7 +120,7 @@ def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]
     rng = np.random.default_rng(seed)
     for files in by_speaker.values():
         rng.shuffle(files)
-    rows = []
+    drawn: list[tuple[list[str], list[Path], np.ndarray]] = []
     while len(by_speaker) >= speakers:
         # Those with most recordings left are drawn first, so that few recordings are left over.
         names = sorted(by_speaker, key=lambda name: (-len(by_speaker[name]), rng.random()))
@@ -129,12 +129,21 @@ def mixed_rows(folder: Path, speakers: int = 2, seed: int = 0) -> list[MixedRow]
         files = [by_speaker[name].pop() for name in chosen]
         by_speaker = {name: left for name, left in by_speaker.items() if left}
         level = rng.uniform(-2.5, 2.5, speakers)
-        rows.append(
-            MixedRow(
-                printable("_".join(file.stem for file in files)),
-                tuple(name.split(":", 1)[1] for name in chosen),
-                tuple(Clip(file) for file in files),
-                tuple(level if speakers > 2 else (level[0], -level[0])),
-            )
-        )
-    return rows
+        drawn.append((chosen, files, level if speakers > 2 else np.array([level[0], -level[0]])))
+    return [
+        MixedRow(name, tuple(one.split(":", 1)[1] for one in chosen), tuple(map(Clip, files)), tuple(levels))
+        for name, (chosen, files, levels) in zip(_names([files for _, files, _ in drawn], folder), drawn, strict=True)
+    ]
+
+
+def _names(mixtures: Sequence[Sequence[Path]], folder: Path) -> list[str]:
+    """A name for each mixture of files, none twice: the files' names, or their paths where files share names."""
+
+    def name(file: Path, path: bool) -> str:
+        return "-".join(file.relative_to(folder).with_suffix("").parts) if path else file.stem
+
+    for path in (False, True):
+        names = [printable("_".join(name(file, path) for file in files)) for files in mixtures]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name}_{number}" for number, name in enumerate(names)]
