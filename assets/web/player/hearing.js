@@ -69,7 +69,10 @@ export function showRating(player, row) {
 /** Say that the server is gone, or that it is back. */
 async function ask({ root, data }) {
   const base = new URL(data.tracks[0].src, location).href.split("/media/")[0];
-  const there = await fetch(`${base}/_stcore/health`, { cache: "no-store" }).then((answer) => answer.ok, () => false);
+  // The server answers before Streamlit has found it again: till then what is pressed does not arrive.
+  const { testConnectionState: state = "CONNECTED" } = document.querySelector("[data-testid=stApp]")?.dataset ?? {};
+  const health = () => fetch(`${base}/_stcore/health`, { cache: "no-store" }).then((answer) => answer.ok, () => false);
+  const there = state === "CONNECTED" && (await health());
   let sign = root.querySelector(".tp-lost");
   if (there) return sign?.remove();
   if (sign) return;
