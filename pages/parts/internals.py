@@ -47,23 +47,21 @@ def serve(content: bytes, mime: str, coordinates: str, name: str) -> str:
     with manager._lock:
         users = manager._files_by_session_and_coord
         users[_holder(time.monotonic())][url] = users[session_id()][coordinates]
-    release_served()
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}{url}" if base else url
 
 
-def release_served(now: float | None = None) -> None:
-    """Let Streamlit drop what was served over half a minute before `now` (s), unless a page still shows it."""
+def release_served() -> None:
+    """Let Streamlit drop what was served over half a minute ago, unless a page still shows it; called now and then."""
     if not runtime.exists():
         return
-    manager = runtime.get_instance().media_file_mgr
-    now = time.monotonic() if now is None else now
-    kept = {_holder(now), _holder(now - HELD_SECONDS)}
+    manager, now = runtime.get_instance().media_file_mgr, time.monotonic()
+    kept = (_holder(now), _holder(now - HELD_SECONDS))
     with manager._lock:
-        holders = [user for user in manager._files_by_session_and_coord if user.startswith(_HOLDER)]
-    for holder in set(holders) - kept:
+        old = [user for user in manager._files_by_session_and_coord if user.startswith(_HOLDER) and user not in kept]
+    for holder in old:
         manager.clear_session_refs(holder)
-    if set(holders) - kept:
+    if old:
         manager.remove_orphaned_files()
 
 
