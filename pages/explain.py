@@ -19,7 +19,6 @@ from pages.parts.filters.bank import sort
 from pages.parts.handout import offer_handout
 from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
 from pages.parts.page_header import show_header
-from pages.parts.pictures import choose_format
 from tasnet.mixture import Mixture
 
 MUTING, SWAPS, ERRORS, FILTERS, BLOCKS = (
@@ -65,7 +64,6 @@ def show_views(sound: Mixture) -> None:
         )
     else:
         VIEWS[view](found)
-    choose_format()
     offer_handout()
 
 
