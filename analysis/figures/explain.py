@@ -159,7 +159,7 @@ def losses(names: Sequence[str], lost: np.ndarray, axis: str, against_clean: boo
     return style(figure, 300)
 
 
-def single_blocks(lost: np.ndarray, config: ConvTasNetConfig, against_clean: bool = True) -> go.Figure:
+def block_losses(lost: np.ndarray, config: ConvTasNetConfig, against_clean: bool = True) -> go.Figure:
     """dB lost without each of the X R blocks (or the level of what changes), a curve; repeats begin at dotted lines."""
     what = "lost" if against_clean else "change"
     numbers = np.arange(1, len(lost) + 1)

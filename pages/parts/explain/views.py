@@ -310,7 +310,7 @@ def show_blocks(explained: Explained) -> None:
         return
     if kind == SINGLE:
         say(words.explain_single_blocks(lost, config, explained.known), key="blocks")
-        figure, about = figures.single_blocks(lost, config, explained.known), "single block"
+        figure, about = figures.block_losses(lost, config, explained.known), "single block"
     else:
         say([words.explain_importance(lost, list(groups), explained.known)], key="blocks")
         figure, about = figures.losses(list(groups), lost, "Left out", explained.known), "repeat and dilation"
