@@ -15,7 +15,7 @@ APP = Path(__file__).parents[1] / "app.py"
 QUIET_PAGE = """
 const app = document.querySelector('[data-testid=stApp]'); // its state changes at once, the sign for people later
 const busy = app?.dataset.testScriptState !== 'notRunning' || app.dataset.testConnectionState !== 'CONNECTED'
-  || document.querySelector('[data-testid=stStatusWidget], [data-stale=true]');
+  || document.querySelector('[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-stale=true]');
 const places = [...document.querySelectorAll('.js-plotly-plot, .tasnet-player')].map(one => {
   const box = one.getBoundingClientRect();
   return [box.x, box.y, box.width, box.height].map(Math.round).join();

@@ -1,4 +1,5 @@
-"""Every page in both themes and at every width: axe-core finds nothing serious, all can be read, nothing overhangs."""
+"""Every page in both themes and at every width: nothing jumps as it opens, axe-core finds nothing serious, all can be
+read, nothing overhangs."""
 
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import pytest
 from page_tools import wait_for, wait_until_settled
 
 from benchmarks.pages import PAGES
+from benchmarks.waits import worst_window
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +21,13 @@ LOOKS = 3
 # Where icons and what is drawn over others are looked at too, and, in the dark, the sidebar, which all pages share.
 READ = ("", "ideal_masks")
 # What an unfinished run has left is faded, and says nothing of the page.
+SHIFTS = """
+const done = arguments[arguments.length - 1];
+new PerformanceObserver((list) => done(list.getEntries().map((one) => ({ at: one.startTime, value: one.value }))))
+  .observe({ type: 'layout-shift', buffered: true });
+setTimeout(() => done([]), 1000); // nothing has moved
+"""
+MOST_SHIFT = 0.1  # above it people notice
 COMPLETE = """
 return document.querySelector('h1')
   && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning';
@@ -96,12 +105,14 @@ def violations(browser, source: str) -> list[tuple[str, list[str]]]:
     return [(rule, nodes) for impact, rule, nodes in browser.execute_async_script(RUN) if impact in SERIOUS]
 
 
-def look(browser, width: int, theme: str = "light") -> None:
-    """Show the open page so wide and in this theme, and wait until it has come to rest."""
+def look(browser, width: int, theme: str = "light", address: str = "") -> None:
+    """Show a page, by default the open one, so wide and in this theme, and wait until it has come to rest."""
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = [{"name": "prefers-color-scheme", "value": theme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    if address:
+        browser.get(address)
     settle(browser)
 
 
@@ -125,9 +136,12 @@ def lasting(browser, find: Callable[[], list]) -> list:
 def test_nothing_serious_stands_in_anybody_s_way(app_address, browser, page):
     source = axe()
     browser.set_script_timeout(120)
-    browser.get(f"{app_address}/{page}")
     found = {}
-    for width, theme in (*LOOKS_AT, *([(1440, "dark")] if page in READ else [])):
+    for width, theme in LOOKS_AT:  # each as it is opened
+        look(browser, width, theme, f"{app_address}/{page}")
+        if (shift := worst_window(browser.execute_async_script(SHIFTS))) > MOST_SHIFT:
+            found[width, "layout shift"] = shift
+    for width, theme in (*LOOKS_AT[::-1], *([(1440, "dark")] if page in READ else [])):
         look(browser, width, theme)
         if problems := lasting(browser, lambda: violations(browser, source)):
             found[width, theme] = problems

@@ -145,8 +145,8 @@ def player(
         "active": start.active or tracks[0].name,
     }
     # Its space is reserved before it appears: see `first_paint`.
-    whole = spectrograms and not blind and not loop
-    with st.container(key=f"signals{len(tracks)}{'_tour' if tour else ''}_{key}" if whole else None):
+    parts = f"{'_tour' if tour else ''}{'' if spectrograms else '_plain'}"
+    with st.container(key=None if blind or loop else f"signals{len(tracks)}{parts}_{key}"):
         show = internals.web_component("player", "player/player.js", "player/player")
         state = show(key=key, data=data, on_state_change=lambda: None).state
     if not state or state["set"] != identity:
