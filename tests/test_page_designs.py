@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from page_tools import texts
+from page_tools import texts, wait_until_settled
 from streamlit.testing.v1 import AppTest
 
 from analysis.network import cost
@@ -91,6 +91,7 @@ def test_a_click_on_a_point_sets_the_sliders_and_the_network_is_drawn(browser, a
 
     browser.get(f"{app_address}/designs")
     until("return document.querySelectorAll('svg rect.block').length == 24")
+    wait_until_settled(browser)
     # The point of II.15, the one causal row, in the page's own coordinates.
     place = until(
         "const plot = document.querySelector('.js-plotly-plot'); if (!plot || !plot._fullLayout) return null;"
