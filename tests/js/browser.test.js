@@ -69,6 +69,9 @@ test("a minute is kept, of which the oldest goes", () => {
 test("bytes that are no weights are refused in a sentence", () => {
   assert.throws(() => readWeights(new ArrayBuffer(4)), TasnetError);
   assert.throws(() => readWeights(new Uint8Array(100).fill(255).buffer), TasnetError);
+  const onnx = (...bytes) => () => readWeights(Uint8Array.of(8, 8, ...bytes).buffer); // protobuf
+  assert.throws(onnx(58, 100, 0, 0, 0, 0, 0, 0), /damaged, or incomplete/);
+  assert.throws(onnx(18, 5, 1, 2, 3, 4, 5), /another program/);
 });
 
 test("what keeps the microphone away is said in plain words", async () => {

@@ -8,6 +8,7 @@ import { Explanation } from "./explanation.js";
 import { drawMap, MIXTURE, SPEAKERS } from "./pictures.js";
 import { readSound } from "./sound_file.js";
 
+const MODEL = /\.(safetensors|onnx)$/i; // files that are models
 const COLUMNS = 700; // of the picture of a sound
 const find = (selector) => document.querySelector(selector);
 const show = (name) => find(`[data-show=${name}]`);
@@ -101,14 +102,14 @@ class Site {
     if (!file) return;
     return this.#guarded(async () => {
       const bytes = await file.arrayBuffer();
-      if (file.name.endsWith(".safetensors")) await this.#own(bytes, file.name);
+      if (MODEL.test(file.name)) await this.#own(bytes, file.name);
       else await this.#separate(bytes, file.name);
     });
   }
 
   async #own(bytes, name) {
     const { config } = readWeights(bytes);
-    const label = name.replace(/\.safetensors$/, "");
+    const label = name.replace(MODEL, "");
     const about = `${label}: a model of your own, ${config.C} voices, ${config.causal ? "causal" : "not causal"}, ${config.sample_rate} Hz.`;
     const own = { name: label, label, about, causal: config.causal, cost: config.X * config.R * config.H * (2 * config.B + config.Sc), weights: async () => bytes };
     this.models = [...this.models.filter((model) => model.name !== label), own];
