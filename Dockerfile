@@ -3,7 +3,7 @@ FROM python:3.11-slim
 # The distribution's own versions: they have none that stays to be had.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ffmpeg g++ \
+    && apt-get install -y --no-install-recommends ffmpeg g++ libcairo2 \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /srv/tasnet-lens
 COPY requirements.txt constraints.txt ./

@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 import pages.parts.first_imports  # noqa: F401 - before what uses its content
-from pages.parts import errors, first_paint, job_files, sidebar, startup, uploads, workspace
+from pages.parts import errors, first_paint, job_files, picture_format, sidebar, startup, uploads, workspace
 from pages.parts.text import plain
 from tasnet.errors import UserError
 
@@ -64,6 +64,7 @@ def visit() -> None:
         st.error(plain(problem), icon=":material/error:")
     else:
         page.run()
+        picture_format.choose_format()
         with running:
             sidebar.show_running()
 

@@ -6,6 +6,7 @@ import tasnet
 from analysis.network.basis import UPGMA, tuning
 from analysis.network.filter_use import filter_use
 from pages.parts import workspace
+from pages.parts.explain.choose import MUTING
 from pages.parts.explain.views import (
     Explained,
     kept,
@@ -19,11 +20,9 @@ from pages.parts.filters.bank import sort
 from pages.parts.handout import offer_handout
 from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
 from pages.parts.page_header import show_header
-from pages.parts.pictures import choose_format
 from tasnet.mixture import Mixture
 
-MUTING, SWAPS, ERRORS, FILTERS, BLOCKS = (
-    "Switch off and hear",
+SWAPS, ERRORS, FILTERS, BLOCKS = (
     "Phase and magnitude",
     "Where the error is",
     "What each filter does",
@@ -65,7 +64,6 @@ def show_views(sound: Mixture) -> None:
         )
     else:
         VIEWS[view](found)
-    choose_format()
     offer_handout()
 
 

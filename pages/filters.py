@@ -22,7 +22,7 @@ from pages.parts.filters.bank import (
 from pages.parts.filters.one import show_filter
 from pages.parts.handout import offer_handout
 from pages.parts.page_header import show_header
-from pages.parts.pictures import choose_format, picture, save_arrays, save_table
+from pages.parts.pictures import picture, save_arrays, save_table
 from pages.parts.text import plain
 from tasnet import checkpoint
 
@@ -53,7 +53,6 @@ def choose_banks() -> tuple[str, list[Bank]]:
             width=320,
             help="The filters of another model beside these, or a filterbank that nobody learned.",
         )
-        choose_format()
     banks = [learned_bank(titles[chosen.name], "model", chosen.model)]
     if against in FIXED_BANKS:
         try:

@@ -11,7 +11,6 @@ from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
 from pages.parts.inside.view import view_of
 from pages.parts.inside.views import Inspected, show_masks, show_oracles, show_representation, show_walk
 from pages.parts.page_header import show_header
-from pages.parts.pictures import choose_format
 from pages.parts.player import PlayerState, player
 from tasnet.mixture import Mixture
 
@@ -39,7 +38,6 @@ def show_inside(sound: Mixture) -> None:
     bottom = st.container(horizontal=True, vertical_alignment="bottom")
     with bottom:
         by = choose_order()
-        choose_format()
     U = inside.model.U.detach().cpu().numpy()
     order, _ = sort(U, config.sample_rate, by)
     inspected = Inspected(inside, identity, order, tuning(U, config.sample_rate).peak_hz)

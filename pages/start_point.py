@@ -9,7 +9,6 @@ from pages.parts import links, models, own_model, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import offer_handout, shown
 from pages.parts.page_header import show_header
-from pages.parts.pictures import choose_format
 from pages.parts.start_point.limits import show_limit
 from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
@@ -126,6 +125,4 @@ elif sound is not None:
         except UserError as problem:
             st.error(plain(problem), icon=":material/error:")
 if shown().pictures:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        choose_format()
-        offer_handout(chosen, sound=view != SET)
+    offer_handout(chosen, sound=view != SET)

@@ -8,6 +8,7 @@ sentence.
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ Source = str | os.PathLike | bytes | BinaryIO
 COMMON_RATE = 48_000  # Hz: what is sampled faster is not given more room
 LONGEST = 4 * 3600 * COMMON_RATE  # samples: four hours at 48 kHz, 2.8 GB as float32
 SILENCE = 1e-7  # of full scale (-140 dB): below the last bit of a 24-bit file
+QUIET = 0.02  # s: longer than soxr's filter for any rate of speech
 LOUDEST = 2.0**31  # times full scale: 32-bit whole numbers written as floats; float32 powers stay finite
 
 
@@ -167,11 +169,22 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     length = max(1, round(samples.shape[-1] * to_rate / from_rate))
     resampled = np.zeros((*samples.shape[:-1], length), np.float32)
     tail = np.zeros(-(-from_rate // to_rate), np.float32)  # so that the last sample comes out too
+    lead, cut = quiet_before(from_rate, to_rate)
     for index in np.ndindex(samples.shape[:-1]):
-        row = np.concatenate([samples[index], tail])
-        row = soxr.resample(row, from_rate, to_rate, quality="HQ")[:length]
+        row = np.concatenate([np.zeros(lead, np.float32), samples[index], tail])
+        row = soxr.resample(row, from_rate, to_rate, quality="HQ")[cut:][:length]
         resampled[index][: len(row)] = row
     return resampled
+
+
+def quiet_before(from_rate: int, to_rate: int) -> tuple[int, int]:
+    """Samples of silence to put before a sound, and those to cut off after soxr, which else rings at a sudden start.
+
+    Both last equally long: the sound stays in its place.
+    """
+    shared = math.gcd(from_rate, to_rate)
+    pieces = math.ceil(QUIET * shared)
+    return from_rate // shared * pieces, to_rate // shared * pieces
 
 
 def write(

@@ -113,12 +113,14 @@ def resample_on_disk(sound: DiskArray, from_rate: int, to_rate: int, folder: str
     resampled = DiskArray((*sound.shape[:-1], length), folder)
     rows = len(sound) if len(sound.shape) == 2 else 1
     streams = [soxr.ResampleStream(from_rate, to_rate, 1, "float32", "HQ") for _ in range(rows)]
+    before, cut = audio.quiet_before(from_rate, to_rate)
+    lead = np.zeros((rows, before), np.float32)
     tail = np.zeros((rows, -(-from_rate // to_rate)), np.float32)  # so that the last sample comes out too
-    done = 0
-    for block in itertools.chain((sound[..., stretch].reshape(rows, -1) for stretch in sound.blocks()), [tail]):
+    done = -cut
+    for block in itertools.chain([lead], (sound[..., one].reshape(rows, -1) for one in sound.blocks()), [tail]):
         last = block is tail
         made = np.stack([stream.resample_chunk(row, last=last) for stream, row in zip(streams, block, strict=True)])
-        made = made[:, : length - done]
-        resampled[..., done : done + made.shape[1]] = made.reshape(*sound.shape[:-1], -1)
-        done += made.shape[1]
+        begin, done = done, done + made.shape[1]
+        made = made[:, max(0, -begin) : max(0, length - begin)]
+        resampled[..., max(0, begin) : max(0, begin) + made.shape[1]] = made.reshape(*sound.shape[:-1], -1)
     return resampled

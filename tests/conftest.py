@@ -26,6 +26,7 @@ os.environ.setdefault("TASNET_LENS_MODEL", "convtasnet_small_gln_2spk_8k")
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+MICROPHONE = "microphone.wav"
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -38,6 +39,7 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
     "--window-size=1400,1000",
+    "--use-fake-device-for-media-stream",
 )
 
 
@@ -154,7 +156,10 @@ def app_address(tmp_path_factory) -> Iterator[str]:
 
 @contextlib.contextmanager
 def open_browser(profile: Path) -> Iterator:
-    """A headless Chromium driven by selenium, with a fresh profile; skips where no browser can be had."""
+    """A headless Chromium driven by selenium, with a fresh profile; skips where no browser can be had.
+
+    Its microphone, where a test allows it, hears the file `microphone.wav` in the profile, over and over.
+    """
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("no chromium and chromedriver on this machine")
@@ -162,7 +167,8 @@ def open_browser(profile: Path) -> Iterator:
 
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={profile}"):
+    places = (f"--user-data-dir={profile}", f"--use-file-for-fake-audio-capture={profile / MICROPHONE}")
+    for flag in (*CHROMIUM_FLAGS, *places):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
@@ -174,10 +180,21 @@ def open_browser(profile: Path) -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory) -> Iterator:
+def chromium_profile(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium(chromium_profile) -> Iterator:
     """One browser for all tests: what it has fetched of Streamlit it fetches and compiles once."""
-    with open_browser(tmp_path_factory.mktemp("chromium")) as window:
+    with open_browser(chromium_profile) as window:
         yield window
+
+
+@pytest.fixture
+def microphone(chromium_profile) -> Path:
+    """The file that the browser's microphone hears, which a test writes."""
+    return chromium_profile / MICROPHONE
 
 
 def begin_anew(window) -> None:

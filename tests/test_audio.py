@@ -243,6 +243,13 @@ def test_resampling_keeps_a_tone():
     assert np.abs(resampled - expected)[400:-400].max() < 1e-3
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_a_sound_that_sets_in_at_once_is_resampled_as_behind_silence(rate):
+    samples = np.ones(800, np.float32)
+    late = audio.resample(np.concatenate([np.zeros(800, np.float32), samples]), 8000, rate)
+    np.testing.assert_allclose(audio.resample(samples, 8000, rate), late[rate // 10 :], atol=1e-5)
+
+
 def test_written_files(tmp_path, tone):
     path = tmp_path / "out.wav"
     audio.write(path, tone, RATE)

@@ -1,6 +1,7 @@
 """The network in the browser (assets/web/browser): what it computes is what Python computes, run here by Node."""
 
 import json
+import math
 import subprocess
 from pathlib import Path
 
@@ -14,21 +15,51 @@ import tasnet
 from analysis import site
 from tasnet import checkpoint
 from tasnet.audio import resample
+from tasnet.below_speech import SteadySoFar
 from tasnet.kernels.wasm import build
+from tasnet.level import CausalLevel
+from tasnet.streaming import StreamingConvTasNet
 from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 BROWSER = Path(__file__).parents[1] / "assets" / "web" / "browser"
 CLOSE = 1e-4  # of the signal's RMS
 RUN = """
 import fs from "node:fs";
-const { Network, Separator } = await import(process.argv[2] + "/tasnet.js");
+const { Network, readWeights, Separator } = await import(process.argv[2] + "/tasnet.js");
 const bytes = (file) => new Uint8Array(fs.readFileSync(file)).buffer;
 const engine = bytes(process.argv[2] + "/engine.wasm");
-for (const { weights, input, rate, packet, output } of JSON.parse(fs.readFileSync(process.argv[3]))) {
-  const network = await Network.open(engine, bytes(weights));
+
+// The audio thread, without a browser: quantum after quantum, as fast as it goes.
+globalThis.AudioWorkletProcessor = class {
+  port = { postMessage: (message) => this.port.heard?.(message) };
+};
+globalThis.registerProcessor = (_, one) => (globalThis.Live = one);
+globalThis.currentTime = 0;
+await import(process.argv[2] + "/worklet.js");
+
+async function live(weights, x, rate) {
+  globalThis.sampleRate = rate;
+  const { config } = readWeights(weights);
+  const node = new Live({ processorOptions: { packet: config.hop / config.sample_rate } });
+  const ready = new Promise((resolve) => (node.port.heard = (message) => message.ready && resolve(message)));
+  node.port.onmessage({ data: { open: { engine, weights, config, reserve: 0 } }, ports: [] });
+  const { delay, channels } = await ready;
+  const made = Array.from({ length: channels }, () => new Float32Array(x.length));
+  for (let n = 0; n < x.length; n += 128) {
+    const piece = x.subarray(n, n + 128);
+    globalThis.currentTime = n / rate;
+    node.process([[piece]], [made.map((one) => one.subarray(n, n + piece.length))]);
+  }
+  return { voices: made, about: { delay } };
+}
+
+for (const { weights, input, rate, packet, inAudioThread, output } of JSON.parse(fs.readFileSync(process.argv[3]))) {
   const x = new Float32Array(bytes(input));
-  let voices;
-  if (packet) {
+  let [voices, about] = [null, {}];
+  const network = await Network.open(engine, bytes(weights));
+  if (inAudioThread) {
+    ({ voices, about } = await live(bytes(weights), x, rate));
+  } else if (packet) {
     const stream = network.stream();
     const pieces = [];
     for (let k = 0; k < x.length; k += packet) pieces.push(stream.push(x.subarray(k, k + packet)));
@@ -40,6 +71,7 @@ for (const { weights, input, rate, packet, output } of JSON.parse(fs.readFileSyn
     voices = network.separate(x);
   }
   fs.writeFileSync(output, Buffer.concat(voices.map((voice) => Buffer.from(voice.buffer))));
+  fs.writeFileSync(output + ".json", JSON.stringify(about));
 }
 """
 
@@ -63,6 +95,37 @@ def in_node(folder: Path, jobs: list[dict]) -> list[np.ndarray]:
 def apart(found: np.ndarray, expected: np.ndarray) -> float:
     """RMS of the difference, of the RMS of what is expected."""
     return float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
+
+
+def interpolated(samples: np.ndarray, rate: int, times: np.ndarray, other: int) -> np.ndarray:
+    """(..., T) at `rate` -> its values at `times` in s, by the low-pass of live sound for the lower of both rates."""
+    low = min(rate, other)
+    if rate == other:
+        cutoff, half, beta = rate / 2, 0.5 / rate, 0.0  # the samples themselves
+    else:
+        cutoff, half, beta = 3700 * low / 8000, 0.0025 * 8000 / low, 5.65
+    reach = math.ceil(half * rate) + 1
+    places = np.floor(times * rate).astype(int)[:, None] + np.arange(-reach, reach + 2)
+    apart = places / rate - times[:, None]
+    window = np.i0(beta * np.sqrt(np.maximum(0, 1 - (apart / half) ** 2))) * (np.abs(apart) < half * (1 - 1e-9))
+    weights = np.sinc(2 * cutoff * apart) * window
+    padded = np.pad(samples, [(0, 0)] * (samples.ndim - 1) + [(1, 1)])
+    taken = padded[..., np.clip(places + 1, 0, samples.shape[-1] + 1)]
+    return (taken * weights).sum(-1) / weights.sum(-1)
+
+
+def heard_live(weights: Path, samples: np.ndarray, rate: int, delay: float) -> np.ndarray:
+    """The mixture and its voices (1 + C, T), `delay` s late, as Python makes them while the sound arrives."""
+    model, _ = checkpoint.load(weights)
+    own = model.config.sample_rate
+    first = 0 if rate == own else math.ceil(0.0025 * rate) / rate  # of the delay: where the model's samples lie
+    times = np.arange(len(samples) * own // rate) / own - first
+    mixture = interpolated(samples, rate, times, own).astype(np.float32)
+    heard = SteadySoFar(own).push(mixture)
+    stream = StreamingConvTasNet(model)
+    sources = torch.cat([stream.push(torch.from_numpy(heard)[None]), stream.flush()], -1)[0].numpy()
+    signals = np.vstack([heard, CausalLevel(len(sources), own).apply(sources, heard)])
+    return interpolated(signals, own, np.arange(len(samples)) / rate - (delay - first), rate)
 
 
 def test_the_engine_that_comes_along_is_made_of_its_sources():
@@ -120,16 +183,48 @@ def test_every_configuration_gives_what_python_gives(tmp_path):
         assert apart(found, wanted) < 1e-5
 
 
-@pytest.mark.parametrize("name", site.FIRST)
-def test_recordings_come_out_as_from_the_separator(name, voices, tmp_path):
-    separator = tasnet.Separator(name, device="cpu")
-    weights = checkpoint.bundled()[name]
-    jobs = []
-    for number, rate in enumerate((8000, 44_100, 48_000)):
-        mixture = resample(voices[number].sum(0), 8000, rate)
-        jobs.append({"weights": weights, "samples": mixture, "rate": rate})
-    for job, found in zip(jobs, in_node(tmp_path, jobs), strict=True):
-        assert apart(found, separator.separate(job["samples"], job["rate"]).sources) < CLOSE
+# Twenty recordings: every pair of four mixtures and five rates, some loud, some faint, some with an offset or a hum.
+RATES = (8000, 16_000, 22_050, 44_100, 48_000)
+FILES = 12  # of them are separated whole, the others live
+
+
+@pytest.fixture(scope="module")
+def recordings(voices) -> list[tuple[np.ndarray, int]]:
+    made, random = [], np.random.default_rng(0)
+    for number in range(20):
+        rate = RATES[number % len(RATES)]
+        mixture = resample(voices[number % 4].sum(0)[4000:14_000], 8000, rate)
+        mixture *= 10 ** (random.uniform(-50, 0) / 20) / np.abs(mixture).max()
+        if number % 3 == 0:
+            t = np.arange(len(mixture)) / rate
+            mixture += np.abs(mixture).max() * (0.2 if number % 2 else 0.3 * np.sin(2 * np.pi * 50 * t))
+        made.append((mixture.astype(np.float32), rate))
+    return made
+
+
+def test_recordings_come_out_as_from_the_separator(recordings, tmp_path):
+    jobs, expected = [], []
+    for number, (samples, rate) in enumerate(recordings[:FILES]):
+        name = site.FIRST[number % 2]
+        jobs.append({"weights": checkpoint.bundled()[name], "samples": samples, "rate": rate})
+        expected.append(tasnet.Separator(name, device="cpu").separate(samples, rate).sources)
+    for found, wanted in zip(in_node(tmp_path, jobs), expected, strict=True):
+        assert apart(found, wanted) < CLOSE
+
+
+def test_what_the_microphone_hears_comes_out_as_from_the_stream(recordings, tmp_path):
+    """All of the audio thread: to the model's rate, offset, network, level, back, as late as it says."""
+    path = checkpoint.bundled()[site.FIRST[1]]
+    jobs = [
+        {"weights": path, "samples": samples, "rate": rate, "inAudioThread": True}
+        for samples, rate in recordings[FILES:]
+    ]
+    everything = in_node(tmp_path, jobs)
+    for number, (job, found) in enumerate(zip(jobs, everything, strict=True)):
+        delay = json.loads((tmp_path / f"{number}.in.out.json").read_text())["delay"]
+        assert delay <= 0.02
+        wanted = heard_live(path, job["samples"], job["rate"], delay)
+        assert apart(found[0], wanted[0]) < CLOSE and apart(found[1:], wanted[1:]) < CLOSE
 
 
 def test_speech_from_noise_keeps_its_level_and_gives_rumble_to_the_noise(tmp_path):

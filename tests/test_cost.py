@@ -144,6 +144,8 @@ def test_the_flowchart_has_every_block_and_size(config):
     namespace = "{http://www.w3.org/2000/svg}"
     blocks = [rect for rect in drawn.iter(f"{namespace}rect") if rect.get("class") == "block"]
     assert len(blocks) == config.X * config.R
+    saved = flowchart.on_paper(flowchart.network(config))
+    assert ElementTree.fromstring(saved).get("width") and "currentColor" not in saved
     assert len({rect.get("fill") for rect in blocks}) == config.X  # a colour for each dilation
     texts = {text.text for text in drawn.iter(f"{namespace}text")}
     for size in (

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from page_tools import open_page, upload, wav_file
 
 from analysis.figures import pdf
 from analysis.handout import Handout, handout_page
-from pages.parts import downloads, handout
+from pages.parts import downloads, handout, picture_format
 
 MODEL = "convtasnet_small_gln_2spk_8k"
 
@@ -94,15 +95,31 @@ def test_without_cairo_a_pdf_is_refused_in_a_sentence(monkeypatch):
         pdf.pdf_of(b"")
 
 
-def test_the_page_offers_it_and_files_say_what_they_are():
+def no_cairo() -> None:
+    raise pdf.PdfError("No cairo here.")
+
+
+def test_the_page_offers_it_and_files_say_what_they_are(monkeypatch):
+    monkeypatch.setattr(picture_format, "find_cairo", lambda: None)  # as if it were here
     app = open_page("pages/filters.py", model=MODEL)
     assert any("handout" in button.proto.id for button in app.get("download_button"))
     found = app.session_state["handout"]
     assert found.title == "Filters" and {"coverage", "phases", "coders"} <= set(found.said)
     assert {"filters_model", "tuning_map", "phases", "pairs"} <= set(found.pictures)
     assert not found.sounds, "the filters' endless tones are no recording"
+
+    def cameras() -> set[str]:
+        return {json.loads(one.proto.config)["toImageButtonOptions"]["format"] for one in app.get("plotly_chart")}
+
+    for chosen, made in (("PNG", "png"), ("PDF", "svg")):
+        app.segmented_control(key="picture_format").set_value(chosen).run()
+        assert cameras() == {made} and not app.info
+    monkeypatch.setattr(picture_format, "find_cairo", no_cairo)
     app.switch_page("pages/designs.py").run()
     assert app.session_state["handout"].title == "Designs", "what the last page showed is forgotten"
+    assert app.segmented_control(key="picture_format").value == "PDF", "the choice stays"
+    assert [one.value for one in app.info] == ["No cairo here. Pictures are saved as SVG."]
+    assert [one.label for one in app.get("download_button")] == ["Drawing (SVG)"]
 
 
 def test_the_link_restores_the_view_and_gives_no_upload_away():

@@ -11,6 +11,7 @@ from analysis.explain import muting, swaps
 from analysis.network.representation import represent
 from analysis.scores.metrics import si_snr
 from analysis.sounds import examples
+from pages.parts.explain import choose
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator, checkpoint
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
@@ -63,6 +64,27 @@ def test_every_view_opens(name, voices):
     app.button(key="explain_measure_blocks").click().run()
     assert not app.exception and not app.error
     assert ("lost" if fits else "changes without") in texts(app)
+
+
+def test_every_block_has_its_point_and_can_be_heard_left_out(monkeypatch):
+    app = start(explain_view=VIEWS[4], explain_left_out="Single blocks")
+    assert "runs 6 times" in texts(app)
+    app.button(key="explain_measure_blocks").click().run()
+    assert not app.exception and not app.error
+    sound, separator = examples.mix_example(BUNDLED[2]), Separator("plain", "cpu")
+    inside = represent(separator.model, sound.mixture, sound.references, separator.level)
+    lost = muting.block_importance(inside, [[block] for block in range(6)], separator.level)
+    (curve,) = plotly.io.from_json(app.get("plotly_chart")[1].proto.spec).data
+    assert list(curve.x) == [1, 2, 3, 4, 5, 6] and np.allclose(curve.y, lost, atol=0.05)
+    assert f"block {lost.argmax() + 1} (repeat" in texts(app) and "The mean loss without one block is" in texts(app)
+    found = {}
+    with monkeypatch.context() as patch:
+        patch.setattr(choose.st, "session_state", found)
+        choose.hear_without_blocks(separator.config, "block 3")
+    for name, value in found.items():
+        app.session_state[name] = value
+    app.run()
+    assert not app.exception and not app.warning and "Block 3 left out" in texts(app)
 
 
 def test_filters_are_linked_both_ways():

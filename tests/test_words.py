@@ -474,6 +474,12 @@ def test_changes_losses_and_swaps_are_told_as_they_are():
     assert change == "Most changes without b: by −5.0 dB relative to the outputs as they are."
     assert explain.explain_importance(np.array([-np.inf]), "a", False) == "Nothing changes without any one of them."
     assert explain.explain_importance(np.array([np.nan]), "a") == "No loss is defined."
+    six = ConvTasNetConfig(X=2, R=3)
+    most, means = explain.explain_single_blocks(np.array([1.0, 0.0, 2.0, 5.0, -1.0, 0.0]), six)
+    assert "block 4 (repeat 2, dilation 2): 5.0 dB. Without 1 of them" in most
+    assert means == "The mean loss without one block is 0.5 dB in repeat 1, 3.5 dB in repeat 2 and −0.5 dB in repeat 3."
+    assert len(explain.explain_single_blocks(np.array([np.nan] * 6), six)) == 1
+    assert "level of what changes" in explain.explain_single_blocks(np.arange(-6.0, 0), six, against_clean=False)[1]
     assert "Nowhere" in explain.explain_local_swaps([], 2) and "where there are two" in explain.explain_local_swaps(
         [], 3
     )

@@ -11,6 +11,7 @@ from analysis.explain.errors import Swap
 from analysis.explain.swaps import PARTS
 from analysis.network.filter_use import FilterUse
 from analysis.words.say import number
+from tasnet import ConvTasNetConfig
 
 from .inside import RANK_AXIS, mark_time, rank_ticks
 from .palette import (
@@ -156,3 +157,34 @@ def losses(names: Sequence[str], lost: np.ndarray, axis: str, against_clean: boo
     figure.update_xaxes(title_text=axis, type="category")
     figure.update_yaxes(title_text=f"{what.capitalize()} without it (dB)", gridcolor=GRID)
     return style(figure, 300)
+
+
+def block_losses(lost: np.ndarray, config: ConvTasNetConfig, against_clean: bool = True) -> go.Figure:
+    """dB lost without each of the X R blocks (or the level of what changes), a curve; repeats begin at dotted lines."""
+    what = "lost" if against_clean else "change"
+    numbers = np.arange(1, len(lost) + 1)
+    places = [f"{b // config.X + 1} · {d}" for b, d in enumerate(config.dilations)]
+    figure = go.Figure(
+        go.Scatter(
+            x=numbers.tolist(),
+            y=lost.tolist(),
+            mode="lines+markers",
+            line={"color": SYSTEM_COLOURS["Conv-TasNet"]},
+            customdata=[place.split(" · ") for place in places],
+            hovertemplate="without block %{x} (repeat %{customdata[0]}, dilation %{customdata[1]}): "
+            f"%{{y:.2f}} dB {what}<extra></extra>",
+        )
+    )
+    for begin in numbers[config.X :: config.X]:
+        figure.add_vline(begin - 0.5, line={"color": GRID, "dash": "dot"})
+    figure.update_xaxes(
+        title_text="Block left out (repeat · dilation)",
+        tickvals=numbers,
+        ticktext=places,
+        tickangle=-90,
+        tickfont={"size": 10},
+        showgrid=False,
+        range=[0.5, len(lost) + 0.5],
+    )
+    figure.update_yaxes(title_text=f"{what.capitalize()} without it (dB)", gridcolor=GRID)
+    return style(figure, 320)

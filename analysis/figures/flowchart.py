@@ -1,6 +1,7 @@
 """Fig. 1 for any configuration: the network drawn with its sizes, as SVG in the colours of the page around it."""
 
 import math
+import re
 from html import escape
 
 from plotly.colors import sample_colorscale
@@ -10,6 +11,7 @@ from tasnet import ConvTasNetConfig
 from .palette import MIXTURE_COLOUR, speaker_colour
 
 WIDTH, HEIGHT = 1000, 560
+INK = "#1c2130"  # on paper
 DILATION_SCALE = "Teal"  # a colour for each dilation factor, as in the paper's figure
 BOX = 'fill="currentColor" fill-opacity="0.06" stroke="currentColor" stroke-opacity="0.45" rx="8"'
 LINE = 'fill="none" stroke="currentColor" stroke-opacity="0.6" stroke-width="1.5"'
@@ -29,6 +31,12 @@ def network(config: ConvTasNetConfig) -> str:
         '<path d="M0 0 L8 4 L0 8 z" fill="currentColor" fill-opacity="0.7"/></marker></defs>'
         f"{_coders(c)}{_separator(c)}{_block(c)}</svg>"
     )
+
+
+def on_paper(drawn: str) -> str:
+    """What `network` has drawn as a file of its own: of a fixed size, in ink, in a font that every system has."""
+    figure = re.sub(r' style="width:[^"]*"', f' width="{WIDTH}" height="{HEIGHT}"', drawn, count=1)
+    return figure.replace("currentColor", INK).replace('font-family="inherit"', 'font-family="sans-serif"')
 
 
 def _coders(c: ConvTasNetConfig) -> str:

@@ -1,4 +1,4 @@
-"""Figures that the app has saved as SVG, as PDF for a text (needs cairosvg and the library cairo that it draws with).
+"""Figures that the app has saved as SVG, as PDF for a text (needs the library cairo).
 
     python -m analysis.figures.pdf FIGURE.svg ... [-o FOLDER]
 
@@ -7,7 +7,7 @@ fetched. Save figures for paper in the app's light theme: in the dark one their 
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -20,14 +20,20 @@ class PdfError(UserError):
     """A PDF that cannot be made, said in one sentence."""
 
 
-def pdf_of(svg: bytes) -> bytes:
-    """The PDF of an SVG file. Raises PdfError."""
+def find_cairo() -> Callable[..., bytes]:
+    """What draws SVG as PDF. Raises PdfError where this system has none."""
     try:
         from cairosvg import svg2pdf  # takes the system's cairo, which not everybody has
     except ImportError:
         raise PdfError("A PDF needs cairosvg: pip install cairosvg.") from None
     except OSError:
         raise PdfError("A PDF needs the library cairo (libcairo2), which this system does not have.") from None
+    return svg2pdf
+
+
+def pdf_of(svg: bytes) -> bytes:
+    """The PDF of an SVG file. Raises PdfError."""
+    svg2pdf = find_cairo()
     try:
         if b"<svg" not in svg:
             raise ValueError("no SVG")

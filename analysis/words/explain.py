@@ -9,6 +9,7 @@ from analysis.explain.errors import SWAP_SECONDS, ErrorParts, Swap
 from analysis.explain.swaps import CLEAN, MIXTURE, NETWORK
 from analysis.network.filter_use import FilterUse
 from analysis.scores.systems import MEASURES
+from tasnet import ConvTasNetConfig
 
 from .say import counted, listed, number, same, share_text, shown_gap, signed
 
@@ -146,3 +147,15 @@ def explain_importance(lost: np.ndarray, names: Sequence[str], against_clean: bo
     gains = int(sum(value < 0 and not same(value, 0.0, N_DB) for value in lost))
     better = f" Without {gains} of them the outputs are better." if gains else ""
     return f"Most is lost without {names[most]}: {_db(float(known[most]))}.{better}"
+
+
+def explain_single_blocks(lost: np.ndarray, config: ConvTasNetConfig, against_clean: bool = True) -> list[str]:
+    """Which block matters most, and how the repeats differ: lost (X R,) as in `explain_importance`."""
+    names = [f"block {b + 1} (repeat {b // config.X + 1}, dilation {d})" for b, d in enumerate(config.dilations)]
+    said = [explain_importance(lost, names, against_clean)]
+    if config.R == 1 or config.X == 1 or not np.isfinite(lost).all():
+        return said
+    means = lost.reshape(config.R, config.X).mean(1)
+    parts = [f"{_db(float(mean))} in repeat {r}" for r, mean in enumerate(means, 1)]
+    what = "loss without one block" if against_clean else "level of what changes without one block"
+    return [*said, f"The mean {what} is {listed(parts)}."]

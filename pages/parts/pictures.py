@@ -1,4 +1,4 @@
-"""Charts and their files: every picture as SVG or PNG, its numbers as CSV or NPZ."""
+"""Charts and their files: every picture as SVG, PNG or PDF, its numbers as CSV or NPZ."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -10,26 +10,16 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
+from analysis.figures.pdf import pdf_of
 from analysis.text import csv_line
 
 from .handout import file_stem, note_picture, note_table
+from .picture_format import MIME, PDF, PNG, SVG, chosen_format, why_no_pdf
 
 
 def sentences(said: Sequence[str]) -> str:
     """What `said` puts in Markdown, for readers of an `alt` text."""
     return " ".join(said).replace("**", "")
-
-
-def choose_format() -> str:
-    """What the camera button over every picture saves: "SVG" or "PNG"."""
-    return st.segmented_control(
-        "Save pictures as",
-        ["SVG", "PNG"],
-        default="SVG",
-        required=True,
-        key="picture_format",
-        help="The camera button over each picture saves it. `tasnet pdf FIGURE.svg` makes a PDF of it.",
-    )
 
 
 def picture(
@@ -53,7 +43,7 @@ def picture(
     config = {
         "displaylogo": False,
         "toImageButtonOptions": {
-            "format": st.session_state.get("picture_format", "SVG").lower(),
+            "format": "png" if chosen_format() == PNG else "svg",  # of which a PDF is made
             "filename": file_stem(key),
             "scale": 2,
         },
@@ -75,9 +65,22 @@ def show_rows(title: str, rows: Sequence[dict[str, Any]], decimals: dict[str, in
     note_table(title, rows, decimals)
 
 
-def drawing(svg: str, *, key: str) -> None:
-    """Show an SVG element that takes the page's text colour; where it is wider than the page it scrolls."""
+def drawing(svg: str, file: Callable[[], str], name: str, *, key: str) -> None:
+    """Show an SVG element that takes the page's text colour; where it is wider than the page it scrolls.
+
+    A button saves what `file` gives, the same for paper, under `name`.
+    """
     _drawing()(key=key, data=svg)
+    kind = PDF if chosen_format() == PDF and why_no_pdf() is None else SVG
+    st.download_button(
+        f"Drawing ({kind})",
+        lambda: pdf_of(file().encode()) if kind == PDF else file(),
+        f"{name}.{kind.lower()}",
+        MIME[kind],
+        icon=":material/photo_camera:",
+        key=f"{key}_file",
+        on_click="ignore",
+    )
 
 
 @cache

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { Camera } from "../../assets/web/pdf/pdf.js";
 import { putInAddress } from "../../assets/web/player/address.js";
 import { livingIn } from "../../assets/web/player/lifetime.js";
 import { Spectrogram } from "../../assets/web/player/spectrogram.js";
@@ -195,4 +196,32 @@ test("what an element shows outlives a clean-up, and ends once the element is go
   await later();
   assert.deepEqual(ended, [root]);
   assert.notEqual(show()[0], first);
+});
+
+test("a camera's SVG goes to the server, and only that; each PDF that comes back is saved once", async (t) => {
+  const saved = [], sent = [], listeners = new Map();
+  t.mock.method(globalThis, "fetch", async (address) => ({ text: async () => `<svg>${address}</svg>` }));
+  globalThis.window = { addEventListener: (name, one) => listeners.set(name, one), removeEventListener: (name) => listeners.delete(name) };
+  globalThis.document = {
+    body: { append() {} },
+    createElement: () => ({ click() { saved.push(`${this.href} ${this.download}`); }, remove() {} }),
+  };
+  t.after(() => { delete globalThis.window; delete globalThis.document; });
+  const camera = new Camera();
+  const made = { number: 1, address: "/media/1", name: "a.pdf" };
+  camera.update({ made: null }, (picture) => sent.push(picture));
+  camera.update({ made }, (picture) => sent.push(picture));
+  camera.update({ made }, (picture) => sent.push(picture));
+  assert.deepEqual(saved, ["/media/1 a.pdf"]);
+  const click = async (matches) => {
+    let stopped = false;
+    listeners.get("click")({ target: { matches: () => matches, href: "blob:1", download: "a.svg" }, preventDefault: () => (stopped = true) });
+    await new Promise((done) => setTimeout(done));
+    return stopped;
+  };
+  assert.equal(await click(false), false);
+  assert.equal(await click(true), true);
+  assert.deepEqual(sent, [{ name: "a.svg", svg: "<svg>blob:1</svg>" }]);
+  camera.destroy();
+  assert.equal(listeners.size, 0);
 });

@@ -85,9 +85,9 @@ export class Resampler {
   constructor(from, to) {
     const narrower = 8000 / Math.min(from, to);
     this.same = from === to;
-    this.delay = this.same ? 0 : LIVE.half * narrower;
-    const shape = { cutoff: LIVE.cutoff / narrower, half: this.delay, beta: LIVE.beta };
+    const shape = { cutoff: LIVE.cutoff / narrower, half: LIVE.half * narrower, beta: LIVE.beta };
     Object.assign(this, this.same ? {} : phases(from, to, shape));
+    this.delay = this.same ? 0 : this.reach / from;
     // The sum of each phase is one: a constant stays one, whatever the phase.
     this.taps = this.taps?.map((taps) => Float32Array.from(taps, (tap) => tap / taps.reduce((a, b) => a + b, 0)));
     this.reset();

@@ -8,7 +8,7 @@ from analysis.corpus.results import Results
 from analysis.figures import corpus as figures_corpus
 from analysis.scores.systems import NETWORK, SYSTEMS
 from pages.parts.captions import caption
-from pages.parts.pictures import choose_format, picture, save_table
+from pages.parts.pictures import picture, save_table
 
 from .listen import point_hint, set_mixture
 
@@ -18,18 +18,15 @@ PRINTED = {"si_snri": "si_snri", "sdri": "sdri", "raw_pesq": "pesq"}  # measure 
 def choose_measure(results: Results) -> str:
     """The measure that all charts below show."""
     shown = measures(results)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        measure = st.segmented_control(
-            "Measure",
-            list(shown),
-            default="si_snri",
-            format_func=shown.__getitem__,
-            required=True,
-            key="corpus_measure",
-            bind="query-params",
-        )
-        choose_format()
-    return measure
+    return st.segmented_control(
+        "Measure",
+        list(shown),
+        default="si_snri",
+        format_func=shown.__getitem__,
+        required=True,
+        key="corpus_measure",
+        bind="query-params",
+    )
 
 
 def show_spread(results: Results, measure: str) -> None:

@@ -8,6 +8,7 @@ from analysis.network.basis import Tree
 from analysis.network.filter_use import FilterUse
 from tasnet import ConvTasNetConfig
 
+MUTING = "Switch off and hear"  # the view
 FILTERS, BLOCKS, OTHER_MASKS = "Filters", "Blocks", "Masks"
 KINDS = (FILTERS, BLOCKS, OTHER_MASKS)
 OUTPUT, WHOLE = "in the output", "altogether"
@@ -75,20 +76,29 @@ def _choose_filters(
     return off, f"{said if how == ONE else f'{len(numbers)} {said}'} muted {where}"
 
 
+def repeats_and_dilations(config: ConvTasNetConfig) -> dict[str, tuple[int, ...]]:
+    """{what can be left out as one: its blocks}."""
+    repeats = {f"repeat {r + 1}": blocks_of(config, repeat=r) for r in range(config.R)}
+    return repeats | {f"dilation {d}": blocks_of(config, dilation=d) for d in sorted(set(config.dilations))}
+
+
+def single_blocks(config: ConvTasNetConfig) -> dict[str, tuple[int, ...]]:
+    """As `repeats_and_dilations`, of each block alone."""
+    return {f"block {number + 1}": (number,) for number in range(config.X * config.R)}
+
+
+def hear_without_blocks(config: ConvTasNetConfig, name: str) -> None:
+    """Before the page runs again: let it play the sound without what is called so."""
+    st.session_state.update({"explain_view": MUTING, "explain_kind": BLOCKS, _blocks_key(config): [name]})
+
+
+def _blocks_key(config: ConvTasNetConfig) -> str:
+    return f"explain_blocks_{config.X}_{config.R}"
+
+
 def _choose_blocks(config: ConvTasNetConfig) -> tuple[Muted, str]:
-    repeats = [f"repeat {number + 1}" for number in range(config.R)]
-    dilations = [f"dilation {d}" for d in sorted(set(config.dilations))]
-    single = [f"block {number + 1}" for number in range(config.X * config.R)]
-    names = [*repeats, *dilations, *single]
-    key = f"explain_blocks_{config.X}_{config.R}"
-    chosen = st.multiselect("Blocks, dilations, repeats", names, default=repeats[-1:], key=key, width=420)
-    numbers: set[int] = set()
-    for name in chosen:
-        what, number = name.split()
-        if what == "repeat":
-            numbers |= set(blocks_of(config, repeat=int(number) - 1))
-        elif what == "dilation":
-            numbers |= set(blocks_of(config, dilation=int(number)))
-        else:
-            numbers.add(int(number) - 1)
+    groups = repeats_and_dilations(config) | single_blocks(config)
+    names, last = list(groups), f"repeat {config.R}"
+    chosen = st.multiselect("Blocks, dilations, repeats", names, default=[last], key=_blocks_key(config), width=420)
+    numbers = {number for name in chosen for number in groups[name]}
     return Muted(blocks=tuple(sorted(numbers))), f"{', '.join(chosen) or 'no block'} left out"

@@ -28,9 +28,11 @@ from pages.parts.player import Track, linked_player, player
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
-from .choose import CLUSTERS, choose_muted
+from .choose import CLUSTERS, choose_muted, hear_without_blocks, repeats_and_dilations, single_blocks
 
 SHOWN = one_scale(list(MEASURES))
+WHOLE, SINGLE = "Repeats and dilations", "Single blocks"
+ONE_OF = {WHOLE: "one repeat or all blocks of one dilation", SINGLE: "one block"}
 
 
 class Explained(NamedTuple):
@@ -259,9 +261,8 @@ def show_filters(explained: Explained) -> None:
 
 
 def show_blocks(explained: Explained) -> None:
-    """What is lost without each repeat and each dilation; the network runs once for each."""
+    """What every block adds; on request, what is lost without each repeat and dilation, or without each block."""
     inside, config = explained.inside, explained.inside.model.config
-    groups = {f"repeat {r + 1}": muting.blocks_of(config, repeat=r) for r in range(config.R)}
     levels = inside.skips
     st.markdown(explain_blocks(levels, config, "all of the sound"))
     start, stop = inside.edge(np.array([0, inside.frames]))
@@ -277,15 +278,18 @@ def show_blocks(explained: Explained) -> None:
         query_params={"inside_tab": "Through the separator"},
     )
     st.markdown("##### Left out")
-    groups |= {f"dilation {d}": muting.blocks_of(config, dilation=d) for d in sorted(set(config.dilations))}
-    caption(
-        f"The network runs {len(groups)} times, each without one repeat or all blocks of one dilation. Such a "
-        "block adds nothing to the skip sum and lets its input through unchanged."
+    kind = st.segmented_control(
+        "Left out each time", [WHOLE, SINGLE], default=WHOLE, required=True, key="explain_left_out", bind="query-params"
     )
-    asked = ("explain blocks", explained.identity)
+    groups = single_blocks(config) if kind == SINGLE else repeats_and_dilations(config)
+    caption(
+        f"The network runs {len(groups)} times, each without {ONE_OF[kind]}. Such a block adds nothing to the skip sum "
+        "and lets its input through unchanged."
+    )
+    asked = ("explain blocks", kind, explained.identity)
     if st.button("Measure", icon=":material/timer:", key="explain_measure_blocks"):
-        st.session_state.explain_blocks = asked
-    if st.session_state.get("explain_blocks") != asked:
+        st.session_state.setdefault("explain_blocks_asked", set()).add(asked)
+    if asked not in st.session_state.get("explain_blocks_asked", ()):
         return
 
     lost = workspace.with_progress(
@@ -304,14 +308,23 @@ def show_blocks(explained: Explained) -> None:
     )
     if lost is None:
         return
-    say([words.explain_importance(lost, list(groups), explained.known)], key="blocks")
+    if kind == SINGLE:
+        say(words.explain_single_blocks(lost, config, explained.known), key="blocks")
+        figure, about = figures.block_losses(lost, config, explained.known), "single block"
+    else:
+        say([words.explain_importance(lost, list(groups), explained.known)], key="blocks")
+        figure, about = figures.losses(list(groups), lost, "Left out", explained.known), "repeat and dilation"
+    key = "explain_single_blocks_lost" if kind == SINGLE else "explain_blocks_lost"
+    names = list(groups)
     picture(
-        figures.losses(list(groups), lost, "Left out", explained.known),
-        f"{explained.lost} without each repeat and dilation",
-        key="explain_blocks_lost",
+        figure,
+        f"{explained.lost} without each {about}",
+        key=key,
+        on_click=lambda point: hear_without_blocks(config, names[point["point_index"]]),
     )
+    caption("Click one to hear the sound without it.")
     save_table(
         "Losses (CSV)",
-        lambda: {"left out": list(groups), "lost (dB)" if explained.known else "change (dB)": lost},
-        key="explain_blocks_lost",
+        lambda: {"left out": names, "lost (dB)" if explained.known else "change (dB)": lost},
+        key=key,
     )

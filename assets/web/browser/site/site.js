@@ -13,8 +13,8 @@ const find = (selector) => document.querySelector(selector);
 const show = (name) => find(`[data-show=${name}]`);
 const modelChoice = () => find("#file [data-do=model]");
 const bytesOf = async (address) => {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new TasnetError(`${address} could not be loaded (${answer.status}): is there a connection?`);
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) throw new TasnetError(`${address} could not be loaded: is there a connection?`);
   return answer.arrayBuffer();
 };
 
@@ -29,7 +29,7 @@ class Site {
     this.explanation = new Explanation(find("#how"), () => this.background);
     this.#offer();
     this.#limits();
-    modelChoice().addEventListener("change", () => this.#chooseModel());
+    modelChoice().addEventListener("change", () => this.#guarded(() => this.#chooseModel()));
     find("[data-do=sound]").addEventListener("change", ({ target }) => this.#bring(target.files[0]));
     find("[data-do=own]").addEventListener("change", ({ target }) => this.#bring(target.files[0]));
     this.#dropping();
@@ -56,16 +56,24 @@ class Site {
     this.talk.offer(this.models.filter((model) => model.causal).map((model) => ({ ...model, title: model.label })));
   }
 
-  /** Opens the chosen model in a worker of its own, and draws its filters. */
+  /** Opens the chosen model in a worker of its own, and draws its filters; the one before stays where that fails. */
   async #chooseModel() {
     const name = modelChoice().value;
     const model = this.models.find((one) => one.name === name);
-    show("model").textContent = model.about;
+    const background = new Background(this.files.worker);
+    let opened;
+    try {
+      opened = await background.call("open", { engine: this.engine, weights: await model.weights() });
+    } catch (error) {
+      background.close();
+      if (this.model && modelChoice().value === name) modelChoice().value = this.model.name;
+      throw error;
+    }
+    if (modelChoice().value !== name) return background.close();
     this.background?.close();
-    const background = (this.background = new Background(this.files.worker));
-    const opened = await background.call("open", { engine: this.engine, weights: await model.weights() });
-    if (this.background !== background) return;
+    this.background = background;
     this.model = { ...model, ...opened };
+    show("model").textContent = model.about;
     this.order = model.order ?? [...opened.frequencies.keys()].sort((a, b) => opened.frequencies[a] - opened.frequencies[b]);
     this.#drawFilters();
     if (this.sound) await this.#run();
@@ -106,13 +114,20 @@ class Site {
     this.models = [...this.models.filter((model) => model.name !== label), own];
     this.#offer();
     modelChoice().value = label;
+    try {
+      await this.#chooseModel();
+    } catch (error) {
+      this.models = this.models.filter((model) => model !== own);
+      this.#offer();
+      throw error;
+    }
     if (config.causal && !this.talk.running) this.talk.choose(label);
-    await this.#chooseModel();
   }
 
   async #guarded(work) {
     const place = show("progress");
     try {
+      if (place.classList.contains("problem")) place.textContent = "";
       place.classList.remove("problem");
       await work();
     } catch (error) {
