@@ -57,8 +57,10 @@ export async function openMicrophone() {
   }
 }
 
+const release = (run) => run.stream?.getTracks().forEach((track) => track.stop());
+
 export class Live {
-  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud}: callbacks. */
+  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud, lost}: callbacks. */
   constructor(files, on) {
     [this.files, this.on] = [files, on];
     this.heard = "sides";
@@ -74,6 +76,8 @@ export class Live {
     try {
       context.resume();
       run.stream = source ? null : await openMicrophone();
+      if (this.run !== run) return release(run); // stopped while the browser asked
+      run.stream?.getTracks().forEach((track) => track.addEventListener("ended", () => this.on.lost?.()));
       const engine = await this.files.engine();
       const { config, info } = await background.call("open", { engine, weights });
       run.info = info;
@@ -201,7 +205,7 @@ export class Live {
     this.run = null;
     if (!run) return;
     run.node?.port.postMessage({ end: true });
-    run.stream?.getTracks().forEach((track) => track.stop());
+    release(run);
     run.background?.close();
     run.context?.close();
   }
