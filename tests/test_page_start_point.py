@@ -77,7 +77,7 @@ def test_conditions_are_a_table_whose_rows_can_be_heard(earlier):
     assert set(table["Condition"]) == {one.title for one in CONDITIONS.values()} and "clearly lower" in texts(app)
     app.selectbox(key="condition_name").set_value("pink").run()
     app.select_slider(key="probe_value_pink").set_value(-5).run()
-    assert not app.exception and "from the sound as it is to -5 dB" in texts(app)
+    assert not app.exception and "from the sound as it is to −5 dB" in texts(app)
 
 
 def test_a_row_of_the_table_turns_the_sound(monkeypatch):

@@ -11,7 +11,7 @@ from analysis.start_point.probes import Probe
 
 from .corpus import decided
 from .explain import explain_change
-from .say import counted, listed, number, signed
+from .say import counted, listed, number, short, signed
 
 N_DB = 1
 # arXiv:2203.04420: what a jitter of so many per cent of one voice leaves of a Conv-TasNet's score.
@@ -20,7 +20,7 @@ PRINTED_JITTER = {0.0: 15.4, 3.0: 0.70}
 
 def at_value(probe: Probe, value: float) -> str:
     """A position of the slider in a sentence: "3 %"."""
-    return f"{value:g} {probe.unit}"
+    return f"{short(value)} {probe.unit}"
 
 
 def explain_probe(
@@ -65,7 +65,7 @@ def _where(probe: Probe, values: Sequence[float], chosen: Sequence[bool]) -> str
     first = chosen.index(True)
     if all(chosen[first:]) and first < len(values) - 1:
         return "everywhere else" if first == 1 else f"from {at_value(probe, values[first])} on"
-    return f"at {listed([f'{value:g}' for value, one in zip(values, chosen, strict=True) if one])} {probe.unit}"
+    return f"at {listed([short(value) for value, one in zip(values, chosen, strict=True) if one])} {probe.unit}"
 
 
 def _interval(cost: Estimate) -> str:

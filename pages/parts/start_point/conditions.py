@@ -62,11 +62,10 @@ def _row(row: ConditionRow, titled: dict[str, str]) -> dict[str, str | float | N
         "At": words.at_value(condition, row.value),
     }
     for title, model in titled.items():
-        whose = f"{title}: " if len(titled) > 1 else ""
         score, cost = row.score[model], row.cost[model]
-        cells[f"{whose}SI-SNR (dB)"] = score.mean if score else None
-        cells[f"{whose}change (dB)"] = round(-cost.mean, DECIMALS) + 0.0 if cost else None  # without a sign of zero
-    cells["Unprocessed: SI-SNR (dB)"] = row.unprocessed.mean if row.unprocessed else None
+        cells[f"{title} (dB)"] = score.mean if score else None
+        cells[f"{title}: change (dB)"] = round(-cost.mean, DECIMALS) + 0.0 if cost else None  # without a sign of zero
+    cells["Unprocessed (dB)"] = row.unprocessed.mean if row.unprocessed else None
     return cells
 
 
