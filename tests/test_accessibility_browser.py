@@ -124,7 +124,6 @@ def lasting(browser, find: Callable[[], list]) -> list:
 @pytest.mark.parametrize("page", PAGES.values())
 def test_nothing_serious_stands_in_anybody_s_way(app_address, browser, page):
     source = axe()
-    browser.set_script_timeout(120)
     browser.get(f"{app_address}/{page}")
     found = {}
     for width, theme in (*LOOKS_AT, *([(1440, "dark")] if page in READ else [])):

@@ -115,7 +115,6 @@ def served(tmp_path) -> Iterator[Served]:
 @pytest.fixture
 def page(served, browser):
     """The site, loaded and kept by the browser for a visit without a connection."""
-    browser.set_script_timeout(180)
     browser.get(served.address)
     wait_for(lambda: "without a connection now" in said(browser, "[data-show=offline]"), "the site to be kept")
     return browser
