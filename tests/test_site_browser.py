@@ -207,6 +207,8 @@ def test_after_the_first_visit_no_connection_is_needed_and_none_is_allowed_elsew
     found = audio.read(bytes(wave)).samples
     assert min(apart(found, voice) for voice in expected) < 5e-3  # both mixture and voice were rounded to 16 bits
 
+    assert not [entry for entry in page.get_log("browser") if "Uncaught" in entry["message"]]
+
     page.execute_script(  # a larger model, which was not loaded before
         "const choice = document.querySelector('#file [data-do=model]');"
         "choice.value = site.models.at(-1).name; choice.dispatchEvent(new Event('change'))"

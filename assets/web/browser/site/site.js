@@ -173,6 +173,7 @@ class Site {
     const tracks = signals.map((_, i) => ({
       name: names[i],
       src: this.addresses[i],
+      parts: [],
       colour: i ? SPEAKERS[(i - 1) % 3] : MIXTURE,
       group: i ? `speaker ${i}` : "mixture",
       description: i ? this.model.label : title,
@@ -181,7 +182,7 @@ class Site {
       gain_db: target - loudness[i],
     }));
     const data = {
-      set: this.addresses[0], tracks, rate, length: signals[0].length, spectrograms: true, blind: false, loop: false,
+      set: this.addresses[0], base: this.addresses[0], faders: "", ratings: {}, noted: [], tracks, rate, length: signals[0].length, spectrograms: true, blind: false, loop: false,
       follow: false, link: false, tour: null, time: 0, region: null, active: names[1], heard: [],
     }; // prettier-ignore
     find(".player-place").hidden = false;
