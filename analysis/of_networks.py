@@ -13,12 +13,12 @@ import numpy as np
 
 from analysis.conditions.everyday import CONDITIONS
 from analysis.explain import errors, swaps
-from analysis.limits import LimitCurve, measure_limit
 from analysis.network.representation import Representation, represent
 from analysis.scores import phase
 from analysis.scores.comparison import Comparison, compare_systems
 from analysis.scores.metrics import Scores, evaluate, mixture_scores
 from analysis.scores.systems import MEASURES, ScoredSystem
+from analysis.start_point.pauses import PauseCurve, measure_pauses
 from analysis.start_point.probe_set import score_probe
 from analysis.start_point.probes import PROBES
 from analysis.start_point.shifts import StartCurve, growing_curve
@@ -107,22 +107,17 @@ def phase_rows(
     return rows
 
 
-def measure_limits(
-    networks: Networks,
-    limit: str,
-    values: Sequence[float],
-    sounds: Sequence[Mixture],
-    noise: str,
-    progress: Progress,
-) -> dict[str, LimitCurve]:
-    """{network: its curve for a key of `limits.LIMITS`}."""
+def pauses_of(
+    networks: Networks, values: Sequence[float], sounds: Sequence[Mixture], progress: Progress
+) -> dict[str, PauseCurve]:
+    """{network: SDR over the length of a pause (s)}."""
     found = {}
     for number, network in enumerate(networks):
 
         def told(done: float, number: int = number) -> None:
             progress((number + done) / len(networks))
 
-        found[network.name] = measure_limit(limit, network, sounds, noise=noise, values=values, progress=told)
+        found[network.name] = measure_pauses(network, sounds, values, told)
     return found
 
 

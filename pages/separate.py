@@ -6,7 +6,7 @@ import streamlit as st
 
 from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
-from analysis.scores.metrics import best_permutation
+from analysis.scores.metrics import output_order
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
@@ -54,7 +54,8 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
             row = comparison.network
         else:
             if found and len(sources) == len(found[0][1].estimates):
-                sources = sources[list(best_permutation(sources, found[0][1].estimates))]
+                task = workspace.separator(name).facts.task
+                sources = sources[output_order(task, sources, found[0][1].estimates)]
             row = ScoredSystem(NETWORK, sources, masks=None, scores=None)
         found.append((name, replace(row, name=title), comparison))
     return found

@@ -1,4 +1,4 @@
-"""How robust the separation is: the sample at which the mixture starts (section IV-F), pauses, noise, rooms (V)."""
+"""How robust the separation is: where the mixture starts (section IV-F), pauses, noise, rooms (V), and more."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,8 @@ from pages.parts import links, models, own_model, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import offer_handout, shown
 from pages.parts.page_header import show_header
-from pages.parts.start_point.limits import show_limit
+from pages.parts.start_point.conditions import show_conditions
+from pages.parts.start_point.pauses import show_pauses
 from pages.parts.start_point.probe import show_probe
 from pages.parts.start_point.starts import show_set, show_sound
 from pages.parts.text import plain
@@ -18,9 +19,15 @@ from tasnet.mixture import Mixture
 from tasnet.model_titles import voices_in_words
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
-SET = "A test set"
-PROBE = "Probe"
-VIEWS = {"This sound": "", SET: "", PROBE: "", "Pauses": "pause", "Noise": "noise", "Reverberation": "reverberation"}
+SET, CONDITIONS = "A test set", "Conditions"
+OF_A_SOUND = {
+    "This sound": show_sound,
+    CONDITIONS: show_conditions,
+    "Pauses": show_pauses,
+    "Probe": show_probe,
+}
+VIEWS = ["This sound", SET, CONDITIONS, "Pauses", "Probe"]
+EARLIER = {"Noise": CONDITIONS, "Reverberation": CONDITIONS}
 MOST_MODELS = 3
 
 
@@ -100,7 +107,7 @@ def explain_missing(chosen: list[str]) -> None:
 
 
 show_header("Start point", "Does the separation depend on where the mixture starts, and what upsets it?")
-view = links.choose_view("start_view", list(VIEWS))
+view = links.choose_view("start_view", VIEWS, EARLIER)
 sound = None if view == SET else workspace.chosen_sound()
 chosen = choose_models()
 if view == SET:
@@ -115,12 +122,8 @@ elif sound is not None:
         )
     elif chosen := usable(chosen, sound):
         try:
-            if view == PROBE:
-                show_probe(chosen, sound)
-            elif limit := VIEWS[view]:
-                show_limit(limit, chosen, sound)
-            else:
-                show_sound(chosen, sound)
+            OF_A_SOUND[view](chosen, sound)
+            if view == VIEWS[0]:
                 explain_missing(chosen)
         except UserError as problem:
             st.error(plain(problem), icon=":material/error:")

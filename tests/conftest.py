@@ -27,6 +27,7 @@ os.environ.setdefault("TASNET_LENS_MODEL", "convtasnet_small_gln_2spk_8k")
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 MICROPHONE = "microphone.wav"
+SCRIPT_SECONDS = 180  # a page that draws on a busy machine answers late
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -173,6 +174,7 @@ def open_browser(profile: Path) -> Iterator:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     window.implicitly_wait(0)
+    window.set_script_timeout(SCRIPT_SECONDS)
     try:
         yield window
     finally:

@@ -135,7 +135,6 @@ def lasting(browser, find: Callable[[], list]) -> list:
 @pytest.mark.parametrize("page", PAGES.values())
 def test_nothing_serious_stands_in_anybody_s_way(app_address, browser, page):
     source = axe()
-    browser.set_script_timeout(120)
     found = {}
     for width, theme in LOOKS_AT:  # each as it is opened
         look(browser, width, theme, f"{app_address}/{page}")

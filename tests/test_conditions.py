@@ -1,24 +1,36 @@
 """Everyday conditions: each changes what it names, by as much as it says, and nothing at its first value."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
+from analysis.conditions import everyday
 from analysis.conditions.everyday import CODECS, CONDITIONS, UNHEARD
+from analysis.start_point.probes import PROBES
 from tasnet.data.speech_level import active_speech_level
 from tasnet.mixture import Mixture
 
 RATE, T = 8000, 16000
 
 
-@pytest.fixture(scope="module")
-def sound() -> Mixture:
+def two_voices() -> Mixture:
     rng = np.random.default_rng(0)
     envelope = 1 + np.sin(2 * np.pi * 4 * np.arange(T) / RATE)
     voices = (0.05 * envelope * rng.standard_normal((2, T))).astype(np.float32)
     return Mixture(voices.sum(0), voices, RATE, ("a", "b"), 0.0)
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+SOUND = two_voices()
+
+
+@pytest.fixture
+def sound() -> Mixture:
+    return SOUND
+
+
+@pytest.mark.parametrize("name", sorted(CONDITIONS.keys() - PROBES))
 def test_the_first_value_changes_nothing_and_the_last_much(sound, name):
     condition = CONDITIONS[name]
     first, last, again = (condition.apply(sound, condition.values[k]) for k in (0, -1, -1))
@@ -30,7 +42,7 @@ def test_the_first_value_changes_nothing_and_the_last_much(sound, name):
     assert last.rate == RATE and np.isfinite(last.mixture).all()
 
 
-@pytest.mark.parametrize("name", ["pink", "white", "babble", "third"])
+@pytest.mark.parametrize("name", ["shaped", "pink", "white", "babble", "third"])
 def test_noise_lies_as_far_below_the_voices_as_it_says(sound, name):
     noise = CONDITIONS[name].apply(sound, 10).mixture - sound.mixture
     power = 10 * np.log10(np.mean(np.square(noise, dtype=np.float64)))
@@ -61,3 +73,39 @@ def test_clipping_and_bandwidth_are_where_they_say(sound):
     assert np.array_equal(clipped.references, sound.references)
     power = np.abs(np.fft.rfft(CONDITIONS["bandwidth"].apply(sound, 4).mixture)) ** 2
     assert power[T // 4 + 400 :].sum() < 1e-4 * power.sum() < power[: T // 4].sum()
+
+
+@pytest.mark.parametrize(("kind", "slope"), [("shaped", None), ("white", 0.0)])
+def test_noise_has_its_colour_and_leaves_the_voices_alone(kind, slope):
+    coloured = replace(SOUND, mixture=lfilter([1], [1, -0.9], SOUND.mixture).astype(np.float32))
+    noisy = CONDITIONS[kind].apply(coloured, 5)
+    noise = noisy.mixture.astype(float) - coloured.mixture
+    found, of_speech = (
+        10 * np.log10(low.sum() / high.sum())
+        for low, high in (np.array_split(np.abs(np.fft.rfft(one)) ** 2, 2) for one in (noise, coloured.mixture))
+    )
+    assert of_speech > 10 and found == pytest.approx(of_speech if slope is None else slope, abs=0.3)
+    assert noisy.references is coloured.references
+
+
+@pytest.mark.parametrize("t60", [0.2, 0.5, 1.0])
+def test_a_room_decays_by_60_db_in_t60_and_is_as_loud_as_sabine_says(t60):
+    h = everyday.room_response(t60, RATE, seed=3)
+    assert h[0] == 1
+    power = lfilter(np.ones(400) / 400, [1], h[1:] ** 2)[400::400]  # over 50 ms
+    slope = np.polyfit(0.05 * np.arange(len(power)), 10 * np.log10(power), 1)[0]
+    assert slope == pytest.approx(-60 / t60, rel=0.1)
+    critical = 0.057 * np.sqrt(60 / t60)  # m, where direct and reverberant sound are equally strong
+    assert 10 * np.log10(1 / np.sum(h[1:] ** 2)) == pytest.approx(20 * np.log10(critical), abs=1e-6)
+
+
+def test_reverberation_is_a_convolution_of_each_voice(sound):
+    assert CONDITIONS["room"].apply(sound, 0).mixture == pytest.approx(sound.mixture, abs=1e-6)
+    short = replace(sound, mixture=sound.mixture[:3000], references=sound.sources[:, :3000])
+    wet = everyday.reverberate(short, 0.1)
+    for speaker in range(2):
+        expected = np.convolve(short.references[speaker], everyday.room_response(0.1, RATE, everyday.SEED + speaker))[
+            :3000
+        ]
+        np.testing.assert_allclose(wet.references[speaker], expected, atol=1e-5)
+    np.testing.assert_allclose(wet.mixture, wet.references.sum(0), atol=1e-5)

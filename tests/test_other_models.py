@@ -11,10 +11,9 @@ from page_tools import open_page, texts, wait_for
 from test_other_programs import randomised
 
 import tasnet
-from analysis import limits
 from analysis.computing import first_model
 from analysis.scores import metrics
-from analysis.start_point import shifts
+from analysis.start_point import pauses, shifts
 from pages.parts import jobs, own_model, workspace
 from pages.parts.listening_test import tests as listening_tests
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
@@ -105,7 +104,7 @@ SHAPES = {
     ),
 }
 TABS = ("Masks in numbers", "Ideal masks here", "Through the separator")
-VIEWS = ("Pauses", "Noise", "Reverberation", "A test set")
+VIEWS = ("Pauses", "Conditions", "A test set")
 
 
 @pytest.fixture
@@ -115,8 +114,7 @@ def light(monkeypatch):
     monkeypatch.setattr(workspace, "example", lambda *which: cut(whole(*which), 2.0))
     for name, steps in shifts.RANGES.items():
         monkeypatch.setitem(shifts.RANGES, name, steps[:2])
-    for name, limit in limits.LIMITS.items():
-        monkeypatch.setitem(limits.LIMITS, name, limits.Limit(limit.axis, limit.unit, limit.values[1:2]))
+    monkeypatch.setattr(pauses, "SECONDS", pauses.SECONDS[1:2])
     monkeypatch.setattr(metrics, "_pesq", lambda reference, estimate, rate: 2.0)
 
 

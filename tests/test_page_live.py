@@ -1,11 +1,14 @@
 """The page Live: a live run gives the offline voices, and the time per frame is measured here."""
 
+import base64
+
 import numpy as np
 import pytest
 import soundfile
 import torch
-from page_tools import open_page, texts, wait_for, wait_until_settled
+from page_tools import open_page, texts, wait_for, wait_until_settled, wav_file
 from selenium.webdriver.common.by import By
+from streamlit.testing.v1 import AppTest
 from test_model import tiny
 
 from analysis.network import speed
@@ -70,6 +73,27 @@ def test_the_time_per_frame_is_measured_here(monkeypatch):
     assert len(here) >= 3 and (here["Median (ms)"] > 0).all() and (here["Hop (ms)"] == 2.5).all()
     assert (here["99 % (ms)"] >= here["Median (ms)"]).all()
     assert 0.4 in table["Median (ms)"].tolist()  # the paper's
+
+
+def test_the_last_minute_becomes_the_sound_of_all_pages():
+    """What the live view sends, a WAV file as text, is taken as a recording; nothing else is."""
+    sent = base64.b64encode(wav_file(0.1 * np.random.default_rng(0).standard_normal(4000).astype(np.float32))).decode()
+
+    def page(sent):
+        import streamlit as st
+
+        from pages.parts import sound_inputs, talk, uploads
+
+        st.session_state.heard = {"taken": sent}
+        talk._take("heard")
+        kept = uploads.current()
+        st.session_state.kept = kept and kept.files.get(sound_inputs.RECORDING)
+
+    app = AppTest.from_function(page, args=(sent,), default_timeout=60).run()
+    assert not app.exception and app.session_state["sound"] == "record"
+    assert [name for name, _ in app.session_state["kept"]] == ["The last minute"]
+    app = AppTest.from_function(page, args=(None,), default_timeout=60).run()
+    assert not app.exception and "sound" not in app.session_state
 
 
 @pytest.mark.browser

@@ -8,11 +8,13 @@ import soundfile
 from page_tools import open_page, texts, upload, wait_for, wav_file
 from streamlit.testing.v1 import AppTest
 
-from analysis import limits
 from analysis.computing import first_model
+from analysis.conditions.everyday import CONDITIONS
+from analysis.conditions.table import ConditionRow
 from analysis.sounds.examples import available_examples, mix_example
-from analysis.start_point import sets, shifts
+from analysis.start_point import pauses, sets, shifts
 from pages.parts import folders, jobs, models
+from pages.parts.start_point import conditions
 from tasnet import checkpoint
 
 PAGE = "pages/start_point.py"
@@ -30,8 +32,7 @@ def few_values(monkeypatch, tmp_path):
     monkeypatch.setattr(sets, "FOLDER", Path("results"))
     for name, steps in shifts.RANGES.items():
         monkeypatch.setitem(shifts.RANGES, name, steps[:3])
-    for name, limit in limits.LIMITS.items():
-        monkeypatch.setitem(limits.LIMITS, name, limits.Limit(limit.axis, limit.unit, limit.values[1:3]))
+    monkeypatch.setattr(pauses, "SECONDS", pauses.SECONDS[1:3])
 
 
 def start(view: str, **query: str) -> AppTest:
@@ -61,17 +62,29 @@ def test_a_link_names_models_by_title_or_by_name(names):
     assert start("Pauses", start_models=names[1]).multiselect(key="start_models").value == [MODELS[1]]
 
 
-@pytest.mark.parametrize(
-    ("view", "said"),
-    [("Pauses", "swapped after 0 of 2 pauses"), ("Noise", "dB at 20 dB"), ("Reverberation", "dB at 0.2 s")],
-)
-def test_every_limit_has_its_curves(view, said):
-    app = start(view, start_models=MODELS[0])
-    assert said in texts(app) and len(app.get("plotly_chart")) == 1
-    if view == "Noise":
-        app.segmented_control(key="start_noise_kind").set_value("white").run()
-        app.toggle(key="start_examples").set_value(True).run()
-        assert not app.exception and len(app.get("plotly_chart")) == 1
+def test_pauses_have_their_curves():
+    app = start("Pauses", start_models=MODELS[0])
+    assert "swapped after 0 of 2 pauses" in texts(app) and len(app.get("plotly_chart")) == 1
+    app.toggle(key="start_examples").set_value(True).run()
+    assert not app.exception and len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.parametrize("earlier", ["Noise", "Reverberation"])
+def test_conditions_are_a_table_whose_rows_can_be_heard(earlier):
+    app = start(earlier, start_models=MODELS[0])
+    assert app.segmented_control(key="start_view").value == "Conditions"
+    table = app.dataframe[0].value
+    assert set(table["Condition"]) == {one.title for one in CONDITIONS.values()} and "clearly lower" in texts(app)
+    app.selectbox(key="condition_name").set_value("pink").run()
+    app.select_slider(key="probe_value_pink").set_value(-5).run()
+    assert not app.exception and "from the sound as it is to −5 dB" in texts(app)
+
+
+def test_a_row_of_the_table_turns_the_sound(monkeypatch):
+    monkeypatch.setattr(conditions.st, "session_state", {})
+    none = dict.fromkeys(MODELS[:1])
+    conditions._turn(ConditionRow("room", 0.4, none, none, None))
+    assert conditions.st.session_state == {"condition_name": "room", "probe_value_room": 0.4}
 
 
 @pytest.mark.usefixtures("jobs_here")

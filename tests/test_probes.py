@@ -20,6 +20,7 @@ from analysis.words.probe import explain_curve, explain_printed
 from tasnet import Separator
 from tasnet.data.speech_level import active_speech_level
 from tasnet.mixture import Mixture
+from tasnet.training_facts import TrainingFacts
 
 RATE = 8000
 EXAMPLE = next(one.id for one in available_examples() if one.tier == "bundled" and len(one.voices) == 2)
@@ -115,6 +116,7 @@ class Sum:
     """A "network" that gives the mixture for every voice, or the half of it less: worse by nothing."""
 
     config = type("Config", (), {"C": 2})()
+    facts = TrainingFacts()
 
     def __init__(self, name: str) -> None:
         self.name, self.model = name, type("Model", (), {"state_dict": staticmethod(dict)})()

@@ -1,4 +1,4 @@
-"""The start point of a mixture, by itself and over a set; the limits: pauses, noise, reverberation."""
+"""The start point of a mixture, by itself and over a set; pauses."""
 
 import json
 from types import SimpleNamespace
@@ -7,15 +7,12 @@ import mir_eval
 import numpy as np
 import pytest
 import soundfile
-from scipy.signal import lfilter
 
-from analysis import limits
 from analysis.sounds.examples import available_examples, mix_example
-from analysis.start_point import sets, shifts
+from analysis.start_point import pauses, sets, shifts
 from analysis.start_point.__main__ import main
 from analysis.words import start_point as words
 from tasnet import Separator, available
-from tasnet.data.speech_level import active_speech_level
 from tasnet.mixture import Mixture
 from tasnet.training_facts import TrainingFacts
 
@@ -152,42 +149,8 @@ def test_the_command_line(mixtures, tmp_path, capsys):
     assert main([str(mixtures), "--model", "no-such"]) == 2
 
 
-@pytest.mark.parametrize("kind", limits.NOISES)
-def test_noise_has_its_level_and_its_colour(sound, kind):
-    noisy = limits.add_noise(sound, 5.0, kind)
-    noise = noisy.mixture.astype(float) - sound.mixture
-    level = 10 * np.log10(np.mean(noise**2))
-    assert active_speech_level(sound.mixture, RATE) - level == pytest.approx(5, abs=0.01)
-    halves = np.array_split(np.abs(np.fft.rfft(noise)) ** 2, 2)
-    speech = np.array_split(np.abs(np.fft.rfft(sound.mixture)) ** 2, 2)
-    slope, of_speech = (10 * np.log10(low.sum() / high.sum()) for low, high in (halves, speech))
-    assert slope == pytest.approx(of_speech if kind == "speech-shaped" else 0, abs=0.3)
-    assert noisy.references is sound.references
-
-
-@pytest.mark.parametrize("t60", [0.2, 0.5, 1.0])
-def test_a_room_decays_by_60_db_in_t60_and_is_as_loud_as_sabine_says(t60):
-    h = limits.room_response(t60, RATE, seed=3)
-    assert h[0] == 1
-    power = lfilter(np.ones(400) / 400, [1], h[1:] ** 2)[400::400]  # over 50 ms
-    slope = np.polyfit(0.05 * np.arange(len(power)), 10 * np.log10(power), 1)[0]
-    assert slope == pytest.approx(-60 / t60, rel=0.1)
-    critical = 0.057 * np.sqrt(60 / t60)  # m, where direct and reverberant sound are equally strong
-    assert 10 * np.log10(1 / np.sum(h[1:] ** 2)) == pytest.approx(20 * np.log10(critical), abs=1e-6)
-
-
-def test_reverberation_is_a_convolution_of_each_voice(sound):
-    assert limits.reverberate(sound, 0).mixture == pytest.approx(sound.mixture, abs=1e-6)
-    short = Mixture(sound.mixture[:3000], sound.references[:, :3000], RATE, sound.labels, None)
-    wet = limits.reverberate(short, 0.1)
-    for speaker in range(2):
-        expected = np.convolve(short.references[speaker], limits.room_response(0.1, RATE, limits.SEED + speaker))[:3000]
-        np.testing.assert_allclose(wet.references[speaker], expected, atol=1e-5)
-    np.testing.assert_allclose(wet.mixture, wet.references.sum(0), atol=1e-5)
-
-
 def test_a_pause_silences_one_voice_while_the_other_goes_on(sound):
-    paused, begin, end = limits.pause_speaker(sound, 0.5)
+    paused, begin, end = pauses.pause_speaker(sound, 0.5)
     assert end - begin == 4000 and begin == len(sound.mixture) // 2
     assert not paused.references[1, begin:end].any()
     assert np.abs(paused.references[0, begin:end]).max() > 0.01
@@ -195,34 +158,24 @@ def test_a_pause_silences_one_voice_while_the_other_goes_on(sound):
         original = sound.references[:, place if place.stop else slice(begin + 100, None)]
         np.testing.assert_array_equal(paused.references[:, place], original)
     np.testing.assert_allclose(paused.mixture, paused.references.sum(0), atol=1e-6)
-    assert limits.pause_speaker(sound, 0)[0] is sound
+    assert pauses.pause_speaker(sound, 0)[0] is sound
 
 
 def test_a_swap_after_the_pause_is_seen(sound):
     def separate(samples):
-        paused, begin, end = limits.pause_speaker(sound, (len(samples) - len(sound.mixture)) / RATE)
+        paused, begin, end = pauses.pause_speaker(sound, (len(samples) - len(sound.mixture)) / RATE)
         found = paused.references + 0.01 * paused.mixture
         if end - begin == 8000:  # this network forgets after a second who is who
             found[:, end:] = found[::-1, end:]
         return found
 
-    curve = limits.measure_limit("pause", Stand(separate), [sound], values=(0, 0.5, 1))
+    curve = pauses.measure_pauses(Stand(separate), [sound], (0, 0.5, 1))
     assert curve.swapped.tolist() == [[False, False, True]]
     assert curve.sdr[0, 1] > 20 and curve.sdr[0, 2] < 0 and curve.best[0, 2] > 20
-    (said,) = words.explain_limit("pause", {"stand": curve})
+    (said,) = words.explain_pauses({"stand": curve})
     assert "swapped after 1 of 3 pauses" in said
 
 
-def test_the_limit_from_which_on_separation_gains_nothing_is_told(sound):
-    def separate(samples):  # gives the clean voices until the mixture is too noisy, then the mixture
-        noise = np.mean((samples - sound.mixture) ** 2) / np.mean(sound.mixture**2)
-        return sound.references if noise < 0.05 else np.stack([samples, samples])
-
-    curve = limits.measure_limit("noise", Stand(separate), [sound], values=(20, 15, 0, -5), noise="white")
-    assert (curve.sdr[0, :2] > 100).all()
-    np.testing.assert_allclose(curve.sdr[0, 2:], curve.unprocessed[0, 2:])
-    assert (np.diff(curve.unprocessed[0]) < 0).all()
-    (said,) = words.explain_limit("noise", {"stand": curve})
-    assert "less than 1 dB above the unprocessed mixture from 0 dB on" in said
-    with pytest.raises(limits.LimitError, match="needs a mixture of 2 voices"):
-        limits.measure_limit("noise", Stand(separate), [Mixture(sound.mixture, None, RATE, (), None)])
+def test_pauses_need_known_voices(sound):
+    with pytest.raises(pauses.PauseError, match="needs a mixture of 2 voices"):
+        pauses.measure_pauses(Stand(lambda samples: samples), [Mixture(sound.mixture, None, RATE, (), None)])

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from analysis import proportion
+from analysis.conditions.table import ConditionRow
 from analysis.corpus import failures, paired
-from analysis.corpus.intervals import share
+from analysis.corpus.intervals import Estimate, share
 from analysis.corpus.results import Header, Results, ScoredMixture
 from analysis.explain import swaps
 from analysis.explain.errors import ErrorParts, Swap
-from analysis.limits import LimitCurve
 from analysis.network.basis_set import CoderPair, PhaseBand
 from analysis.network.filter_use import FilterUse
 from analysis.network.learned_masks import CLEAN, ESTIMATED, ORACLES, RATIO, MaskStatistics
@@ -22,7 +22,7 @@ from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import Scores
 from analysis.scores.systems import CLEAN as VOICES
 from analysis.scores.systems import LEAKAGE, MEASURES, MIXTURE, NETWORK, SYSTEMS, ScoredSystem
-from analysis.words import corpus, explain, filters, ideal_masks, inside, say, separate, start_point
+from analysis.words import corpus, explain, filters, ideal_masks, inside, probe, say, separate
 from tasnet import ConvTasNetConfig
 from tasnet.mixture import Mixture
 
@@ -412,13 +412,25 @@ def test_a_pinv_encoder_is_not_called_free():
 
 
 @pytest.mark.parametrize(
-    ("gains", "said"), [((5, 5, 5), ""), ((5, 0, 5), ""), ((5, 5, 0), "from 2 dB on"), ((0, 0, 0), "nowhere 1 dB")]
+    ("cost", "left", "said", "unsaid"),
+    [
+        ((3.0, 2.0, 4.0), 1.0, ["lower at 1 of 2", "loses most with “A room” at 0.4 s: 3.0 dB"], ["unprocessed"]),
+        ((3.0, -1.0, 7.0), -2.0, ["lower at 0 of 2", "at 1 its mean is not above"], ["loses most"]),
+        ((-3.0, -4.0, -2.0), 9.0, ["lower at 0 of 2", "higher at 1"], ["loses most", "unprocessed"]),
+    ],
 )
-def test_separation_that_adds_little_is_told_from_where_it_stays_so(gains, said):
-    flat = np.zeros((1, 3))
-    curve = LimitCurve((0, 1, 2), np.array([gains], float), flat, flat, np.zeros((1, 3), bool))
-    (found,) = start_point.explain_limit("noise", {"m": curve})
-    assert (said in found) if said else "above the unprocessed" not in found
+def test_conditions_are_lost_in_only_where_an_interval_says_so(cost, left, said, unsaid):
+    def of(mean: float, low: float, high: float) -> Estimate:
+        return Estimate(mean, low, high, 8, low, high)
+
+    def row(value: float, cost: Estimate, score: float) -> ConditionRow:
+        return ConditionRow("room", value, {"m": of(score, score, score)}, {"m": cost}, of(-1.0, -1.0, -1.0))
+
+    rows = [row(0, of(0.0, 0.0, 0.0), 4.0), row(0.2, of(0.5, -0.5, 1.5), 3.5), row(0.4, of(*cost), left)]
+    found = probe.explain_conditions("M", "m", rows)
+    assert all(one in found for one in said) and not any(one in found for one in unsaid), found
+    assert found.endswith("over 8 mixtures.")
+    assert "no defined score" in probe.explain_conditions("M", "m", rows[:1])
 
 
 # --- Explain -----------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@
 
 DIR is anything that `python -m tasnet.corpora layouts` lists, with clean voices. Every mixture is separated in every
 condition at every value (`analysis/conditions/everyday.py`) by every model for as many voices, and scored by SI-SNR.
-The rows go to NAME.conditions.jsonl in assets/results; the same command continues with them. The tab Probe of the
-page Start point shows them.
+The rows go to NAME.conditions.jsonl in assets/results; the same command continues with them. The view
+Conditions of the page Start point shows them.
 """
 
 import argparse

@@ -13,10 +13,9 @@ import numpy as np
 import soundfile
 from scipy import signal
 
-from analysis.limits import add_noise, reverberate
 from analysis.sounds.example_list import AWB, BUNDLED, KED, ONA, RMS, SLT
 from analysis.sounds.examples import make_noise
-from analysis.start_point.probes import Probe, remixed
+from analysis.start_point.probes import PROBES, Probe, remixed
 from tasnet.audio import read, resample
 from tasnet.data.disturbed import at_snr
 from tasnet.data.noise import coloured_noise
@@ -32,20 +31,54 @@ CODECS = {  # kbit/s at 8 kHz: (container, subtype) of libsndfile, and what it i
     13: ("WAV", "GSM610", "GSM 06.10"),
 }
 CODEC_RATE = 8000
+ROOM_M3 = 60.0  # 5 m x 4 m x 3 m
+DISTANCE_M = 1.0  # from the speakers to the microphone
 FADE_SECONDS = 0.01
 SEED = 0
 
 
 def in_noise(kind: str) -> Callable[[Mixture, float], Mixture]:
-    """A condition's function: `kind` of noise so many dB below the mixture's active speech level."""
+    """A condition's function: `kind` of noise so many dB below the mixture's active speech level.
+
+    The noise is the same at every level, and the targets stay the clean voices.
+    """
 
     def apply(sound: Mixture, decibels: float) -> Mixture:
-        if kind == "white":
-            return add_noise(sound, decibels, kind)
-        noise = _noise(kind, len(sound.mixture), sound.rate)
+        noise = _shaped(sound) if kind == "shaped" else _noise(kind, len(sound.mixture), sound.rate)
         return _with(sound, noise * at_snr(sound.mixture, noise, decibels, sound.rate))
 
     return apply
+
+
+def room_response(t60: float, rate: int, seed: int) -> np.ndarray:
+    """(T,) float64: a direct sound of 1 and a tail of Gaussian noise that decays by 60 dB in `t60` seconds.
+
+    The tail's energy follows from the room (Sabine): at the critical distance 0.057 sqrt(V / T60) it is that of the
+    direct sound, and the direct sound falls with the square of the distance. Here V = 60 m^3 and 1 m of distance, so
+    the direct-to-reverberant ratio is -4 dB at T60 = 0.5 s.
+    """
+    tail = np.random.default_rng(seed).standard_normal(round(t60 * rate))
+    response = np.concatenate([[1.0], tail * 10 ** (-3 * np.arange(1, len(tail) + 1) / max(1, len(tail)))])
+    if len(tail):
+        direct_to_tail = 0.057**2 * ROOM_M3 / t60 / DISTANCE_M**2
+        response[1:] /= np.sqrt(np.sum(response[1:] ** 2) * direct_to_tail)
+    return response
+
+
+def reverberate(sound: Mixture, t60: float) -> Mixture:
+    """`sound` with every voice in its own `room_response`; the references are the voices with their reverberation.
+
+    Separation is asked for, not dereverberation.
+    """
+    length = len(sound.mixture)
+    voices = np.stack(
+        [
+            signal.fftconvolve(voice, room_response(t60, sound.rate, SEED + speaker))[:length]
+            for speaker, voice in enumerate(sound.sources)
+        ]
+    )
+    rest = sound.mixture - sound.sources.sum(0)
+    return replace(sound, mixture=(voices.sum(0) + rest).astype(np.float32), references=voices.astype(np.float32))
 
 
 def add_third(sound: Mixture, decibels: float) -> Mixture:
@@ -105,8 +138,17 @@ def _replaced(sound: Mixture, mixture: np.ndarray) -> Mixture:
     return replace(sound, mixture=np.asarray(mixture, np.float32))
 
 
+def _shaped(sound: Mixture) -> np.ndarray:
+    """(T,): noise with the mixture's own long-term spectrum, and random phases."""
+    noise = np.fft.rfft(np.random.default_rng(SEED).standard_normal(len(sound.mixture)))
+    noise *= np.abs(np.fft.rfft(sound.mixture)) / np.maximum(np.abs(noise), 1e-12)
+    return np.fft.irfft(noise, len(sound.mixture))
+
+
 @lru_cache(maxsize=4)
 def _noise(kind: str, size: int, rate: int) -> np.ndarray:
+    if kind == "white":
+        return np.random.default_rng(SEED).standard_normal(size)
     if kind == "pink":
         return coloured_noise(np.random.default_rng(SEED), size, 3.0)
     crowd = [read(BUNDLED / voice.file, voice.label) for voice in (SLT, RMS, AWB, KED, ONA)]
@@ -133,6 +175,8 @@ def _noisy(title: str, kind: str, about: str) -> Probe:
 
 
 CONDITIONS = {
+    "level": PROBES["level"],
+    "shaped": _noisy("Speech-shaped noise", "shaped", "Noise with the mixture's own spectrum"),
     "pink": _noisy("Pink noise", "pink", "Noise whose power falls by 3 dB an octave"),
     "white": _noisy("White noise", "white", "White noise"),
     "babble": _noisy("Babble", "babble", "Five synthetic voices at once"),

@@ -25,6 +25,7 @@ from scipy import fft, linalg, optimize
 from tasnet.audio import resample
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE
 from tasnet.errors import UserError
+from tasnet.training_facts import SPEECH_FROM_NOISE
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`
@@ -128,6 +129,13 @@ def best_permutation(estimates: np.ndarray, references: np.ndarray) -> tuple[int
     scores = np.array([[si_snr(s_hat, s) for s_hat in estimates] for s in references])
     finite = np.nan_to_num(scores, nan=-1e3, posinf=1e3, neginf=-1e3)
     return tuple(int(i) for i in optimize.linear_sum_assignment(finite, maximize=True)[1])
+
+
+def output_order(task: str, estimates: np.ndarray, references: np.ndarray) -> list[int]:
+    """`best_permutation` of a network for `task`; as they are where every output has a name of its own."""
+    if task == SPEECH_FROM_NOISE:
+        return list(range(len(references)))
+    return list(best_permutation(estimates, references))
 
 
 # --- PESQ ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import numpy as np
 
 from analysis.corpus.evaluation import spread_evenly
 from analysis.corpus.intervals import Estimate, estimate
-from analysis.scores.metrics import best_permutation, si_snr
+from analysis.scores.metrics import output_order, si_snr
 from analysis.set_command import set_parser
 from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
@@ -93,13 +93,13 @@ class ProbeCurve:
 
 def score_probe(separator: Separator, probe: Probe, sound: Mixture) -> float:
     """The mean SI-SNR (dB) of the voices that `separator` gives of a `sound` that a probe has made."""
-    return score_voices(separator.separate(sound.mixture, sound.rate).sources, probe, sound)
+    return score_voices(separator.separate(sound.mixture, sound.rate).sources, probe, sound, separator.facts.task)
 
 
-def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture) -> float:
-    """The mean SI-SNR (dB) of `sources` (C, T) in their best order, without what the probe does not score."""
+def score_voices(sources: np.ndarray, probe: Probe, sound: Mixture, task: str) -> float:
+    """The mean SI-SNR (dB) of `sources` (C, T) of a network for `task`, without what the probe does not score."""
     sources, references = (probe.scored(signals, sound.rate) for signals in (sources, sound.sources))
-    return float(np.mean(si_snr(sources[list(best_permutation(sources, references))], references)))
+    return float(np.mean(si_snr(sources[output_order(task, sources, references)], references)))
 
 
 def measure_probes(
@@ -159,7 +159,7 @@ def _rows(separators: Sequence[Separator], probes: Mapping[str, Probe], sound: M
     for name, probe in probes.items():
         for value in probe.values:
             made = probe.apply(sound, value)
-            plain = score_voices(np.broadcast_to(made.mixture, made.sources.shape), probe, made)
+            plain = score_voices(np.broadcast_to(made.mixture, made.sources.shape), probe, made, made.task)
             for separator, row in zip(separators, rows, strict=True):
                 row["network"].setdefault(name, []).append(_short(score_probe(separator, probe, made)))
                 row["unprocessed"].setdefault(name, []).append(_short(plain))

@@ -1,15 +1,17 @@
-"""What the view Probe of the page Start point says: what a probe costs on this sound, and over a set."""
+"""What the views Probe and Conditions of the page Start point say: what a turning costs on a sound, and over a set."""
 
 import math
 from collections.abc import Mapping, Sequence
 
+from analysis.conditions.everyday import CONDITIONS
+from analysis.conditions.table import ConditionRow
 from analysis.corpus.intervals import Estimate
 from analysis.start_point.probe_set import ProbeCurve
 from analysis.start_point.probes import Probe
 
 from .corpus import decided
 from .explain import explain_change
-from .say import counted, listed, number, signed
+from .say import counted, listed, number, short, signed
 
 N_DB = 1
 # arXiv:2203.04420: what a jitter of so many per cent of one voice leaves of a Conv-TasNet's score.
@@ -18,7 +20,7 @@ PRINTED_JITTER = {0.0: 15.4, 3.0: 0.70}
 
 def at_value(probe: Probe, value: float) -> str:
     """A position of the slider in a sentence: "3 %"."""
-    return f"{value:g} {probe.unit}"
+    return f"{short(value)} {probe.unit}"
 
 
 def explain_probe(
@@ -63,7 +65,7 @@ def _where(probe: Probe, values: Sequence[float], chosen: Sequence[bool]) -> str
     first = chosen.index(True)
     if all(chosen[first:]) and first < len(values) - 1:
         return "everywhere else" if first == 1 else f"from {at_value(probe, values[first])} on"
-    return f"at {listed([f'{value:g}' for value, one in zip(values, chosen, strict=True) if one])} {probe.unit}"
+    return f"at {listed([short(value) for value, one in zip(values, chosen, strict=True) if one])} {probe.unit}"
 
 
 def _interval(cost: Estimate) -> str:
@@ -71,6 +73,29 @@ def _interval(cost: Estimate) -> str:
     if math.isnan(cost.low):
         return ", without an interval"
     return f", 95 % interval {signed(-cost.high, N_DB)} to {signed(-cost.low, N_DB)}"
+
+
+def explain_conditions(name: str, model: str, rows: Sequence[ConditionRow]) -> str:
+    """What a model loses and gains in everyday conditions over a set, where most, and where nothing is won."""
+    turned = [row for row in rows if row.value != CONDITIONS[row.condition].values[0]]
+    defined = [(row, cost, left) for row in turned if (cost := row.cost[model]) and (left := row.score[model])]
+    if not defined:
+        return f"{name} has no defined score."
+    row, cost, left = max(defined, key=lambda one: one[1].mean)
+    signs = [decided(cost, N_DB) for _, cost, _ in defined]
+    positions = counted(len(defined), "position")
+    parts = [f"{name} is clearly lower at {signs.count(1)} of {positions}, clearly higher at {signs.count(-1)}"]
+    if decided(cost, N_DB) > 0:
+        condition = CONDITIONS[row.condition]
+        parts.append(
+            f"it loses most with “{condition.title}” at {at_value(condition, row.value)}: {number(cost.mean, N_DB)} dB "
+            f"(95 % interval {number(cost.low, N_DB)} to {number(cost.high, N_DB)}), which leaves "
+            f"{number(left.mean, N_DB)} dB"
+        )
+    useless = sum(left.mean <= row.unprocessed.mean for row, _, left in defined if row.unprocessed)
+    if useless:
+        parts.append(f"at {useless} its mean is not above the unprocessed mixture's")
+    return f"{'; '.join(parts)}; over {counted(left.count, 'mixture')}."
 
 
 def explain_printed(name: str, curve: ProbeCurve) -> str:

@@ -1,16 +1,14 @@
-"""What the page Start point says of its curves: starts of a mixture and of a set, pauses, noise and rooms."""
+"""What the page Start point says of its curves: starts of a mixture and of a set, pauses."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from analysis.limits import LIMITS, LimitCurve
+from analysis.start_point.pauses import PauseCurve
 from analysis.start_point.sets import SetResults
 from analysis.start_point.shifts import StartCurve
 
 from .say import counted, number
-
-WORTH_DB = 1.0  # what separation should add to the unprocessed mixture
 
 
 def explain_start(curves: Mapping[str, StartCurve]) -> list[str]:
@@ -39,32 +37,17 @@ def explain_set_starts(results: Mapping[str, SetResults]) -> list[str]:
     ]
 
 
-def explain_limit(limit: str, curves: Mapping[str, LimitCurve]) -> list[str]:
-    """What the curves of models (name -> curve) of a key of `LIMITS` show, a sentence each."""
-    unit = LIMITS[limit].unit
+def explain_pauses(curves: Mapping[str, PauseCurve]) -> list[str]:
+    """What the curves of models (name -> curve) show, a sentence each."""
     parts = []
     for name, curve in curves.items():
         first, last = curve.sdr[:, 0].mean(), curve.sdr[:, -1].mean()
         if np.isnan([first, last]).any():
             parts.append(f"**{name}**: the SDR is undefined, as a voice is silent.")
             continue
-        easy, hard = (f"{value:g} {unit}" for value in (curve.values[0], curve.values[-1]))
-        text = f"**{name}**: SDR {number(first, 1)} dB at {easy}, {number(last, 1)} dB at {hard}"
-        if limit == "pause":
-            text += f"; voices swapped after {int(curve.swapped.sum())} of {counted(curve.swapped.size, 'pause')}"
-        else:
-            text += _little(curve, unit)
-        parts.append(f"{text}.")
+        short, long = (f"{value:g} s" for value in (curve.values[0], curve.values[-1]))
+        parts.append(
+            f"**{name}**: SDR {number(first, 1)} dB at {short}, {number(last, 1)} dB at {long}; voices swapped after "
+            f"{int(curve.swapped.sum())} of {counted(curve.swapped.size, 'pause')}."
+        )
     return parts
-
-
-def _little(curve: LimitCurve, unit: str) -> str:
-    """From where on separation adds little: from the first value after which it never adds more."""
-    gains = (curve.sdr - curve.unprocessed).mean(0)
-    highest_after = np.maximum.accumulate(gains[::-1])[::-1]
-    poor = [value for value, gain in zip(curve.values, highest_after, strict=True) if gain < WORTH_DB]
-    if not poor:
-        return ""
-    if poor[0] == curve.values[0]:
-        return f"; nowhere {WORTH_DB:g} dB above the unprocessed mixture"
-    return f"; less than {WORTH_DB:g} dB above the unprocessed mixture from {poor[0]:g} {unit} on"

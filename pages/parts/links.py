@@ -70,12 +70,15 @@ def put_choices(names: Sequence[str], page: str, others: dict[str, str | None]) 
     st.session_state.link_last = {"page": page, "address": now, "chosen": chosen}
 
 
-def choose_view(key: str, views: Sequence[str]) -> str:
-    """One of a page's `views`, the first at the bare address; every change is a step of the browser's history."""
+def choose_view(key: str, views: Sequence[str], aliases: Mapping[str, str] | None = None) -> str:
+    """One of a page's `views`, the first at the bare address; every change is a step of the browser's history.
+
+    aliases: earlier names of views, which links may still use.
+    """
     address, last = st.query_params.get(key), st.session_state.get("view_last", {}).get(key)
     if last is not None and last["address"] != address and st.session_state.get(key) == last["chosen"]:
         st.session_state.pop(key)  # Back or Forward: nobody chose anything, but the address differs
-    choices(key, views)
+    choices(key, views, aliases=aliases)
     chosen = st.segmented_control("View", views, required=True, key=key, label_visibility="collapsed")
     chosen = chosen if chosen in views else views[0]
     put({key: address if chosen == (address or views[0]) else chosen if chosen != views[0] else None})

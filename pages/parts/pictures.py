@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -54,14 +54,29 @@ def picture(
     st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=("points",))
 
 
-def show_rows(title: str, rows: Sequence[dict[str, Any]], decimals: dict[str, int], *, key: str) -> None:
-    """Show `rows` as a table, its columns of numbers with so many `decimals`, and keep it for the handout."""
-    st.dataframe(
-        list(rows),
-        hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format=f"%.{n}f") for name, n in decimals.items()},
-        key=key,
-    )
+def show_rows(
+    title: str,
+    rows: Sequence[dict[str, Any]],
+    decimals: dict[str, int],
+    *,
+    key: str,
+    on_click: Callable[[int], None] | None = None,
+) -> None:
+    """Show `rows` as a table, its columns of numbers with so many `decimals`, and keep it for the handout.
+
+    Before the page runs again, `on_click` is called with the number of the row that was clicked.
+    """
+
+    def selected() -> None:
+        if on_click and (chosen := st.session_state[key].selection.rows):
+            on_click(chosen[0])
+
+    columns = {name: st.column_config.NumberColumn(format=f"%.{n}f") for name, n in decimals.items()}
+    show = partial(st.dataframe, list(rows), hide_index=True, column_config=columns, key=key)
+    if on_click is None:
+        show()
+    else:
+        show(on_select=selected, selection_mode="single-row")
     note_table(title, rows, decimals)
 
 

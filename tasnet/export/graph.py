@@ -13,7 +13,7 @@ from .parts import Graph, decoder_nodes, depthwise_nodes, encode, masked, plain_
 
 def onnx_graph(model: ConvTasNet) -> onnx.ModelProto:
     """The network in evaluation, float32; its configuration stands in the metadata."""
-    g = Graph()
+    g = Graph(model)
     config = model.config
     T = g.length("mixture", 1)
     w = encode(g, model, _covered(g, model, T))

@@ -28,9 +28,13 @@ ConvGraph = Callable[["Graph", str, DepthwiseConv], str]
 
 
 class Graph:
-    """Nodes and weights in the order of creation; calling it adds a node and returns its output's name."""
+    """Nodes and weights in the order of creation; calling it adds a node and returns its output's name.
 
-    def __init__(self) -> None:
+    What is a parameter of `model` keeps its name there, by which others find it: the browser's `onnx.js` does.
+    """
+
+    def __init__(self, model: ConvTasNet) -> None:
+        self._parameters = {values.data_ptr(): name for name, values in model.named_parameters()}
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[TensorProto] = []
 
@@ -47,8 +51,9 @@ class Graph:
 
     def weight(self, values: Tensor | np.ndarray | float) -> str:
         """float32 weights."""
+        name = self._parameters.pop(values.data_ptr(), "") if isinstance(values, Tensor) else ""
         values = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-        return self._constant(np.ascontiguousarray(values, dtype=np.float32))
+        return self._constant(np.ascontiguousarray(values, dtype=np.float32), name)
 
     def double(self, value: float) -> str:
         """A number in float64."""
@@ -58,8 +63,8 @@ class Graph:
         """Whole numbers, for shapes and places."""
         return self._constant(np.array(values, dtype=np.int64))
 
-    def _constant(self, values: np.ndarray) -> str:
-        name = f"w{len(self.weights)}"
+    def _constant(self, values: np.ndarray, name: str = "") -> str:
+        name = name or f"w{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(values, name))
         return name
 

@@ -45,7 +45,7 @@ class _Step:
     """The graph and the states that its layers need."""
 
     def __init__(self, model: ConvTasNet) -> None:
-        self.model, self.g = model, Graph()
+        self.model, self.g = model, Graph(model)
         self.inputs: list[Value] = []  # of the states
         self.outputs: list[Value] = []
         self.convolutions = 0

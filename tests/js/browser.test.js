@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { CausalLevel, levelGains } from "../../assets/web/browser/level.js";
+import { openMicrophone } from "../../assets/web/browser/live.js";
 import { joined, pausesBetween, speechSpans, spread } from "../../assets/web/browser/pauses.js";
 import { resample, Resampler, roundHalfToEven } from "../../assets/web/browser/sound.js";
 import { Minute } from "../../assets/web/browser/view/minute.js";
@@ -68,4 +69,28 @@ test("a minute is kept, of which the oldest goes", () => {
 test("bytes that are no weights are refused in a sentence", () => {
   assert.throws(() => readWeights(new ArrayBuffer(4)), TasnetError);
   assert.throws(() => readWeights(new Uint8Array(100).fill(255).buffer), TasnetError);
+  const onnx = (...bytes) => () => readWeights(Uint8Array.of(8, 8, ...bytes).buffer); // protobuf
+  assert.throws(onnx(58, 100, 0, 0, 0, 0, 0, 0), /damaged, or incomplete/);
+  assert.throws(onnx(18, 5, 1, 2, 3, 4, 5), /another program/);
+});
+
+test("what keeps the microphone away is said in plain words", async () => {
+  const refused = (name) => ({ getUserMedia: () => Promise.reject(Object.assign(new Error("why"), { name })) });
+  const words = [
+    [undefined, /https/],
+    [refused("NotAllowedError"), /was refused/],
+    [refused("NotFoundError"), /no microphone/],
+    [refused("NotReadableError"), /another program/],
+    [refused("AbortError"), /cannot be used: why/],
+  ];
+  for (const [mediaDevices, expected] of words) {
+    Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
+    await assert.rejects(openMicrophone(), (error) => error instanceof TasnetError && expected.test(error.message));
+  }
+  let asked = null;
+  const mediaDevices = { getUserMedia: (wanted) => Promise.resolve((asked = wanted)) };
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices }, configurable: true });
+  await openMicrophone();
+  const { echoCancellation, noiseSuppression, autoGainControl } = asked.audio;
+  assert.deepEqual([echoCancellation, noiseSuppression, autoGainControl], [false, false, false]);
 });

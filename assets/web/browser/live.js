@@ -2,7 +2,7 @@
 
 import { TasnetError } from "./weights.js";
 
-const HERE = 0.35; // of a packet's length: a network that needs no more than this runs in the audio thread
+const HERE = 0.5; // of a packet's length: a network that needs no more runs in the audio thread, which has precedence
 const RESERVE = { least: 0.012, step: 0.004, most: 0.04 }; // s of sound in hand where a worker has to answer
 const LATE = 0.05; // share of late packets above which something is done
 const WATCH = 2; // s over which they are counted
@@ -57,8 +57,10 @@ export async function openMicrophone() {
   }
 }
 
+const release = (run) => run.stream?.getTracks().forEach((track) => track.stop());
+
 export class Live {
-  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud}: callbacks. */
+  /** files: {engine: () => bytes, worklet, worker: addresses}; on: {report, slow, loud, lost}: callbacks. */
   constructor(files, on) {
     [this.files, this.on] = [files, on];
     this.heard = "sides";
@@ -74,13 +76,15 @@ export class Live {
     try {
       context.resume();
       run.stream = source ? null : await openMicrophone();
+      if (this.run !== run) return release(run); // stopped while the browser asked
+      run.stream?.getTracks().forEach((track) => track.addEventListener("ended", () => this.on.lost?.()));
       const engine = await this.files.engine();
       const { config, info } = await background.call("open", { engine, weights });
       run.info = info;
       if (!config.causal) throw new TasnetError("Only a causal network can separate a sound that is still arriving; this one is not.");
-      const { median, length } = await background.call("time", { hops: 1 });
+      const { undisturbed, length } = await background.call("time", { hops: 1 });
       if (this.run !== run) return;
-      const here = thread ? thread === "audio" : median <= HERE * length;
+      const here = thread ? thread === "audio" : undisturbed <= HERE * length;
       await context.audioWorklet.addModule(this.files.worklet);
       await this.#connect(run, { engine, weights: here ? weights : null, config }, source);
     } catch (error) {
@@ -201,7 +205,7 @@ export class Live {
     this.run = null;
     if (!run) return;
     run.node?.port.postMessage({ end: true });
-    run.stream?.getTracks().forEach((track) => track.stop());
+    release(run);
     run.background?.close();
     run.context?.close();
   }

@@ -1,5 +1,6 @@
 // Conv-TasNet in WebAssembly (tasnet/kernels/wasm): a whole sound at once, or a stream while it arrives.
 
+import { transposed } from "./onnx.js";
 import { readWeights, TasnetError } from "./weights.js";
 
 const PIECE = 64; // frames of a stream processed at a time, which bounds its memory
@@ -256,12 +257,6 @@ class Filler {
     new Float32Array(this.engine.memory.buffer, place, values.length).set(values);
     return place;
   }
-}
-
-function transposed(values, rows, columns) {
-  const made = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) made[c * rows + r] = values[r * columns + c];
-  return made;
 }
 
 /** U (N, L) of the pinv encoder: V (V^T V)^-1, where V (N, L) has full rank. */

@@ -1,7 +1,7 @@
 // Conv-TasNet in the browser: the one module to import.
 //
 //   const engine = await (await fetch("engine.wasm")).arrayBuffer();
-//   const network = await Network.open(engine, weights);      // the bytes of a .safetensors file
+//   const network = await Network.open(engine, weights);      // the bytes of a .safetensors or .onnx file
 //   const { sources } = new Separator(network).separate(samples, rate);
 //   const stream = network.stream();                          // a causal network, while the sound arrives
 //   const voices = stream.push(samples);

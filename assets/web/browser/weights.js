@@ -1,4 +1,8 @@
-// A model's file, `.safetensors` as tasnet/checkpoint.py writes it: its configuration, training facts and tensors.
+// A model's file, `.safetensors` as tasnet/checkpoint.py writes it, or `.onnx` as tasnet.export does: its configuration,
+// training facts and tensors.
+
+import { TasnetError } from "./errors.js";
+import { looksLikeOnnx, readOnnx } from "./onnx.js";
 
 const LONGEST_HEADER = 1 << 22; // bytes
 const MOST_BLOCKS = 256;
@@ -17,15 +21,18 @@ const DEFAULTS = {
   coder_bias: false,
 }; // prettier-ignore
 
-/** What is wrong with a model's file or a sound, in one sentence for the user. */
-export class TasnetError extends Error {}
+export { TasnetError };
 
 /** The bytes of a file -> {config, info, tensors: Map of name -> {shape, values}}. Throws TasnetError. */
 export function readWeights(bytes) {
+  if (looksLikeOnnx(new Uint8Array(bytes))) {
+    const { values, tensors } = readOnnx(new Uint8Array(bytes), decodeText);
+    return { config: checkedConfig(fromText(values)), info: {}, tensors };
+  }
   const view = new DataView(bytes);
   const length = bytes.byteLength >= 8 ? Number(view.getBigUint64(0, true)) : Infinity;
   if (length > Math.min(LONGEST_HEADER, bytes.byteLength - 8)) {
-    throw new TasnetError("This is not a model's file: a .safetensors file written by tasnet is needed.");
+    throw new TasnetError("This is not a model's file: a .safetensors or .onnx file written by tasnet is needed.");
   }
   let header, about;
   try {
@@ -47,6 +54,13 @@ export function readWeights(bytes) {
     tensors.set(name, { shape, values: kind.read(bytes.slice(begin, end)) });
   }
   return { config, info: about.info ?? {}, tensors };
+}
+
+/** A configuration whose values are as Python prints them. */
+function fromText(values) {
+  const read = { number: Number, boolean: (text) => text === "True", string: String };
+  const known = Object.entries(DEFAULTS).filter(([name]) => name in values);
+  return Object.fromEntries(known.map(([name, usual]) => [name, read[typeof usual](values[name])]));
 }
 
 function checkedConfig(values) {

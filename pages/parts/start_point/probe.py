@@ -7,13 +7,12 @@ import numpy as np
 import streamlit as st
 
 from analysis import of_networks
-from analysis.conditions.everyday import CONDITIONS
 from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
-from analysis.scores.metrics import Scores, best_permutation
+from analysis.scores.metrics import Scores, output_order
 from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.start_point.probe_set import ProbeResults, curve, known_results
-from analysis.start_point.probes import PROBES
+from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
 from analysis.words.say import number, one_scale
 from pages.parts import result_cache, workspace
@@ -29,16 +28,21 @@ from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
 RUNS = 2  # as much computing as so many separations
-ALL = PROBES | CONDITIONS
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
+PROBE_CHOICE = "probe_name"
 BEFORE, AFTER = "as it is", "turned"
 
 
-def show_probe(models: list[str], sound: Mixture) -> None:
-    """Choose what to vary and how far; hear it before and after, with the scores; show the curves over the set."""
+def show_probe(
+    models: list[str], sound: Mixture, probes: Mapping[str, Probe] = PROBES, choice: str = PROBE_CHOICE
+) -> None:
+    """Choose which of `probes` to vary, and how far; hear it before and after, with the scores; show its curves.
+
+    choice: the key of the widget that chooses.
+    """
     sound = excerpt_at_rate(sound, workspace.separator(models[0]))
-    name, value = _choose()
-    probe = ALL[name]
+    name, value = _choose(probes, choice)
+    probe = probes[name]
     caption(f"{probe.about} — {probe.source}")
     made = {BEFORE: sound, AFTER: _kept("made", sound, (name, value), of_networks.turned, name, value, sound)}
     voices, scores = {}, {}
@@ -46,7 +50,8 @@ def show_probe(models: list[str], sound: Mixture) -> None:
         for state, mixture in made.items():
             if (found := workspace.separation(mixture, model)) is None:
                 return
-            sources = found.sources[list(best_permutation(found.sources, mixture.references))]
+            task = workspace.separator(model).facts.task
+            sources = found.sources[output_order(task, found.sources, mixture.sources)]
             voices[model, state] = sources
             of = (model, probe.skip)
             scores[model, state] = _kept("scores", mixture, of, of_networks.voice_scores, name, sources, mixture)
@@ -66,26 +71,31 @@ def show_probe(models: list[str], sound: Mixture) -> None:
     ]
     decimals = {title: 3 if one == "stoi" else 2 for one, title in shown.items()}
     show_rows("Mean scores", rows, decimals, key="probe_scores")
-    _show_curves(name, value, models, sound)
+    _show_curves(name, probe, value, models, sound)
 
 
-def _choose() -> tuple[str, float]:
+def value_key(name: str) -> str:
+    """The key of the slider of a probe or condition."""
+    return f"probe_value_{name}"
+
+
+def _choose(probes: Mapping[str, Probe], choice: str) -> tuple[str, float]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "What is turned",
-            list(ALL),
-            format_func=lambda one: ALL[one].title,
-            key="probe_name",
+            list(probes),
+            format_func=lambda one: probes[one].title,
+            key=choice,
             bind="query-params",
             width=220,
         )
-        values = ALL[name].values
+        values, key = probes[name].values, value_key(name)
+        st.session_state.setdefault(key, values[len(values) // 2])
         value = st.select_slider(
-            ALL[name].axis,
+            probes[name].axis,
             values,
-            value=values[len(values) // 2],
             format_func=lambda one: f"{one:g}",
-            key=f"probe_value_{name}",
+            key=key,
             width=420,
         )
     return name, value
@@ -131,18 +141,19 @@ def _tracks(
 
 
 @st.cache_data(show_spinner=False, ttl=60)
-def _measured() -> list[dict[str, ProbeResults]]:
+def measured() -> list[dict[str, ProbeResults]]:
+    """{model: its results}, of the probes and of the everyday conditions."""
     return [known_results(), condition_results()]
 
 
 def _results_of(name: str) -> dict[str, ProbeResults]:
     """{model: results that have this probe}."""
-    return {model: found for known in _measured() for model, found in known.items() if name in found.network}
+    return {model: found for known in measured() for model, found in known.items() if name in found.network}
 
 
-def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture) -> None:
+def _show_curves(name: str, probe: Probe, value: float, models: Sequence[str], sound: Mixture) -> None:
     """The curves over the set of the models that have been measured, and on request of this sound."""
-    probe, known = ALL[name], _results_of(name)
+    known = _results_of(name)
     chosen = {model: known[model] for model in models if model in known} or known
     curves = {model: curve(found, name) for model, found in chosen.items()}
     here = {}
@@ -151,7 +162,7 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
     if st.button("Measure every position on this sound", icon=":material/timer:", key="probe_measure"):
         st.session_state.probe_asked = asked
     if st.session_state.get("probe_asked") == asked:
-        here = _measure_here(asked, name, models, sound)
+        here = _measure_here(asked, name, len(probe.values), models, sound)
     titled = by_title(curves)
     said = [words.explain_curve(f"**{plain(title)}**", probe, found) for title, found in titled.items()]
     if name == "jitter":
@@ -186,8 +197,10 @@ def _show_curves(name: str, value: float, models: Sequence[str], sound: Mixture)
         )
 
 
-def _measure_here(key: tuple, name: str, models: Sequence[str], sound: Mixture) -> dict[str, dict[float, float]]:
-    seconds = len(sound.mixture) / sound.rate * len(models) * len(ALL[name].values)
+def _measure_here(
+    key: tuple, name: str, positions: int, models: Sequence[str], sound: Mixture
+) -> dict[str, dict[float, float]]:
+    seconds = len(sound.mixture) / sound.rate * len(models) * positions
     compute = workspace.apart(of_networks.probe_scores, models, name, sound, seconds=seconds)
     found = workspace.with_progress(key, "Measuring", workspace.ALWAYS_CANCELLABLE, compute, stays=True)
     return dict(zip(models, found, strict=True)) if found else {}

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from analysis import of_networks
-from analysis.figures import limits as figures_limits
+from analysis.figures import start_point as figures
 from analysis.jobs import Job
 from analysis.start_point import sets
 from analysis.start_point.shifts import RANGES, StartCurve
@@ -45,7 +45,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
         count = len(next(iter(curves.values())).shifts)
         if count > 1 and time.monotonic() - drawn[0] >= DRAW_SECONDS:
             drawn[0] = time.monotonic()
-            place.plotly_chart(figures_limits.start_curves(by_title(curves)), key=f"start_filling_{count}")
+            place.plotly_chart(figures.start_curves(by_title(curves)), key=f"start_filling_{count}")
 
     shifts, seconds = RANGES[chosen], len(sound.mixture) / sound.rate
     hashes = fingerprint(sound.mixture, sound.references)
@@ -64,7 +64,7 @@ def show_sound(models: list[str], sound: Mixture) -> None:
     found = by_title(found)
     said = explain_start(_as_text(found))
     say(said, key="starts")
-    picture(figures_limits.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
+    picture(figures.start_curves(found), f"SDRi over the start. {sentences(said)}", key="start_curves")
     caption(
         "A shift of s samples starts the separation at sample s (Fig. 4A). Scored is the part that all starts "
         "share, so only the start differs. The axis spans at least 2 dB."
@@ -154,7 +154,7 @@ def _show_results(models: list[str]) -> None:
     say(said, key="set")
     deviations = {name: results.deviations for name, results in chosen.items()}
     picture(
-        figures_limits.start_deviations(deviations),
+        figures.start_deviations(deviations),
         f"Box plots of the standard deviation of SDRi. {sentences(said)}",
         key="start_deviations",
     )

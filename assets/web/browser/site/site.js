@@ -8,6 +8,7 @@ import { Explanation } from "./explanation.js";
 import { drawMap, MIXTURE, SPEAKERS } from "./pictures.js";
 import { readSound } from "./sound_file.js";
 
+const MODEL = /\.(safetensors|onnx)$/i; // files that are models
 const COLUMNS = 700; // of the picture of a sound
 const find = (selector) => document.querySelector(selector);
 const show = (name) => find(`[data-show=${name}]`);
@@ -101,14 +102,14 @@ class Site {
     if (!file) return;
     return this.#guarded(async () => {
       const bytes = await file.arrayBuffer();
-      if (file.name.endsWith(".safetensors")) await this.#own(bytes, file.name);
+      if (MODEL.test(file.name)) await this.#own(bytes, file.name);
       else await this.#separate(bytes, file.name);
     });
   }
 
   async #own(bytes, name) {
     const { config } = readWeights(bytes);
-    const label = name.replace(/\.safetensors$/, "");
+    const label = name.replace(MODEL, "");
     const about = `${label}: a model of your own, ${config.C} voices, ${config.causal ? "causal" : "not causal"}, ${config.sample_rate} Hz.`;
     const own = { name: label, label, about, causal: config.causal, cost: config.X * config.R * config.H * (2 * config.B + config.Sc), weights: async () => bytes };
     this.models = [...this.models.filter((model) => model.name !== label), own];
@@ -172,6 +173,7 @@ class Site {
     const tracks = signals.map((_, i) => ({
       name: names[i],
       src: this.addresses[i],
+      parts: [],
       colour: i ? SPEAKERS[(i - 1) % 3] : MIXTURE,
       group: i ? `speaker ${i}` : "mixture",
       description: i ? this.model.label : title,
@@ -180,7 +182,7 @@ class Site {
       gain_db: target - loudness[i],
     }));
     const data = {
-      set: this.addresses[0], tracks, rate, length: signals[0].length, spectrograms: true, blind: false, loop: false,
+      set: this.addresses[0], base: this.addresses[0], faders: "", ratings: {}, noted: [], tracks, rate, length: signals[0].length, spectrograms: true, blind: false, loop: false,
       follow: false, link: false, tour: null, time: 0, region: null, active: names[1], heard: [],
     }; // prettier-ignore
     find(".player-place").hidden = false;

@@ -8,8 +8,8 @@ const beside = (name) => new URL(`../${name}`, import.meta.url).href;
 const FILES = { engine: () => load(beside("engine.wasm")), worklet: beside("worklet.js"), worker: beside("worker.js") };
 
 async function load(address) {
-  const answer = await fetch(address);
-  if (!answer.ok) throw new Error(`The model could not be loaded: the server answered ${answer.status}.`);
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) throw new Error("The model could not be loaded: is the server still there? Open the page anew.");
   return answer.arrayBuffer();
 }
 

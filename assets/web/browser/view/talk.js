@@ -12,6 +12,7 @@ const COLUMN = 0.01; // s
 const RANGE = { top: -18, floor: -78 }; // dB re full scale
 const SMOOTH = 0.3; // share of the previous value in a level
 const FIGURES = 1; // s between two looks at the figures
+const LISTENING = "Listening. Say something together with somebody: each of you is heard alone.";
 const WELCOME = "Put on headphones, press Start, and allow the microphone. Through loudspeakers it would hear the voices again.";
 
 /** root: the element of live.html; files: as for `Live`; on: {kept(signals, rate, names)}. */
@@ -23,6 +24,7 @@ export class Talk {
       report: (report) => this.#take(report),
       slow: (where) => this.#slow(where),
       loud: () => this.#loud(),
+      lost: () => this.#lost(),
     });
     this.find("[data-do=start]").addEventListener("click", () => (this.running ? this.stop() : this.start()));
     this.find("[data-do=model]").addEventListener("change", () => this.running && this.start());
@@ -53,7 +55,7 @@ export class Talk {
 
   choose(name) {
     this.find("[data-do=model]").value = name;
-    if (this.running) this.start();
+    if (this.running) return this.start();
   }
 
   get model() {
@@ -66,10 +68,11 @@ export class Talk {
     if (status.textContent !== words) status.textContent = words;
   }
 
-  async start(options) {
+  /** options: as for `Live.start`; why: what is said instead of the usual once it listens, and meanwhile. */
+  async start(options, why = null) {
     const model = this.model;
     this.#show(true);
-    this.say("Getting ready …");
+    this.say(why ?? "Getting ready …", why ? "problem" : "word");
     try {
       const weights = await model.weights();
       await this.live.start(weights, options);
@@ -77,10 +80,11 @@ export class Talk {
       if (!config) return; // stopped in the meantime
       const voices = Array.from({ length: config.C }, (_, i) => `Voice ${i + 1}`);
       this.#arrange(["Mixture", ...(info?.task === "speech from noise" ? ["Speech", "Noise"] : voices)]);
-      this.minute = new Minute(config.sample_rate, 1 + config.C);
+      const goesOn = why && this.minute?.rate === config.sample_rate && this.minute.lines.length === 1 + config.C;
+      if (!goesOn) this.minute = new Minute(config.sample_rate, 1 + config.C);
       this.counts = { packets: 0, late: 0, busy: 0, seconds: 0 };
       this.all = { packets: 0, late: 0 };
-      this.say("Listening. Say something together with somebody: each of you is heard alone.");
+      if (!why) this.say(LISTENING);
     } catch (error) {
       this.#show(false);
       this.say(error.message, "problem");
@@ -182,20 +186,24 @@ export class Talk {
     show("thread", thread === "audio" ? "of the time, in the audio thread" : "of the time, in a worker");
   }
 
-  /** The next smaller model, or none, in which case the mixture is heard as it is. */
+  /** Beside the audio thread, then the next smaller model, or none: it never stutters on. */
   #slow(where) {
     if (where === "audio") {
-      this.say("The audio thread was not in time: the network goes on beside it, with more sound in hand.");
-      return this.start({ thread: "worker" });
+      return this.start({ thread: "worker" }, "The audio thread was not in time: the network goes on beside it, with more sound in hand.");
     }
     const { cost, title } = this.model;
     const smaller = this.models.filter((model) => model.cost < cost).sort((a, b) => b.cost - a.cost)[0];
     if (smaller) {
-      this.choose(smaller.name);
-      return this.say(`This computer is too slow at present for ${title}: the smaller ${smaller.title} goes on.`, "problem");
+      this.find("[data-do=model]").value = smaller.name;
+      return this.start({}, `This computer is too slow at present for ${title}: the smaller ${smaller.title} goes on.`);
     }
     this.stop();
     this.say("This computer is too slow at present for the smallest model, so it was stopped. Close other programs and try again, or separate a file.", "problem");
+  }
+
+  #lost() {
+    this.stop();
+    this.say("The microphone is gone: it was unplugged, or switched off for this page.", "problem");
   }
 
   #loud() {

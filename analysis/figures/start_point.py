@@ -1,4 +1,4 @@
-"""Plotly figures of the start point (Fig. 4) and of the limits: one colour a model."""
+"""Plotly figures of the start point (Fig. 4) and of pauses: one colour a model."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
-from analysis.limits import Limit, LimitCurve
+from analysis.start_point.pauses import AXIS, PauseCurve
 from analysis.start_point.shifts import StartCurve
 from analysis.text import in_plot
 
@@ -57,14 +57,14 @@ def start_deviations(deviations: dict[str, np.ndarray]) -> go.Figure:
     return style(figure, 380)
 
 
-def limit_curves(curves: dict[str, LimitCurve], limit: Limit) -> go.Figure:
-    """SDR over the size of a disturbance, from easy to hard: the mean over the sounds and, as a band, their range.
+def pause_curves(curves: dict[str, PauseCurve]) -> go.Figure:
+    """SDR over the length of a pause: the mean over the sounds and, as a band, their range.
 
     Grey: the unprocessed mixture. Dotted: where the voices were swapped, the SDR if they had been swapped back.
     """
     figure = go.Figure()
-    ticks = [f"{value:g}" for value in limit.values]
     for number, (name, curve) in enumerate(_named(curves)):
+        ticks = [f"{value:g}" for value in curve.values]
         colour = _colour(number)
         if len(curve.sdr) > 1:
             edges = np.concatenate([curve.sdr.min(0), curve.sdr.max(0)[::-1]])
@@ -84,9 +84,10 @@ def limit_curves(curves: dict[str, LimitCurve], limit: Limit) -> go.Figure:
         if curve.swapped.any():
             figure.add_trace(_line(ticks, curve.best.mean(0), f"{name}, swapped back", colour, dash="dot"))
     if curves:
-        unprocessed = next(iter(curves.values())).unprocessed.mean(0)
+        first = next(iter(curves.values()))
+        ticks, unprocessed = [f"{value:g}" for value in first.values], first.unprocessed.mean(0)
         figure.add_trace(_line(ticks, unprocessed, "unprocessed mixture", MIXTURE_COLOUR))
-    figure.update_xaxes(title_text=limit.axis, type="category", gridcolor=GRID)
+    figure.update_xaxes(title_text=AXIS, type="category", gridcolor=GRID)
     figure.update_yaxes(title_text="SDR (dB)", gridcolor=GRID, zeroline=False)
     return legend_below(style(figure, 400))
 
