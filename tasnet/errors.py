@@ -17,6 +17,10 @@ class UserError(ValueError):
 class PathError(UserError, OSError):
     """A file or folder that is missing, forbidden or full, said in one sentence; `errno` is the system's number."""
 
+    # Who asks for it by name, as some do who bring errors from one process to another, would find ValueError's, which
+    # knows of no number.
+    __new__ = OSError.__new__  # type: ignore[assignment]  # typeshed knows no class variable of this name
+
 
 @contextmanager
 def opening(path: str | Path, what: str = "be read") -> Iterator[None]:

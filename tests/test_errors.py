@@ -2,6 +2,7 @@
 
 import ast
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -58,6 +59,16 @@ def test_every_exception_for_the_user_is_a_user_error():
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and node.name not in SIGNALS | {"UserError"}:
                 assert not plain & {ast.unparse(base) for base in node.bases} or node.name == "PathError", path
+
+
+def test_every_exception_for_the_user_comes_from_other_processes():
+    """As pickle makes it again, and as a cluster's processes do (tblib), which ask for `__new__` by name."""
+    kinds = [UserError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+        assert str(pickle.loads(pickle.dumps(kind("In one sentence.")))) == "In one sentence."
+        assert isinstance(kind.__new__(kind, "In one sentence."), kind)
+    assert PathError in kinds and len(kinds) > 10
 
 
 def test_nobody_takes_a_fault_of_ours_for_the_user_s():
