@@ -136,17 +136,22 @@ def lasting(browser, find: Callable[[], list]) -> list:
 def test_nothing_serious_stands_in_anybody_s_way(app_address, browser, page):
     source = axe()
     found = {}
-    for width, theme in LOOKS_AT:  # each as it is opened
-        look(browser, width, theme, f"{app_address}/{page}")
-        if (shift := worst_window(browser.execute_async_script(SHIFTS))) > MOST_SHIFT:
-            found[width, "layout shift"] = shift
-    for width, theme in (*LOOKS_AT[::-1], *([(1440, "dark")] if page in READ else [])):
-        look(browser, width, theme)
+
+    def check(width: int, theme: str) -> None:
         if problems := lasting(browser, lambda: violations(browser, source)):
             found[width, theme] = problems
         if page in READ and width > 500 and (poor := lasting(browser, lambda: browser.execute_script(CONTRAST))):
             found[width, theme, "contrast"] = poor
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+    for width, theme in LOOKS_AT:
+        look(browser, width, theme, f"{app_address}/{page}")
+        if (shift := worst_window(browser.execute_async_script(SHIFTS))) > MOST_SHIFT:
+            found[width, "layout shift"] = shift
+        check(width, theme)
+    if page in READ:
+        look(browser, 1440, "dark")
+        check(1440, "dark")
     look(browser, BETWEEN)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= BETWEEN
     assert not found
