@@ -71,6 +71,5 @@ def _row(row: ConditionRow, titled: dict[str, str]) -> dict[str, str | float | N
 
 def _turn(row: ConditionRow) -> None:
     """Put the condition of a row on the sound below."""
-    values = CONDITIONS[row.condition].values
     st.session_state[CHOICE] = row.condition
-    st.session_state[value_key(row.condition)] = values[values.index(row.value)]
+    st.session_state[value_key(row.condition)] = row.value
