@@ -8,6 +8,7 @@ from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import output_order
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
+from analysis.words.say import number
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
 from pages.parts.coming_player import ComingPlayer
@@ -87,7 +88,7 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             own = comparison.unprocessed.score(facts.unprocessed or measure)
             st.metric(
                 facts.title,
-                "…" if pending else "undefined" if value is None else f"{value:.2f}",
+                "…" if pending else "undefined" if value is None else number(value, 2),
                 beside_the_mixture(measure, value, own),
                 delta_color="off",
                 delta_arrow="off",
