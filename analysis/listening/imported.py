@@ -30,7 +30,7 @@ SILENT_PAGES = {"generic", "consent", "volume", "finish"}  # of webMUSHRA: words
 MOST_SOUNDS = 2000
 DEEPEST = 8  # lists of pages in one another
 LONGEST_CONFIGURATION = 200_000  # characters
-# A text with a colon in it, which YAML wants in quotes. webMUSHRA's reader takes it as it is, and its own example has it.
+# A text with a colon in it: YAML wants it in quotes, webMUSHRA's reader does not, and its own example has none.
 UNQUOTED = re.compile(r"^( *(?:- )?\w+: +)([^ '\"\[{|>&*!#%@`\n][^\n]*: [^\n]*)$", re.MULTILINE)
 LEAST_COMMON = 0.98  # of the reference's length that a condition must have at least
 
