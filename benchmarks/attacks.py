@@ -65,18 +65,19 @@ def _crowd(address: str, size: int, most: Callable[[], int], idle: int) -> None:
     honest = [(SMALL.name, SMALL.read_bytes())]
     comes = threading.Barrier(size + 1)
 
-    def one(widget: str, files: Files, seconds: float = 0) -> tuple[float, list[str]]:
+    def one(widget: str, files: Files, *, alone: bool = False) -> tuple[float, list[str]]:
         with attacker(address, widget) as visitor:
-            comes.wait()
-            time.sleep(seconds)
+            if not alone:
+                comes.wait()
             began = time.perf_counter()
             visitor.upload(widget, *files)
             return time.perf_counter() - began, list(visitor.alerts)
 
-    most()
+    seconds, alerts = one(WEIGHTS, honest, alone=True)
+    _say("an honest one alone, separation and all", honest, seconds, most() - idle, alerts)
     with ThreadPoolExecutor(size + 1) as pool:
         asked = [pool.submit(one, *kinds[k % len(kinds)]) for k in range(size)]
-        beside = pool.submit(one, WEIGHTS, honest, 0.5)
+        beside = pool.submit(one, WEIGHTS, honest)
         found = [future.result() for future in asked]
     for seconds, alerts in sorted(found):
         print(f"    {seconds:6.1f} s  {' | '.join(alerts)[:120]}")
@@ -95,7 +96,7 @@ def attacker(address: str, widget: str) -> Visitor:
 def _say(name: str, files: Files, seconds: float, above: int, alerts: list[str]) -> None:
     size = sum(len(content) for _, content in files)
     print(
-        f"{name:34}{size / 1000:8.0f} kB {seconds:6.1f} s {above / MB:+6.0f} MB  {' | '.join(alerts)[:160]}", flush=True
+        f"{name:40}{size / 1000:8.0f} kB {seconds:6.1f} s {above / MB:+6.0f} MB  {' | '.join(alerts)[:160]}", flush=True
     )
 
 
