@@ -58,6 +58,7 @@ def choose_order() -> str:
         basis.ORDERS,
         default=basis.UPGMA,
         required=True,
+        wrap=True,
         key="filter_order",
         bind="query-params",
         help="UPGMA: by likeness, as in the paper. Either sign: a filter and its negative count as alike, which they "

@@ -13,6 +13,7 @@ from analysis.network.filter_use import filter_use
 from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
 from analysis.words import inside as words
+from analysis.words.say import share_text
 from pages.parts import result_cache
 from pages.parts.captions import caption
 from pages.parts.handout import say
@@ -142,15 +143,16 @@ def show_masks(inside: Representation, view: View) -> None:
     )
     places[1].metric(
         "Filters at work",
-        f"{sparse.active:.0%}",
+        share_text(sparse.active, 0),
         border=True,
         help="Share of the filters that effectively carry a frame: (sum w^2)^2 / (N sum w^4), mean over the frames.",
     )
     places[2].metric(
         "Power with one owner",
-        f"{sparse.owned:.0%}",
+        share_text(sparse.owned, 0),
         border=True,
-        help=f"Share of the speakers' power in cells of which one holds more than {learned_masks.OWNED:.0%}.",
+        help="Share of the speakers' power in cells of which one holds more than "
+        f"{share_text(learned_masks.OWNED, 0)}.",
     )
     counted = {
         "every cell": learned_masks.mask_statistics(inside, False, first, last),
