@@ -69,7 +69,7 @@ def show_comparison() -> None:
         lambda: {"mixture": both.mixtures, "first": scores[0], "second": scores[1], "difference": values},
         key=f"corpus_pair_{measure}",
     )
-    st.markdown("##### Where they differ most")
+    st.markdown("## Where they differ most")
     both = replace(both, first=located(both.first))
     with st.container(horizontal=True):
         for better, positions in zip((one, other), extremes(both, measure, COUNT), strict=True):

@@ -27,7 +27,7 @@ SHARE: dict[str, Any] = {"format": "percent", "min_value": 0.0, "max_value": 1.0
 
 def show_failures(results: Results) -> None:
     """The counts by all thresholds; for the chosen one the shares by sex and the speakers."""
-    st.markdown("##### Where it fails")
+    st.markdown("## Where it fails")
     counts = failures_by_threshold(results)
     threshold = _choose_threshold(list(counts) or [THRESHOLDS[0]])
     st.markdown(bullets(explain_failures(results, threshold)))

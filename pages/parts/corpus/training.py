@@ -110,7 +110,7 @@ def show_training() -> None:
     if paths:
         st.fragment(draw, run_every=LOOK_SECONDS if going else None)()
     show_train_here()
-    st.markdown("##### The models that come along")
+    st.markdown("## The models that come along")
     show_validation(list(shipped.shipped()))
 
 

@@ -70,7 +70,7 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
         key="inside_shown",
     )
     k = inside.frame_at(view.moment)
-    st.markdown(f"##### Frame {k}, at {inside.seconds(k):.3f} s")
+    st.markdown(f"## Frame {k}, at {inside.seconds(k):.3f} s")
     clean = None if inside.references is None else inside.clean(k, k + 1)
     one = {"w": inside.w(k, k + 1)[0], "masks": inside.masks[:, k], "d": inside.d(k, k + 1)[:, 0]}
     picture(
@@ -244,7 +244,7 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     bar = st.container()
     config = inside.model.config
     rate = config.sample_rate
-    st.markdown("##### What each block adds")
+    st.markdown("## What each block adds")
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
     caption(words.explain_blocks(levels, config, view.words))
@@ -260,7 +260,7 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     save_arrays("Levels (NPZ)", lambda: {"level": levels, "seconds": seconds}, key="skips")
     frame = inside.frame_at(view.moment)
     found = receptive_field(inside.model, inside.mixture, frame)
-    st.markdown(f"##### What frame {frame} depends on")
+    st.markdown(f"## What frame {frame} depends on")
     caption(words.explain_receptive_field(found, rate, len(inside.mixture)))
     picture(
         figures_inside.receptive_field_map(found, inside.mixture, rate, inside.seconds(frame)),

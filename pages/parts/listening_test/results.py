@@ -19,7 +19,7 @@ from .tests import leave, links, remember
 def show_test(store: Store, session: Session) -> None:
     """Everything about one test."""
     remember(session)
-    st.markdown(f"##### {plain(session.title)}")
+    st.markdown(f"## {plain(session.title)}")
     addresses = links(session)
     st.markdown("Pass this link on to the listeners:")
     st.code(addresses["listener"], language=None)

@@ -161,7 +161,7 @@ def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
     """A table of tests between all pairs of systems."""
     if len(systems) < 2:
         return
-    st.markdown("##### Differences")
+    st.markdown("## Differences")
     unit = st.segmented_control(
         "What is taken as drawn at random",
         list(UNITS),

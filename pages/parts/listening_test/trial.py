@@ -39,7 +39,7 @@ def show_trial(store: Store, session: Session) -> None:
 
 
 def _join(store: Store, session: Session) -> None:
-    st.markdown(f"##### {plain(session.title)}")
+    st.markdown(f"## {plain(session.title)}")
     count = len(plan_trials(session, 0))
     if session.method == MOS:
         st.markdown(

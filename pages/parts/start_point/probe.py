@@ -168,7 +168,7 @@ def _show_curves(name: str, probe: Probe, value: float, models: Sequence[str], s
     curves = {model: curve(found, name) for model, found in chosen_or_all(_results_of(name), models).items()}
     here = {}
     asked = ("probe curve", name, result_cache.fingerprint(sound.mixture, sound.references), *models)
-    st.markdown("##### Over a test set")
+    st.markdown("## Over a test set")
     if st.button("Measure every position on this sound", icon=":material/timer:", key="probe_measure"):
         st.session_state.probe_asked = asked
     if st.session_state.get("probe_asked") == asked:
