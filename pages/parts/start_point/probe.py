@@ -9,6 +9,7 @@ import streamlit as st
 from analysis import of_networks
 from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
+from analysis.figures.palette import second_colour
 from analysis.scores.metrics import Scores, output_order
 from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.start_point.probe_set import ProbeResults, curve, known_results
@@ -120,7 +121,8 @@ def _tracks(
     tracks = [Track(f"Mixture · {state}", mixture.mixture, mixture.rate) for state, mixture in made.items()]
     for speaker, output in enumerate(speaker_names(len(made[BEFORE].references), models[0])):
         group = f"speaker {speaker + 1}"
-        for model in models:
+        for place, model in enumerate(models):
+            colour = second_colour(speaker) if place == 1 else ""
             whose = f" · {titles[model]}" if len(models) > 1 else ""
             for state, mixture in made.items():
                 score = scores[model, state].si_snr[speaker]
@@ -129,7 +131,8 @@ def _tracks(
                         f"{output}{whose} · {state}",
                         voices[model, state][speaker],
                         mixture.rate,
-                        group=group,
+                        colour,
+                        group,
                         description="" if score is None else f"SI-SNR {number(score, 1)} dB",
                     )
                 )
