@@ -42,7 +42,7 @@ LIST_CSS = [
     *(
         {
             "selector": f"th.col{k}, td.col{k}",
-            "props": "text-align: left !important; white-space: normal; overflow-wrap: anywhere; min-width: 8.5rem",
+            "props": "text-align: left !important; white-space: normal; overflow-wrap: anywhere; min-width: max(8.5rem, 20rem - 25vw)",
         }
         for k in range(len(SCORES), len(SCORES) + len(TEXTS))
     ),

@@ -32,6 +32,7 @@ RUNS = 2  # as much computing as so many separations
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
 PROBE_CHOICE = "probe_name"
 BEFORE, AFTER = "as it is", "turned"
+NOT_MEASURED = "The models chosen above have not been measured with this over a set: others have."
 
 
 def show_probe(
@@ -156,8 +157,11 @@ def measured_conditions() -> dict[str, ProbeResults]:
 
 
 def chosen_or_all(known: Mapping[str, ProbeResults], models: Sequence[str]) -> dict[str, ProbeResults]:
-    """The results of `models`, as far as they were measured; of all that were, where none of them was."""
-    return {model: known[model] for model in models if model in known} or dict(known)
+    """The results of `models`, as far as they were measured; of all that were, and says so, where none of them was."""
+    chosen = {model: known[model] for model in models if model in known}
+    if known and not chosen:
+        caption(f":material/info: {NOT_MEASURED}")
+    return chosen or dict(known)
 
 
 def _results_of(name: str) -> dict[str, ProbeResults]:
