@@ -42,7 +42,8 @@ LIST_CSS = [
     *(
         {
             "selector": f"th.col{k}, td.col{k}",
-            "props": "text-align: left !important; white-space: normal; overflow-wrap: anywhere; min-width: max(8.5rem, 20rem - 25vw)",
+            "props": "text-align: left !important; white-space: normal; overflow-wrap: anywhere; "
+            "min-width: max(8.5rem, 20rem - 25vw)",  # wider where the table scrolls anyway
         }
         for k in range(len(SCORES), len(SCORES) + len(TEXTS))
     ),
