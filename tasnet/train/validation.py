@@ -6,14 +6,14 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tasnet.model import TasNet
+from tasnet.model import MaskingNetwork
 
 from .losses import best_si_snr, fixed_si_snr, si_snr_of
 from .machine import Machine
 from .mixing import Batches
 
 
-def forward_of(network: TasNet, engine: str) -> Callable[[Tensor], Tensor]:
+def forward_of(network: MaskingNetwork, engine: str) -> Callable[[Tensor], Tensor]:
     """The network, mixture (b, T) -> sources (b, C, T), in float32; compiled where the training is by engine "cpu"."""
     if engine != "cpu":
         return network
