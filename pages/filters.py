@@ -115,7 +115,7 @@ def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
         )
 
 
-def show_filters(model: tasnet.TasNet) -> None:
+def show_learned(model: tasnet.TasNet) -> None:
     """The page, for a model that has learned filters."""
     order_by, shown = choose_banks(model)
     scaling = choose_scale()
@@ -139,7 +139,7 @@ def show_filters(model: tasnet.TasNet) -> None:
 
 show_header("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
 if isinstance(sidebar_model := workspace.separator().model, tasnet.TasNet):
-    show_filters(sidebar_model)
+    show_learned(sidebar_model)
 else:
     st.info(
         "This model works on the STFT: it has no learned filters. Choose a TasNet in the sidebar.",
