@@ -120,6 +120,7 @@ def show_paper(config: ConvTasNetConfig | None) -> None:
         "SI-SNRi of the paper's networks over their size, coloured by receptive field; a dotted line at this design",
         key="design_scores",
         on_click=lambda point: controls.set_to(designs[point["customdata"][0]]),
+        chosen=False,
     )
     caption(
         "The rows of Tables II and III, scored on WSJ0-2mix: a click sets the sliders to one. The dotted line is the "

@@ -44,6 +44,7 @@ def choose_banks(model: tasnet.TasNet) -> tuple[str, list[Bank]]:
     titles = models.plain_titles([chosen.name, *(name for name in tasnet.available() if name != chosen.name)])
     fixed = {name: one.title for name, one in FIXED_BANKS.items()}
     others = {UNTRAINED: UNTRAINED} | fixed | {name: title for name, title in titles.items() if name != chosen.name}
+    st.session_state.setdefault("against", models.linked(st.query_params.get("against"), others))
     with st.container(horizontal=True):
         by = choose_order()
         against = st.selectbox(

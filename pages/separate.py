@@ -8,10 +8,12 @@ from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import output_order
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
+from analysis.words.say import number
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
 from pages.parts.coming_player import ComingPlayer
 from pages.parts.downloads import downloads
+from pages.parts.faster import offer_faster
 from pages.parts.handout import offer_handout
 from pages.parts.hearing_line import show_hearing
 from pages.parts.models_table import show_two_models
@@ -43,7 +45,9 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
         if separation is None:
             if not found:
                 coming.show_mixture()
-            separation = workspace.separation(sound, name, None if found else coming.take)
+            separation = workspace.separation(
+                sound, name, None if found else coming.take, None if found else offer_faster
+            )
         if separation is None:
             return []
         sources, comparison = separation.sources, None
@@ -74,8 +78,8 @@ def tour(systems: dict[str, int]) -> Tour:
             what = name.replace("Speaker", "Voice")
             words = f"{what}, as {maker} it out of the mixture: how much of the rest is left?"
             stops.append((listening.estimate_name(system, speaker), words))
-    whose = f"the work of a {kind}" if len(systems) == 1 else "first of {}, then of {}".format(*systems)
-    return Tour(f"First {count} at once, then each alone. What you hear is {whose}.", tuple(stops))
+    whose = f". What you hear is the work of a {kind}" if len(systems) == 1 else ": by {}, then by {}".format(*systems)
+    return Tour(f"First {count} at once, then each alone{whose}.", tuple(stops))
 
 
 def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
@@ -87,7 +91,7 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             own = comparison.unprocessed.score(facts.unprocessed or measure)
             st.metric(
                 facts.title,
-                "…" if pending else "undefined" if value is None else f"{value:.2f}",
+                "…" if pending else "undefined" if value is None else number(value, 2),
                 beside_the_mixture(measure, value, own),
                 delta_color="off",
                 delta_arrow="off",

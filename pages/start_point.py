@@ -35,8 +35,8 @@ def choose_models() -> list[str]:
     """The models to compare: at first the sidebar's, and another that is causal where that is not."""
     mine, known = workspace.separator(), shown_titles()
     if "start_models" not in st.session_state:
-        asked = st.query_params.get_all("start_models")
-        linked = [name for name, title in known.items() if name in asked or title in asked]
+        asked = {models.linked(one, known) for one in st.query_params.get_all("start_models")}
+        linked = [name for name in known if name in asked]
         st.session_state.start_models = linked[:MOST_MODELS] or [
             workspace.selection().model,
             *_counterpart(mine, known),

@@ -39,6 +39,12 @@ SUFFIXES = (
     *(".ape", ".wv", ".tta", ".tak", ".mpc", ".dsf", ".voc", ".sph", ".sphere", ".nist", ".shn", ".wv1", ".wv2"),
 )
 KINDS_BY_BEGINNING = {b"NIST_1A": "a SPHERE file whose sound is compressed (with shorten)", b"ajkg": "a shorten file"}
+CONTAINERS = {  # (at which byte, mark): what only ffmpeg opens
+    (4, b"ftyp"): "an MPEG-4 file (such as m4a)",
+    (0, b"\x1aE\xdf\xa3"): "a WebM or Matroska file",
+    (0, b"0&\xb2u\x8ef\xcf\x11"): "a Windows Media file",
+    (0, b"#!AMR"): "an AMR file",
+}
 LONGEST_HEADER = 1 << 16  # bytes at the beginning of a WAV file, in which its chunks are looked for
 UNTIL_THE_END = b"\xff" * 4  # the size that libsndfile takes as unknown
 
@@ -223,11 +229,11 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     ffmpeg, beginning = shutil.which("ffmpeg"), _beginning(file)
     kind = next((kind for mark, kind in KINDS_BY_BEGINNING.items() if beginning.startswith(mark)), None)
     if ffmpeg is None:
+        held = next((what for (at, mark), what in CONTAINERS.items() if beginning.startswith(mark, at)), kind)
         raise AudioError(
-            f"{label} is {kind}; for these the program ffmpeg must be installed."
-            if kind
-            else f"{label} is not a WAV, FLAC, MP3, Ogg, Opus or AIFF file; "
-            "for other kinds of sound the program ffmpeg must be installed."
+            f"{label} is {held}; for these the program ffmpeg must be installed."
+            if held
+            else f"{label} is not a sound file that can be read here: a WAV, FLAC, MP3, Ogg, Opus or AIFF file can."
         )
     promised = _sphere_frames(beginning)
     unreadable = AudioError(

@@ -17,6 +17,10 @@ def test_an_earlier_name_is_the_model_that_took_its_place(old, new):
 
 def test_a_link_with_an_earlier_name_opens_the_model_and_is_put_right():
     old, new = next(iter(checkpoint.ALIASES.items()))
-    app = open_page("pages/filters.py", model=old)
+    first = next(name for name in checkpoint.bundled() if name != new)
+    app = open_page("pages/filters.py", model=first, against=old)
+    assert not app.exception and app.selectbox(key="against").value == new
+    app.query_params["model"] = old
+    app.run()
     assert app.selectbox(key="model").value == new
     assert new in app.query_params["model"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 from page_tools import open_page, texts, upload, wav_file
 from streamlit.testing.v1 import AppTest
 
@@ -12,6 +13,7 @@ import tasnet
 from analysis.computing import first_model
 from analysis.sounds import examples
 from analysis.sounds.examples import available_examples
+from pages.parts import workspace
 from tasnet import ConvTasNet, ConvTasNetConfig, checkpoint
 
 PAGES = ["pages/separate.py", "pages/ideal_masks.py"]
@@ -51,6 +53,25 @@ def test_a_second_model_stands_beside_the_first_with_scores_of_its_own():
     assert [float(value) for value in scores[:2]] == pytest.approx(alone, abs=0.051) and scores[0] != scores[1]
     shown = float(scores[1]) - float(scores[0])  # as who reads the row works it out
     assert float(scores[2].replace("−", "-")) == pytest.approx(shown, abs=1e-6)
+
+
+def test_a_slow_separation_offers_a_faster_model_by_one_click_and_the_fastest_none(monkeypatch):
+    def waits(*_):
+        def compute(progress):
+            progress(1e-9)  # as little is done as leaves hours
+            st.stop()
+
+        return compute
+
+    monkeypatch.setattr(workspace, "LEFT_AFTER", 0.0)
+    monkeypatch.setattr(workspace, "_separating", waits)
+    app = start(model="convtasnet_medium_gln_2spk_8k", snr="1.5")
+    offer = app.button(key="take_faster")
+    assert offer.label == "Take Small, non-causal"
+    assert any("times less to compute, at the price of " in one.value for one in app.markdown)
+    offer.click().run()
+    assert not app.exception and app.selectbox(key="model").value == "convtasnet_small_gln_2spk_8k"
+    assert app.get("progress") and "take_faster" not in [one.key for one in app.button]
 
 
 def test_pages_begin_with_the_operators_model_else_with_the_best(monkeypatch):

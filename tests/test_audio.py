@@ -105,6 +105,10 @@ def test_without_ffmpeg_other_formats_say_so(monkeypatch, tmp_path):
     path = tmp_path / "voice.m4a"
     path.write_bytes(b"\0\0\0 ftypM4A " + bytes(100))
     refused(path, "voice.m4a", "ffmpeg must be installed")
+    path.write_bytes(b"Dear Sir or Madam, " * 100)  # no sound: nothing that one could install helps
+    with pytest.raises(audio.AudioError, match="is not a sound file that can be read here") as refusal:
+        audio.read(path)
+    assert "ffmpeg" not in str(refusal.value)
 
 
 def test_channels_are_mixed_and_said(tone):

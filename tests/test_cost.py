@@ -12,12 +12,14 @@ from analysis.figures import designs as figures_designs
 from analysis.figures import flowchart
 from analysis.network import cost
 from analysis.network.designs import printed_designs
+from analysis.network.faster import faster_model
 from tasnet import ConvTasNet, ConvTasNetConfig
 from tasnet.kernels import tiled
 from tasnet.tcn import DepthwiseConv
 from tasnet.train.__main__ import main
 from tasnet.train.recipe import RecipeError
 from tasnet.train.recipes import load_recipe, training_command
+from tasnet.training_facts import SPEECH_FROM_NOISE, TrainingFacts
 
 ODD = {
     "small": ConvTasNetConfig(N=24, L=10, B=6, H=14, Sc=5, P=3, X=3, R=2),
@@ -172,3 +174,31 @@ def test_the_picture_has_a_point_for_every_row():
     assert all((row.model_size, row.si_snri) == (x, y) for row, x, y in points)
     ring = figure.data[-1]
     assert (ring.x, ring.y) == ((5.1,), (10.6,)) and figure.layout.shapes[0].x0 == 3.0
+
+
+def test_the_faster_model_is_the_best_of_those_for_the_same_use():
+    """Names and scores lie: only what a model does and what it computes decide."""
+    large, small, tiny = ConvTasNetConfig(), ConvTasNetConfig(B=64, H=128, R=1), ConvTasNetConfig(N=64, B=16, H=32, R=1)
+
+    def scored(dB: float | None, test: str = "test_si_snri_db", **more) -> TrainingFacts:
+        return TrainingFacts(name="x", scores={} if dB is None else {test: dB}, **more)
+
+    own = (large, scored(12.0))
+    others = {"small": (small, scored(9.0)), "tiny": (tiny, scored(8.0))}
+    found = faster_model(own, others)
+    assert found.name == "small" and found.scores == (12.0, 9.0)
+    assert found.times == pytest.approx(cost.multiply_adds(large) / cost.multiply_adds(small))
+    assert faster_model(own, others | {"tiny": (tiny, scored(14.0))}).scores == (12.0, 14.0)  # better, and so chosen
+    assert faster_model(own, {"small": (small, scored(None))}).scores is None
+    assert faster_model(own, {"small": (small, scored(9.0, "another_set_si_snri_db"))}).scores is None  # not comparable
+    assert faster_model(own, {"unscored": (tiny, scored(None)), "small": (small, scored(1.0))}).name == "small"
+    other_uses = {
+        "the same": own,
+        "hardly": (ConvTasNetConfig(H=400), scored(13.0)),
+        "noise": (small, scored(13.0, task=SPEECH_FROM_NOISE)),
+        "three": (ConvTasNetConfig(B=64, H=128, R=1, C=3), scored(13.0)),
+        "causal": (ConvTasNetConfig(B=64, H=128, R=1, norm="cLN", causal=True), scored(13.0)),
+        "rate": (ConvTasNetConfig(B=64, H=128, R=1, sample_rate=16000), scored(13.0)),
+    }
+    assert faster_model(own, other_uses) is None
+    assert faster_model((tiny, scored(1.0)), others) is None

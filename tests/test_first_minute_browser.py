@@ -97,4 +97,4 @@ def test_the_tour_space_and_back(app_address, browser):
     browser.back()
     wait_for(lambda: "snr=" not in browser.current_url, "the first view")
     wait_until_settled(browser)
-    assert browser.find_element(By.CSS_SELECTOR, level).get_attribute("aria-valuetext") == "+0.0 dB"
+    assert browser.find_element(By.CSS_SELECTOR, level).get_attribute("aria-valuetext") == "0.0 dB"

@@ -12,7 +12,7 @@ from analysis.scores.systems import ANCHOR
 from tasnet.audio import Audio
 
 RATE = 44100
-# As configs/default.yaml of webMUSHRA has it, shortened to its kinds of pages.
+# As configs/default.yaml of webMUSHRA has it, shortened to its kinds of pages and with those of its other examples.
 WEBMUSHRA = """
 testname: webMUSHRA Example (English)
 testId: webmushra_example
@@ -36,7 +36,7 @@ pages:
         - type: mushra
           id: trial1
           name: Mono Trial
-          content: test description
+          content: This training shows how to use it. Reminder: you're asked to rate the Basic Audio Quality (BAQ).<br/>
           showWaveform: true
           enableLooping: true
           reference: configs/resources/audio/mono_ref.wav
@@ -92,7 +92,7 @@ def test_a_csv_and_folders_say_the_same():
     [
         ("pages: [", "This is no YAML"),
         ("testname: x", "has a list of pages"),
-        ("pages: [{type: paired_comparison, id: a}]", "no counterpart here"),
+        ("pages: [{type: paired_comparison, id: a}, [random, {type: bs1116}]]", "bs1116, paired_comparison have no"),
         ("pages: [{type: mushra, id: a, reference: r.wav}]", "lacks its id, its reference or its stimuli"),
         ("pages: [{type: generic, id: a}]", "nothing to rate"),
         ("pages: [{type: mushra, id: a, reference: r.wav, stimuli: {C1: c.wav, C2: c.wav}}]", "under two names"),

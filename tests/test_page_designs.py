@@ -1,5 +1,6 @@
 """The page of designs: sliders, a row of the paper by list and by click, links, impossible networks."""
 
+import json
 import time
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def test_it_opens_at_the_paper_s_best_and_follows_the_sliders():
     table = app.dataframe[0].value
     assert sum(int(text.replace(",", "")) for text in table["Parameters"]) == cost.parameters(config)
     assert "--set model.X=4 --set model.R=6" in app.code[0].value
+    (chart,) = app.get("plotly_chart")
+    assert json.loads(chart.proto.config)["toImageButtonOptions"]["filename"] == "design_scores"  # of no model
 
 
 def test_a_row_of_the_paper_sets_everything():

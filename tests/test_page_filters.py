@@ -164,6 +164,16 @@ def test_the_untrained_network_has_the_same_shape_and_is_always_the_same():
     assert below[1] == pytest.approx(basis_set.share_below(basis.tuning(first.U.detach().numpy(), 8000).peak_hz))
 
 
+def test_numbers_in_tables_have_their_decimals_a_real_minus_sign_and_no_negative_zero():
+    rows = [{"Model": "one", "dB": -1.234}, {"Model": "two", "dB": None}, {"Model": "three", "dB": -0.001}]
+    table = pictures.with_decimals(rows, {"dB": 2})
+    shown = [
+        cell["display_value"] for row in table._translate(True, True)["body"] for cell in row if cell["type"] == "td"
+    ]
+    assert shown == ["one", "−1.23", "two", "", "three", "0.00"]
+    assert list(table.data["dB"])[::2] == [-1.234, -0.001]  # sorted as numbers
+
+
 def test_numbers_are_saved_as_csv_and_npz():
     columns = {"filter": np.arange(3), "peak_hz": np.array([1.5, np.nan, 2.0])}
     rows = list(csv.DictReader(io.StringIO(pictures._csv(columns))))

@@ -514,3 +514,17 @@ def test_filters_are_sorted_by_whom_they_serve():
     )
     silent = FilterUse(*(np.full(shape, np.nan) for shape in (5, (2, 5), 5, (2, 5), 2)))
     assert explain.explain_filter_kinds(silent) == "No filter responds to this sound."
+
+
+@pytest.mark.parametrize(
+    ("scores", "price"),
+    [
+        ((13.7, 11.71), "to compute, at the price of 2.0 dB SI-SNRi (11.7 dB instead of 13.7 dB)."),
+        ((11.71, 13.7), "to compute, and scores 2.0 dB SI-SNRi higher (13.7 dB instead of 11.7 dB)."),
+        ((11.66, 11.74), "to compute and scores the same: 11.7 dB SI-SNRi."),
+        ((2.0, -1.5), "to compute, at the price of 3.5 dB SI-SNRi (−1.5 dB instead of 2.0 dB)."),
+        (None, "to compute; what that costs has not been measured."),
+    ],
+)
+def test_a_faster_model_has_its_price(scores, price):
+    assert separate.explain_faster("Small", 5.6, scores) == f"Small has 6 times less {price}"

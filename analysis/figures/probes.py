@@ -10,6 +10,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.start_point.probe_set import ProbeCurve
 from analysis.start_point.probes import Probe
 from analysis.text import in_plot
+from analysis.words.say import short
 
 from .palette import GRID, MARKED_COLOUR, MIXTURE_COLOUR, legend_below, style
 from .training import RUN_COLOURS
@@ -27,7 +28,7 @@ def probe_curves(
     The `value` that is chosen is marked. colours: the models in the order of their colours.
     """
     figure = go.Figure()
-    ticks = [f"{one:g}" for one in probe.values]
+    ticks = [short(one) for one in probe.values]
     for name, curve in curves.items():
         colour = _colour(name, colours)
         mean, low, high = _ends(curve.network)
@@ -49,7 +50,7 @@ def probe_curves(
         plain = _ends(next(iter(curves.values())).unprocessed)[0]
         figure.add_trace(_line(ticks, plain, "unprocessed, the set", MIXTURE_COLOUR))
     for name, scores in here.items():
-        x = [f"{one:g}" for one in scores]
+        x = [short(one) for one in scores]
         figure.add_trace(_line(x, list(scores.values()), f"{in_plot(name)}, this sound", _colour(name, colours), True))
     figure.add_vline(
         x=probe.values.index(value), line={"color": MARKED_COLOUR, "width": 2, "dash": "dot"}, layer="below"

@@ -64,7 +64,7 @@ def pause_curves(curves: dict[str, PauseCurve]) -> go.Figure:
     """
     figure = go.Figure()
     for number, (name, curve) in enumerate(_named(curves)):
-        ticks = [f"{value:g}" for value in curve.values]
+        ticks = _ticks(curve)
         colour = _colour(number)
         if len(curve.sdr) > 1:
             edges = np.concatenate([curve.sdr.min(0), curve.sdr.max(0)[::-1]])
@@ -85,11 +85,14 @@ def pause_curves(curves: dict[str, PauseCurve]) -> go.Figure:
             figure.add_trace(_line(ticks, curve.best.mean(0), f"{name}, swapped back", colour, dash="dot"))
     if curves:
         first = next(iter(curves.values()))
-        ticks, unprocessed = [f"{value:g}" for value in first.values], first.unprocessed.mean(0)
-        figure.add_trace(_line(ticks, unprocessed, "unprocessed mixture", MIXTURE_COLOUR))
+        figure.add_trace(_line(_ticks(first), first.unprocessed.mean(0), "unprocessed mixture", MIXTURE_COLOUR))
     figure.update_xaxes(title_text=AXIS, type="category", gridcolor=GRID)
     figure.update_yaxes(title_text="SDR (dB)", gridcolor=GRID, zeroline=False)
     return legend_below(style(figure, 400))
+
+
+def _ticks(curve: PauseCurve) -> list[str]:
+    return [f"{value:g}" for value in curve.values]
 
 
 def _line(x: list[str], y: np.ndarray, name: str, colour: str, dash: str = "solid") -> go.Scatter:

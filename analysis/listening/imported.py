@@ -8,6 +8,7 @@ called reference, ref, clean or original. Anything else is refused with a senten
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -29,6 +30,8 @@ SILENT_PAGES = {"generic", "consent", "volume", "finish"}  # of webMUSHRA: words
 MOST_SOUNDS = 2000
 DEEPEST = 8  # lists of pages in one another
 LONGEST_CONFIGURATION = 200_000  # characters
+# A text with a colon in it: YAML wants it in quotes, webMUSHRA's reader does not, and its own example has none.
+UNQUOTED = re.compile(r"^( *(?:- )?\w+: +)([^ '\"\[{|>&*!#%@`\n][^\n]*: [^\n]*)$", re.MULTILINE)
 LEAST_COMMON = 0.98  # of the reference's length that a condition must have at least
 
 
@@ -63,12 +66,12 @@ def read_webmushra(text: str) -> ImportedTest:
     if len(text) > LONGEST_CONFIGURATION:
         raise RatingsError("This configuration is longer than any honest one.")
     try:
-        known = yaml.safe_load(text)
+        known = _loaded(text)
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
         raise RatingsError(f"This is no YAML: {str(problem).splitlines()[0]}.") from None
     if not isinstance(known, dict) or not isinstance(known.get("pages"), list):
         raise RatingsError("A configuration of webMUSHRA has a list of pages, and this has none.")
-    pages, notes = [], []
+    pages, notes, unknown = [], [], []
     for page in _pages(known["pages"]):
         kind = str(page.get("type", "")).strip()
         if kind == "mushra":
@@ -76,11 +79,21 @@ def read_webmushra(text: str) -> ImportedTest:
             if page.get("createAnchor70"):
                 notes.append("The mid anchor at 7 kHz is left out: speech at 8 kHz has nothing above 4 kHz.")
         elif kind not in SILENT_PAGES:
-            raise RatingsError(
-                f"A page of the type {kind or 'none'} has no counterpart here: only mushra, with {_and(SILENT_PAGES)}."
-            )
+            unknown.append(kind or "none")
+    if unknown:
+        raise RatingsError(
+            f"Pages of the type {_and(set(unknown))} have no counterpart here: only mushra, with {_and(SILENT_PAGES)}."
+        )
     title = str(known.get("testname") or "How close to the original does it sound?")
     return _checked(ImportedTest(title, tuple(pages), tuple(dict.fromkeys(notes))))
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        quoted = UNQUOTED.sub(lambda line: f"{line[1]}'{line[2].replace(chr(39), 2 * chr(39))}'", text)
+        return yaml.safe_load(quoted)
 
 
 def _pages(found: Sequence[Any], depth: int = 0) -> Iterator[dict]:

@@ -88,6 +88,23 @@ def explain_voices(found: Comparison, model: str, examples: bool) -> str:
     return f"{explain_mismatch(found)} Choose {choose}{model}, in the sidebar."
 
 
+def explain_faster(title: str, times: float, scores: tuple[float, float] | None) -> str:
+    """What the model `title` is that computes so many `times` less, and its price.
+
+    scores: SI-SNRi (dB) of the chosen model and of this one on the same mixtures, if both are known.
+    """
+    less = f"{title} has {number(times, 0)} times less to compute"
+    if scores is None:
+        return f"{less}; what that costs has not been measured."
+    own, other = scores
+    if same(own, other, 1):
+        return f"{less} and scores the same: {number(other, 1)} dB SI-SNRi."
+    gap = number(abs(shown_gap(other, own, 1)), 1)
+    told = f"({number(other, 1)} dB instead of {number(own, 1)} dB)"
+    price = f"and scores {gap} dB SI-SNRi higher" if other > own else f"at the price of {gap} dB SI-SNRi"
+    return f"{less}, {price} {told}."
+
+
 def explain_two(first: ScoredSystem, second: ScoredSystem, measures: Sequence[str]) -> list[str]:
     """Which of two models is ahead on one sound by each measure's mean, and where the measures disagree."""
     groups: dict[str, list[str]] = {}

@@ -73,8 +73,10 @@ def _holder(now: float) -> str:
     return f"{_HOLDER}{int(now // HELD_SECONDS)}"
 
 
-def web_component(name: str, script: str, look: str) -> ComponentRenderer:
-    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css in a frame.
+def web_component(name: str, script: str, look: str, *, framed: bool = False) -> ComponentRenderer:
+    """The component `name` of assets/web: the module `script`, and the files `look`.html and `look`.css.
+
+    framed: with the look of the frame that is around the player and both live views.
 
     The browser fetches the script, and what that imports, by their relative paths. Streamlit offers this to installed
     packages, which say it in their pyproject.toml; the app is one only where it does not run from a checkout.
@@ -84,7 +86,7 @@ def web_component(name: str, script: str, look: str) -> ComponentRenderer:
     if manager.get_component_asset_root(whole) is None:
         manifest = ComponentManifest(PACKAGE, version="", components=[ComponentConfig(name, WEB.name)])
         manager.register_from_manifest(manifest, WEB.parent)
-    html, css = _read(f"{look}.html"), _read(FRAME) + _read(f"{look}.css")
+    html, css = _read(f"{look}.html"), (_read(FRAME) if framed else "") + _read(f"{look}.css")
     return st.components.v2.component(whole, html=html, css=css, js=script, isolate_styles=False)
 
 

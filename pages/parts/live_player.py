@@ -42,4 +42,4 @@ def live_player(run: LiveRun, name: str, *, key: str) -> None:
         "running": running,
         "stopped": run.stopped,
     }
-    internals.web_component("live", "live/live.js", "live/live")(key=key, data=data)
+    internals.web_component("live", "live/live.js", "live/live", framed=True)(key=key, data=data)

@@ -77,6 +77,12 @@ def plain_titles(names: list[str]) -> dict[str, str]:
     return _each_once({name: label(name).title for name in names})
 
 
+def linked(asked: str | None, titles: Mapping[str, str]) -> str | None:
+    """The one of `titles` {name: title} that a link asks for: by its name, an earlier name of it, or its title."""
+    name = checkpoint.ALIASES.get(asked or "", asked)
+    return next((one for one, title in titles.items() if name in (one, title)), None)
+
+
 def with_titles(text: str) -> str:
     """`text` with the file names of models here replaced by their plain titles."""
     known = plain_titles(names())

@@ -6,12 +6,15 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from pandas.io.formats.style import Styler
 from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.figures.pdf import pdf_of
 from analysis.text import csv_line
+from analysis.words.say import number
 
 from .handout import file_stem, note_picture, note_table
 from .picture_format import MIME, PDF, PNG, SVG, chosen_format, why_no_pdf
@@ -28,11 +31,12 @@ def picture(
     *,
     key: str,
     on_click: Callable[[dict[str, Any]], None] | None = None,
+    chosen: bool = True,
 ) -> None:
     """Show `figure`; its camera button saves it under `key` with the names of sound and model.
 
     `alt` says what it shows to those who cannot see it. Before the page runs again, `on_click` is called with the
-    point that was clicked.
+    point that was clicked. chosen: whether it shows anything of the sound and the model that the sidebar has chosen.
     """
 
     def selected() -> None:
@@ -44,7 +48,7 @@ def picture(
         "displaylogo": False,
         "toImageButtonOptions": {
             "format": "png" if chosen_format() == PNG else "svg",  # of which a PDF is made
-            "filename": file_stem(key),
+            "filename": file_stem(key) if chosen else key,
             "scale": 2,
         },
     }
@@ -71,13 +75,21 @@ def show_rows(
         if on_click and (chosen := st.session_state[key].selection.rows):
             on_click(chosen[0])
 
-    columns = {name: st.column_config.NumberColumn(format=f"%.{n}f") for name, n in decimals.items()}
-    show = partial(st.dataframe, list(rows), hide_index=True, column_config=columns, key=key)
+    show = partial(st.dataframe, with_decimals(rows, decimals), hide_index=True, key=key)
     if on_click is None:
         show()
     else:
         show(on_select=selected, selection_mode="single-row")
     note_table(title, rows, decimals)
+
+
+def with_decimals(rows: Sequence[Mapping[str, Any]], decimals: Mapping[str, int]) -> Styler:
+    """`rows` {column: value} as a table whose columns of numbers have so many `decimals`, and a real minus sign.
+
+    What is undefined stays empty.
+    """
+    table = pd.DataFrame(list(rows)).astype(dict.fromkeys(decimals, float))
+    return table.style.format({name: partial(number, decimals=n) for name, n in decimals.items()}, na_rep="")
 
 
 def drawing(svg: str, file: Callable[[], str], name: str, *, key: str) -> None:

@@ -147,7 +147,7 @@ def player(
     # Its space is reserved before it appears: see `first_paint`.
     parts = f"{'_tour' if tour else ''}{'' if spectrograms else '_plain'}"
     with st.container(key=None if blind or loop else f"signals{len(tracks)}{parts}_{key}"):
-        show = internals.web_component("player", "player/player.js", "player/player")
+        show = internals.web_component("player", "player/player.js", "player/player", framed=True)
         state = show(key=key, data=data, on_state_change=lambda: None).state
     if not state or state["set"] != identity:
         return start

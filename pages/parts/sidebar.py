@@ -15,7 +15,7 @@ from analysis.computing import first_model
 from analysis.sounds import examples, mixing
 from analysis.sounds.example_list import Example
 from analysis.sounds.rank_examples import known_scores, ordered
-from analysis.words.say import number
+from analysis.words.say import number, signed
 from tasnet import checkpoint
 from tasnet.errors import UserError
 from tasnet.kernels.on_cpu import TILED, precisions_worth
@@ -173,10 +173,10 @@ def _snr() -> float:
     return st.select_slider(
         "Level of the first voice",
         links.choices("snr", LEVELS_DB, 0.0),
-        format_func="{:+.1f} dB".format,
+        format_func=lambda level: f"{signed(level, 1)} dB",
         key="snr",
         persist_state="session",
-        help="Relative to the other voices, by active speech level; the paper mixes between -5 and +5 dB.",
+        help="Relative to the other voices, by active speech level; the paper mixes between −5 and +5 dB.",
     )
 
 

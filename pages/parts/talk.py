@@ -19,7 +19,7 @@ def talk(*, key: str) -> None:
     for model in models:
         path = checkpoint.bundled()[model["name"]]
         model["file"] = internals.serve(path.read_bytes(), "application/octet-stream", f"{key}.{path.stem}", path.name)
-    show = internals.web_component("talk", "browser/view/streamlit.js", "browser/view/live")
+    show = internals.web_component("talk", "browser/view/streamlit.js", "browser/view/live", framed=True)
     show(key=key, data={"models": models}, on_taken_change=lambda: _take(key))
 
 

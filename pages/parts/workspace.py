@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from .text import plain
 
 LONG_SECONDS = 20
 LEFT_AFTER = 2.0  # seconds after which the remaining time is shown
+SLOW_SECONDS = 10.0  # seconds left, from which on a faster way is offered
 LOOK_SECONDS = 0.1  # between two checks on work in the background
 ALWAYS_CANCELLABLE = 1e9  # seconds: work this long counts as long, whatever its size
 AUTOMATIC = "auto"  # precision: float32 where scores are shown, else whatever is fastest here
@@ -133,6 +135,10 @@ def last_speed() -> float | None:
 
 def _cancel(key: Any, task: BackgroundTask | None) -> None:
     st.session_state.cancelled = key
+    _end(task)
+
+
+def _end(task: BackgroundTask | None) -> None:
     if task is not None:
         background().cancel(task, internals.session_id())
 
@@ -161,12 +167,13 @@ class _Bar:
     def __init__(self, label: str) -> None:
         self._label, self._bar = label, st.progress(0.0, text=f"{label} ...")
         self._shown, self._began = (0.0, ""), time.monotonic()
+        self.left = 0.0  # seconds, as far as that can be told
 
     def show(self, done: float) -> None:
         """Update the bar; ends the run where nobody waits for it any more."""
         passed = time.monotonic() - self._began
-        left = passed / done * (1 - done) if done > 0 else 0.0
-        words = f" about {duration(left)} left" if passed > LEFT_AFTER and left >= 1 else ""
+        self.left = passed / done * (1 - done) if done > 0 and passed > LEFT_AFTER else 0.0
+        words = f" about {duration(self.left)} left" if self.left >= 1 else ""
         if (done, words) == self._shown:
             still_wanted()
             return
@@ -182,6 +189,7 @@ def with_progress(
     *,
     stays: bool = False,
     heard: Callable[..., None] | None = None,
+    slow: Callable[[Callable[[], None]], None] | None = None,
 ) -> Any | None:
     """The stored result of `compute(progress)`; with a bar and a cancel button if it takes long.
 
@@ -189,7 +197,8 @@ def with_progress(
     Streamlit's, and this run finds its own key cancelled. Returns None when cancelled, and after a
     UserError of `compute`, which the page shows; the bar disappears. With `stays`, `compute` needs nothing of the page,
     and goes on when the page is left while it takes long. heard: gets the parts of the result that `compute` passes to
-    `progress` beside the share done.
+    `progress` beside the share done. slow: called once, below the bar, where it takes long from then on, with what ends
+    the work.
     """
     if (value := result_cache.find_result(key)) is not None:
         return value
@@ -203,13 +212,21 @@ def with_progress(
         st.session_state.cancelled = None
     place = st.empty()
     task = result_cache.background_task(key) if stays and seconds > LONG_SECONDS else None
-    with place.container(horizontal=True, vertical_alignment="center"):
-        bar = _Bar(label)
-        if seconds > LONG_SECONDS:
-            st.button("Cancel", on_click=_cancel, args=(key, task), key="cancel")
+    with place.container():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            bar = _Bar(label)
+            if seconds > LONG_SECONDS:
+                st.button("Cancel", on_click=_cancel, args=(key, task), key="cancel")
+        below = st.container()
+    offered = slow is None
 
     def show(done: float, *part: Any) -> None:
+        nonlocal offered
         bar.show(done)
+        if slow and not offered and bar.left > SLOW_SECONDS:
+            offered = True
+            with below:
+                slow(partial(_end, task))
         if part and heard:
             heard(*part)
 
@@ -234,15 +251,18 @@ def known_separation(chosen: Mixture, name: str | None = None) -> tasnet.Separat
 
 
 def separation(
-    chosen: Mixture, name: str | None = None, heard: Callable[[int, np.ndarray], None] | None = None
+    chosen: Mixture,
+    name: str | None = None,
+    heard: Callable[[int, np.ndarray], None] | None = None,
+    slow: Callable[[Callable[[], None]], None] | None = None,
 ) -> tasnet.Separation | None:
     """The separation of the sound by the chosen model, or the one named; None when the user cancelled it.
 
-    heard: called, while it is computed, with the sample at which new voices (C, t) begin.
+    heard: called, while it is computed, with the sample at which new voices (C, t) begin. slow: see `with_progress`.
     """
     model = separator(name, scored=chosen.references is not None)
     key, compute = _separation_key(chosen, model), _separating(chosen, model, name)
-    found = with_progress(key, "Separating", _seconds(chosen), compute, stays=True, heard=heard)
+    found = with_progress(key, "Separating", _seconds(chosen), compute, stays=True, heard=heard, slow=slow)
     if found is not None and name is None:
         st.session_state.speed = found.real_time_factor
     return found

@@ -143,6 +143,73 @@ test("at rest a jump stays within the sound, and a mixdown is the sum that is he
   assert.deepEqual([...transport.mixdown([0.001, 0.004])], [0.5, 0.5, 0.5]);
   assert.equal(transport.mixdown().length, 8000);
 });
+/** What browsers have to play sound, written down: sources that have started, and what was scheduled for a gain. */
+function silentDevice(t, state) {
+  const started = [], ramps = [];
+  class Node {
+    constructor(_context, options = {}) {
+      Object.assign(this, options);
+      const note = (kind) => (value, time) => ramps.push({ kind, value, time, node: this });
+      this.gain = { cancelScheduledValues() {}, setValueAtTime: note("hold"), linearRampToValueAtTime: note("ramp") };
+    }
+    connect(next) { return next; }
+    disconnect() {}
+    start(when, offset) { started.push({ when, offset }); }
+    stop() {}
+  }
+  const names = ["GainNode", "ChannelSplitterNode", "AudioBufferSourceNode", "AudioBuffer", "OfflineAudioContext"];
+  for (const name of names) globalThis[name] = class extends Node { copyToChannel() {} };
+  t.after(() => names.forEach((name) => delete globalThis[name]));
+  let wake;
+  const awake = new Promise((resolve) => (wake = resolve));
+  const context = { state, currentTime: 0, resume: async () => { await awake; context.state = "running"; }, close() {} };
+  return { context, started, ramps, wake };
+}
+
+test("two quick clicks on play start one sound, and the first page waits until the device is awake", async (t) => {
+  const { context, started, wake } = silentDevice(t, "suspended"); // as browsers open it before the first gesture
+  let opened = 0;
+  const transport = new Transport([new Float32Array(8000)], 8000, () => { opened += 1; return context; });
+  const both = [transport.play(), transport.play()];
+  assert.deepEqual(started, []); // else its beginning would be lost
+  wake();
+  await Promise.all(both);
+  assert.deepEqual([opened, started.length, context.state], [1, 1, "running"]);
+  await transport.play();
+  assert.equal(started.length, 1);
+});
+
+test("who pauses before the device is awake hears nothing", async (t) => {
+  const { context, started, wake } = silentDevice(t, "suspended");
+  const transport = new Transport([new Float32Array(8000)], 8000, () => context);
+  const asked = transport.play();
+  transport.pause();
+  wake();
+  await asked;
+  assert.deepEqual([started.length, transport.playing], [0, false]);
+});
+
+test("a switch, a jump and a stop fade: none of them clicks", async (t) => {
+  const { context, ramps } = silentDevice(t, "running");
+  const transport = new Transport([new Float32Array(8000), new Float32Array(8000)], 8000, () => context);
+  transport.setGains([1, 0]);
+  await transport.play();
+  const fades = (act) => {
+    ramps.length = 0;
+    act();
+    return ramps.filter(({ kind }) => kind === "ramp").map(({ value, time, node }) => {
+      const held = ramps.find((one) => one.kind === "hold" && one.node === node);
+      near(time - held.time, 0.005, 1e-9);
+      return [held.value, value];
+    });
+  };
+  context.currentTime = 0.1;
+  assert.deepEqual(fades(() => transport.setGains([0, 1])), [[1, 0], [0, 1]]);
+  context.currentTime = 0.2;
+  assert.deepEqual(fades(() => transport.seek(0.5)), [[1, 0], [0, 1]]); // the old place fades out, the new one in
+  context.currentTime = 0.3;
+  assert.deepEqual(fades(() => transport.pause()), [[1, 0]]);
+});
 
 test("another speed keeps the pitch and cuts all tracks at the same places", () => {
   const tone = sine(200, 8000, 8000);

@@ -7,6 +7,7 @@ from analysis.corpus.report import Group, by_gender, by_input_snr, measures, pap
 from analysis.corpus.results import Results
 from analysis.figures import corpus as figures_corpus
 from analysis.scores.systems import NETWORK, SYSTEMS
+from analysis.words.say import number
 from pages.parts.captions import caption
 from pages.parts.pictures import picture, save_table
 
@@ -39,7 +40,7 @@ def show_spread(results: Results, measure: str) -> None:
     values = {system: per_mixture(results, system, measure) for system in SYSTEMS}
     title, source = measures(results)[measure], f"WSJ0-{results.header.speakers}mix"
     known = {system: scores[~np.isnan(scores)] for system, scores in values.items()}
-    medians = ", ".join(f"{system} {np.median(own):.2f}" for system, own in known.items() if len(own))
+    medians = ", ".join(f"{system} {number(np.median(own), 2)}" for system, own in known.items() if len(own))
     picture(
         figures_corpus.distributions(values, title, printed, source),
         f"Violins of {title} over the mixtures; medians: {medians or 'none'}.",
@@ -89,5 +90,5 @@ def show_groups(results: Results, measure: str) -> None:
 
 def _show_groups(groups: list[Group], title: str, axis: str, key: str) -> None:
     network = [(group.name, group.estimates[NETWORK]) for group in groups]
-    means = ", ".join(f"{name} {found.mean:.2f}" for name, found in network if found)
+    means = ", ".join(f"{name} {number(found.mean, 2)}" for name, found in network if found)
     picture(figures_corpus.by_group(groups, title, axis), f"Mean {title} of Conv-TasNet: {means}.", key=key)

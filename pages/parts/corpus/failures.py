@@ -18,6 +18,7 @@ from analysis.corpus.summary import as_markdown
 from analysis.figures.palette import MARKED_COLOUR
 from analysis.words.corpus import explain_failures
 from pages.parts.captions import caption
+from pages.parts.pictures import with_decimals
 from pages.parts.text import bullets
 
 SHARE: dict[str, Any] = {"format": "percent", "min_value": 0.0, "max_value": 1.0}
@@ -45,29 +46,27 @@ def show_failures(results: Results) -> None:
         {"Mixtures": one.name, "Count": one.count, "SI-SNRi (dB)": one.gain.mean, **_shares(one, title)}
         for one in failure_shares(results, threshold)
     ]
+    gain = {"SI-SNRi (dB)": 2}
     columns = {
-        "SI-SNRi (dB)": st.column_config.NumberColumn(format="%.2f"),
         title: st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
         "With such a voice": st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
     }
-    st.dataframe(rows, hide_index=True, height="content", column_config=columns, key="corpus_failures")
+    shown = with_decimals(rows, gain)
+    st.dataframe(shown, hide_index=True, height="content", column_config=columns, key="corpus_failures")
     speakers = speaker_scores(results, threshold)
     if speakers:
         with st.expander(f"The {len(speakers)} speakers, the hardest first", icon=":material/record_voice_over:"):
-            st.dataframe(
-                [
-                    {
-                        "Speaker": one.speaker,
-                        "Sex": one.gender or "unknown",
-                        "Mixtures": one.mixtures,
-                        "SI-SNRi (dB)": one.gain,
-                        title: one.failed,
-                    }
-                    for one in speakers
-                ],
-                hide_index=True,
-                column_config=columns,
-            )
+            each = [
+                {
+                    "Speaker": one.speaker,
+                    "Sex": one.gender or "unknown",
+                    "Mixtures": one.mixtures,
+                    "SI-SNRi (dB)": one.gain,
+                    title: one.failed,
+                }
+                for one in speakers
+            ]
+            st.dataframe(with_decimals(each, gain), hide_index=True, column_config=columns)
     with st.expander("As Markdown, for a model's card", icon=":material/content_copy:"):
         st.code(as_markdown(results), language="markdown", wrap_lines=True)
 

@@ -8,10 +8,11 @@ import streamlit as st
 from analysis.corpus import shipped
 from analysis.corpus.run_progress import run_progress
 from analysis.figures.training import AXES, training_curves, validation_curves
+from analysis.words.say import number
 from pages.parts import models
 from pages.parts.captions import caption
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
-from pages.parts.pictures import picture, save_table
+from pages.parts.pictures import picture, save_table, with_decimals
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
@@ -21,7 +22,7 @@ from .train_here import show_train_here
 DIARY = "log.jsonl"
 LOOK_SECONDS = 5.0  # between two looks at runs in progress
 QUIET_SECONDS = 180.0  # without a record, after which a run counts as stopped
-FORMATS = {"Hours": "%.2f", "Best SI-SNRi (dB)": "%.2f", "Loss (dB)": "%.2f", "Audio seconds a second": "%.0f"}
+DECIMALS = {"Hours": 2, "Best SI-SNRi (dB)": 2, "Loss (dB)": 2, "Audio seconds a second": 0}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -45,7 +46,7 @@ def show_validation(names: list[str]) -> None:
     runs = {title: run for title, (_, run) in found.items()}
     if any(len(run.points) > 1 for run in runs.values()):
         ends = "; ".join(
-            f"{title}: {run.points[0].si_snri:.2f} dB at first, {run.points[-1].si_snri:.2f} dB after "
+            f"{title}: {number(run.points[0].si_snri, 2)} dB at first, {number(run.points[-1].si_snri, 2)} dB after "
             f"{run.points[-1].hours:g} h"
             for title, run in runs.items()
         )
@@ -54,7 +55,7 @@ def show_validation(names: list[str]) -> None:
         for title, (name, run) in found.items():
             last = run.points[-1]
             earlier = "" if shipped.is_current(name, run.weights) else " These are the points of **earlier weights**."
-            only = f" Only the end is on record: **{last.si_snri:.2f} dB** after {last.hours:g} h."
+            only = f" Only the end is on record: **{number(last.si_snri, 2)} dB** after {last.hours:g} h."
             caption(
                 f"**{plain(title)}**, on {plain(run.validation)}; begun {plain(run.begun)}."
                 f"{only if len(run.points) == 1 else ''} Figures from {plain(run.source)}.{earlier}"
@@ -127,11 +128,8 @@ def _show_runs(runs: dict[str, list[dict]], paths: dict[str, Path], axis: str) -
         f"Validation SI-SNRi, training loss and learning rate of {', '.join(runs)} over {AXES[axis].lower()}.",
         key="training_curves",
     )
-    st.dataframe(
-        [_facts(name, records) for name, records in runs.items()],
-        hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format=form) for name, form in FORMATS.items()},
-    )
+    facts = [_facts(name, records) for name, records in runs.items()]
+    st.dataframe(with_decimals(facts, DECIMALS), hide_index=True)
     for name, records in runs.items():
         done = run_progress(records)
         state = " · being written now" if _goes_on(paths[name]) and not done.over else ""

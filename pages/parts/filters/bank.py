@@ -12,7 +12,7 @@ from analysis.network.fixed_banks import FIXED_BANKS
 from analysis.words import filters as words
 from pages.parts.captions import caption
 from pages.parts.handout import say
-from pages.parts.pictures import picture
+from pages.parts.pictures import picture, with_decimals
 from tasnet.config import TasNetConfig
 
 BELOW = {  # what counts as a filter's frequency -> the head of its column
@@ -93,11 +93,8 @@ def show_coverage(banks: list[Bank]) -> None:
         "evenly on that scale."
     )
     st.dataframe(
-        rows,
-        column_config={
-            **{name: st.column_config.NumberColumn(format="percent") for name in BELOW.values()},
-            **{f"Distance from {s}": st.column_config.NumberColumn(format="%.2f") for s in basis_set.SCALES},
-        },
+        with_decimals(rows, {f"Distance from {scale}": 2 for scale in basis_set.SCALES}),
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in BELOW.values()},
     )
     picture(
         figures_filters.tuning_map({one.name: one.tuning for one in banks}, banks[0].rate),
@@ -121,27 +118,24 @@ def show_phases(banks: list[Bank]) -> None:
         "best circular shift, which raises it for any filters: see the same network untrained."
     )
     shares = ("Coverage", "By chance")
+    rows = [
+        {
+            "Model": name,
+            "Band (Hz)": f"{band.low_hz:.0f} to {band.high_hz:.0f}",
+            "Filters": band.count,
+            "At 0 Hz or half the rate": band.at_ends,
+            "Coverage": band.coverage,
+            "By chance": band.chance,
+            "Mean phasor": band.resultant,
+            "Similarity": band.similarity,
+            "Similarity shifted": band.shifted_similarity,
+        }
+        for name, of_model in bands.items()
+        for band in of_model
+    ]
     st.dataframe(
-        [
-            {
-                "Model": name,
-                "Band (Hz)": f"{band.low_hz:.0f} to {band.high_hz:.0f}",
-                "Filters": band.count,
-                "At 0 Hz or half the rate": band.at_ends,
-                "Coverage": band.coverage,
-                "By chance": band.chance,
-                "Mean phasor": band.resultant,
-                "Similarity": band.similarity,
-                "Similarity shifted": band.shifted_similarity,
-            }
-            for name, of_model in bands.items()
-            for band in of_model
-        ],
-        column_config={name: st.column_config.NumberColumn(format="percent") for name in shares}
-        | {
-            name: st.column_config.NumberColumn(format="%.2f")
-            for name in ("Mean phasor", "Similarity", "Similarity shifted")
-        },
+        with_decimals(rows, dict.fromkeys(("Mean phasor", "Similarity", "Similarity shifted"), 2)),
+        column_config={name: st.column_config.NumberColumn(format="percent") for name in shares},
     )
 
 
@@ -156,23 +150,19 @@ def show_pairs(banks: list[Bank]) -> None:
         "how far one frame is from coming back unchanged. Reconstruction: SI-SNR of white noise sent through both. "
         "In the picture a filter on the dotted line has a decoder partner that is tuned as it is."
     )
-    st.dataframe(
-        [
-            {
-                "Model": one.name,
-                "Condition number": fit.condition,
-                "Rank": fit.rank,
-                "Distance from pseudo-inverse": fit.pinv_distance,
-                "Frame distance": fit.frame_distance,
-                "Reconstruction (dB)": fit.reconstruction_db,
-            }
-            for one, fit in fits
-        ],
-        column_config={
-            name: st.column_config.NumberColumn(format="%.2f")
-            for name in ("Condition number", "Distance from pseudo-inverse", "Frame distance", "Reconstruction (dB)")
-        },
-    )
+    rows = [
+        {
+            "Model": one.name,
+            "Condition number": fit.condition,
+            "Rank": fit.rank,
+            "Distance from pseudo-inverse": fit.pinv_distance,
+            "Frame distance": fit.frame_distance,
+            "Reconstruction (dB)": fit.reconstruction_db,
+        }
+        for one, fit in fits
+    ]
+    measured = ("Condition number", "Distance from pseudo-inverse", "Frame distance", "Reconstruction (dB)")
+    st.dataframe(with_decimals(rows, dict.fromkeys(measured, 2)))
     picture(
         figures_filters.pair_map(
             {one.name: one.tuning for one in banks}, {one.name: one.decoder_tuning for one in banks}, banks[0].rate

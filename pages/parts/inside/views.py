@@ -17,7 +17,7 @@ from pages.parts import result_cache
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.listening import speaker_names
-from pages.parts.pictures import picture, save_arrays, save_table
+from pages.parts.pictures import picture, save_arrays, save_table, with_decimals
 from pages.parts.player import PlayerState
 
 from .view import View, show_bar, view_now
@@ -224,13 +224,10 @@ def show_oracles(inspected: Inspected, view: View) -> None:
         "PESQ (MOS-LQO)": lambda found: found.mean("pesq"),
         "STOI": lambda found: found.mean("stoi"),
     } | {f"SI-SNRi {speaker} (dB)": lambda found, i=i: found.si_snri[i] for i, speaker in enumerate(names)}
-    st.dataframe(
-        [
-            {"System": system} | {name: value(found) for name, value in columns.items()}
-            for system, found in scores.items()
-        ],
-        column_config={name: st.column_config.NumberColumn(format="%.2f") for name in columns},
-    )
+    rows = [
+        {"System": system} | {name: value(found) for name, value in columns.items()} for system, found in scores.items()
+    ]
+    st.dataframe(with_decimals(rows, dict.fromkeys(columns, 2)))
     caption(
         f"IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the "
         "sign: it brings every cell as near to the clean one as a sigmoid mask can. "

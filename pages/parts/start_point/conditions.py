@@ -14,7 +14,7 @@ from pages.parts.pictures import save_table, show_rows
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
-from .probe import measured, show_probe, value_key
+from .probe import chosen_or_all, measured_conditions, show_probe, value_key
 
 CHOICE = "condition_name"
 DECIMALS = 1
@@ -29,8 +29,7 @@ def show_conditions(models: list[str], sound: Mixture) -> None:
 
 def _show_table(models: Sequence[str]) -> None:
     """What `models` score in every condition over the set, as far as they have been measured; else all that were."""
-    known = measured()[1]
-    chosen = {model: known[model] for model in models if model in known} or known
+    chosen = chosen_or_all(measured_conditions(), models)
     rows = condition_rows(chosen)
     if not rows:
         caption("No set has been measured in these conditions: `python -m analysis.conditions DIR` does.")

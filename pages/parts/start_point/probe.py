@@ -14,7 +14,7 @@ from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.start_point.probe_set import ProbeResults, curve, known_results
 from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
-from analysis.words.say import number, one_scale
+from analysis.words.say import number, one_scale, short
 from pages.parts import result_cache, workspace
 from pages.parts.budgeted import still_wanted
 from pages.parts.captions import caption
@@ -94,7 +94,7 @@ def _choose(probes: Mapping[str, Probe], choice: str) -> tuple[str, float]:
         value = st.select_slider(
             probes[name].axis,
             values,
-            format_func=lambda one: f"{one:g}",
+            format_func=short,
             key=key,
             width=420,
         )
@@ -141,21 +141,31 @@ def _tracks(
 
 
 @st.cache_data(show_spinner=False, ttl=60)
-def measured() -> list[dict[str, ProbeResults]]:
-    """{model: its results}, of the probes and of the everyday conditions."""
-    return [known_results(), condition_results()]
+def measured_probes() -> dict[str, ProbeResults]:
+    """{model: its results} of the probes over a set."""
+    return known_results()
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def measured_conditions() -> dict[str, ProbeResults]:
+    """{model: its results} of the everyday conditions over a set."""
+    return condition_results()
+
+
+def chosen_or_all(known: Mapping[str, ProbeResults], models: Sequence[str]) -> dict[str, ProbeResults]:
+    """The results of `models`, as far as they were measured; of all that were, where none of them was."""
+    return {model: known[model] for model in models if model in known} or dict(known)
 
 
 def _results_of(name: str) -> dict[str, ProbeResults]:
     """{model: results that have this probe}."""
-    return {model: found for known in measured() for model, found in known.items() if name in found.network}
+    every = (*measured_probes().items(), *measured_conditions().items())
+    return {model: found for model, found in every if name in found.network}
 
 
 def _show_curves(name: str, probe: Probe, value: float, models: Sequence[str], sound: Mixture) -> None:
     """The curves over the set of the models that have been measured, and on request of this sound."""
-    known = _results_of(name)
-    chosen = {model: known[model] for model in models if model in known} or known
-    curves = {model: curve(found, name) for model, found in chosen.items()}
+    curves = {model: curve(found, name) for model, found in chosen_or_all(_results_of(name), models).items()}
     here = {}
     asked = ("probe curve", name, result_cache.fingerprint(sound.mixture, sound.references), *models)
     st.markdown("##### Over a test set")
