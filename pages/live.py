@@ -62,7 +62,8 @@ def live_mixture(sound: Mixture, rate: int) -> np.ndarray:
 def show_live(sound: Mixture) -> None:
     """Start, stop and the picture of the current run."""
     separator = workspace.separator()
-    config = separator.config
+    model = cast(tasnet.ConvTasNet, separator.model)
+    config = model.config
     mixture = live_mixture(sound, config.sample_rate)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         packet = st.segmented_control("Packet", list(PACKETS), default="8 ms", required=True, key="live_packet")
@@ -75,7 +76,7 @@ def show_live(sound: Mixture) -> None:
     if start:
         with preparing, st.spinner("Preparing ..."):
             size = max(config.hop, round(PACKETS[packet] * config.sample_rate))
-            run = LiveRun(cast(tasnet.ConvTasNet, separator.model), mixture, size).start()
+            run = LiveRun(model, mixture, size).start()
         name = uuid.uuid4().hex
         st.session_state.live = (name, run)
     caption(

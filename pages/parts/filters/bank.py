@@ -13,7 +13,7 @@ from analysis.words import filters as words
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.pictures import picture, with_decimals
-from tasnet.config import Config
+from tasnet.config import TasNetConfig
 
 BELOW = {  # what counts as a filter's frequency -> the head of its column
     "peak": "Below 1 kHz",
@@ -41,7 +41,7 @@ def learned_bank(name: str, key: str, model: tasnet.TasNet) -> Bank:
     return _bank(name, key, U, V, model.config.sample_rate, model.config.encoder)
 
 
-def fixed_bank(name: str, key: str, config: Config) -> Bank:
+def fixed_bank(name: str, key: str, config: TasNetConfig) -> Bank:
     """`Bank` of one of `FIXED_BANKS` beside a network of `config`; BasisError where its filters do not fit."""
     fixed = FIXED_BANKS[name]
     return _bank(fixed.title, key, *fixed.rows(config), config.sample_rate, words.FIXED)
