@@ -207,6 +207,37 @@ def test_exported_models_are_understood(tmp_path):
         assert apart(found, wanted) < 1e-5
 
 
+REFUSE = """
+import fs from "node:fs";
+const { readWeights, TasnetError } = await import(process.argv[2] + "/tasnet.js");
+for (const file of process.argv.slice(3)) {
+  try {
+    readWeights(new Uint8Array(fs.readFileSync(file)).buffer);
+    console.log("read");
+  } catch (error) {
+    console.log(error instanceof TasnetError ? error.message : error.stack);
+  }
+}
+"""
+
+
+def test_exports_that_are_not_read_are_refused_in_a_sentence(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    norms, small, older, whole = (tmp_path / f"{name}.onnx" for name in ("norms", "small", "older", "whole"))
+    write_onnx(tiny(norm="BN").eval(), norms)
+    write_onnx(tiny().eval(), small, int8=True)
+    write_onnx(tiny().eval(), whole)
+    before = onnx.load(whole)
+    next(one for one in before.graph.initializer if one.name == "decoder.V").name = "w"
+    onnx.save(before, older)
+    (tmp_path / "refuse.mjs").write_text(REFUSE)
+    command = [node(), "refuse.mjs", str(BROWSER), *map(str, (norms, small, older, whole))]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert ["batch norms" in said[0], "without --int8" in said[1], "write it anew" in said[2]] == [True] * 3
+    assert said[3:] == ["read"]
+
+
 @pytest.fixture(scope="module")
 def recordings(voices) -> list[tuple[np.ndarray, int]]:
     made, random = [], np.random.default_rng(0)

@@ -1,13 +1,22 @@
-"""The player in Firefox: it plays, switches and loops to the sample, and follows the keyboard.
+"""Firefox: the player plays, switches and loops to the sample and follows the keyboard; the static site separates.
 
 Without a sound device Firefox starts no AudioContext, so what is heard is rendered offline, by the player's own code.
 """
 
+import base64
+
+import numpy as np
 import pytest
 from conftest import open_server
 from firefox import Firefox, open_firefox
 from page_tools import wait_for
+from test_browser_engine import CLOSE, apart, heard_live
 from test_player_browser import APP, FADE, PLAYER, RATE
+from test_site_browser import Served
+
+from analysis import site
+from tasnet import ConvTasNet, audio, checkpoint
+from tasnet.export.__main__ import write_onnx
 
 pytestmark = pytest.mark.browser
 
@@ -80,3 +89,63 @@ def test_fifty_switches_and_a_loop_are_exact(firefox):
     """
     switched, looped, loudest = firefox.ask(PLAYER + RENDER + script)
     assert switched < 1e-4 and looped == 0 and loudest > 0.1
+
+
+# The live view's own graph, from the microphone's place to the ears, in an offline context.
+LIVE = """
+const context = new OfflineAudioContext(2, sound.length, rate);
+Object.assign(context, { resume() {}, close() {} });
+window.AudioContext = function () { return context; };
+const buffer = context.createBuffer(1, sound.length, rate);
+buffer.copyToChannel(sound, 0);
+const live = new site.talk.live.constructor(site.files, {});
+await live.start(await site.talk.model.weights(), {
+  thread: "audio",
+  source: () => {
+    const node = new AudioBufferSourceNode(context, { buffer });
+    node.start();
+    return node;
+  },
+});
+const made = await context.startRendering();
+return { ears: [0, 1].map((ear) => [...made.getChannelData(ear)]), delay: live.run.delay, name: site.talk.model.name };
+"""
+DROP = """
+const bytes = await (await fetch("own.onnx")).arrayBuffer();
+const files = new DataTransfer();
+files.items.add(new File([bytes], "own.onnx"));
+dispatchEvent(Object.assign(new Event("drop", { cancelable: true }), { dataTransfer: files }));
+"""
+
+
+def test_the_site_separates_live_and_takes_a_model_that_is_dropped(firefox, voices, tmp_path):
+    site.write_site(tmp_path)
+    write_onnx(ConvTasNet.from_pretrained(checkpoint.bundled()[site.FIRST[1]]), tmp_path / "own.onnx", step=True)
+    served = Served(tmp_path)
+    firefox.open(served.address)
+    wait_for(lambda: firefox.ask("return document.body.dataset.state") == "ready", "the site")
+    rate = 44_100
+    sound = (0.5 * audio.resample(voices[0].sum(0)[:8000], 8000, rate)).astype("<f4")
+    text = base64.b64encode(sound.tobytes()).decode()
+    given = f"""
+    const rate = {rate};
+    const sound = new Float32Array(Uint8Array.from(atob("{text}"), (one) => one.charCodeAt(0)).buffer);
+    """
+    found = firefox.ask(given + LIVE)
+    expected = heard_live(checkpoint.bundled()[found["name"]], sound, rate, found["delay"])
+    glided = rate // 10  # by then nothing is left of how the ears are opened
+    assert found["delay"] <= 0.02
+    assert apart(np.array(found["ears"])[:, glided:], expected[1:3, glided:]) < CLOSE
+
+    def said(name: str) -> str:
+        return firefox.ask(f"return document.querySelector('[data-show={name}]').textContent")
+
+    firefox.ask(DROP)
+    own = "own: a model of your own, 2 voices, causal"
+    wait_for(lambda: said("model").startswith(own), "the dropped model")
+    assert firefox.ask("return site.talk.model.name") == "own"
+    firefox.ask("document.querySelector('.examples button').click()")
+    links = "return document.querySelectorAll('[data-show=downloads] a').length"
+    wait_for(lambda: firefox.ask(links) == 3, "the mixture and the voices")
+    assert "times as fast as it lasts" in said("progress")
+    served.close()

@@ -1,6 +1,6 @@
 // Conv-TasNet in WebAssembly (tasnet/kernels/wasm): a whole sound at once, or a stream while it arrives.
 
-import { transposed } from "./onnx.js";
+import { transposed } from "./matrix.js";
 import { readWeights, TasnetError } from "./weights.js";
 
 const PIECE = 64; // frames of a stream processed at a time, which bounds its memory

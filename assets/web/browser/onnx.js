@@ -1,6 +1,7 @@
 // A model as `tasnet.export` writes it (.onnx, whole or one step): its configuration and weights; the graph is not needed.
 
 import { TasnetError } from "./errors.js";
+import { transposed } from "./matrix.js";
 
 const FLOAT = 1; // TensorProto.DataType
 const [MODEL, GRAPH, TENSOR, ENTRY] = [
@@ -55,12 +56,6 @@ function keep(tensors, bytes, decodeText) {
   const values = new Float32Array(raw.slice().buffer);
   const turned = shape.length === 2 && !/\.[UV]$/.test(name);
   tensors.set(name, turned ? { shape: [shape[1], shape[0]], values: transposed(values, ...shape) } : { shape, values });
-}
-
-export function transposed(values, rows, columns) {
-  const made = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) made[c * rows + r] = values[r * columns + c];
-  return made;
 }
 
 /** The fields of a protobuf message: [number, whole number or bytes]. */

@@ -1,6 +1,7 @@
 // The static site: live, a recording, what the network made of it, its filters, and one moment on its way through.
 
 import { Background, readWeights, resample, TasnetError } from "./browser/tasnet.js";
+import { load } from "./browser/load.js";
 import { Talk } from "./browser/view/talk.js";
 import mountPlayer from "./player/player.js";
 import { encodeWav } from "./player/wav.js";
@@ -13,11 +14,7 @@ const COLUMNS = 700; // of the picture of a sound
 const find = (selector) => document.querySelector(selector);
 const show = (name) => find(`[data-show=${name}]`);
 const modelChoice = () => find("#file [data-do=model]");
-const bytesOf = async (address) => {
-  const answer = await fetch(address).catch(() => null);
-  if (!answer?.ok) throw new TasnetError(`${address} could not be loaded: is there a connection?`);
-  return answer.arrayBuffer();
-};
+const bytesOf = (address) => load(address, `${address} could not be loaded: is there a connection?`);
 
 class Site {
   async open() {

@@ -2,16 +2,12 @@
 
 import { livingIn } from "../../player/lifetime.js";
 import { encodeWav } from "../../player/wav.js";
+import { load } from "../load.js";
 import { Talk } from "./talk.js";
 
+const GONE = "The model could not be loaded: is the server still there? Open the page anew.";
 const beside = (name) => new URL(`../${name}`, import.meta.url).href;
-const FILES = { engine: () => load(beside("engine.wasm")), worklet: beside("worklet.js"), worker: beside("worker.js") };
-
-async function load(address) {
-  const answer = await fetch(address).catch(() => null);
-  if (!answer?.ok) throw new Error("The model could not be loaded: is the server still there? Open the page anew.");
-  return answer.arrayBuffer();
-}
+const FILES = { engine: () => load(beside("engine.wasm"), GONE), worklet: beside("worklet.js"), worker: beside("worker.js") };
 
 /** Shows the last minute's files to save, and a button that takes the mixture into the app. */
 function offer(root, signals, rate, names, take) {
@@ -36,7 +32,7 @@ export default function mount({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".tasnet-talk");
   const kept = (...minute) => offer(root, ...minute, (wav) => setTriggerValue("taken", wav));
   const [talk, cleanUp] = livingIn(root, () => (root.talk = new Talk(root, FILES, { kept })));
-  talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => load(model.file) })));
+  talk.offer(data.models.map((model) => ({ ...model, title: model.label, weights: () => load(model.file, GONE) })));
   talk.repaint();
   return cleanUp;
 }
