@@ -38,12 +38,12 @@ def warm() -> None:
     collections.
     """
     internals.pages_are_named()
+    uploads.watch_over_server()  # what visitors' work needs is loaded meanwhile
     for module in needed_modules():
         try:
             importlib.import_module(module)
         except Exception:  # a fault of ours: the page that needs it will say so, and the others work
             logger.exception("%s could not be imported", module)
-    uploads.watch_over_server()
     with internals.outside_of_visits():
         try:
             sidebar.prepare_first_view()

@@ -110,12 +110,19 @@ def separator(model: str | None = None, *, scored: bool = True) -> tasnet.Separa
 
 
 def prepare_sound(model: str, device: str, sound: Mixture) -> None:
-    """Before any visit: load the model, and keep for all what it makes of `sound`."""
+    """Before any visit: load the model, and keep for all what it makes of `sound`.
+
+    It is computed apart, as for a visitor: the server itself would keep 120 MB of packed weights and working memory.
+    """
     network = _load(model, device, AUTOMATIC)
-    found = network.separate(sound.mixture, sound.rate)
+    found = _separating(sound, network, model)(_unwatched)
     result_cache.keep_for_all(_separation_key(sound, network), found)
-    scored = comparison.compare_systems(sound, found.sources, ideal=False, pesq=True)
+    scored = _comparing(sound, found, network, ideal=False, pesq=True)(_unwatched)
     result_cache.keep_for_all((*_comparison_key(sound, network, ideal=False), True), scored)
+
+
+def _unwatched(*_: Any) -> None:
+    """For progress that nobody looks at."""
 
 
 def _separation_key(sound: Mixture, model: tasnet.Separator) -> tuple:
@@ -333,23 +340,25 @@ def compared(
     key = _comparison_key(chosen, model, ideal=ideal)
     if not pesq and (complete := result_cache.find_result((*key, True))) is not None:
         return complete
+    label = "Scoring" if pesq else "Preparing the signals"
+    compute = _comparing(chosen, found, model, ideal=ideal, pesq=pesq)
+    return with_progress((*key, pesq), label, _seconds(chosen), compute, stays=True)
+
+
+def _comparing(
+    sound: Mixture, found: tasnet.Separation, model: tasnet.Separator, *, ideal: bool, pesq: bool
+) -> Callable[[Callable[..., None]], comparison.Comparison]:
     owner = internals.session_id()
-    return with_progress(
-        (*key, pesq),
-        "Scoring" if pesq else "Preparing the signals",
-        _seconds(chosen),
-        lambda progress: compute_within_budget(
-            computing.compare,
-            chosen,
-            found.sources,
-            ideal,
-            pesq,
-            model.facts.task,
-            seconds=_seconds(chosen) * (len(SYSTEMS) if ideal else 1),
-            owner=owner,
-            progress=progress,
-        ),
-        stays=True,
+    return lambda progress: compute_within_budget(
+        computing.compare,
+        sound,
+        found.sources,
+        ideal,
+        pesq,
+        model.facts.task,
+        seconds=_seconds(sound) * (len(SYSTEMS) if ideal else 1),
+        owner=owner,
+        progress=progress,
     )
 
 
