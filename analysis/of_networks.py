@@ -98,7 +98,7 @@ def phase_rows(
 ) -> list[ScoredSystem]:
     """A mask with the mixture's phase, that of so many iterations of MISI, and the clean voices', each scored."""
     magnitudes = phase.masked_magnitudes(mask, sound.mixture, sound.sources, sound.rate)
-    kept, *_, iterated = phase.misi(magnitudes, sound.mixture, sound.rate, iterations)
+    kept, *_, iterated = phase.iterate_phases(magnitudes, sound.mixture, sound.rate, iterations)
     clean = phase.with_phases_of(sound.sources, magnitudes, sound.rate)
     rows = []
     for name, voices in {mask: kept, f"{mask}, MISI-{iterations}": iterated, f"{mask}, clean phase": clean}.items():

@@ -31,11 +31,15 @@ UNTRAINED = "the same network untrained"
 
 @st.cache_resource(max_entries=4)
 def load_other(name: str) -> tasnet.TasNet:
-    return checkpoint.load(tasnet.available()[name])[0]
+    """Raises BasisError where the model has no learned filters."""
+    network = checkpoint.load(tasnet.available()[name])[0]
+    if not isinstance(network, tasnet.TasNet):
+        raise basis.BasisError("That model works on the STFT: it has no learned filters.")
+    return network
 
 
-def choose_banks() -> tuple[str, list[Bank]]:
-    """The sort order and the models to show: the sidebar's and, where wanted, a second one."""
+def choose_banks(model: tasnet.TasNet) -> tuple[str, list[Bank]]:
+    """The sort order and the models to show: the sidebar's `model` and, where wanted, a second one."""
     chosen = workspace.separator()
     titles = models.plain_titles([chosen.name, *(name for name in tasnet.available() if name != chosen.name)])
     fixed = {name: one.title for name, one in FIXED_BANKS.items()}
@@ -54,17 +58,16 @@ def choose_banks() -> tuple[str, list[Bank]]:
             width=320,
             help="The filters of another model beside these, or a filterbank that nobody learned.",
         )
-    banks = [learned_bank(titles[chosen.name], "model", chosen.model)]
-    if against in FIXED_BANKS:
-        try:
-            banks.append(fixed_bank(against, "other", chosen.config))
-        except basis.BasisError as problem:
-            st.info(plain(problem), icon=":material/info:")
-        else:
+    banks = [learned_bank(titles[chosen.name], "model", model)]
+    try:
+        if against in FIXED_BANKS:
+            banks.append(fixed_bank(against, "other", model.config))
             caption(f"**{fixed[against]}**: {FIXED_BANKS[against].about}")
-    elif against:
-        other = basis.untrained(chosen.config) if against == UNTRAINED else load_other(against)
-        banks.append(learned_bank(others[against], "other", other))
+        elif against:
+            other = basis.untrained(model.config) if against == UNTRAINED else load_other(against)
+            banks.append(learned_bank(others[against], "other", other))
+    except basis.BasisError as problem:
+        st.info(plain(problem), icon=":material/info:")
     return by, banks
 
 
@@ -86,7 +89,7 @@ def choose_scale() -> dict[str, bool]:
 def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
     """The four maps of one model."""
     order, tree = sort(one.U, one.rate, by)
-    st.markdown(f"##### {plain(one.name)}")
+    st.markdown(f"## {plain(one.name)}")
     picture(
         figures_filters.filter_maps(one.U, one.V, one.rate, order, one.tuning, tree, **scale),
         f"Encoder and decoder basis functions of {one.name} and their FFT magnitudes, sorted by {by}",
@@ -113,22 +116,33 @@ def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
         )
 
 
+def show_learned(model: tasnet.TasNet) -> None:
+    """The page, for a model that has learned filters."""
+    order_by, shown = choose_banks(model)
+    scaling = choose_scale()
+    caption(explain_scale(**scaling))
+    with st.container(key="beside_filters"):
+        if len(shown) == 1:  # the filter beside the maps where there is room
+            columns = st.columns([2, 1], gap="medium")
+            places = [(columns[0], columns[1])]
+        else:
+            places = [(column, column) for column in st.columns(2)]
+        for one, (left, right) in zip(shown, places, strict=True):
+            with left:
+                show_maps(one, order_by, scaling)
+            with right:
+                show_filter(one, sort(one.U, one.rate, order_by)[0])
+    show_coverage(shown)
+    show_phases(shown)
+    show_pairs(shown)
+    offer_handout()
+
+
 show_header("Filters", "What did the network learn to listen for? Its basis functions, sorted by likeness (Fig. 5).")
-order_by, shown = choose_banks()
-scaling = choose_scale()
-caption(explain_scale(**scaling))
-with st.container(key="beside_filters"):
-    if len(shown) == 1:  # the filter beside the maps where there is room
-        columns = st.columns([2, 1], gap="medium")
-        places = [(columns[0], columns[1])]
-    else:
-        places = [(column, column) for column in st.columns(2)]
-    for one, (left, right) in zip(shown, places, strict=True):
-        with left:
-            show_maps(one, order_by, scaling)
-        with right:
-            show_filter(one, sort(one.U, one.rate, order_by)[0])
-show_coverage(shown)
-show_phases(shown)
-show_pairs(shown)
-offer_handout()
+if isinstance(sidebar_model := workspace.separator().model, tasnet.TasNet):
+    show_learned(sidebar_model)
+else:
+    st.info(
+        "This model works on the STFT: it has no learned filters. Choose a TasNet in the sidebar.",
+        icon=":material/info:",
+    )

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .audio import Audio, AudioError
     from .checkpoint import CheckpointError
-    from .config import ConvTasNetConfig, LSTMTasNetConfig
+    from .config import ChimeraConfig, ConvTasNetConfig, LSTMTasNetConfig
     from .device import DeviceError, devices
     from .hearing import Hearing, HearingError, hear
     from .inference import Separation, Separator, available
     from .lstm import LSTMTasNet
-    from .model import ConvTasNet, TasNet
+    from .model import ConvTasNet, MaskingNetwork, TasNet
+    from .spectral.network import ChimeraNet
 
 __all__ = [
     "Audio",
     "AudioError",
     "CheckpointError",
+    "ChimeraConfig",
+    "ChimeraNet",
     "ConvTasNet",
     "ConvTasNetConfig",
     "DeviceError",
@@ -27,6 +30,7 @@ __all__ = [
     "HearingError",
     "LSTMTasNet",
     "LSTMTasNetConfig",
+    "MaskingNetwork",
     "Separation",
     "Separator",
     "TasNet",
@@ -38,12 +42,13 @@ __all__ = [
 _PUBLIC = {
     "audio": ("Audio", "AudioError"),
     "checkpoint": ("CheckpointError",),
-    "config": ("ConvTasNetConfig", "LSTMTasNetConfig"),
+    "config": ("ChimeraConfig", "ConvTasNetConfig", "LSTMTasNetConfig"),
     "device": ("DeviceError", "devices"),
     "hearing": ("Hearing", "HearingError", "hear"),
     "inference": ("Separation", "Separator", "available"),
     "lstm": ("LSTMTasNet",),
-    "model": ("ConvTasNet", "TasNet"),
+    "model": ("ConvTasNet", "MaskingNetwork", "TasNet"),
+    "spectral.network": ("ChimeraNet",),
 }
 _MODULE_OF = {name: module for module, names in _PUBLIC.items() for name in names}
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from .atomic import replacing
 from .config import Config, config_from_dict
 from .errors import UserError, opening
-from .model import TasNet
+from .model import MaskingNetwork
 from .networks import make_network
 from .places import WEIGHTS
 from .training_facts import SPEECH_FROM_NOISE, TrainingFacts
@@ -88,7 +88,7 @@ def describe(path: str | Path) -> tuple[Config, TrainingFacts]:
     return _parse(header, path.name)
 
 
-def save(path: str | Path, model: TasNet, facts: TrainingFacts | None = None, *, dtype: str = STORED) -> None:
+def save(path: str | Path, model: MaskingNetwork, facts: TrainingFacts | None = None, *, dtype: str = STORED) -> None:
     """Writes the weights of `model`, its configuration and the facts of its training to `path`.
 
     dtype: of DTYPES, in which the weights are stored, see `rounded`; float32 is exact. The file appears whole or, where
@@ -140,7 +140,7 @@ def _weights_hash(path: Path, _mtime_ns: int, _size: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def load(path: str | Path, config: Config | None = None) -> tuple[TasNet, TrainingFacts]:
+def load(path: str | Path, config: Config | None = None) -> tuple[MaskingNetwork, TrainingFacts]:
     """The network in a file written by `save`, in float32, for evaluation, on the CPU; and the facts of its training.
 
     config: what else is known of the network, which a file of tensors alone needs. Raises CheckpointError where the
@@ -162,7 +162,7 @@ def load(path: str | Path, config: Config | None = None) -> tuple[TasNet, Traini
     return model.eval(), facts
 
 
-def check_tensors(tensors: dict[str, Tensor], model: TasNet, name: str) -> None:
+def check_tensors(tensors: dict[str, Tensor], model: MaskingNetwork, name: str) -> None:
     """Raises CheckpointError unless `tensors`, from a file called `name`, are those of `model`, and all are numbers."""
     expected = model.state_dict()
     for what, names in (

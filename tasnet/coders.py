@@ -4,13 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import Config
+from .config import TasNetConfig
 
 
 class Encoder(nn.Module):
     """w = H(x U), eq. 2: frames of L samples, overlapping by half, against N basis functions."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TasNetConfig) -> None:
         super().__init__()
         self.relu, self.edges = config.encoder == "relu", config.edges
         self.U = nn.Parameter(uniform((config.N, config.L), config.L**-0.5))
@@ -52,7 +52,7 @@ class PinvEncoder(nn.Module):
 class Decoder(nn.Module):
     """s = d V, eqs. 3 and 5: overlapping frames of L samples, summed."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TasNetConfig) -> None:
         super().__init__()
         self.edges = config.edges
         self.V = nn.Parameter(uniform((config.N, config.L), config.N**-0.5))

@@ -7,11 +7,26 @@ NORMS = ("gLN", "cLN", "BN", "chLN")
 ENCODERS = ("linear", "relu", "pinv")
 MASKS = ("sigmoid", "softmax", "relu")
 LSTM_TASNET = "LSTM-TasNet"
+CHIMERA = "Chimera++"
+OUTPUTS = ("masks", "clusters", "misi")
+WINDOW, HOP = 0.032, 0.008  # s, of the paper's STFT (section III-E)
 PADDINGS = ("zeros", "reflect")
 LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz, of any sound
 EDGES = ("fill", "cut", "pad")
 # Far beyond any network ever trained; a file that asks for more would only fill the memory.
-LARGEST = {"N": 8192, "L": 8192, "B": 4096, "H": 8192, "Sc": 4096, "P": 255, "X": 16, "R": 64, "C": 16, "layers": 32}
+LARGEST = {
+    "N": 8192,
+    "L": 8192,
+    "B": 4096,
+    "H": 8192,
+    "Sc": 4096,
+    "P": 255,
+    "X": 16,
+    "R": 64,
+    "C": 16,
+    "layers": 32,
+    "D": 512,
+}
 MOST_BLOCKS = 256  # X R
 
 
@@ -53,9 +68,9 @@ class ConvTasNetConfig:
     coder_bias: bool = False  # whether encoder and decoder add a constant
 
     def __post_init__(self) -> None:
-        _check(
+        _check_tasnet(
             self,
-            ("N", "L", "B", "H", "Sc", "P", "X", "R", "C", "sample_rate"),
+            ("B", "H", "Sc", "P", "X", "R", "C", "sample_rate"),
             norm=NORMS,
             norm_in=("", *NORMS),
             padding=PADDINGS,
@@ -151,7 +166,7 @@ class LSTMTasNetConfig:
     sample_rate: int = 8000  # Hz
 
     def __post_init__(self) -> None:
-        _check(self, ("N", "L", "H", "layers", "C", "sample_rate"), network=(LSTM_TASNET,))
+        _check_tasnet(self, ("H", "layers", "C", "sample_rate"), network=(LSTM_TASNET,))
         if self.layers % 2:
             raise ValueError(f"layers must be even, for a skip connection over half of them, not {self.layers}.")
         if self.H % 2 and not self.causal:
@@ -177,14 +192,85 @@ class LSTMTasNetConfig:
         return _from_dict(cls, LSTM_TASNET, values)
 
 
-Config = ConvTasNetConfig | LSTMTasNetConfig
-AnyConfig = TypeVar("AnyConfig", ConvTasNetConfig, LSTMTasNetConfig)
+@dataclass(frozen=True)
+class ChimeraConfig:
+    """One network on spectrograms with two heads, masks and embeddings: see `tasnet.spectral.network`.
+
+    The defaults have the 32.9M parameters that Table IV gives for Chimera++: four BLSTM layers of 600 units a
+    direction, and 20 numbers for every cell (Wang, Le Roux and Hershey, "Alternative objective functions for deep
+    clustering", 2018). Raises ValueError where a value is unknown or where no such network can be built.
+
+    >>> ChimeraConfig().system, ChimeraConfig(output="clusters").system, ChimeraConfig(D=0).system
+    ('Chimera++', 'DPCL', 'uPIT-BLSTM')
+    """
+
+    causal: ClassVar[bool] = False
+    hears_level: ClassVar[bool] = False  # the features are relative to the mixture's level
+
+    network: str = CHIMERA  # tells this configuration from the others
+    layers: int = 4  # BLSTM layers
+    H: int = 600  # units of each layer in each direction
+    D: int = 20  # numbers that the embedding gives each cell; 0: there is no such head
+    C: int = 2  # speakers
+    mask: str = "sigmoid"  # as in `ConvTasNetConfig`
+    output: str = "masks"  # what separates: the head "masks"; "clusters" of the embeddings; the masks and then "misi"
+    sample_rate: int = 8000  # Hz
+
+    def __post_init__(self) -> None:
+        _check(self, ("layers", "H", "D", "C", "sample_rate"), network=(CHIMERA,), mask=MASKS, output=OUTPUTS)
+        if self.output == "clusters" and not self.D:
+            raise ValueError("Clusters need embeddings: D must be at least 1.")
+
+    @property
+    def system(self) -> str:
+        """What the literature calls such a system, by what is trained and what separates."""
+        if self.output == "clusters":
+            return "DPCL"
+        base = CHIMERA if self.D else "uPIT-BLSTM"
+        return f"{base} with MISI-5" if self.output == "misi" else base
+
+    @property
+    def L(self) -> int:
+        """Samples in a frame: 32 ms."""
+        return round(WINDOW * self.sample_rate)
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next: 8 ms."""
+        return round(HOP * self.sample_rate)
+
+    @property
+    def F(self) -> int:
+        """Frequency bins."""
+        return self.L // 2 + 1
+
+    def to_dict(self) -> dict:
+        """The fields as a plain dict, ready for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "ChimeraConfig":
+        """The inverse of `to_dict`; missing fields take their defaults. Raises ValueError."""
+        return _from_dict(cls, CHIMERA, values)
+
+
+TasNetConfig = ConvTasNetConfig | LSTMTasNetConfig  # with learned filters
+Config = TasNetConfig | ChimeraConfig
+AnyConfig = TypeVar("AnyConfig", ConvTasNetConfig, LSTMTasNetConfig, ChimeraConfig)
+NETWORKS: dict[str, type[LSTMTasNetConfig] | type[ChimeraConfig]] = {
+    LSTM_TASNET: LSTMTasNetConfig,
+    CHIMERA: ChimeraConfig,
+}
 
 
 def config_from_dict(values: dict) -> Config:
     """The configuration whose `to_dict` gave `values`, whatever the network. Raises ValueError."""
-    kind = LSTMTasNetConfig if isinstance(values, dict) and "network" in values else ConvTasNetConfig
-    return kind.from_dict(values)
+    if not isinstance(values, dict) or "network" not in values:
+        return ConvTasNetConfig.from_dict(values)
+    name = values["network"]
+    if not isinstance(name, str) or name not in NETWORKS:
+        raise ValueError(f"network must be one of {', '.join(NETWORKS)}, not {name!r:.40}.")
+    return NETWORKS[name].from_dict(values)
 
 
 def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...]) -> None:
@@ -195,7 +281,7 @@ def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...])
     """
     for name in numbers:
         value = getattr(config, name)
-        least = 0 if name == "Sc" else 1
+        least = 0 if name in ("Sc", "D") else 1
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r:.40}.")
         if value > LARGEST.get(name, value):
@@ -204,9 +290,14 @@ def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...])
         raise ValueError(
             f"sample_rate must lie between {LOWEST_RATE} and {HIGHEST_RATE} Hz, not {config.sample_rate!r:.40}."
         )
-    for name, known in {**choices, "encoder": ENCODERS, "mask": MASKS}.items():
+    for name, known in choices.items():
         if getattr(config, name) not in known:
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(config, name)!r:.40}.")
+
+
+def _check_tasnet(config: TasNetConfig, numbers: tuple[str, ...], **choices: tuple[str, ...]) -> None:
+    """What configurations of a TasNet have in common. Raises ValueError."""
+    _check(config, (*numbers, "N", "L"), **choices, encoder=ENCODERS, mask=MASKS)
     if not isinstance(config.causal, bool):
         raise ValueError(f"causal must be true or false, not {config.causal!r:.40}.")
     if config.L % 2:

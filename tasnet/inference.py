@@ -21,7 +21,7 @@ from .device import DeviceError, find_device, find_precision
 from .disk import DiskArray, Sound
 from .errors import UserError
 from .level import CausalLevel, level_gains
-from .model import ConvTasNet, TasNet
+from .model import ConvTasNet, MaskingNetwork
 from .pauses import JoinedSpans, pauses_between, speech_spans
 from .places import OF_A_RUN
 from .tracking import Stitcher, best_order, plan_chunks
@@ -96,17 +96,19 @@ class Separator:
     ((2, 16000), 16000)
     """
 
-    def __init__(self, model: str | Path | TasNet, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, model: str | Path | MaskingNetwork, device: str = "auto", precision: str = "auto") -> None:
         self.device = find_device(device)
         self.precision = find_precision(precision, self.device)
-        if isinstance(model, TasNet):
+        if isinstance(model, MaskingNetwork):
             network, self.facts, self.name = copy.deepcopy(model), TrainingFacts(), type(model).__name__
         else:
             path = find_checkpoint(model)
             network, self.facts = checkpoint.load(path)
             self.name = str(model) if str(model) in published.CATALOGUE else path.stem
         if self.device.type == "cpu" and self.precision != "float32" and not isinstance(network, ConvTasNet):
-            raise DeviceError("On a CPU LSTM-TasNet computes in float32; choose the precision auto or float32.")
+            raise DeviceError(
+                "On a CPU only Conv-TasNet computes in another precision than float32; choose auto or float32."
+            )
         self.model = network.eval().requires_grad_(False).to(self.device)
         self.config = self.model.config
         from .kernels.on_cpu import OnCPU  # kernels are loaded on separating, not with the package

@@ -6,67 +6,52 @@ is one matrix product.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor, nn
 
 from .coders import Decoder, Encoder, PinvEncoder
-from .config import Config, ConvTasNetConfig
+from .config import Config, ConvTasNetConfig, TasNetConfig
 from .tcn import Block, SeparationModule
 from .training_facts import TrainingFacts
 
 
-class TasNet(nn.Module):
-    """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1), by masks on a learned representation.
+class MaskingNetwork(nn.Module):
+    """Separates a mixture of C speakers, x(t) = s_1(t) + ... + s_C(t) (eq. 1), by masks on what K frames hold.
 
-    What Conv-TasNet and LSTM-TasNet share; they differ in the separation module, `separator`.
-
-    >>> import torch
-    >>> from tasnet import ConvTasNet, ConvTasNetConfig
-    >>> network = ConvTasNet(ConvTasNetConfig(N=32, L=16, B=16, H=32, Sc=16, X=2, R=1))
-    >>> network(torch.zeros(1, 800)).shape  # (batch, C, T)
-    torch.Size([1, 2, 800])
-    >>> network.encode(torch.zeros(1, 800)).shape  # (batch, K, N)
-    torch.Size([1, 99, 32])
+    What every network here is: a TasNet, whose representation is learned, or one on spectrograms (`tasnet.spectral`).
     """
 
     config: Config
-    encoder: Encoder | PinvEncoder
-    separator: nn.Module
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.decoder = Decoder(config)
-        self.encoder = PinvEncoder(self.decoder) if config.encoder == "pinv" else Encoder(config)
 
     def forward(self, mixture: Tensor) -> Tensor:
         """mixture (batch, T) -> sources (batch, C, T), for any T >= 1."""
         w = self.encode(mixture)
-        d = self.masks(w) * w[:, None]  # eq. 4
-        return self.decode(d, mixture.shape[-1])
+        return self.through_masks(self.masks(w), w, mixture.shape[-1])
 
     def encode(self, mixture: Tensor) -> Tensor:
         """mixture (batch, T) -> representation w (batch, K, N), eq. 2."""
-        return self.encoder(mixture)
+        raise NotImplementedError
 
     def masks(self, w: Tensor) -> Tensor:
         """w (batch, K, N) -> masks m (batch, C, K, N), section II-C."""
-        return self.separator(w)
+        raise NotImplementedError
 
     def decode(self, d: Tensor, length: int) -> Tensor:
         """d (..., K, N) -> waveforms (..., length), eq. 5."""
-        return self.decoder(d, length)
+        raise NotImplementedError
 
-    @property
-    def U(self) -> Tensor:
-        """(N, L): encoder basis functions, one a row."""
-        return self.encoder.U
+    def through_masks(self, m: Tensor, w: Tensor, length: int) -> Tensor:
+        """What the masks m (batch, C, K, N) leave of w (batch, K, N): sources (batch, C, length)."""
+        return self.decode(m * w[:, None], length)  # eq. 4
 
-    @property
-    def V(self) -> Tensor:
-        """(N, L): decoder basis functions, one a row."""
-        return self.decoder.V
+    def for_loss(self, mixture: Tensor) -> Any:
+        """mixture (batch, T) -> what the network's training objective takes: the sources, as `forward`."""
+        return self(mixture)
 
     def num_parameters(self) -> int:
         """The paper's 'model size': every trained value."""
@@ -102,6 +87,52 @@ class TasNet(nn.Module):
         from .pretrained import write_pretrained
 
         write_pretrained(folder, self, facts, card, dtype)
+
+
+class TasNet(MaskingNetwork):
+    """A network whose representation is learned.
+
+    What Conv-TasNet and LSTM-TasNet share; they differ in the separation module, `separator`.
+
+    >>> import torch
+    >>> from tasnet import ConvTasNet, ConvTasNetConfig
+    >>> network = ConvTasNet(ConvTasNetConfig(N=32, L=16, B=16, H=32, Sc=16, X=2, R=1))
+    >>> network(torch.zeros(1, 800)).shape  # (batch, C, T)
+    torch.Size([1, 2, 800])
+    >>> network.encode(torch.zeros(1, 800)).shape  # (batch, K, N)
+    torch.Size([1, 99, 32])
+    """
+
+    config: TasNetConfig
+    encoder: Encoder | PinvEncoder
+    separator: nn.Module
+
+    def __init__(self, config: TasNetConfig) -> None:
+        super().__init__(config)
+        self.decoder = Decoder(config)
+        self.encoder = PinvEncoder(self.decoder) if config.encoder == "pinv" else Encoder(config)
+
+    def encode(self, mixture: Tensor) -> Tensor:
+        """mixture (batch, T) -> representation w (batch, K, N), eq. 2."""
+        return self.encoder(mixture)
+
+    def masks(self, w: Tensor) -> Tensor:
+        """w (batch, K, N) -> masks m (batch, C, K, N), section II-C."""
+        return self.separator(w)
+
+    def decode(self, d: Tensor, length: int) -> Tensor:
+        """d (..., K, N) -> waveforms (..., length), eq. 5."""
+        return self.decoder(d, length)
+
+    @property
+    def U(self) -> Tensor:
+        """(N, L): encoder basis functions, one a row."""
+        return self.encoder.U
+
+    @property
+    def V(self) -> Tensor:
+        """(N, L): decoder basis functions, one a row."""
+        return self.decoder.V
 
 
 class ConvTasNet(TasNet):

@@ -2,7 +2,7 @@
 
 import torch
 
-from .config import Config
+from .config import ChimeraConfig, Config
 from .networks import make_network
 from .training_facts import SPEAKERS, VALID, TrainingFacts
 
@@ -57,7 +57,8 @@ def model_title(config: Config, facts: TrainingFacts) -> str:
     """Such as "Small, non-causal", "Speech from noise, small": what tells a model from others, without its score."""
     size = size_in_words(config)
     if facts.task == SPEAKERS:
-        parts = [size.capitalize(), "causal" if config.causal else "non-causal"]
+        system = (config.system, size) if isinstance(config, ChimeraConfig) else (size.capitalize(),)
+        parts = [*system, "causal" if config.causal else "non-causal"]
         parts += [f"{config.C} voices"] if config.C != 2 else []
     else:
         parts = ["Speech from noise", size, *(["causal"] if config.causal else [])]

@@ -1,10 +1,13 @@
 """Which network belongs to a configuration: the one place that knows them all."""
 
-from .config import Config, LSTMTasNetConfig
+from .config import ChimeraConfig, Config, LSTMTasNetConfig
 from .lstm import LSTMTasNet
-from .model import ConvTasNet, TasNet
+from .model import ConvTasNet, MaskingNetwork
+from .spectral.network import ChimeraNet
 
 
-def make_network(config: Config) -> TasNet:
+def make_network(config: Config) -> MaskingNetwork:
     """The network of `config`, its weights drawn at random, in training mode."""
+    if isinstance(config, ChimeraConfig):
+        return ChimeraNet(config)
     return LSTMTasNet(config) if isinstance(config, LSTMTasNetConfig) else ConvTasNet(config)

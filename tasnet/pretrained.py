@@ -22,14 +22,14 @@ from .command_line import command_line, command_parser
 from .config import Config, config_from_dict
 from .errors import opening
 from .inference import find_checkpoint
-from .model import TasNet
+from .model import MaskingNetwork
 from .training_facts import TrainingFacts
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
 
 
-def read_pretrained(name: str | Path, revision: str | None = None) -> tuple[TasNet, TrainingFacts]:
+def read_pretrained(name: str | Path, revision: str | None = None) -> tuple[MaskingNetwork, TrainingFacts]:
     """The network called `name`, in float32, for evaluation, on the CPU; and the facts of its training.
 
     name: that of a model here or of a published one, as for `Separator`; a file of weights; a folder; or the repository
@@ -45,7 +45,7 @@ def read_pretrained(name: str | Path, revision: str | None = None) -> tuple[TasN
 
 def write_pretrained(
     folder: str | Path,
-    model: TasNet,
+    model: MaskingNetwork,
     facts: TrainingFacts | None = None,
     card: str | None = None,
     dtype: str = STORED,
@@ -67,7 +67,7 @@ def write_pretrained(
                 unfinished.write_text(text, encoding="utf-8")
 
 
-def _read_folder(folder: Path) -> tuple[TasNet, TrainingFacts]:
+def _read_folder(folder: Path) -> tuple[MaskingNetwork, TrainingFacts]:
     if not (folder / WEIGHTS).is_file():
         raise CheckpointError(
             f"The folder {folder} holds no {WEIGHTS}; weights of other programs are read by `python -m tasnet.convert`."

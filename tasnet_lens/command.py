@@ -14,6 +14,7 @@ COMMANDS = {
     "separate": ("separate recordings", "tasnet.separate"),
     "train": ("train a network", "tasnet.train.__main__"),
     "convert": ("read weights of another program", "tasnet.convert.__main__"),
+    "spectral": ("write the weights of Chimera++ as another of its systems", "tasnet.spectral.__main__"),
     "export": ("write a model as ONNX", "tasnet.export.__main__"),
     "published": ("fetch a model that others have published", "tasnet.published.__main__"),
     "pretrained": ("write a model as a folder for the Hugging Face Hub", "tasnet.pretrained"),

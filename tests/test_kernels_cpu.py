@@ -271,7 +271,7 @@ def test_as_an_operator_of_pytorch():
 
 
 REFUSED = {
-    "LSTM": LSTMTasNetConfig(),
+    "Conv-TasNet alone": LSTMTasNetConfig(),
     "gLN, or where it is causal cLN": ConvTasNetConfig(norm="cLN"),
     "gLN, or": ConvTasNetConfig(norm_in="cLN"),
     "or where it is causal": ConvTasNetConfig(norm="BN", causal=True),

@@ -29,13 +29,13 @@ def test_misi_is_the_published_iteration(pair):
             for weight, signal in zip(mask, signals, strict=True)
         ]
     wanted = np.array([plain_istft(one, len(mixture)) for one in spectra])
-    *_, found = phase.misi(phase.masked_magnitudes("IRM", mixture, pair, RATE), mixture, RATE, 3)
+    *_, found = phase.iterate_phases(phase.masked_magnitudes("IRM", mixture, pair, RATE), mixture, RATE, 3)
     np.testing.assert_allclose(found, wanted, atol=1e-6 * np.abs(pair).max())
 
 
 def test_without_an_iteration_it_is_the_mask_as_the_paper_applies_it(pair):
     mixture = pair.sum(0)
-    (found,) = phase.misi(phase.masked_magnitudes("WFM", mixture, pair, RATE), mixture, RATE, 0)
+    (found,) = phase.iterate_phases(phase.masked_magnitudes("WFM", mixture, pair, RATE), mixture, RATE, 0)
     np.testing.assert_allclose(found, ideal_masks.separate("WFM", mixture, pair, RATE), atol=1e-12)
 
 

@@ -5,6 +5,7 @@ trained order. What the whole set covers is in `basis_set`.
 """
 
 from dataclasses import dataclass, fields
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import pdist
 
 from tasnet import TasNet
-from tasnet.config import Config
+from tasnet.config import TasNetConfig
 from tasnet.errors import UserError
 from tasnet.networks import make_network
 
@@ -222,8 +223,8 @@ def filter_sound(u: np.ndarray, rate: int, seconds: float = 1.0) -> np.ndarray:
     return np.tile((gain * alternating).astype(np.float32), periods)
 
 
-def untrained(config: Config) -> TasNet:
+def untrained(config: TasNetConfig) -> TasNet:
     """A network of the same shape before any training, always the same one: the null comparison."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return make_network(config).eval()
+        return cast(TasNet, make_network(config).eval())

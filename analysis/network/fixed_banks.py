@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal.windows import hann
 
 from analysis.scores.ideal_masks import WINDOW_SECONDS
-from tasnet.config import Config
+from tasnet.config import TasNetConfig
 
 from .basis import BasisError
 
@@ -30,9 +30,9 @@ class FixedBank:
 
     title: str
     about: str
-    build: Callable[[Config], np.ndarray]
+    build: Callable[[TasNetConfig], np.ndarray]
 
-    def rows(self, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    def rows(self, config: TasNetConfig) -> tuple[np.ndarray, np.ndarray]:
         """Encoder U and decoder V, both (N, L). Raises BasisError where the network's filters are too short for it."""
         U = self.build(config)
         return U, np.linalg.pinv(U).T

@@ -13,7 +13,7 @@ from tasnet import threads
 from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
 from tasnet.kernels import tiled
 from tasnet.lstm import LSTMTasNet
-from tasnet.model import ConvTasNet, TasNet
+from tasnet.model import ConvTasNet, MaskingNetwork
 from tasnet.streaming import StreamingConvTasNet
 
 PACKET = 0.008  # s
@@ -23,7 +23,7 @@ PUSHES = {"frame": 40, "packet": 20}  # in each round
 
 # The networks of Table VIII at the paper's size; random weights take the same time. Every network is timed
 # offline; streaming is Conv-TasNet's.
-PAPER_NETWORKS: dict[str, Callable[[], TasNet]] = {
+PAPER_NETWORKS: dict[str, Callable[[], MaskingNetwork]] = {
     "LSTM-TasNet": lambda: LSTMTasNet(LSTMTasNetConfig()).eval(),
     "Conv-TasNet-cLN": lambda: ConvTasNet(ConvTasNetConfig(norm="cLN", causal=True)).eval(),
 }
@@ -59,7 +59,7 @@ class TimePerFrame:
 
 
 def time_per_frame(
-    networks: dict[str, TasNet], progress: Callable[[float], None] = lambda done: None
+    networks: dict[str, MaskingNetwork], progress: Callable[[float], None] = lambda done: None
 ) -> list[TimePerFrame]:
     """Measure every way to run every one of `networks`, each on the device it lies on, on one CPU thread.
 
@@ -77,7 +77,7 @@ def time_per_frame(
 class _Run:
     """One way to run one network."""
 
-    def __init__(self, name: str, network: TasNet, way: str, frames: int, repeats: int, call: Callable) -> None:
+    def __init__(self, name: str, network: MaskingNetwork, way: str, frames: int, repeats: int, call: Callable) -> None:
         config, device = network.config, next(network.parameters()).device
         self.about = (name, way, str(device), 1000 * config.hop / config.sample_rate)
         self.frame = 1000 * config.L / config.sample_rate
@@ -102,7 +102,7 @@ class _Run:
         return TimePerFrame(*self.about, self.frame, np.array(self.times))
 
 
-def _runs(name: str, network: TasNet) -> list[_Run]:
+def _runs(name: str, network: MaskingNetwork) -> list[_Run]:
     config, device = network.config, next(network.parameters()).device
     runs = []
     if isinstance(network, ConvTasNet) and config.causal and device.type != "mps":
@@ -119,7 +119,7 @@ def _runs(name: str, network: TasNet) -> list[_Run]:
     return [*runs, _Run(name, network, f"offline, {OFFLINE:g} s at once", frames, 1, offline)]
 
 
-def on_devices(networks: dict[str, TasNet], devices: list[str]) -> dict[str, TasNet]:
+def on_devices(networks: dict[str, MaskingNetwork], devices: list[str]) -> dict[str, MaskingNetwork]:
     """Copies of the networks on each of the devices, to be timed side by side."""
     return {
         f"{name}{f' ({device})' if len(devices) > 1 else ''}": copy.deepcopy(network).to(device)

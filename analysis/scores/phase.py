@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasnet.spectral.phase import misi
+
 from .ideal_masks import MASKS, ideal_mask, istft, stft
 from .metrics import si_snr
 
@@ -28,20 +30,10 @@ class PhaseCost:
     clean: float
 
 
-def misi(magnitudes: np.ndarray, mixture: np.ndarray, rate: int, iterations: int) -> Iterator[np.ndarray]:
-    """Voices (C, T) with the STFT `magnitudes` (C, F, frames), before and after each of the `iterations`.
-
-    Every voice begins with the phase of the `mixture` (T,). In each iteration what the voices' sum lacks of the mixture
-    is shared out evenly, and the phases of what comes of it are put to the given magnitudes.
-    """
-    phase = np.exp(1j * np.angle(stft(mixture, rate)))
-    voices = istft(magnitudes * phase, rate, mixture.shape[-1])
-    yield voices
-    for _ in range(iterations):
-        missing = (mixture - voices.sum(0)) / len(voices)
-        phase = np.exp(1j * np.angle(stft(voices + missing, rate)))
-        voices = istft(magnitudes * phase, rate, mixture.shape[-1])
-        yield voices
+def iterate_phases(magnitudes: np.ndarray, mixture: np.ndarray, rate: int, iterations: int) -> Iterator[np.ndarray]:
+    """Voices (C, T) with the STFT `magnitudes` (C, F, frames), before and after each iteration of MISI; see `misi`."""
+    length = mixture.shape[-1]
+    return misi(magnitudes, mixture, iterations, lambda x: stft(x, rate), lambda X: istft(X, rate, length))
 
 
 def with_phases_of(voices: np.ndarray, magnitudes: np.ndarray, rate: int) -> np.ndarray:
@@ -67,6 +59,6 @@ def phase_costs(
     found = []
     for mask in MASKS:
         magnitudes = masked_magnitudes(mask, mixture, references, rate)
-        iterated = np.array([improvement(voices) for voices in misi(magnitudes, mixture, rate, iterations)])
+        iterated = np.array([improvement(voices) for voices in iterate_phases(magnitudes, mixture, rate, iterations)])
         found.append(PhaseCost(mask, iterated, improvement(with_phases_of(references, magnitudes, rate))))
     return tuple(found)

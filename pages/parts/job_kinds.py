@@ -150,7 +150,7 @@ def train(settings: Mapping[str, Any], report: Report) -> str:
 
     def show(progress: TrainingProgress) -> None:
         best = "" if progress.best is None else f", best SI-SNRi {number(progress.best, 2)} dB"
-        words = f"epoch {progress.epoch}, step {progress.step}, loss {number(progress.loss, 2)} dB{best}"
+        words = f"epoch {progress.epoch}, step {progress.step}, loss {number(progress.loss, 2)}{recipe.loss_unit}{best}"
         report(min(1.0, progress.share), words)
 
     for leg in legs_to_go(recipe, out, machine):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..model import ConvTasNet, TasNet
+from ..model import ConvTasNet, MaskingNetwork
 
 TRIAL = 4000  # samples
 CLOSE = {torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 2e-2}  # of the signal's RMS: what rounding explains
@@ -21,7 +21,7 @@ class OnGPU:
     fail, or differ by more than rounding explains, PyTorch is used instead.
     """
 
-    def __init__(self, model: TasNet, dtype: torch.dtype) -> None:
+    def __init__(self, model: MaskingNetwork, dtype: torch.dtype) -> None:
         """dtype: of the factors in the products that make the masks."""
         self.model, self.dtype = model, dtype
         self.why_not: str | None = None  # why PyTorch computes; "" where the kernels do, None before the first call
@@ -42,12 +42,12 @@ class OnGPU:
         w = self.model.encode(mixture)
         with torch.autocast(mixture.device.type, self.dtype):
             m = self.model.masks(w)
-        return self.model.decode(m.float() * w[:, None], mixture.shape[-1])
+        return self.model.through_masks(m.float(), w, mixture.shape[-1])
 
     def _try(self, device: torch.device) -> str:
         """Prepare the kernels; a sentence on why they cannot be used, or ""."""
         if not isinstance(self.model, ConvTasNet):
-            return "The kernels are Conv-TasNet, not LSTM-TasNet."
+            return "The kernels are Conv-TasNet alone."
         from . import gpu  # Triton, where there is one
 
         if reason := gpu.why_not(self.model.config, device):

@@ -59,7 +59,7 @@ def _train(leg: Leg, machine: Machine, options: argparse.Namespace, seconds: flo
     say(f"Engine {trainer.engine.name}{f': {trainer.engine.note}' if trainer.engine.note else ''}.")
     left = seconds - (time.monotonic() - began)
     if machine.leads and not options.quiet:
-        with closing(Bar()) as bar:
+        with closing(Bar(trainer.recipe.loss_unit)) as bar:
             through = trainer.run(left, bar)
     else:
         through = trainer.run(left)
@@ -73,8 +73,10 @@ def _train(leg: Leg, machine: Machine, options: argparse.Namespace, seconds: flo
 class Bar:
     """A progress bar: how far, how good, how fast, how long still."""
 
-    def __init__(self) -> None:
+    def __init__(self, loss_unit: str = " dB") -> None:
+        """loss_unit: see `Recipe.loss_unit`."""
         self._bar: tqdm | None = None
+        self._unit = loss_unit
 
     def __call__(self, progress: TrainingProgress) -> None:
         if self._bar is None:
@@ -86,7 +88,7 @@ class Bar:
             )
         best = "" if progress.best is None else f" | best SI-SNRi {progress.best:.2f} dB"
         self._bar.postfix[0] = (
-            f"epoch {progress.epoch} step {progress.step} | loss {progress.loss:.2f} dB{best} "
+            f"epoch {progress.epoch} step {progress.step} | loss {progress.loss:.2f}{self._unit}{best} "
             f"| {progress.rate:.0f} audio-s/s"
         )
         self._bar.update(progress.share - self._bar.n)

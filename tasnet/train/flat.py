@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tasnet.flat_layout import aligned_zeros, offsets_in_vector
-from tasnet.model import TasNet
+from tasnet.model import MaskingNetwork
 
 KEPT = "_flat"  # where a network keeps its own
 
@@ -36,7 +36,7 @@ class Flat:
         return aligned_zeros(len(self.values), self.values.device)
 
 
-def flatten(model: TasNet) -> Flat:
+def flatten(model: MaskingNetwork) -> Flat:
     """Makes every parameter of `model`, and its `.grad`, a view into one vector; once: a second call gives the same.
 
     The parameters keep their values. The gradients begin as zero; parameters that are not trained get none.

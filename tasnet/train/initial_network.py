@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tasnet import checkpoint
-from tasnet.model import TasNet
+from tasnet.model import MaskingNetwork, TasNet
 from tasnet.networks import make_network
 from tasnet.training_facts import TrainingFacts
 
@@ -17,7 +17,7 @@ from .recipe import Recipe, RecipeError, weights_file
 SPEECH = 300.0  # seconds of the training speech, from which a shorter frame is guessed
 
 
-def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFacts]:
+def initial_network(recipe: Recipe, train: Batches) -> tuple[MaskingNetwork, TrainingFacts]:
     """The network of `recipe.model` with its initial weights, and what is known about their training.
 
     Raises RecipeError where the weights that the recipe begins from cannot become that network, and CheckpointError.
@@ -29,12 +29,12 @@ def initial_network(recipe: Recipe, train: Batches) -> tuple[TasNet, TrainingFac
     model, facts = checkpoint.load(weights_file(recipe.begin_from))
     if model.config != recipe.model:
         model = _grown(model, recipe, train)
-    if recipe.loss == "snr" and not facts.keeps_level:
+    if isinstance(model, TasNet) and recipe.loss == "snr" and not facts.keeps_level:
         _at_level(model, train.batch(0)[0].cpu())
     return model, facts
 
 
-def _grown(model: TasNet, recipe: Recipe, train: Batches) -> TasNet:
+def _grown(model: MaskingNetwork, recipe: Recipe, train: Batches) -> MaskingNetwork:
     speech = None
     if recipe.model.L < model.config.L:
         speech = torch.cat(list(_voices(train, SPEECH * recipe.model.sample_rate)))

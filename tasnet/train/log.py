@@ -15,7 +15,7 @@ END = "end"  # the event of a completed run
 def read_log(path: str | Path) -> list[dict]:
     """The records of a run, oldest first; a last line that is still being written is left out.
 
-    Every record has "event" and "step". "train": loss (dB), learning_rate, gradient_norm,
+    Every record has "event" and "step". "train": loss (dB, but for Chimera++), learning_rate, gradient_norm,
     audio_seconds_per_second, seconds. "epoch": epoch, loss (mean of the epoch), valid_si_snri (dB,
     or null), best_si_snri, learning_rate, seconds. "start": recipe, data, device, precision. "begin":
     valid_si_snri of the weights that a run begins from. "end": best_si_snri, seconds; the run is through.

@@ -80,10 +80,14 @@ def soft_snr_losses(estimates: Tensor, sources: Tensor, mixture: Tensor) -> Tens
 
 def best_soft_snr(estimates: Tensor, sources: Tensor, mixture: Tensor, *, permute: bool) -> Tensor:
     """(batch,): the mean over the sources of the loss of the best assignment, or of each estimate as its own source."""
-    losses = soft_snr_losses(estimates, sources, mixture)
+    return least_mean(soft_snr_losses(estimates, sources, mixture), permute=permute)
+
+
+def least_mean(losses: Tensor, *, permute: bool) -> Tensor:
+    """Losses (batch, E, C) of each estimate as each source -> (batch,): the mean of the best assignment, or as is."""
     if not permute:
         return losses.diagonal(dim1=1, dim2=2).mean(-1)
-    assignments = permutations(range(sources.shape[1]))  # of estimates to the sources in order
+    assignments = permutations(range(losses.shape[2]))  # of estimates to the sources in order
     means = [torch.stack([losses[:, e, s] for s, e in enumerate(each)], -1).mean(-1) for each in assignments]
     return torch.stack(means, -1).amin(-1)
 

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from tasnet.model import ConvTasNet, TasNet
+from tasnet.model import ConvTasNet, MaskingNetwork
 
 from .mixing import Share
 from .recipe import RecipeError
@@ -110,7 +110,7 @@ def _has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
 
-def compile_blocks(model: TasNet, device: torch.device) -> str:
+def compile_blocks(model: MaskingNetwork, device: torch.device) -> str:
     """Compile the 1-D conv blocks, or say in one sentence why that is impossible."""
     if not isinstance(model, ConvTasNet):
         return "Only Conv-TasNet is compiled."
@@ -125,7 +125,7 @@ def compile_blocks(model: TasNet, device: torch.device) -> str:
     return ""
 
 
-def forget_compiled(model: TasNet) -> None:
+def forget_compiled(model: MaskingNetwork) -> None:
     """The blocks as they were before `compile_blocks`."""
     for block in model.blocks() if isinstance(model, ConvTasNet) else ():
         block._compiled_call_impl = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasnet.model import ConvTasNet, TasNet
+from tasnet.model import ConvTasNet, MaskingNetwork
 
 from .flat import Flat, flatten
 from .recipe import Recipe, RecipeError
@@ -56,7 +56,7 @@ class Optimiser:
     Raises RecipeError where the recipe asks for Muon and the network has no 1x1 convolutions.
     """
 
-    def __init__(self, model: TasNet, recipe: Recipe, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, model: MaskingNetwork, recipe: Recipe, precision: torch.dtype = torch.float32) -> None:
         """precision: of the Newton-Schulz steps, for which bfloat16 is enough."""
         self.flat, self.recipe, self.precision = flatten(model), recipe, precision
         found: list[Matrix] = []

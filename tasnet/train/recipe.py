@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tasnet import checkpoint
-from tasnet.config import Config, ConvTasNetConfig, config_from_dict
+from tasnet.config import ChimeraConfig, Config, ConvTasNetConfig, config_from_dict
 from tasnet.errors import UserError
 
 from .mixing import Mixing
@@ -16,7 +16,8 @@ OPTIMISERS = ("adam", "muon")
 LARGEST = 1e12  # of any number
 AUTO = "auto"
 ENGINES = (AUTO, "autograd", "cpu", "gpu")
-LOSSES = ("si-snr", "snr")
+CHIMERA_LOSS = "chimera"
+LOSSES = ("si-snr", "snr", CHIMERA_LOSS)
 PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
@@ -56,7 +57,8 @@ class Recipe:
     batch: int = 8  # segments in a step, over all processes (the paper does not say its own)
     seed: int = 0
     # Optimisation
-    loss: str = "si-snr"  # eq. 15; or "snr", which teaches the level too, and silence
+    loss: str = "si-snr"  # eq. 15; "snr", which teaches the level too, and silence; "chimera" for Chimera++
+    embedding: float = 0.5  # the share of the embeddings in the loss "chimera": 0 to 1
     epochs: int = 100
     hours: float = 0.0  # of mixtures: the run's length instead of epochs; 0: by epochs
     optimiser: str = "adam"  # or "muon": for the 1x1 convolutions, Adam for the rest
@@ -90,6 +92,10 @@ class Recipe:
         for name in ("epoch_hours", "segment", "batch", "epochs", "learning_rate", "matrix_rate", "patience", "clip"):
             if not getattr(self, name) > 0:
                 raise RecipeError(f"{name} must be greater than 0, not {getattr(self, name)!r}.")
+        if (self.loss == CHIMERA_LOSS) != isinstance(self.model, ChimeraConfig):
+            raise RecipeError('The network Chimera++ is trained with loss = "chimera", and no other network is.')
+        if not 0 <= self.embedding <= 1:
+            raise RecipeError(f"embedding is a share, from 0 to 1, not {self.embedding!r}.")
         for name in ("hold_out", "ema", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"{name} must be at least 0 and below 1.")
@@ -106,6 +112,11 @@ class Recipe:
             raise RecipeError('Silent sources have no SI-SNR: take loss = "snr" with scenes.silent and scenes.one.')
         for number in range(len(self.legs)):
             self.leg(number)
+
+    @property
+    def loss_unit(self) -> str:
+        """As it follows a figure: " dB", or nothing."""
+        return "" if self.loss == CHIMERA_LOSS else " dB"
 
     @property
     def fixed_order(self) -> bool:

@@ -5,10 +5,10 @@ import json
 import tomllib
 from pathlib import Path
 
-from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.config import CHIMERA, ConvTasNetConfig, LSTMTasNetConfig
 from tasnet.errors import PathError, opening
 
-from .recipe import Recipe, RecipeError
+from .recipe import CHIMERA_LOSS, Recipe, RecipeError
 
 # N, L, B, H, Sc, P, X, R, norm, causal of Table II, row by row.
 TABLE_II = (
@@ -90,6 +90,13 @@ def recipes() -> dict[str, Recipe]:
     # LSTM-TasNet: [21] trains its LSTM with the lower learning rate, and both on shorter segments than here.
     found["lstm"] = dataclasses.replace(paper, name="lstm", model=LSTMTasNetConfig(), learning_rate=3e-4, compile=False)
     found["blstm"] = dataclasses.replace(paper, name="blstm", model=LSTMTasNetConfig(causal=False), compile=False)
+    # Chimera++ at its published size (Wang, Le Roux and Hershey 2018), and one of 4.9M for a processor; both trained on
+    # longer segments than theirs of 400 frames.
+    spectral = {"loss": CHIMERA_LOSS, "compile": False, "engine": "autograd"}
+    for base, name, sizes in ((paper, "chimera", {}), (short, "chimera-small", {"layers": 2, "H": 300})):
+        model = {"network": CHIMERA, **sizes}
+        found[name] = base.changed({"name": name, "model": model, "batch": 8, **spectral})
+    found["upit-blstm"] = found["chimera"].changed({"name": "upit-blstm", "model": {"D": 0}})
     symbols = ("N", "L", "B", "H", "Sc", "P", "X", "R", "norm", "causal")
     for table, models in (
         ("table2", [dict(zip(symbols, row, strict=True)) for row in TABLE_II]),

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -29,8 +29,8 @@ from .initial_network import initial_network
 from .legs import BEST
 from .lock import FolderLock
 from .log import END, Log
-from .losses import separation_loss
 from .machine import Machine, StopSignal, find_machine
+from .objective import objective
 from .optimiser import Optimiser
 from .recipe import Recipe, RecipeError
 from .state import Counters, check_same_run, not_a_state, read_state, write_state
@@ -54,7 +54,7 @@ class TrainingProgress:
     share: float  # of the run, 0 ... 1
     epoch: int
     step: int
-    loss: float  # dB
+    loss: float  # in the recipe's unit, see `Recipe.loss_unit`
     rate: float  # seconds of mixtures a second
     best: float | None  # dB
 
@@ -108,7 +108,7 @@ class Trainer:
         self.optimiser = Optimiser(self.model, recipe, self.machine.precision)
         if state:
             self._go_on(state)
-        loss = partial(separation_loss, permute=not recipe.fixed_order, kind=recipe.loss)
+        loss = objective(recipe)
         self.engine = choose_engine(recipe.engine, self.model, self.machine, loss, compiled=recipe.compile)
         self.engine.weights_changed()
 

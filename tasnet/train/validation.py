@@ -6,20 +6,29 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tasnet.model import TasNet
+from tasnet import threads
+from tasnet.model import ConvTasNet, MaskingNetwork
 
 from .losses import best_si_snr, fixed_si_snr, si_snr_of
 from .machine import Machine
 from .mixing import Batches
 
 
-def forward_of(network: TasNet, engine: str) -> Callable[[Tensor], Tensor]:
+def forward_of(network: MaskingNetwork, engine: str) -> Callable[[Tensor], Tensor]:
     """The network, mixture (b, T) -> sources (b, C, T), in float32; compiled where the training is by engine "cpu"."""
+    if not isinstance(network, ConvTasNet):
+        return partial(_on_one_thread, network)
     if engine != "cpu":
         return network
     from tasnet.kernels import cpu
 
     return partial(cpu.Network.of(network).forward, threads=torch.get_num_threads())
+
+
+def _on_one_thread(network: MaskingNetwork, mixture: Tensor) -> Tensor:
+    """As `Separator` has it: an LSTM's threads would wait for each other at every frame."""
+    with threads.one_torch_thread():
+        return network(mixture)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...config import Config, ConvTasNetConfig
 from ...flat_layout import aligned_zeros, offsets_in_vector
-from ...model import TasNet
+from ...model import MaskingNetwork
 from . import build
 from .build import BuildError
 
@@ -45,7 +45,7 @@ def why_not_here(precision: str) -> str:
 
 def _why_not_this(config: Config, training: bool) -> str:
     if not isinstance(config, ConvTasNetConfig):
-        return "The compiled network is Conv-TasNet, not LSTM-TasNet."
+        return "The compiled network is Conv-TasNet alone."
     norm = config.norm_in or config.norm
     usual = ("cLN", "cLN") if config.causal else ("gLN", "gLN")
     reasons = {
@@ -97,7 +97,7 @@ class Network:
         self._idle_lock = threading.Lock()
 
     @classmethod
-    def of(cls, model: TasNet, precision: str = "float32", *, flags: tuple[str, ...] = build.NATIVE) -> Network:
+    def of(cls, model: MaskingNetwork, precision: str = "float32", *, flags: tuple[str, ...] = build.NATIVE) -> Network:
         """The network of a model, with a copy of its weights. Raises as the class does."""
         network = cls(model.config, precision, flags=flags)
         network.pack(*flat_copy(model))
@@ -234,7 +234,7 @@ class _Handle:
         weakref.finalize(self, free, address)
 
 
-def flat_copy(model: TasNet) -> tuple[Tensor, list[int]]:
+def flat_copy(model: MaskingNetwork) -> tuple[Tensor, list[int]]:
     """The parameters of a model as one float32 vector, 64-byte aligned, and where each begins."""
     parameters = dict(model.named_parameters())
     offsets, end = offsets_in_vector(parameters)

@@ -12,17 +12,18 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from tasnet.config import Config
-from tasnet.model import TasNet
+from tasnet.model import MaskingNetwork
 
 from ..machine import Machine
 from ..recipe import AUTO, RecipeError
 
-Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # estimates, sources (b, C, T), mixture (b, T) -> mean over the batch
+# What `MaskingNetwork.for_loss` gives, sources (b, C, T), mixture (b, T) -> mean over the batch
+Loss = Callable[[Any, Tensor, Tensor], Tensor]
 FASTEST_FIRST = ("gpu", "cpu", "autograd")
 
 
@@ -50,7 +51,9 @@ def why_not(name: str, config: Config, machine: Machine) -> str:
     return _module(name).why_not(config, machine)
 
 
-def choose_engine(name: str, model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> GradientEngine:
+def choose_engine(
+    name: str, model: MaskingNetwork, machine: Machine, loss: Loss, *, compiled: bool = False
+) -> GradientEngine:
     """The engine of that name; for "auto" the fastest that works here. Its note says why it is not a faster one.
 
     compiled: whether `autograd` compiles the network. Raises RecipeError where a named engine does not work here.

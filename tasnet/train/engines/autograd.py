@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from tasnet.config import Config
-from tasnet.model import TasNet
+from tasnet.model import MaskingNetwork
 
 from ..flat import flatten
 from ..machine import Machine, compile_blocks, forget_compiled, not_compiled
@@ -15,7 +15,7 @@ class AutogradEngine:
 
     name = "autograd"
 
-    def __init__(self, model: TasNet, machine: Machine, loss: Loss, compiled: bool) -> None:
+    def __init__(self, model: MaskingNetwork, machine: Machine, loss: Loss, compiled: bool) -> None:
         self.model, self.machine, self.loss = model, machine, loss
         self.flat = flatten(model)
         self.note = compile_blocks(model, machine.device) if compiled else ""
@@ -33,7 +33,7 @@ class AutogradEngine:
 
     def _loss_and_gradient(self, mixture: Tensor, sources: Tensor) -> Tensor:
         with self.machine.autocast():
-            estimates = self.model(mixture)
+            estimates = self.model.for_loss(mixture)
         loss = self.loss(estimates, sources, mixture)
         self.flat.gradient.zero_()
         loss.backward()
@@ -48,6 +48,6 @@ def why_not(config: Config, machine: Machine) -> str:
     return ""
 
 
-def make(model: TasNet, machine: Machine, loss: Loss, *, compiled: bool = False) -> AutogradEngine:
+def make(model: MaskingNetwork, machine: Machine, loss: Loss, *, compiled: bool = False) -> AutogradEngine:
     """See `tasnet.train.engines`."""
     return AutogradEngine(model, machine, loss, compiled)

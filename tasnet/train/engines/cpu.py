@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tasnet.config import Config
 from tasnet.kernels import cpu
-from tasnet.model import TasNet
+from tasnet.model import MaskingNetwork
 
 from ..flat import flatten
 from ..machine import Machine
@@ -25,7 +25,7 @@ class CpuEngine:
 
     name = "cpu"
 
-    def __init__(self, model: TasNet, machine: Machine, loss: Loss) -> None:
+    def __init__(self, model: MaskingNetwork, machine: Machine, loss: Loss) -> None:
         self.loss, self.flat = loss, flatten(model)
         self.network = cpu.Network(model.config, _precision(machine))
         self.offsets = list(self.flat.offsets.values())
@@ -90,7 +90,7 @@ def why_not(config: Config, machine: Machine) -> str:
     return reason
 
 
-def make(model: TasNet, machine: Machine, loss: Loss) -> CpuEngine:
+def make(model: MaskingNetwork, machine: Machine, loss: Loss) -> CpuEngine:
     """See `tasnet.train.engines`."""
     return CpuEngine(model, machine, loss)
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tasnet.config import Config
 from tasnet.kernels import gpu
-from tasnet.model import ConvTasNet, TasNet
+from tasnet.model import ConvTasNet, MaskingNetwork
 
 from ..flat import Flat, flatten
 from ..machine import Machine
@@ -107,7 +107,7 @@ def why_not(config: Config, machine: Machine) -> str:
     return gpu.why_not(config, machine.device)
 
 
-def make(model: TasNet, machine: Machine, loss: Loss) -> GPUEngine:
+def make(model: MaskingNetwork, machine: Machine, loss: Loss) -> GPUEngine:
     """See `tasnet.train.engines`."""
     if not isinstance(model, ConvTasNet):
         raise TypeError(gpu.unlike(model.config))

@@ -1,0 +1,43 @@
+"""The same weights as another system: `python -m tasnet.spectral MODEL OUTPUT -o FILE.safetensors`.
+
+MODEL is a Chimera++ by its name or its file; OUTPUT says what is to separate: "masks", the masks' head; "clusters",
+k-means on the embeddings, which is deep clustering (DPCL); or "misi", the masks and five iterations of MISI.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tasnet import checkpoint
+from tasnet.command_line import command_line, command_parser
+from tasnet.config import OUTPUTS
+from tasnet.errors import UserError
+from tasnet.inference import find_checkpoint
+
+from .network import ChimeraNet
+
+
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = command_parser("tasnet.spectral", __doc__)
+    parser.add_argument("model", help="a name or a file")
+    parser.add_argument("output", choices=OUTPUTS)
+    parser.add_argument("-o", "--out", required=True, type=Path, metavar="FILE.safetensors")
+    options = parser.parse_args(arguments)
+    network, facts = checkpoint.load(find_checkpoint(options.model))
+    if not isinstance(network, ChimeraNet):
+        raise UserError(f"{options.model} is no Chimera++, whose weights are several systems.")
+    try:
+        network.config = dataclasses.replace(network.config, output=options.output)
+    except ValueError as error:
+        raise UserError(f"{options.model} cannot be that system. {error}") from None
+    # Their scores are those of the output with which they were measured.
+    checkpoint.save(options.out, network, dataclasses.replace(facts, name=options.out.stem, scores={}))
+    print(f"{options.out}: {network.config.system}, {network.num_parameters():,} parameters")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
