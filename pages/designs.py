@@ -149,11 +149,11 @@ with right:
 if design:
     show_figures(design)
     show_time(design)
-    st.markdown("##### The network (Fig. 1)")
+    st.markdown("## The network (Fig. 1)")
     drawn, c = flowchart.network(design), design
     name = f"network_N{c.N}_L{c.L}_B{c.B}_H{c.H}_Sc{c.Sc}_P{c.P}_X{c.X}_R{c.R}"
     drawing(drawn, lambda: flowchart.on_paper(drawn), name, key="design_network")
-    st.markdown("##### Its parts")
+    st.markdown("## Its parts")
     show_parts(design)
-    st.markdown("##### Train this")
+    st.markdown("## Train this")
     show_command(design)

@@ -89,7 +89,7 @@ def choose_scale() -> dict[str, bool]:
 def show_maps(one: Bank, by: str, scale: dict[str, bool]) -> None:
     """The four maps of one model."""
     order, tree = sort(one.U, one.rate, by)
-    st.markdown(f"##### {plain(one.name)}")
+    st.markdown(f"## {plain(one.name)}")
     picture(
         figures_filters.filter_maps(one.U, one.V, one.rate, order, one.tuning, tree, **scale),
         f"Encoder and decoder basis functions of {one.name} and their FFT magnitudes, sorted by {by}",

@@ -28,7 +28,7 @@ def show_systems(sound: Mixture) -> None:
     say(explain_sound(comparison, raw=bool(st.session_state.get("raw_pesq"))), key="ideal_masks")
     caption(SETTING)
     score_table(comparison)
-    st.markdown("##### The masks")
+    st.markdown("## The masks")
     caption(
         "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
         "STFT: its row shows what that amounts to, |estimate| / |mixture|. Drag to zoom all panels, double-click to "
@@ -38,7 +38,7 @@ def show_systems(sound: Mixture) -> None:
     figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
     picture(figure, "The masks of each system and speaker, over time and frequency", key="masks")
     show_phase_cost(comparison)
-    st.markdown("##### Download")
+    st.markdown("## Download")
     downloads(
         {track.name: track.samples for track in tracks},
         sound.rate,

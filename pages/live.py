@@ -113,7 +113,7 @@ def speed_table(times: list[speed.TimePerFrame]) -> pd.DataFrame:
 def show_speed() -> None:
     """Table VIII on this machine."""
     separator = workspace.separator()
-    st.markdown("##### Time per frame")
+    st.markdown("## Time per frame")
     caption(
         "What the network takes for one frame of sound. On one CPU thread and on a GPU where there is one; all ways "
         "take turns. To stay in time it must be less than the hop, the step from one frame to the next. The networks "
@@ -141,7 +141,7 @@ def show_speed() -> None:
 show_header("Live", "Can two people who talk at once be heard apart while they are still speaking? (Table VIII)")
 talk(key="talk")
 st.caption("The network runs in this browser; the server hears nothing but what you send it.")
-st.markdown("##### The chosen sound, as if it were live")
+st.markdown("## The chosen sound, as if it were live")
 st.caption("Here the server's processor works, packet by packet, at a microphone's pace.")
 workspace.describe_sound()
 if (chosen := workspace.chosen_sound()) is not None:

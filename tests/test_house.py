@@ -100,3 +100,10 @@ def test_what_loads_itself_bit_by_bit_is_there_before_the_first_page():
     code = "import sys, pages.parts.first_imports; print({'pandas', 'plotly.graph_objs._figure'} <= {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_headings_follow_the_page_s_title():
+    """A page has one title, and headings of the second level below it: who hears it goes from one to the next."""
+    found = {path: re.findall(r'st\.markdown\(f?"(#+) ', path.read_text()) for path in modules("pages")}
+    assert sum(map(len, found.values())) > 20  # they are found at all
+    assert not {path for path, marks in found.items() if set(marks) - {"##"}}

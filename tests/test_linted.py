@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,39 @@ def test_the_scripts_that_need_no_page():
     done = subprocess.run([node(), "--test", *tests], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     assert re.search(r"^# pass \d\d|^ℹ pass \d\d", done.stdout, re.MULTILINE), "they were not run"
+
+
+class Named(HTMLParser):
+    """What can be pressed or chosen in a page: (its accessible name or None, what is to be read on it)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str | None, str]] = []
+        self._open: list[tuple[str, list[str | None]]] = []  # a tag, and its name and words so far
+
+    def handle_starttag(self, tag, attributes):
+        known = dict(attributes)
+        if tag in ("button", "a", "label"):
+            self._open.append((tag, [known.get("aria-label"), ""]))
+        elif self._open and tag == "select":
+            self._open[-1][1][0] = known.get("aria-label")
+        elif self._open and "data-show" in known:
+            self._open[-1][1][1] += "(what the script writes)"
+
+    def handle_data(self, data):
+        if self._open and self.lasttag != "option":
+            self._open[-1][1][1] += data
+
+    def handle_endtag(self, tag):
+        if self._open and self._open[-1][0] == tag:
+            self.found.append(tuple(self._open.pop()[1]))
+
+
+@pytest.mark.parametrize("page", sorted(WEB.rglob("*.html")), ids=lambda path: path.relative_to(WEB).as_posix())
+def test_what_is_read_on_a_control_begins_its_name(page):
+    """Who speaks to a computer says what is to be read (WCAG 2.5.3)."""
+    parser = Named()
+    parser.feed(page.read_text())
+    for name, words in parser.found:
+        said = " ".join(words.split())
+        assert name is None or not re.search(r"[a-z]", said) or name.startswith(said), f"{said!r} is called {name!r}"

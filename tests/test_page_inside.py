@@ -186,7 +186,7 @@ const box = row.getBoundingClientRect(), cursor = layer.children[1].children[1];
 return {
   box: [box.x, box.y, box.width, box.height], stretch: plot.layout.meta.stretch,
   cursor: cursor.hidden ? null : cursor.getBoundingClientRect().x + 1,
-  time: player.transport.position(), region: player.region, frame: document.querySelector('h5').textContent,
+  time: player.transport.position(), region: player.region, frame: document.querySelector('h2').textContent,
   png: plot.data.filter((trace) => trace.type === 'image')[1].source,
 };
 """

@@ -14,7 +14,7 @@ from analysis.conditions.table import ConditionRow
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import pauses, sets, shifts
 from pages.parts import folders, jobs, models
-from pages.parts.start_point import conditions
+from pages.parts.start_point import conditions, probe
 from tasnet import checkpoint
 
 PAGE = "pages/start_point.py"
@@ -69,9 +69,8 @@ def test_pauses_have_their_curves():
     assert not app.exception and len(app.get("plotly_chart")) == 1
 
 
-@pytest.mark.parametrize("earlier", ["Noise", "Reverberation"])
-def test_conditions_are_a_table_whose_rows_can_be_heard(earlier):
-    app = start(earlier, start_models=MODELS[0])
+def test_conditions_are_a_table_whose_rows_can_be_heard():
+    app = start("Noise", start_models=MODELS[0])  # as earlier links call them
     assert app.segmented_control(key="start_view").value == "Conditions"
     table = app.dataframe[0].value
     assert set(table["Condition"]) == {one.title for one in CONDITIONS.values()} and "clearly lower" in texts(app)
@@ -85,6 +84,14 @@ def test_a_row_of_the_table_turns_the_sound(monkeypatch):
     none = dict.fromkeys(MODELS[:1])
     conditions._turn(ConditionRow("room", 0.4, none, none, None))
     assert conditions.st.session_state == {"condition_name": "room", "probe_value_room": 0.4}
+
+
+def test_other_models_results_are_not_taken_for_those_of_the_chosen_ones(monkeypatch):
+    said = []
+    monkeypatch.setattr(probe, "caption", said.append)
+    assert probe.chosen_or_all({"a": 1, "b": 2}, ["b", "c"]) == {"b": 2} and not said
+    assert probe.chosen_or_all({}, ["c"]) == {} and not said
+    assert probe.chosen_or_all({"a": 1, "b": 2}, ["c"]) == {"a": 1, "b": 2} and "have not been measured" in said[0]
 
 
 @pytest.mark.usefixtures("jobs_here")
@@ -121,7 +128,8 @@ def test_a_folder_that_cannot_be_used_gets_one_sentence(folder, said):
 def test_what_cannot_be_scored_is_said():
     app = start("This sound", example=THREE)
     assert [f"{title} separates 2 voices, this sound has 3." for title in TITLES[:2]] == [w.value for w in app.warning]
-    app = open_page(PAGE, sound="upload", start_view="Noise")
+    app = open_page(PAGE, sound="upload", start_view="Reverberation")
+    assert app.segmented_control(key="start_view").value == "Conditions"  # what earlier links called so
     rng = np.random.default_rng(0)
     upload(app, "mixture_file", ("mix.wav", wav_file(0.1 * rng.standard_normal(8000).astype(np.float32))))
     assert any("Scores need the clean voices" in info.value for info in app.info)

@@ -23,6 +23,7 @@ from analysis.scores.metrics import Scores
 from analysis.scores.systems import CLEAN as VOICES
 from analysis.scores.systems import LEAKAGE, MEASURES, MIXTURE, NETWORK, SYSTEMS, ScoredSystem
 from analysis.words import corpus, explain, filters, ideal_masks, inside, probe, say, separate
+from pages.parts import listening
 from tasnet import ConvTasNetConfig
 from tasnet.mixture import Mixture
 
@@ -529,3 +530,8 @@ def test_filters_are_sorted_by_whom_they_serve():
 )
 def test_a_faster_model_has_its_price(scores, price):
     assert separate.explain_faster("Small", 5.6, scores) == f"Small has 6 times less {price}"
+
+
+def test_the_line_below_a_track_has_real_minus_signs():
+    row = ScoredSystem(NETWORK, np.zeros((2, 1)), None, scores(si_snri=-1.26, sdri=0.04, pesq=1.5, stoi=0.25))
+    assert listening.score_line(row, 0) == "SI-SNRi −1.3 dB · SDRi 0.0 dB · PESQ 1.50 · STOI 0.25"

@@ -29,13 +29,13 @@ def printed_designs() -> tuple[PrintedDesign, ...]:
     ready = {name: one.model for name, one in recipes().items() if isinstance(one.model, ConvTasNetConfig)}
     found = []
     for number, row in enumerate(paper.TABLE_II.rows, 1):
-        title = f"N {row.N}, L {row.L}, B {row.B}, H {row.H}, Sc {row.Sc}, X {row.X}, R {row.R}, {row.norm}"
+        title = f"N{row.N} L{row.L} B{row.B} H{row.H} Sc{row.Sc} X{row.X} R{row.R} {row.norm}"
         recipe = f"table2-{number}"
         found.append(
             PrintedDesign(
                 f"II.{number}",
                 recipe,
-                f"{title}{', causal' if row.causal else ''}",
+                f"{title}{' causal' if row.causal else ''}",
                 ready[recipe],
                 row.receptive_field,
                 row.model_size,

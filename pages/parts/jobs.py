@@ -151,7 +151,7 @@ def show_jobs(kind: str, view: dict[str, str], done: Callable[[Job], None]) -> N
         if active and not all(jobs.find(one).state in ACTIVE for one in active):
             st.rerun()  # one has ended: the page has more to show, and perhaps nothing left to wait for
 
-    st.markdown("##### Jobs")
+    st.markdown("## Jobs")
     caption(
         "They go on when you leave this page or close it. Its address brings you back, and lets whoever has it cancel "
         "them; a job's own link only shows that job."

@@ -1,6 +1,6 @@
 """The tracks of a page: which signals are played together, in which colours, with which scores below them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ import streamlit as st
 from analysis.figures.palette import SYSTEM_COLOURS, second_colour
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
+from analysis.words.say import number, signed
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEAKERS, output_names
 
@@ -39,15 +40,15 @@ def _name(speaker: int) -> str:
 def score_line(row: ScoredSystem, speaker: int) -> str:
     """Every measure of one speaker, as it stands under a player: in short, PESQ as MOS-LQO."""
 
-    def show(measure: str, form: str) -> str:
+    def show(measure: str, write: Callable[[float, int], str], decimals: int) -> str:
         value = row.score(measure, speaker)
-        return "undefined" if value is None else format(value, form)
+        return "undefined" if value is None else write(value, decimals)
 
     if row.scores is None:
         return ""
-    improvements = f"SI-SNRi {show('si_snri', '+.1f')} dB · SDRi {show('sdri', '+.1f')} dB"
+    improvements = f"SI-SNRi {show('si_snri', signed, 1)} dB · SDRi {show('sdri', signed, 1)} dB"
     known = {"pesq": "PESQ", "stoi": "STOI"}
-    rest = [f"{name} {show(key, '.2f')}" for key, name in known.items() if row.score(key, speaker) is not None]
+    rest = [f"{name} {show(key, number, 2)}" for key, name in known.items() if row.score(key, speaker) is not None]
     return " · ".join([improvements, *rest])
 
 

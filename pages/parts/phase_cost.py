@@ -36,7 +36,7 @@ def _kept(what: str, sound: Mixture, function: Callable[..., Any], *arguments: A
 def show_phase_cost(found: Comparison) -> None:
     """The section for the sound of `found`."""
     sound = found.mixture
-    st.markdown("##### What the phase costs")
+    st.markdown("## What the phase costs")
     caption(
         "A mask sets magnitudes and keeps the mixture's phase. MISI (Gunawan and Sen 2010; WA-MISI-5 of Table IV) "
         "looks for phases that fit them and add up to the mixture. Dotted: with the clean voices' own phases."

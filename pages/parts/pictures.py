@@ -114,8 +114,8 @@ def drawing(svg: str, file: Callable[[], str], name: str, *, key: str) -> None:
 def _drawing() -> ComponentRenderer:
     return st.components.v2.component(
         "tasnet_drawing",
-        html='<div class="tasnet-drawing" style="overflow-x: auto" tabindex="0" role="region" aria-label="Drawing">'
-        "</div>",
+        html='<div class="tasnet-drawing scrolls" style="overflow-x: auto" tabindex="0" role="region" '
+        'aria-label="Drawing"></div>',
         js="export default ({ data, parentElement }) => "
         "{ parentElement.querySelector('.tasnet-drawing').innerHTML = data }",
         isolate_styles=False,

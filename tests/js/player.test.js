@@ -158,7 +158,14 @@ function silentDevice(t, state) {
     stop() {}
   }
   const names = ["GainNode", "ChannelSplitterNode", "AudioBufferSourceNode", "AudioBuffer", "OfflineAudioContext"];
-  for (const name of names) globalThis[name] = class extends Node { copyToChannel() {} };
+  for (const name of names) globalThis[name] = class extends Node {};
+  globalThis.AudioBuffer = class {
+    constructor({ numberOfChannels, length }) {
+      this.channels = Array.from({ length: numberOfChannels }, () => new Float32Array(length));
+    }
+    copyToChannel(samples, i) { this.channels[i].set(samples); }
+    getChannelData(i) { return this.channels[i]; }
+  };
   t.after(() => names.forEach((name) => delete globalThis[name]));
   let wake;
   const awake = new Promise((resolve) => (wake = resolve));
@@ -209,6 +216,21 @@ test("a switch, a jump and a stop fade: none of them clicks", async (t) => {
   assert.deepEqual(fades(() => transport.seek(0.5)), [[1, 0], [0, 1]]); // the old place fades out, the new one in
   context.currentTime = 0.3;
   assert.deepEqual(fades(() => transport.pause()), [[1, 0]]);
+});
+
+test("a marked stretch repeats without a click: its end leads into what stands before its beginning", async (t) => {
+  const { context, started } = silentDevice(t, "running");
+  const rising = Float32Array.from({ length: 8000 }, (_, n) => n);
+  const transport = new Transport([rising], 8000, () => context);
+  transport.setLoop(true, [0.25, 0.5]);
+  transport.seek(0.3);
+  await transport.play();
+  const { node } = transport.source;
+  const turn = node.buffer.getChannelData(0);
+  assert.deepEqual([node.loop, turn.length, started[0].offset], [true, 2000, 0.05]);
+  assert.deepEqual(turn.subarray(0, 1960), rising.subarray(2000, 3960)); // as it is
+  assert.equal(turn[1999], 1999); // and on with 2000, the first again
+  turn.subarray(1961).forEach((value, n) => near(Math.abs(value - turn[1960 + n]), 49, 1)); // no step on the way
 });
 
 test("another speed keeps the pitch and cuts all tracks at the same places", () => {

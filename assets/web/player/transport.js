@@ -149,13 +149,32 @@ export class Transport {
   #buffer() {
     if (!this.buffers.has(this.speed)) {
       const tracks = this.speed === 1 ? this.tracks : stretch(this.tracks, this.rate, this.speed);
-      const { length } = tracks[0];
-      const buffer = new AudioBuffer({ numberOfChannels: tracks.length, length, sampleRate: this.rate });
-      tracks.forEach((track, i) => buffer.copyToChannel(track, i));
       for (const speed of this.buffers.keys()) if (speed !== 1) this.buffers.delete(speed);
-      this.buffers.set(this.speed, buffer);
+      this.buffers.set(this.speed, this.#filled(tracks));
     }
     return this.buffers.get(this.speed);
+  }
+
+  /** All tracks between two frames of `#buffer`, to be repeated: the end fades into what stands before the beginning. */
+  #turn(first, last) {
+    const whole = this.#buffer();
+    const fade = Math.min(Math.round(FADE * this.rate), last - first);
+    return this.#filled(this.tracks.map((_, i) => {
+      const track = whole.getChannelData(i);
+      const turn = track.slice(first, last);
+      for (let n = 1; n <= fade; n++) {
+        const share = n / fade;
+        turn[turn.length - 1 - fade + n] = (1 - share) * track[last - 1 - fade + n] + share * (track[first - 1 - fade + n] ?? 0);
+      }
+      return turn;
+    }));
+  }
+
+  #filled(tracks) {
+    const { length } = tracks[0];
+    const buffer = new AudioBuffer({ numberOfChannels: tracks.length, length, sampleRate: this.rate });
+    tracks.forEach((track, i) => buffer.copyToChannel(track, i));
+    return buffer;
   }
 
   /** The frame's position in the buffer of the present speed. */
@@ -168,18 +187,19 @@ export class Transport {
     const old = this.source;
     this.#stop(when);
     let frame = this.#frame(position);
-    const node = new AudioBufferSourceNode(this.context, { buffer: this.#buffer() });
+    let begin = 0; // of what the source plays, in frames
+    let buffer;
     if (this.looping) {
       const [first, last] = this.region ?? [0, this.length];
       if (frame < first || frame >= last) frame = first;
-      Object.assign(node, {
-        loop: true,
-        loopStart: this.#seconds(this.#stretched(first)),
-        loopEnd: this.#seconds(this.#stretched(last)),
-      });
+      if (this.region) {
+        begin = this.#stretched(first);
+        buffer = this.#turn(begin, this.#stretched(last));
+      }
     } else if (frame >= this.length) {
       frame = 0;
     }
+    const node = new AudioBufferSourceNode(this.context, { buffer: buffer ?? this.#buffer(), loop: this.looping });
     // A first start needs no fade: it would dull the first 5 ms. A jump fades from the old place to the new.
     const envelope = new GainNode(this.context, {
       gain: old ? 0 : 1,
@@ -190,7 +210,7 @@ export class Transport {
       envelope.gain.linearRampToValueAtTime(1, when + FADE);
     }
     node.connect(envelope).connect(this.splitter);
-    node.start(when, this.#seconds(this.#stretched(frame)));
+    node.start(when, this.#seconds(this.#stretched(frame) - begin));
     this.source = { node, envelope };
     this.anchor = { time: when, position: frame / this.rate };
     node.onended = () => {
@@ -220,7 +240,7 @@ export class Transport {
     return Math.min(Math.max(Math.round(time * this.rate), 0), this.length);
   }
 
-  /** The time whose product with the rate is the whole number `frame`, so that no loop point is interpolated. */
+  /** The time whose product with the rate is the whole number `frame`, so that nothing is interpolated. */
   #seconds(frame) {
     const time = frame / this.rate;
     for (const nudged of [time, time * (1 + 2 ** -52), time * (1 - 2 ** -52)]) {

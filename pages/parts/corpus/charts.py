@@ -73,12 +73,12 @@ def show_groups(results: Results, measure: str) -> None:
     title, genders = measures(results)[measure], by_gender(results, measure)
     left, right = st.columns([3, 2]) if genders else (st.container(), st.container())
     with left:
-        st.markdown("##### By input SNR")
+        st.markdown("## By input SNR")
         caption("Each voice counts by itself: its SI-SNR in the unprocessed mixture.")
         _show_groups(by_input_snr(results, measure), title, "SI-SNR of the voice in the mixture (dB)", "corpus_snr")
     with right:
         if genders:
-            st.markdown("##### By sex")
+            st.markdown("## By sex")
             caption("Whether the mixture's speakers are of the same sex.")
             _show_groups(genders, title, "Speakers' sex", "corpus_gender")
         else:

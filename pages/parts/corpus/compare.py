@@ -12,7 +12,7 @@ from analysis.corpus.results import ResultsError
 from analysis.figures.corpus import against_each_other
 from analysis.scores.systems import NETWORK
 from analysis.words.corpus import explain_pair
-from analysis.words.say import signed
+from analysis.words.say import share_text, signed
 from pages.parts import models
 from pages.parts.captions import caption
 from pages.parts.pictures import picture, save_table
@@ -69,7 +69,7 @@ def show_comparison() -> None:
         lambda: {"mixture": both.mixtures, "first": scores[0], "second": scores[1], "difference": values},
         key=f"corpus_pair_{measure}",
     )
-    st.markdown("##### Where they differ most")
+    st.markdown("## Where they differ most")
     both = replace(both, first=located(both.first))
     with st.container(horizontal=True):
         for better, positions in zip((one, other), extremes(both, measure, COUNT), strict=True):
@@ -103,6 +103,6 @@ def _row(both: Pair, measure: str, title: str) -> dict[str, object]:
         "Naive interval": "–"
         if np.isnan(found.naive_low)
         else f"{signed(found.naive_low, n)} to {signed(found.naive_high, n)}",
-        "Better on": f"{better / count:.0%}",
-        "Level on": f"{ties / count:.0%}",
+        "Better on": share_text(better / count, 0),
+        "Level on": share_text(ties / count, 0),
     }

@@ -17,6 +17,7 @@ from analysis.corpus.results import Results
 from analysis.corpus.summary import as_markdown
 from analysis.figures.palette import MARKED_COLOUR
 from analysis.words.corpus import explain_failures
+from analysis.words.say import share_text, span
 from pages.parts.captions import caption
 from pages.parts.pictures import with_decimals
 from pages.parts.text import bullets
@@ -26,7 +27,7 @@ SHARE: dict[str, Any] = {"format": "percent", "min_value": 0.0, "max_value": 1.0
 
 def show_failures(results: Results) -> None:
     """The counts by all thresholds; for the chosen one the shares by sex and the speakers."""
-    st.markdown("##### Where it fails")
+    st.markdown("## Where it fails")
     counts = failures_by_threshold(results)
     threshold = _choose_threshold(list(counts) or [THRESHOLDS[0]])
     st.markdown(bullets(explain_failures(results, threshold)))
@@ -91,10 +92,10 @@ def _counted(found: FailureShare) -> dict[str, object]:
     mixtures, voices = found.failed
     return {
         "Mixtures": mixtures,
-        "Share": f"{found.mixtures.mean:.1%}",
+        "Share": share_text(found.mixtures.mean),
         "95 % interval": _interval(found.mixtures),
         "With such a voice": voices,
-        "Share of these": f"{found.voices.mean:.1%}",
+        "Share of these": share_text(found.voices.mean),
         "95 % interval of these": _interval(found.voices),
     }
 
@@ -109,4 +110,4 @@ def _shares(one: FailureShare, title: str) -> dict[str, object]:
 
 
 def _interval(found: Estimate) -> str:
-    return "–" if found.low != found.low else f"{found.low:.1%} to {found.high:.1%}"
+    return "–" if found.low != found.low else span((100 * found.low, 100 * found.high), 1, " %")

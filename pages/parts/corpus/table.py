@@ -38,11 +38,12 @@ SCORES = ("SI-SNRi (dB)", "SDRi (dB)", "PESQ (MOS-LQO)", "PESQ (raw P.862)", "ST
 TEXTS = ("Trained on", "Measured on")
 LIST_CSS = [
     {"selector": "thead tr:first-child th", "props": f"text-align: right; border-bottom: {LINE}"},
-    {"selector": "tbody th", "props": "white-space: normal; overflow-wrap: anywhere; min-width: 8rem"},
+    {"selector": "tbody th", "props": "white-space: normal; overflow-wrap: anywhere; min-width: 10rem"},
     *(
         {
             "selector": f"th.col{k}, td.col{k}",
-            "props": "text-align: left !important; white-space: normal; min-width: 14rem",
+            "props": "text-align: left !important; white-space: normal; overflow-wrap: anywhere; "
+            "min-width: max(8.5rem, 20rem - 25vw)",  # wider where the table scrolls anyway
         }
         for k in range(len(SCORES), len(SCORES) + len(TEXTS))
     ),

@@ -96,8 +96,8 @@ def show_training() -> None:
         st.warning(plain(problem), icon=":material/folder_off:")
     elif not found:
         st.info(
-            f"There is no run in {plain(folder)} yet: `python -m tasnet.train` writes its diary to runs/NAME/{DIARY}, "
-            "and beside it event files for TensorBoard.",
+            f"There is no run in the folder “{plain(folder)}” yet: `python -m tasnet.train` writes its diary to "
+            f"runs/NAME/{DIARY}, and beside it event files for TensorBoard.",
             icon=":material/info:",
         )
     paths = {found[name]: file_below_root(name) for name in chosen if name in found}
@@ -110,7 +110,7 @@ def show_training() -> None:
     if paths:
         st.fragment(draw, run_every=LOOK_SECONDS if going else None)()
     show_train_here()
-    st.markdown("##### The models that come along")
+    st.markdown("## The models that come along")
     show_validation(list(shipped.shipped()))
 
 

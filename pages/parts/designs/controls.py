@@ -44,7 +44,7 @@ def choose_row(current: ConvTasNetConfig | None) -> None:
     st.selectbox(
         "A row of the paper",
         designs,
-        format_func=lambda design: f"{design.table}: {design.si_snri} dB with {design.title}",
+        format_func=lambda design: f"{design.table} · {design.si_snri} dB · {design.title}",
         index=None,
         placeholder="a design of your own",
         key="design_row",

@@ -171,7 +171,7 @@ def show_errors(explained: Explained) -> None:
     )
     edges, by_band = errors.band_edges(sound.rate), errors.snr_by_band(estimates, sound.references, sound.rate)
     middles, over_time = errors.snr_over_time(estimates, sound.references, sound.rate)
-    st.markdown("##### Over time")
+    st.markdown("## Over time")
     say([words.explain_local_swaps(found, len(estimates))], key="local")
     bar = st.container()
     figure = figures.over_time(middles, over_time, explained.names, found, length / sound.rate)
@@ -179,7 +179,7 @@ def show_errors(explained: Explained) -> None:
         whole = View(0.0, length / sound.rate, state.time)
         show_bar(explained.inside, state, whole, {"explain_over_time": figure}, key="explain_bar")
     picture(figure, "SNR of each output over time", key="explain_over_time")
-    st.markdown("##### By frequency")
+    st.markdown("## By frequency")
     say([words.explain_bands(by_band, edges.tolist(), explained.names)], key="bands")
     picture(
         figures.by_band(by_band, edges.tolist(), explained.names), "SNR of each output by band", key="explain_by_band"
@@ -236,7 +236,7 @@ def show_filters(explained: Explained) -> None:
     lost = explained.kept("importance", "Muting branch by branch", muting.importance, groups)
     names = [f"branch {number}" for number in range(1, len(groups) + 1)]
     labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
-    st.markdown("##### Without a branch of the dendrogram")
+    st.markdown("## Without a branch of the dendrogram")
     say([words.explain_importance(lost, names, explained.known)], key="importance")
     picture(
         figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)", explained.known),
@@ -277,7 +277,7 @@ def show_blocks(explained: Explained) -> None:
         icon=":material/layers:",
         query_params={"inside_tab": "Through the separator"},
     )
-    st.markdown("##### Left out")
+    st.markdown("## Left out")
     kind = st.segmented_control(
         "Left out each time", [WHOLE, SINGLE], default=WHOLE, required=True, key="explain_left_out", bind="query-params"
     )

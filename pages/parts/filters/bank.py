@@ -58,6 +58,7 @@ def choose_order() -> str:
         basis.ORDERS,
         default=basis.UPGMA,
         required=True,
+        wrap=True,
         key="filter_order",
         bind="query-params",
         help="UPGMA: by likeness, as in the paper. Either sign: a filter and its negative count as alike, which they "
@@ -74,7 +75,7 @@ def sort(U: np.ndarray, rate: int, by: str) -> tuple[np.ndarray, basis.Tree | No
 
 def show_coverage(banks: list[Bank]) -> None:
     """Where the filters of all models are tuned, against auditory scales."""
-    st.markdown("##### What the filters cover")
+    st.markdown("## What the filters cover")
     rows, said = [], []
     for one in banks:
         shares, dead = basis_set.shares_below(one.U, one.rate), int(np.isnan(one.tuning.peak_hz).sum())
@@ -106,7 +107,7 @@ def show_coverage(banks: list[Bank]) -> None:
 
 def show_phases(banks: list[Bank]) -> None:
     """How the phases of equally tuned filters spread: the paper's circular shift."""
-    st.markdown("##### Phases")
+    st.markdown("## Phases")
     bands = {one.name: basis_set.phase_bands(one.U, one.rate) for one in banks}
     figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
     say([sentence for name, own in bands.items() for sentence in words.explain_phases(name, own)], key="phases")
@@ -141,7 +142,7 @@ def show_phases(banks: list[Bank]) -> None:
 
 def show_pairs(banks: list[Bank]) -> None:
     """How far encoder and decoder are from inverting each other."""
-    st.markdown("##### Encoder and decoder as a pair")
+    st.markdown("## Encoder and decoder as a pair")
     fits = [(one, basis_set.coder_pair(one.U, one.V)) for one in banks]
     say([words.explain_coders(one.name, fit, one.encoder) for one, fit in fits], key="coders")
     caption(

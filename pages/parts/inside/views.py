@@ -13,6 +13,7 @@ from analysis.network.filter_use import filter_use
 from analysis.network.receptive_field import receptive_field
 from analysis.network.representation import Picture, Representation, pooled_picture
 from analysis.words import inside as words
+from analysis.words.say import share_text
 from pages.parts import result_cache
 from pages.parts.captions import caption
 from pages.parts.handout import say
@@ -69,7 +70,7 @@ def show_representation(inspected: Inspected, state: PlayerState) -> None:
         key="inside_shown",
     )
     k = inside.frame_at(view.moment)
-    st.markdown(f"##### Frame {k}, at {inside.seconds(k):.3f} s")
+    st.markdown(f"## Frame {k}, at {inside.seconds(k):.3f} s")
     clean = None if inside.references is None else inside.clean(k, k + 1)
     one = {"w": inside.w(k, k + 1)[0], "masks": inside.masks[:, k], "d": inside.d(k, k + 1)[:, 0]}
     picture(
@@ -142,15 +143,16 @@ def show_masks(inside: Representation, view: View) -> None:
     )
     places[1].metric(
         "Filters at work",
-        f"{sparse.active:.0%}",
+        share_text(sparse.active, 0),
         border=True,
         help="Share of the filters that effectively carry a frame: (sum w^2)^2 / (N sum w^4), mean over the frames.",
     )
     places[2].metric(
         "Power with one owner",
-        f"{sparse.owned:.0%}",
+        share_text(sparse.owned, 0),
         border=True,
-        help=f"Share of the speakers' power in cells of which one holds more than {learned_masks.OWNED:.0%}.",
+        help="Share of the speakers' power in cells of which one holds more than "
+        f"{share_text(learned_masks.OWNED, 0)}.",
     )
     counted = {
         "every cell": learned_masks.mask_statistics(inside, False, first, last),
@@ -242,7 +244,7 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     bar = st.container()
     config = inside.model.config
     rate = config.sample_rate
-    st.markdown("##### What each block adds")
+    st.markdown("## What each block adds")
     frames = np.arange(inside.frame_at(view.start), inside.frame_at(view.stop) + 1)
     levels, seconds = inside.skips[:, frames], inside.seconds(frames)
     caption(words.explain_blocks(levels, config, view.words))
@@ -258,7 +260,7 @@ def show_walk(inside: Representation, state: PlayerState) -> None:
     save_arrays("Levels (NPZ)", lambda: {"level": levels, "seconds": seconds}, key="skips")
     frame = inside.frame_at(view.moment)
     found = receptive_field(inside.model, inside.mixture, frame)
-    st.markdown(f"##### What frame {frame} depends on")
+    st.markdown(f"## What frame {frame} depends on")
     caption(words.explain_receptive_field(found, rate, len(inside.mixture)))
     picture(
         figures_inside.receptive_field_map(found, inside.mixture, rate, inside.seconds(frame)),

@@ -30,7 +30,7 @@ def _questions(seed: int) -> list[HeadphoneQuestion]:
 
 
 def _check_level(store: Store, session: Session, key: str) -> None:
-    st.markdown("##### First, the level")
+    st.markdown("## First, the level")
     st.markdown(
         "Play this and set your volume so that it is comfortable and every word is clear. Do not change it afterwards: "
         "all sounds of the test are equally loud."
@@ -52,7 +52,7 @@ def _check_headphones(store: Store, listener: Listener) -> None:
     )
     questions = _questions(state["seed"])
     answers = state["answers"]
-    st.markdown("##### Are your headphones on?")
+    st.markdown("## Are your headphones on?")
     if len(answers) < QUESTIONS:
         st.markdown(
             "You hear three noises. **In which is there a faint tone?** Over headphones it is there; over loudspeakers "

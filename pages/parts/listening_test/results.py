@@ -7,6 +7,7 @@ from analysis.listening.export import long_form, webmushra_form
 from analysis.listening.headphones import QUESTIONS
 from analysis.listening.ratings import Store
 from analysis.listening.trials import ABX, Answer, Session, plan_trials
+from analysis.words.say import share_text, span
 from pages.parts.captions import caption
 from pages.parts.pictures import save_table
 from pages.parts.text import plain
@@ -18,7 +19,7 @@ from .tests import leave, links, remember
 def show_test(store: Store, session: Session) -> None:
     """Everything about one test."""
     remember(session)
-    st.markdown(f"##### {plain(session.title)}")
+    st.markdown(f"## {plain(session.title)}")
     addresses = links(session)
     st.markdown("Pass this link on to the listeners:")
     st.code(addresses["listener"], language=None)
@@ -76,8 +77,8 @@ def _identifications(answers: list[Answer]) -> None:
             {
                 "Listener": name,
                 "Correct": f"{found.correct} of {found.trials}",
-                "Share": f"{found.proportion:.0%}",
-                "95 % interval": "–" if ends is None else f"{ends[0]:.0%} to {ends[1]:.0%}",
+                "Share": share_text(found.proportion, 0),
+                "95 % interval": "–" if ends is None else span((100 * ends[0], 100 * ends[1]), 0, " %"),
                 "p (guessing)": scores.probability(found.p),
             }
         )

@@ -12,7 +12,7 @@ from analysis.listening.opinion import CrossedMean, Opinion
 from analysis.listening.ratings import Store
 from analysis.listening.trials import MOS, REFERENCE, Answer, Session
 from analysis.scores.metrics import raw_pesq
-from analysis.words.say import number
+from analysis.words.say import number, share_text
 from pages.parts.captions import caption
 from pages.parts.pictures import picture
 from pages.parts.text import plain
@@ -67,7 +67,8 @@ def _screened(opinions: list[Opinion]) -> list[Opinion]:
         f"Leave out who missed the hidden reference: {', '.join(map(plain, unsure))}",
         True,
         key="listening_screen",
-        help=f"Post-screening of ITU-R BS.1534: below {opinion.SURE} in more than {opinion.SHARE:.0%} of the trials.",
+        help=f"Post-screening of ITU-R BS.1534: below {opinion.SURE} in more than "
+        f"{share_text(opinion.SHARE, 0)} of the trials.",
     )
     kept = [o for o in opinions if not screen or o.listener not in unsure]
     if not kept:
@@ -160,7 +161,7 @@ def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
     """A table of tests between all pairs of systems."""
     if len(systems) < 2:
         return
-    st.markdown("##### Differences")
+    st.markdown("## Differences")
     unit = st.segmented_control(
         "What is taken as drawn at random",
         list(UNITS),

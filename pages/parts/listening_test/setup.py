@@ -12,6 +12,7 @@ from analysis.listening.ratings import Store
 from analysis.listening.trials import ABX, MOS, MUSHRA, REFERENCE, Session, Stimulus
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
+from analysis.words.say import share_text
 from pages.parts import folders, models, workspace
 from pages.parts.captions import caption
 from pages.parts.text import plain
@@ -32,7 +33,7 @@ EXPLANATIONS = {
     ABX: "A and B are the two systems' versions of one utterance, X is one of them. Can a listener tell which?",
     MUSHRA: "ITU-R BS.1534: all versions on one page, rated from 0 to 100 beside the reference. "
     "The reference hides among them; the mixture and a low-passed reference are the anchors. Listeners who rate the "
-    f"hidden reference below {opinion.SURE} on more than {opinion.SHARE:.0%} of the pages are left out.",
+    f"hidden reference below {opinion.SURE} on more than {share_text(opinion.SHARE, 0)} of the pages are left out.",
 }
 DEFAULT_SYSTEMS = {MOS: (REFERENCE, "IRM", NETWORK), ABX: ("IRM", NETWORK), MUSHRA: ("IRM", NETWORK)}
 DEFAULT_TRAINING = {MOS: 3, ABX: 2, MUSHRA: 1}

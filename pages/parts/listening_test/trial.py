@@ -18,6 +18,7 @@ from analysis.listening.trials import (
     plan_training,
     plan_trials,
 )
+from analysis.words.say import share_text
 from pages.parts.player import PlayerState, player
 from pages.parts.text import plain
 
@@ -38,7 +39,7 @@ def show_trial(store: Store, session: Session) -> None:
 
 
 def _join(store: Store, session: Session) -> None:
-    st.markdown(f"##### {plain(session.title)}")
+    st.markdown(f"## {plain(session.title)}")
     count = len(plan_trials(session, 0))
     if session.method == MOS:
         st.markdown(
@@ -54,8 +55,8 @@ def _join(store: Store, session: Session) -> None:
         )
     if session.method == MUSHRA:
         st.markdown(
-            f"One version is the hidden reference; who rates it below {SURE} on more than {SHARE:.0%} of the pages is "
-            "left out of the results (ITU-R BS.1534-3)."
+            f"One version is the hidden reference; who rates it below {SURE} on more than "
+            f"{share_text(SHARE, 0)} of the pages is left out of the results (ITU-R BS.1534-3)."
         )
     training = f" and {len(plan_training(session, 0))} for practice, which do not count" if session.training else ""
     st.markdown(

@@ -23,7 +23,7 @@ DECIMALS = 1
 def show_conditions(models: list[str], sound: Mixture) -> None:
     """The table of all conditions; a row of it, or any other position, put on `sound`, to hear and to score."""
     _show_table(models)
-    st.markdown("##### On this sound")
+    st.markdown("## On this sound")
     show_probe(models, sound, CONDITIONS, CHOICE)
 
 

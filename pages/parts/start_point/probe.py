@@ -9,6 +9,7 @@ import streamlit as st
 from analysis import of_networks
 from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
+from analysis.figures.palette import second_colour
 from analysis.scores.metrics import Scores, output_order
 from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.start_point.probe_set import ProbeResults, curve, known_results
@@ -31,6 +32,7 @@ RUNS = 2  # as much computing as so many separations
 SHOWN = {"si_snr": "SI-SNR (dB)"} | {one: MEASURES[one].title for one in one_scale(list(MEASURES))}
 PROBE_CHOICE = "probe_name"
 BEFORE, AFTER = "as it is", "turned"
+NOT_MEASURED = "The models chosen above have not been measured with this over a set: others have."
 
 
 def show_probe(
@@ -120,7 +122,8 @@ def _tracks(
     tracks = [Track(f"Mixture · {state}", mixture.mixture, mixture.rate) for state, mixture in made.items()]
     for speaker, output in enumerate(speaker_names(len(made[BEFORE].references), models[0])):
         group = f"speaker {speaker + 1}"
-        for model in models:
+        for place, model in enumerate(models):
+            colour = second_colour(speaker) if place == 1 else ""
             whose = f" · {titles[model]}" if len(models) > 1 else ""
             for state, mixture in made.items():
                 score = scores[model, state].si_snr[speaker]
@@ -129,7 +132,8 @@ def _tracks(
                         f"{output}{whose} · {state}",
                         voices[model, state][speaker],
                         mixture.rate,
-                        group=group,
+                        colour,
+                        group,
                         description="" if score is None else f"SI-SNR {number(score, 1)} dB",
                     )
                 )
@@ -153,8 +157,11 @@ def measured_conditions() -> dict[str, ProbeResults]:
 
 
 def chosen_or_all(known: Mapping[str, ProbeResults], models: Sequence[str]) -> dict[str, ProbeResults]:
-    """The results of `models`, as far as they were measured; of all that were, where none of them was."""
-    return {model: known[model] for model in models if model in known} or dict(known)
+    """The results of `models`, as far as they were measured; of all that were, and says so, where none of them was."""
+    chosen = {model: known[model] for model in models if model in known}
+    if known and not chosen:
+        caption(f":material/info: {NOT_MEASURED}")
+    return chosen or dict(known)
 
 
 def _results_of(name: str) -> dict[str, ProbeResults]:
@@ -168,7 +175,7 @@ def _show_curves(name: str, probe: Probe, value: float, models: Sequence[str], s
     curves = {model: curve(found, name) for model, found in chosen_or_all(_results_of(name), models).items()}
     here = {}
     asked = ("probe curve", name, result_cache.fingerprint(sound.mixture, sound.references), *models)
-    st.markdown("##### Over a test set")
+    st.markdown("## Over a test set")
     if st.button("Measure every position on this sound", icon=":material/timer:", key="probe_measure"):
         st.session_state.probe_asked = asked
     if st.session_state.get("probe_asked") == asked:
