@@ -9,15 +9,24 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 LOOK_SECONDS = 0.05  # between two checks of whether it is still wanted
 
 
-@dataclass(eq=False)
-class _Waiting:
-    owner: str
-    long: bool
+class Turn:
+    """One owner's place, or wish for one. Work that turns out to be long can give its place to what is short."""
+
+    def __init__(self, turns: Turns, owner: str, long: bool) -> None:
+        self.owner, self.long = owner, long
+        self._turns = turns
+
+    def must_pause(self) -> bool:
+        """The work takes long after all: whether short work waits for this place, which is lost then until `resume`."""
+        return self._turns.lengthened(self)
+
+    def resume(self, wanted: Callable[[], None]) -> None:
+        """Wait for a place again; as `Turns.taken`."""
+        self._turns.enter(self, wanted)
 
 
 class Turns:
@@ -28,28 +37,45 @@ class Turns:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._queue: list[_Waiting] = []
-        self._inside: list[_Waiting] = []
+        self._queue: list[Turn] = []
+        self._inside: list[Turn] = []
         self._changed = threading.Condition()
 
     @contextmanager
-    def taken(self, owner: str, *, long: bool, wanted: Callable[[], None]) -> Iterator[None]:
+    def taken(self, owner: str, *, long: bool, wanted: Callable[[], None]) -> Iterator[Turn]:
         """A place for the duration of the block. `wanted` is called meanwhile; an exception from it ends the wait."""
-        mine = _Waiting(owner, long)
-        with self._changed:
-            self._queue.append(mine)
+        mine = Turn(self, owner, long)
         try:
-            while not self._entered(mine):
-                wanted()
-            yield
+            self.enter(mine, wanted)
+            yield mine
         finally:
             with self._changed:
-                for place in (self._queue, self._inside):
-                    if mine in place:
-                        place.remove(mine)
-                self._changed.notify_all()
+                self._leave(mine)
 
-    def _entered(self, mine: _Waiting) -> bool:
+    def enter(self, mine: Turn, wanted: Callable[[], None]) -> None:
+        """Wait at the end of the queue until there is a place."""
+        with self._changed:
+            self._queue.append(mine)
+        while not self._entered(mine):
+            wanted()
+
+    def lengthened(self, mine: Turn) -> bool:
+        """`mine` has become long: whether it has lost its place to something short that waits."""
+        with self._changed:
+            mine.long = True
+            alone = self.most > 1 and sum(one.long for one in self._inside) == 1
+            if alone or len(self._inside) < self.most or all(one.long for one in self._queue):
+                return False
+            self._leave(mine)
+            return True
+
+    def _leave(self, mine: Turn) -> None:
+        for place in (self._queue, self._inside):
+            if mine in place:
+                place.remove(mine)
+        self._changed.notify_all()
+
+    def _entered(self, mine: Turn) -> bool:
         with self._changed:
             if self._next() is not mine:
                 self._changed.wait(LOOK_SECONDS)
@@ -60,7 +86,7 @@ class Turns:
             self._changed.notify_all()
             return True
 
-    def _next(self) -> _Waiting | None:
+    def _next(self) -> Turn | None:
         if len(self._inside) >= self.most:
             return None
         places = Counter(one.owner for one in self._inside)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import pickle
 import signal
@@ -27,6 +28,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,11 +37,12 @@ from typing import Any
 from tasnet.errors import UserError
 from tasnet.worker_lifetime import end_with_parent
 
-from .turns import Turns
+from .turns import Turn, Turns
 
 ROOT = Path(__file__).parents[1]
 LOOK_SECONDS = 0.05  # between two checks on a child
 PATIENCE = 4
+SHORT_SECONDS = 2.0  # of computing: what shares a bound and takes longer lets others compute first
 START_SECONDS = 120  # for the nursery to load what the work needs
 NAMED = 1024  # bytes
 TOO_BUSY = "The server is too busy for this now: try again in a minute."
@@ -56,13 +59,16 @@ class Budget:
 
     The seconds are those in which it computes: a machine that is busy with others' work is no reason to refuse this.
     Of waiting it may do `PATIENCE` times as much. The memory is that of all that it starts, too. together: bytes that
-    all calls with such a bound may take at the same time; beyond it the last that came begins again when there is room.
+    all calls with such a bound may take at the same time; beyond it whoever has most begins again when there is room.
+    Such calls take turns among themselves: nothing else is in their way. wait: seconds after which one that has not
+    been begun is refused.
     """
 
     seconds: float = 8.0
     memory: int = 400 << 20
     disk: int = 1 << 30
     together: int | None = None
+    wait: float = math.inf
 
 
 class _CrowdedError(Exception):
@@ -73,17 +79,18 @@ class _CrowdedError(Exception):
 
 
 class _Crowd:
-    """What the calls that share a bound of memory take, by process; who came first stays."""
+    """What the calls that share a bound of memory take, by process; who has most makes way."""
 
     def __init__(self) -> None:
         self._held: dict[int, int] = {}
         self._lock = threading.Lock()
 
     def note(self, process: int, taken: int, bound: int) -> None:
-        """`process` has taken so many bytes. Raises _CrowdedError where all have too much and it is the last."""
+        """`process` has taken so many bytes. Raises _CrowdedError where all have too much and it has most."""
         with self._lock:
             self._held[process] = taken
-            if len(self._held) > 1 and sum(self._held.values()) > bound and process == list(self._held)[-1]:
+            most = max(self._held, key=self._held.__getitem__)
+            if len(self._held) > 1 and sum(self._held.values()) > bound and process == most:
                 raise _CrowdedError(taken, bound)
 
     def has_room(self, wanted: int, bound: int) -> bool:
@@ -108,7 +115,8 @@ class Nursery:
 
     def __init__(self, modules: Sequence[str] = (), most: int | None = None, ready: str = "") -> None:
         """Return at once; the nursery loads in the meantime. most: children at a time, by default one per core."""
-        self._turns = Turns(most or os.cpu_count() or 1)
+        places = most or os.cpu_count() or 1
+        self._turns, self._readers = Turns(places), Turns(places)
         self._lock = threading.Lock()
         self._crowd = _Crowd()
         self._modules = [ready, *modules]
@@ -157,21 +165,22 @@ class Nursery:
         if not CAN_FORK:
             return function(*arguments, **({} if progress is None else {"progress": progress}))
         work = pickle.dumps((function, arguments, budget, progress is not None))
-        end = time.monotonic() + PATIENCE * budget.seconds
+        still_waits = _patient(wanted, budget.wait)
+        turns = self._turns if budget.together is None else self._readers
         while True:
-            turn = contextlib.nullcontext() if owner is None else self._turns.taken(owner, long=long, wanted=wanted)
-            with turn, self._child(ready) as (connection, process):
+            with (
+                turns.taken(owner, long=long, wanted=still_waits) if owner is not None else nullcontext() as turn,
+                self._child(ready) as (connection, process),
+            ):
                 connection.send_bytes(work)
                 try:
-                    return _answer(connection, process, budget, wanted, progress, self._crowd)
+                    return _answer(connection, process, budget, wanted, progress, self._crowd, turn)
                 except _CrowdedError as crowded:
                     taken, bound = crowded.taken, crowded.bound
                 finally:
                     self._crowd.leave(process)
             while not self._crowd.has_room(taken, bound):
-                wanted()
-                if time.monotonic() > end:
-                    raise BudgetError(TOO_BUSY)
+                still_waits()
                 time.sleep(LOOK_SECONDS)
 
     @contextlib.contextmanager
@@ -205,6 +214,7 @@ def _answer(
     wanted: Callable[[], None],
     progress: Callable[..., None] | None,
     crowd: _Crowd,
+    turn: Turn | None,
 ) -> Any:
     end, idle = time.monotonic() + PATIENCE * budget.seconds, _memory(process)
     while True:
@@ -217,13 +227,41 @@ def _answer(
             if progress:
                 progress(*value)
         wanted()
-        if time.monotonic() > end or _seconds(process) > budget.seconds:
+        computed = _seconds(process)
+        if time.monotonic() > end or computed > budget.seconds:
             raise BudgetError(f"This takes longer than the {budget.seconds:g} s that are given to it here.")
         taken = _memory(process) - idle
         if taken > budget.memory:
             raise _too_much_memory(budget)
         if budget.together is not None:
             crowd.note(process, taken, budget.together)
+            if turn is not None and computed > SHORT_SECONDS and turn.must_pause():
+                paused = time.monotonic()
+                with _stopped(process):
+                    turn.resume(_patient(wanted, budget.wait))
+                end += time.monotonic() - paused
+
+
+def _patient(wanted: Callable[[], None], seconds: float) -> Callable[[], None]:
+    """`wanted`, which from so many seconds on raises BudgetError instead."""
+    end = time.monotonic() + seconds
+
+    def still_waits() -> None:
+        wanted()
+        if time.monotonic() > end:
+            raise BudgetError(TOO_BUSY)
+
+    return still_waits
+
+
+@contextlib.contextmanager
+def _stopped(process: int) -> Iterator[None]:
+    """In the block, a child and what it has started do not compute; they keep what they have in memory."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process, signal.SIGSTOP)
+    yield
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process, signal.SIGCONT)
 
 
 def machine_memory() -> int:
@@ -286,6 +324,9 @@ def tend(number: int, named: Sequence[str]) -> None:
         while True:
             wanted, files, _, _ = socket.recv_fds(requests, NAMED, 1)
             if not files:
+                for child in list(_family(os.getpid()))[1:]:  # one that is stopped does not look for its parent
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
                 return
             make_ready(wanted.decode().strip())
             if os.fork() == 0:

@@ -2,8 +2,9 @@
 
     python -m benchmarks.attacks [--only NAME ...] [--crowd 16]
 
-Each should end in one sentence, within 10 s and under 500 MB above the idle server, counting all that it started. The
-last comes from `--crowd` visitors at once, each with weights that unfold to 380 MB.
+Each should end in one sentence, within 10 s and under 500 MB above the idle server, counting all that it started. At
+last `--crowd` visitors come at once, each with another of the files that are no sound, among them weights that unfold
+to 380 MB; beside them one more visitor brings what is honest, and is told how long that took.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import io
 import json
 import pickle
 import struct
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Sequence
@@ -19,8 +21,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import soundfile
 
+import tasnet
 from benchmarks.server_memory import MB, Visitor, near_silence, started_server, watched
 
+SMALL = tasnet.available()["convtasnet_small_gln_2spk_8k"]
 Files = list[tuple[str, bytes]]
 WEIGHTS, SOUND, TABLE = "own_weights", "mixture_file", "corpus_upload"
 GRACE = 5
@@ -53,18 +57,33 @@ def main(argv: Sequence[str] | None = None) -> None:
                 visitor.upload(widget, *files)
                 _say(name, files, time.perf_counter() - began, most() - idle, visitor.alerts)
         if arguments.crowd:
-            files = [("a.pth", zeros(95 << 20))]
+            _crowd(address, arguments.crowd, most, idle)
 
-            def one(_: int) -> tuple[float, list[str]]:
-                with attacker(address, WEIGHTS) as visitor:
-                    began = time.perf_counter()
-                    visitor.upload(WEIGHTS, *files)
-                    return time.perf_counter() - began, list(visitor.alerts)
 
-            most()
-            with ThreadPoolExecutor(arguments.crowd) as pool:
-                found = list(pool.map(one, range(arguments.crowd)))
-            _say(f"{len(found)} at once", files, max(found)[0], most() - idle, max(found)[1])
+def _crowd(address: str, size: int, most: Callable[[], int], idle: int) -> None:
+    kinds = [(widget, make()) for widget, make in ATTACKS.values() if widget != SOUND]
+    honest = [(SMALL.name, SMALL.read_bytes())]
+    comes = threading.Barrier(size + 1)
+
+    def one(widget: str, files: Files, *, alone: bool = False) -> tuple[float, list[str]]:
+        with attacker(address, widget) as visitor:
+            if not alone:
+                comes.wait()
+            began = time.perf_counter()
+            visitor.upload(widget, *files)
+            return time.perf_counter() - began, list(visitor.alerts)
+
+    seconds, alerts = one(WEIGHTS, honest, alone=True)
+    _say("an honest one alone, separation and all", honest, seconds, most() - idle, alerts)
+    with ThreadPoolExecutor(size + 1) as pool:
+        asked = [pool.submit(one, *kinds[k % len(kinds)]) for k in range(size)]
+        beside = pool.submit(one, WEIGHTS, honest)
+        found = [future.result() for future in asked]
+    for seconds, alerts in sorted(found):
+        print(f"    {seconds:6.1f} s  {' | '.join(alerts)[:120]}")
+    all_files = [file for k in range(size) for file in kinds[k % len(kinds)][1]]
+    _say(f"{size} at once", all_files, max(found)[0], most() - idle, [])
+    _say("an honest one beside them", honest, beside.result()[0], 0, beside.result()[1])
 
 
 def attacker(address: str, widget: str) -> Visitor:
@@ -77,7 +96,7 @@ def attacker(address: str, widget: str) -> Visitor:
 def _say(name: str, files: Files, seconds: float, above: int, alerts: list[str]) -> None:
     size = sum(len(content) for _, content in files)
     print(
-        f"{name:34}{size / 1000:8.0f} kB {seconds:6.1f} s {above / MB:+6.0f} MB  {' | '.join(alerts)[:160]}", flush=True
+        f"{name:40}{size / 1000:8.0f} kB {seconds:6.1f} s {above / MB:+6.0f} MB  {' | '.join(alerts)[:160]}", flush=True
     )
 
 
@@ -96,6 +115,15 @@ def zeros(elements: int) -> bytes:
                 for start in range(0, elements * 4, 1 << 20):
                     out.write(bytes(min(1 << 20, elements * 4 - start)))
     return packed.getvalue()
+
+
+def expanded(elements: int) -> bytes:
+    """A PyTorch file of one number, which it says to be repeated so many times."""
+    import torch
+
+    file = io.BytesIO()
+    torch.save({"encoder.filterbank._filters": torch.zeros(1, dtype=torch.float16).expand(elements)}, file)
+    return file.getvalue()
 
 
 def beside(name: str, content: str) -> Files:
@@ -158,6 +186,8 @@ ATTACKS: dict[str, tuple[str, Callable[[], Files]]] = {
     "YAML of nested lists": (WEIGHTS, lambda: beside("conf.yml", "[" * 300_000)),
     "JSON, nested": (WEIGHTS, lambda: beside("conf.json", '{"a":' * 200_000)),
     "JSON with a number of 4 MB": (WEIGHTS, lambda: beside("conf.json", f'{{"N": {"9" * (4 << 20)}}}')),
+    "weights that unfold to 380 MB": (WEIGHTS, lambda: [("a.pth", zeros(95 << 20))]),
+    "weights that repeat a number": (WEIGHTS, lambda: [("a.pth", expanded(95 << 20))]),
     "weights that unfold to 1 GB": (WEIGHTS, lambda: [("a.pth", zeros(1 << 28))]),
     "a pickle that unfolds to 1 GB": (WEIGHTS, lambda: [("a.pt", packed_zeros(1 << 30))]),
     "a pickle that doubles itself": (WEIGHTS, lambda: [("a.pt", bomb_of_pickle())]),

@@ -252,14 +252,17 @@ def test_a_bad_upload_gets_one_sentence(content, tmp_path):
 
 
 def run_evaluation(folder: str, **settings) -> AppTest:
+    return ended(ask_for_evaluation(folder, **settings))
+
+
+def ask_for_evaluation(folder: str, **settings) -> AppTest:
     app = start(corpus_view="Evaluate")
     app.text_input(key="corpus_set").set_value(folder)
     app.number_input(key="corpus_workers").set_value(1)
     app.toggle(key="corpus_pesq").set_value(False)
     for key, value in settings.items():
         app.number_input(key=f"corpus_{key}").set_value(value)
-    button(app, "Evaluate").click().run()
-    return ended(app)
+    return button(app, "Evaluate").click().run()
 
 
 def ended(app: AppTest) -> AppTest:
@@ -272,10 +275,16 @@ def ended(app: AppTest) -> AppTest:
     return app
 
 
-def test_a_folder_is_evaluated_and_its_results_are_shown(mixtures, tmp_path, monkeypatch):
+def test_a_folder_is_evaluated_from_two_pages_and_its_results_are_shown(mixtures, tmp_path, monkeypatch):
+    """Two visitors ask for the same: the second job waits for the first and loses none of its rows."""
     monkeypatch.setattr(evaluation, "FOLDER", tmp_path / "out")
-    app = run_evaluation(str(mixtures), limit=3)
-    assert "The results are in" in app.success[0].value
+    app, other = (ask_for_evaluation(str(mixtures), limit=3) for _ in range(2))
+    assert app.query_params["jobs"] != other.query_params["jobs"]
+    for one in (app, other):
+        assert "The results are in" in ended(one).success[0].value
+    (kept,) = {jobs.server_jobs().owned(one.query_params["jobs"])[0].result for one in (app, other)}
+    found = read_results(folders.file_below_root(kept))
+    assert len(found.rows) == 3 and len({row.index for row in found.rows}) == 3
     button(app, "Show and hear the results").click().run()
     assert not app.exception
     assert app.segmented_control(key="corpus_view").value == "Results"

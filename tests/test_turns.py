@@ -92,3 +92,27 @@ def test_whoever_is_gone_waits_no_more():
     first.end()
     with turns.taken("ben", long=True, wanted=gone):  # the only place is anybody's
         pass
+
+
+def test_work_that_turns_out_long_makes_room_for_short_work():
+    turns, order = Turns(2), []
+    with (
+        turns.taken("ana", long=False, wanted=lambda: None) as one,
+        turns.taken("ben", long=False, wanted=order.clear) as two,
+    ):
+        assert not one.must_pause() and not two.must_pause()  # nobody waits
+        short = Worker(turns, "cleo", order)
+        waiting(turns, 1)
+        assert two.must_pause() and short.inside.wait(10)
+        assert not one.must_pause()  # the only long one keeps its place
+        short.end()
+
+        class Gone(Exception):
+            pass
+
+        def gone() -> None:
+            raise Gone
+
+        with pytest.raises(Gone):
+            two.resume(gone)  # long work never has all places
+    assert not turns._inside and not turns._queue

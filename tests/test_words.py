@@ -145,6 +145,7 @@ def test_the_promise_follows_the_stated_score():
     assert " (" not in separate.promise("model", None, "on clean speech", SPEAKERS)
     assert "mixture on clean speech)" in separate.promise("model", 5.0, "on clean speech", SPEAKERS)
     assert "out of noise" in separate.promise("model", 5.0, "", ("Speech", "Noise"))
+    assert "by DPCL, of the systems that" in separate.promise("model", 5.0, "", SPEAKERS, "DPCL")
 
 
 # --- A set -------------------------------------------------------------------------------------------

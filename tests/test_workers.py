@@ -63,6 +63,12 @@ def burn():
         pass
 
 
+def burn_until(path):
+    path.with_suffix(".begun").touch()
+    while not path.exists():
+        pass
+
+
 def take(megabytes):
     return len(np.ones(megabytes * MB, np.uint8).tobytes())
 
@@ -198,16 +204,41 @@ def test_what_has_no_room_beside_others_begins_again_later(nursery, tmp_path):
     assert found == [60 * MB] * 2
 
 
-def test_who_came_first_stays():
+def test_who_has_most_makes_way():
     crowd = workers._Crowd()
     crowd.note(1, 60, 100)
+    crowd.note(2, 50, 100)
     with pytest.raises(workers._CrowdedError):
-        crowd.note(2, 60, 100)
-    crowd.note(1, 90, 100)
-    crowd.leave(2)
-    assert not crowd.has_room(60, 100)
+        crowd.note(1, 60, 100)
     crowd.leave(1)
+    assert not crowd.has_room(60, 100)
+    crowd.leave(2)
     assert crowd.has_room(160, 100)  # by itself it may
+
+
+def test_a_crowd_neither_keeps_short_work_waiting_nor_waits_for_ever(tmp_path, monkeypatch):
+    """Of what shares a bound, work that takes long is stopped while short work waits, and goes on afterwards."""
+    monkeypatch.setattr(workers, "SHORT_SECONDS", 0.1)
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    nursery, over = Nursery(["test_workers"], most=1), threading.Event()
+    together = Budget(seconds=600, together=100 * MB)
+
+    def attack():
+        nursery.call(burn_until, tmp_path / "end", budget=together, owner="ana")
+        over.set()
+
+    attacker = threading.Thread(target=attack)
+    attacker.start()
+    wait_for(lambda: (tmp_path / "end.begun").exists(), "the long work")
+    assert nursery.call(double, 1, budget=together, owner="ben") == 2 and not over.is_set()
+    monkeypatch.setattr(workers, "SHORT_SECONDS", 600)
+    with pytest.raises(BudgetError, match="too busy"):
+        nursery.call(double, 1, budget=Budget(together=100 * MB, wait=0.2), owner="ben")
+    assert nursery.call(double, 1, owner="ben") == 2  # what shares no bound is not in its way
+    (tmp_path / "end").touch()
+    attacker.join()
+    assert over.is_set()
+    nursery.close()
 
 
 def test_a_nursery_that_was_killed_is_started_again(nursery):

@@ -16,8 +16,9 @@ from analysis.workers import Budget, Nursery, machine_memory
 
 from . import folders, internals, job_kinds
 
-# Of what a visitor brings: more than any honest file takes. All of it together takes no more than one may.
-READING = Budget(together=400 << 20)
+# Of what a visitor brings: more than any honest file takes. All of it together takes no more than one may, and a
+# crowd is told to come again rather than kept waiting.
+READING = Budget(together=400 << 20, wait=8)
 CONVERTING = replace(READING, seconds=40)  # of weights: what their file does not tell is found by trial on speech
 # What the work needs, so that a child has it at once.
 MODULES = ("analysis.sounds.inputs", "analysis.corpus.results", "tasnet.convert.files", "pages.parts.own_model")

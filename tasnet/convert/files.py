@@ -55,6 +55,7 @@ def decode(content: bytes, name: str) -> dict:
 
 def _unpickled(content: bytes) -> object:
     """Unpickled by PyTorch's own safe reader, which knows every kind of tensor; where that refuses, by ours."""
+    pickles.check_size(content)
     try:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except MemoryError:

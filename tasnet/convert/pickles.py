@@ -22,6 +22,7 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # of files before PyTorch 1.6, which are 
 NUMBERS = re.compile("[iuf][1248]|b1")  # what numpy calls the types of numbers
 # A zip may claim any size. Weights do not compress: what claims many times its file's size is not weights.
 MOST_TIMES_ITS_FILE = 20
+LITTLE = 1 << 20  # bytes that any may unfold to
 
 STORAGES = {
     "FloatStorage": torch.float32,
@@ -159,17 +160,25 @@ KNOWN = {
 }
 
 
-def read_pickle(content: bytes) -> Any:
-    """The content of a file of `torch.save`, with stubs. Raises whatever damaged bytes lead to; runs nothing in it."""
+def check_size(content: bytes) -> None:
+    """Raises UnpicklingError for an archive that claims to hold much more than it can, before anything is unfolded."""
     if content[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _load_zip(archive, len(content))
+            held = sum(entry.file_size for entry in archive.infolist())
+        if held > max(MOST_TIMES_ITS_FILE * len(content), LITTLE):
+            raise pickle.UnpicklingError("The archive claims to hold more than it can.")
+
+
+def read_pickle(content: bytes) -> Any:
+    """The content of a file of `torch.save`, with stubs. Raises whatever damaged bytes lead to; runs nothing in it."""
+    check_size(content)
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return _load_zip(archive)
     return _load_legacy(io.BytesIO(content))
 
 
-def _load_zip(archive: zipfile.ZipFile, size: int) -> Any:
-    if sum(entry.file_size for entry in archive.infolist()) > MOST_TIMES_ITS_FILE * size:
-        raise pickle.UnpicklingError("The archive claims to hold more than it can.")
+def _load_zip(archive: zipfile.ZipFile) -> Any:
     names = set(archive.namelist())
     (main,) = (name for name in names if name.count("/") == 1 and name.endswith("/data.pkl"))
     folder = main.removesuffix("data.pkl")
