@@ -24,7 +24,7 @@ from analysis.start_point.probes import PROBES
 from analysis.start_point.shifts import StartCurve, growing_curve
 from tasnet import ConvTasNet, Separator
 from tasnet.mixture import Mixture
-from tasnet.training_facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import any_order
 
 Networks = Sequence[Separator]
 Progress = Callable[..., None]
@@ -43,7 +43,7 @@ def look_inside(
     """The inside of the one network, which is left out of it: whoever asks has it."""
     (network,) = networks
     heard, _ = network.without_what_lies_below(mixture)
-    model, fixed = cast(ConvTasNet, network.model), network.facts.task == SPEECH_FROM_NOISE
+    model, fixed = cast(ConvTasNet, network.model), not any_order(network.facts.task)
     return bare(represent(model, np.asarray(heard), references, network.level, fixed=fixed))
 
 

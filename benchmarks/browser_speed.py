@@ -2,7 +2,7 @@
 
     npm install onnxruntime-web@1.30.0
     python -m benchmarks.browser_speed --ort node_modules/onnxruntime-web/dist [--rounds 30]
-    python -m benchmarks.browser_speed --live 20 [--thread worker] [--throttle 2]
+    python -m benchmarks.browser_speed --live 20 [--model NAME ...] [--thread worker] [--throttle 2]
 
 In headless Chromium, on one thread each: the two run in one page, in turns, round after round, and what is given is the
 median of a packet's or a sound's time. The models are the bundled ones, for onnxruntime-web as `tasnet.export` writes
@@ -10,7 +10,8 @@ them (`--step` for a stream). How much is loaded is that of the files, as they a
 
 --live opens the static site and lets its live view hear a bundled example for so many seconds with each causal model:
 where the network runs, the delay from a sample heard to the sample played (all buffers, without the sound card), the
-packets in time, and the share of the time that the network works. --throttle slows the page itself down so many times
+packets in time, the share of the time that the network works, and what the page's memory has grown by after the first
+quarter of the time. --throttle slows the page itself down so many times
 (not the audio thread, which Chromium does not throttle).
 """
 
@@ -41,7 +42,13 @@ CAUSAL = ("convtasnet_small_cln_2spk_8k", "convtasnet_medium_cln_2spk_8k")
 WHOLE = ("convtasnet_small_gln_2spk_8k", "convtasnet_medium_gln_2spk_8k")
 ENGINES = {"ours": ("browser/*.js", "browser/engine.wasm"), "theirs": ("ort/*.mjs", "ort/*.wasm")}
 ORT = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required")
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--autoplay-policy=no-user-gesture-required",
+    "--enable-precise-memory-info",
+)
 COMPARE = """
 import("./browser_speed.mjs").then((one) => one.run(arguments[0]))
   .then(arguments[1], (error) => arguments[1](String(error)));
@@ -59,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--ort", type=Path, metavar="DIST", help="the folder dist of the npm package onnxruntime-web")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--live", type=float, metavar="SECONDS")
+    parser.add_argument("--model", nargs="+", default=CAUSAL, metavar="NAME", help="for --live: causal models")
     parser.add_argument("--thread", choices=("audio", "worker"), help="where the network runs live; else as it chooses")
     parser.add_argument("--throttle", type=float, default=1)
     arguments = parser.parse_args(argv)
@@ -67,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if arguments.ort:
             compare(folder, arguments.ort, arguments.rounds)
         if arguments.live:
-            listen(folder / "site", arguments.live, arguments.thread, arguments.throttle)
+            listen(folder / "site", arguments.live, arguments.model, arguments.thread, arguments.throttle)
 
 
 def compare(folder: Path, ort: Path, rounds: int) -> None:
@@ -101,8 +109,8 @@ def compare(folder: Path, ort: Path, rounds: int) -> None:
         print(*(f"{path.name}: {path.stat().st_size / 1e6:.2f} MB" for path in sorted(folder.glob(f"*.{kind}"))))
 
 
-def listen(folder: Path, seconds: float, thread: str | None, throttle: float) -> None:
-    """Print what the live view says of itself after hearing an example with each causal model."""
+def listen(folder: Path, seconds: float, models: Sequence[str], thread: str | None, throttle: float) -> None:
+    """Print what the live view says of itself after hearing an example with each of the models."""
     site.write_site(folder)
     example = next(one for one in examples.available_examples() if one.tier == "bundled" and len(one.voices) == 2)
     sound = examples.mix_example(example.id)
@@ -115,16 +123,25 @@ def listen(folder: Path, seconds: float, thread: str | None, throttle: float) ->
         while window.execute_script("return document.body.dataset.state") != "ready":
             time.sleep(0.1)
         window.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": throttle})
-        for model in CAUSAL:
+        for model in models:
             window.execute_async_script(
                 "site.talk.choose(arguments[0]); site.talk.start({ thread: arguments[1] }).then(arguments[2])",
                 model,
                 thread,
             )
-            time.sleep(seconds)
+            time.sleep(seconds / 4)
+            before = heap(window)
+            time.sleep(seconds * 3 / 4)
             found = window.execute_script(FIGURES)
+            grown = heap(window) - before
             window.execute_script("site.talk.stop()")
-            print(model, found, flush=True)
+            print(model, found, f"page's memory {before / 1e6:.1f} MB and {grown / 1e6:+.1f} MB", flush=True)
+
+
+def heap(window: webdriver.Chrome) -> int:
+    """Bytes of the page's objects and arrays that are still in use."""
+    window.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+    return window.execute_script("return performance.memory.usedJSHeapSize")
 
 
 @contextlib.contextmanager

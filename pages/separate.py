@@ -151,7 +151,7 @@ def show_separation(sound: Mixture) -> None:
 
 
 label = models.label(workspace.selection().model)
-show_header("Separate", promise(label.kind, label.score, label.measured_on, label.outputs))
+show_header("Separate", promise(label.kind, label.score, label.measured_on, label.outputs, label.system))
 sound = workspace.chosen_sound()
 offer_whole_recording()
 if sound is not None:

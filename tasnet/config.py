@@ -6,6 +6,7 @@ from typing import ClassVar, TypeVar
 NORMS = ("gLN", "cLN", "BN", "chLN")
 ENCODERS = ("linear", "relu", "pinv")
 MASKS = ("sigmoid", "softmax", "relu")
+CONV_TASNET = "Conv-TasNet"
 LSTM_TASNET = "LSTM-TasNet"
 CHIMERA = "Chimera++"
 OUTPUTS = ("masks", "clusters", "misi")
@@ -93,6 +94,11 @@ class ConvTasNetConfig:
             raise ValueError("The pinv encoder has no bias.")
 
     @property
+    def system(self) -> str:
+        """What the literature calls such a system."""
+        return CONV_TASNET
+
+    @property
     def hop(self) -> int:
         """Samples from one frame to the next: L/2 (section III-B)."""
         return self.L // 2
@@ -137,7 +143,7 @@ class ConvTasNetConfig:
     @classmethod
     def from_dict(cls, values: dict) -> "ConvTasNetConfig":
         """The inverse of `to_dict`; missing fields take their defaults. Raises ValueError."""
-        return _from_dict(cls, "Conv-TasNet", values)
+        return _from_dict(cls, CONV_TASNET, values)
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,11 @@ class LSTMTasNetConfig:
             raise ValueError(f"layers must be even, for a skip connection over half of them, not {self.layers}.")
         if self.H % 2 and not self.causal:
             raise ValueError(f"H must be even in a BLSTM, for two directions, not {self.H}.")
+
+    @property
+    def system(self) -> str:
+        """What the literature calls such a system."""
+        return LSTM_TASNET if self.causal else f"B{LSTM_TASNET}"
 
     @property
     def hears_level(self) -> bool:

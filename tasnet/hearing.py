@@ -60,13 +60,13 @@ class Hearing:
         """
         with_ = [name for name, share in (("noise", self.noise), ("a room", self.room)) if share >= SURE]
         place = f" with {' and '.join(with_)}" if with_ and self.count else ""
-        said = f"This sounds like {WORDS[self.count]}{place} ({self.voices[self.count]:.0%} sure)"
+        said = f"This sounds like {WORDS[self.count]}{place} ({100 * self.voices[self.count]:.0f} % sure)"
         speakers = [name for name in outputs if name.startswith("Speaker")]
         if known is not None and self.count != min(known, MOST):
             return f"{said}, but the clean signals tell of {WORDS[min(known, MOST)]}."
         if not self.sure:
             second = int(np.argsort(self.voices)[-2])
-            return f"{said}, or {WORDS[second]} ({self.voices[second]:.0%})."
+            return f"{said}, or {WORDS[second]} ({100 * self.voices[second]:.0f} %)."
         if not speakers or self.count == len(speakers):
             return f"{said}."
         if self.count == 0:

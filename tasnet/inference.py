@@ -25,7 +25,7 @@ from .model import ConvTasNet, MaskingNetwork
 from .pauses import JoinedSpans, pauses_between, speech_spans
 from .places import OF_A_RUN
 from .tracking import Stitcher, best_order, plan_chunks
-from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, output_names
+from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, any_order, output_names
 
 if TYPE_CHECKING:
     from .hearing import Hearing
@@ -250,7 +250,7 @@ class Separator:
         speech, voices = JoinedSpans(mixture, spans), JoinedSpans(sources, spans)
         length, overlap = speech.shape[-1], round(OVERLAP * rate)
         chunks = plan_chunks(length, length if length <= WHOLE * rate else round(CHUNK * rate), overlap)
-        cuts, fixed_order = voices.starts[1:-1], self.facts.task == SPEECH_FROM_NOISE
+        cuts, fixed_order = voices.starts[1:-1], not any_order(self.facts.task)
         stitcher = Stitcher(voices, rate, overlap, cuts, causal=self.config.causal, fixed_order=fixed_order)
         told = 0
         for batch in _batches(chunks, 1 if self.device.type == "cpu" else BATCH):

@@ -2,7 +2,7 @@
 
 import torch
 
-from .config import ChimeraConfig, Config
+from .config import CONV_TASNET, Config
 from .networks import make_network
 from .training_facts import SPEAKERS, VALID, TrainingFacts
 
@@ -57,7 +57,7 @@ def model_title(config: Config, facts: TrainingFacts) -> str:
     """Such as "Small, non-causal", "Speech from noise, small": what tells a model from others, without its score."""
     size = size_in_words(config)
     if facts.task == SPEAKERS:
-        system = (config.system, size) if isinstance(config, ChimeraConfig) else (size.capitalize(),)
+        system = (size.capitalize(),) if config.system == CONV_TASNET else (config.system, size)
         parts = [*system, "causal" if config.causal else "non-causal"]
         parts += [f"{config.C} voices"] if config.C != 2 else []
     else:

@@ -22,6 +22,11 @@ def output_names(task: str, count: int) -> tuple[str, ...]:
     return tuple(f"Speaker {number}" for number in range(1, count + 1))
 
 
+def any_order(task: str) -> bool:
+    """Whether the outputs of a network for `task` are of one kind, so that a score takes the best order of them."""
+    return task != SPEECH_FROM_NOISE
+
+
 @dataclass(frozen=True)
 class TrainingFacts:
     """Facts about the training of one network."""

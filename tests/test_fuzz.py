@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 20
+SECONDS = 6
 
 
 def test_whatever_comes_is_used_or_refused_in_one_sentence(tmp_path):

@@ -14,23 +14,28 @@ def hearing(*voices: float, noise: float = 0.0, room: float = 0.0) -> Hearing:
 @pytest.mark.parametrize(
     "heard, outputs, known, sentence",
     [
-        (hearing(0, 0, 1, 0), TWO, None, "This sounds like two people (100% sure)."),
+        (hearing(0, 0, 1, 0), TWO, None, "This sounds like two people (100 % sure)."),
         (
             hearing(0, 0.9, 0.1, 0, noise=0.8),
             TWO,
             None,
-            "one person with noise (90% sure): the other output is what was left",
+            "one person with noise (90 % sure): the other output is what was left",
         ),
         (hearing(0, 0.9, 0.1, 0), THREE, None, "the other outputs are what was left over"),
-        (hearing(0, 0, 0.1, 0.9, room=0.6), TWO, None, "with a room (90% sure): a model of 2 voices cannot tell"),
-        (hearing(0.8, 0.2, 0, 0), TWO, None, "nobody (80% sure): what the outputs give is no voice"),
-        (hearing(0, 0.9, 0.1, 0), ("Speech", "Noise"), None, "This sounds like one person (90% sure)."),
+        (hearing(0, 0, 0.1, 0.9, room=0.6), TWO, None, "with a room (90 % sure): a model of 2 voices cannot tell"),
+        (hearing(0.8, 0.2, 0, 0), TWO, None, "nobody (80 % sure): what the outputs give is no voice"),
+        (hearing(0, 0.9, 0.1, 0), ("Speech", "Noise"), None, "This sounds like one person (90 % sure)."),
         # Where two numbers are near each other both are said, and nothing follows from the first.
-        (hearing(0, 0, 0.4, 0.6), TWO, None, "three people or more (60% sure), or two people (40%)."),
+        (hearing(0, 0, 0.4, 0.6), TWO, None, "three people or more (60 % sure), or two people (40 %)."),
         # Where it is known how many there are.
-        (hearing(0, 0, 0.1, 0.9), TWO, 2, "three people or more (90% sure), but the clean signals tell of two people."),
+        (
+            hearing(0, 0, 0.1, 0.9),
+            TWO,
+            2,
+            "three people or more (90 % sure), but the clean signals tell of two people.",
+        ),
         (hearing(0, 0, 0.1, 0.9), TWO, 4, "a model of 2 voices cannot tell all of them apart"),
-        (hearing(0, 0, 1, 0), TWO, 2, "This sounds like two people (100% sure)."),
+        (hearing(0, 0, 1, 0), TWO, 2, "This sounds like two people (100 % sure)."),
     ],
 )
 def test_the_sentence_follows_the_figures(heard, outputs, known, sentence):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import open_browser, open_server, start_server
-from page_tools import wait_for, wait_until_settled
+from page_tools import open_page, wait_for, wait_until_settled
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from streamlit.testing.v1 import AppTest
+from test_imported_tests import WEBMUSHRA
 
 from analysis.listening import export, stimuli
 from analysis.listening.headphones import QUESTIONS, headphone_questions
@@ -20,7 +21,9 @@ from analysis.listening.trials import ABX, MOS, MUSHRA, Session, Stimulus, plan_
 from analysis.scores.comparison import compare_systems
 from analysis.scores.metrics import pesq
 from analysis.sounds.loudness import loudness
+from pages.parts import folders
 from pages.parts.listening_test import checks as listening_checks
+from pages.parts.listening_test import own_sounds
 from pages.parts.listening_test import setup as listening_setup
 from pages.parts.listening_test import tests as listening_tests
 from pages.parts.listening_test import trial as listening_trial
@@ -395,6 +398,25 @@ def test_an_operator_sets_up_a_test_and_deletes_it(store):
     assert not app.exception
     assert "operator" not in app.query_params
     assert "does not exist" in texts(visit(test=session.id))
+
+
+def test_webmushra_s_example_is_set_up_where_it_lies(store, tmp_path, monkeypatch):
+    monkeypatch.setenv(folders.SETTING, str(tmp_path))
+    monkeypatch.setattr(own_sounds, "read_within_budget", lambda read, content: read(content))  # without a process
+    audio = tmp_path / "webMUSHRA" / "configs" / "resources" / "audio"
+    audio.mkdir(parents=True)
+    for seed, name in enumerate(("ref", "c1", "c2", "c3")):
+        (audio / f"mono_{name}.wav").write_bytes(wav(seed))
+    (audio.parents[1] / "default.yaml").write_text(WEBMUSHRA)
+    app = open_page("pages/listening_test.py", model="convtasnet_small_gln_2spk_8k")
+    app.segmented_control(key="listening_source").set_value("Your own sounds").run()
+    app.text_input(key="listening_folder").set_value("webMUSHRA").run()
+    assert not app.error and "The mid anchor at 7 kHz is left out" in texts(app)
+    next(one for one in app.button if one.label == "Set up").click().run()
+    assert not app.exception and not app.error
+    key = app.query_params["operator"]
+    session = store.operated(key if isinstance(key, str) else key[0])
+    assert session.method == MUSHRA and session.systems == ("Clean", "C1", "C2", "C3", "Low-pass")
 
 
 def test_stimuli_are_the_systems_sounds_at_one_loudness():

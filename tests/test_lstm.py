@@ -1,4 +1,4 @@
-"""LSTM-TasNet and BLSTM-TasNet: sizes of Table IV, equations, causality, and the doors they share with Conv-TasNet."""
+"""LSTM-TasNet and BLSTM-TasNet: sizes, equations, causality, the doors they share; Chimera++ trains as they do."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,14 @@ import soundfile
 import torch
 
 from tasnet import DeviceError, LSTMTasNet, LSTMTasNetConfig, Separator, checkpoint
-from tasnet.config import ConvTasNetConfig, config_from_dict
+from tasnet.config import ChimeraConfig, ConvTasNetConfig, config_from_dict
+from tasnet.model_titles import model_title
 from tasnet.networks import make_network
 from tasnet.train.log import read_log
 from tasnet.train.recipe import RecipeError
 from tasnet.train.recipes import load_recipe, recipes
 from tasnet.train.trainer import Trainer
+from tasnet.training_facts import TrainingFacts
 
 RATE = 8000
 SMALL = {"N": 24, "L": 16, "H": 20}
@@ -156,6 +158,11 @@ def test_a_bad_configuration_is_refused(values, message):
         config_from_dict({"network": "LSTM-TasNet", **values})
 
 
+def test_titles_name_it():
+    titles = {causal: model_title(LSTMTasNetConfig(causal=causal), TrainingFacts()) for causal in (True, False)}
+    assert titles == {True: "LSTM-TasNet, large, causal", False: "BLSTM-TasNet, large, non-causal"}
+
+
 def test_a_configuration_goes_through_json():
     for config in (LSTMTasNetConfig(causal=False, C=3), ConvTasNetConfig(X=2)):
         again = config_from_dict(json.loads(json.dumps(config.to_dict())))
@@ -174,10 +181,17 @@ def speech(tmp_path_factory) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["lstm", "blstm"])
-def test_the_recipes_train_it_and_go_on_after_a_stop(name, speech, tmp_path):
-    assert recipes()[name].model == LSTMTasNetConfig(causal=name == "lstm")
-    settings = {"train": [str(speech)], "hold_out": 0.3, "model": SMALL, "batch": 4, "segment": 0.1}
+@pytest.mark.parametrize(
+    ("name", "published", "sizes"),
+    [
+        ("lstm", LSTMTasNetConfig(), SMALL),
+        ("blstm", LSTMTasNetConfig(causal=False), SMALL),
+        ("chimera", ChimeraConfig(), {"layers": 1, "H": 8, "D": 3}),
+    ],
+)
+def test_the_recipes_train_them_and_go_on_after_a_stop(name, published, sizes, speech, tmp_path):
+    assert recipes()[name].model == published
+    settings = {"train": [str(speech)], "hold_out": 0.3, "model": sizes, "batch": 4, "segment": 0.1}
     settings |= {"epoch_hours": 5 * 0.4 / 3600, "learning_rate": 1e-2, "precision": "float32"}
     recipe = load_recipe(name).changed({**settings, "epochs": 2})
     whole = Trainer(recipe, tmp_path / "whole")

@@ -141,8 +141,10 @@ def test_another_sound_is_first_seen_at_its_own_loudest_frame(inside):
     assert f"Frame {other.loudest()}, at" in texts(app)
 
 
-@pytest.mark.parametrize("speakers", [2, 3])
-@pytest.mark.parametrize("name", SHAPES)
+SOUNDS = {name: (2,) for name in SHAPES} | {"relu-three": (2, 3), "tiny": (3,)}  # of how many voices
+
+
+@pytest.mark.parametrize(("name", "speakers"), [(name, count) for name, counts in SOUNDS.items() for count in counts])
 def test_models_nobody_has_seen(unseen, name, speakers):
     app = start(model=name, example=BUNDLED[speakers])
     for tab in TABS:

@@ -9,8 +9,10 @@ import torch
 from page_tools import open_page, texts
 from plain_stft import plain_istft, plain_stft
 
+from analysis.network.embeddings import embedded_cells
 from tasnet import ChimeraConfig, ChimeraNet, Separator, checkpoint
 from tasnet.config import config_from_dict
+from tasnet.errors import UserError
 from tasnet.model_titles import model_title
 from tasnet.networks import make_network
 from tasnet.spectral.__main__ import main
@@ -240,3 +242,24 @@ def test_a_recipe_knows_which_loss_belongs_to_which_network():
     recipe = Recipe().changed({"loss": "chimera", "model": {"network": "Chimera++", "D": 0}})
     assert recipe.model == dataclasses.replace(ChimeraConfig(), D=0) and recipe.loss_unit == ""
     assert recipes()["upit-blstm"].model.system == "uPIT-BLSTM"
+
+
+def test_the_embedding_view_is_that_of_its_cells():
+    model, x = small(D=5), noise(2, 3000)
+    x[1, :1500] = 0  # and then the first voice alone
+    mixture = x.sum(0).numpy()
+    found = embedded_cells(model, mixture, x.numpy())
+    X, S = plain_stft(mixture.astype(float))[:, 1:], plain_stft(x.double().numpy())[..., 1:]
+    np.testing.assert_allclose(found.level, 20 * np.log10(abs(X)[found.bins, found.frames] / abs(X).max()), atol=1e-3)
+    assert np.array_equal(found.owners, abs(S).argmax(0)[found.bins, found.frames])
+    with torch.no_grad():
+        V = model.for_loss(torch.from_numpy(mixture)[None]).embeddings[0].double().numpy()[found.frames, found.bins]
+    values = np.linalg.svd(V - V.mean(0), compute_uv=False) ** 2
+    np.testing.assert_allclose(found.explained, values[:3] / values.sum(), atol=1e-6)
+    np.testing.assert_allclose((found.points**2).sum(0), values[:3], rtol=1e-5)
+    assert found.seconds[found.frames == 3][0] == pytest.approx(0.016) and found.hertz.max() <= 4000
+    power = 10 ** (found.level / 10)
+    assert found.agreement == pytest.approx(power[found.clusters == found.owners].sum() / power.sum())
+    assert 0.5 <= found.agreement <= 1 and np.isnan(embedded_cells(model, mixture).agreement)
+    with pytest.raises(UserError, match="no embeddings"):
+        embedded_cells(small(D=0), mixture)

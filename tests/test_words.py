@@ -5,6 +5,7 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import proportion
@@ -23,7 +24,7 @@ from analysis.scores.metrics import Scores
 from analysis.scores.systems import CLEAN as VOICES
 from analysis.scores.systems import LEAKAGE, MEASURES, MIXTURE, NETWORK, SYSTEMS, ScoredSystem
 from analysis.words import corpus, explain, filters, ideal_masks, inside, probe, say, separate
-from pages.parts import listening
+from pages.parts import listening, models_table, score_table
 from tasnet import ConvTasNetConfig
 from tasnet.mixture import Mixture
 
@@ -144,6 +145,7 @@ def test_the_promise_follows_the_stated_score():
     assert " (" not in separate.promise("model", None, "on clean speech", SPEAKERS)
     assert "mixture on clean speech)" in separate.promise("model", 5.0, "on clean speech", SPEAKERS)
     assert "out of noise" in separate.promise("model", 5.0, "", ("Speech", "Noise"))
+    assert "by DPCL, of the systems that" in separate.promise("model", 5.0, "", SPEAKERS, "DPCL")
 
 
 # --- A set -------------------------------------------------------------------------------------------
@@ -534,3 +536,11 @@ def test_a_faster_model_has_its_price(scores, price):
 def test_the_line_below_a_track_has_real_minus_signs():
     row = ScoredSystem(NETWORK, np.zeros((2, 1)), None, scores(si_snri=-1.26, sdri=0.04, pesq=1.5, stoi=0.25))
     assert listening.score_line(row, 0) == "SI-SNRi −1.3 dB · SDRi 0.0 dB · PESQ 1.50 · STOI 0.25"
+
+
+def test_all_that_read_the_same_are_shaded():
+    shaded = models_table._shades([9.96, 10.04], 1, False)
+    assert shaded == [score_table.SHADED, score_table.SHADED, ""]
+    assert models_table._shades([9.96, 10.06], 1, False) == ["", score_table.SHADED, ""]
+    column = pd.Series([1.004, 0.996, 0.99, float("nan")])
+    assert list(map(bool, score_table.best_shaded(column, 2))) == [True, True, False, False]

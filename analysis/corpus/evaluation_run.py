@@ -16,7 +16,7 @@ from tasnet.errors import UserError
 from tasnet.inference import find_checkpoint
 from tasnet.mixture import Mixture
 from tasnet.model_titles import voices_in_words
-from tasnet.training_facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import any_order
 
 from .engine import Run
 from .results import Header, ResultsFile, ScoredMixture
@@ -134,7 +134,7 @@ class EvaluationRun:
         return estimates
 
     def _task(self, mixture: Mixture, estimates: np.ndarray | None) -> Task:
-        permute = self.separator.facts.task != SPEECH_FROM_NOISE
+        permute = any_order(self.separator.facts.task)
         header = self.header
         return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, estimates)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tasnet.mixture import Mixture
-from tasnet.training_facts import SPEAKERS
+from tasnet.training_facts import SPEAKERS, any_order
 
 from . import ideal_masks
 from .metrics import MetricsError
@@ -72,7 +72,7 @@ def compare_systems(
         raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
     report = progress or (lambda done: None)
     matches = sound.suits(task, len(separated))
-    permute = task == SPEAKERS
+    permute = any_order(task)
     network = ScoredSystem(NETWORK, separated, None, None)
     rows = [] if matches else [_with_masks(network, sound)]
     wanted = len(SYSTEMS) if ideal else 1

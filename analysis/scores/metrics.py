@@ -25,7 +25,7 @@ from scipy import fft, linalg, optimize
 from tasnet.audio import resample
 from tasnet.config import HIGHEST_RATE, LOWEST_RATE
 from tasnet.errors import UserError
-from tasnet.training_facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import any_order
 
 SDR_TAPS = 512  # BSS Eval v3: the length of the distortion filter that SDR forgives
 PESQ_SECONDS = 18  # longer signals are scored in pieces, see `pesq`
@@ -133,9 +133,7 @@ def best_permutation(estimates: np.ndarray, references: np.ndarray) -> tuple[int
 
 def output_order(task: str, estimates: np.ndarray, references: np.ndarray) -> list[int]:
     """`best_permutation` of a network for `task`; as they are where every output has a name of its own."""
-    if task == SPEECH_FROM_NOISE:
-        return list(range(len(references)))
-    return list(best_permutation(estimates, references))
+    return list(best_permutation(estimates, references) if any_order(task) else range(len(references)))
 
 
 # --- PESQ ----------------------------------------------------------------------------------------

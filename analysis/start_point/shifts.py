@@ -9,7 +9,7 @@ from analysis.scores.metrics import evaluate, mixture_scores
 from tasnet import Separator
 from tasnet.errors import UserError
 from tasnet.model_titles import voices_in_words
-from tasnet.training_facts import SPEECH_FROM_NOISE
+from tasnet.training_facts import any_order
 
 STEPS = 41
 # Primes: their multiples meet every position of the frames, whose hop is 20 samples or 8, not just the few of a
@@ -91,7 +91,7 @@ def growing_curve(
         )
     scored, clean = mixture[last:], references[:, last:]
     baseline = mixture_scores(clean, scored, rate, pesq=False)
-    permute = separator.facts.task != SPEECH_FROM_NOISE
+    permute = any_order(separator.facts.task)
     found = {}
     for shift in (shifts[index] for index in coarse_first(len(shifts))):
         sources = separator.separate(mixture[shift:], rate).sources[:, last - shift :]

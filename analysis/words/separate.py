@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MEASURES, ScoredSystem
+from tasnet.config import CONV_TASNET
 
 from .ideal_masks import explain_mismatch
 from .say import listed, number, same, shown_gap, with_unit
@@ -63,15 +64,18 @@ def beside_the_mixture(measure: str, value: float | None, own: float | None) -> 
     return f"{word}{'; ' if word else ''}mixture {number(own, MEASURES[measure].decimals)}"
 
 
-def promise(kind: str, score: float | None, measured_on: str, outputs: Sequence[str]) -> str:
+def promise(kind: str, score: float | None, measured_on: str, outputs: Sequence[str], system: str = CONV_TASNET) -> str:
     """The line under the page's title: what the app does, and which `kind` of model is at work.
 
-    score: its SI-SNRi (dB), measured_on: on what ("on clean read English ..."), outputs: what it gives.
+    score: its SI-SNRi (dB), measured_on: on what ("on clean read English ..."), outputs: what it gives. system: as
+    the literature calls it.
     """
     stated = "" if score is None else f" ({_change(score)} {measured_on})"
     speech = "Noise" in outputs
     task = "Takes speech out of noise" if speech else "Gives you people who speak at once each alone"
-    return f"{task}, by [Conv-TasNet]({PAPER}); here a {kind}{stated}."
+    paper = f"[{CONV_TASNET}]({PAPER})"
+    by = paper if system == CONV_TASNET else f"{system}, of the systems that {paper} is compared with"
+    return f"{task}, by {by}; here a {kind}{stated}."
 
 
 def _change(score: float) -> str:

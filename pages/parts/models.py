@@ -12,6 +12,7 @@ import streamlit as st
 import tasnet
 from tasnet import checkpoint, model_titles
 from tasnet.cards import card_body
+from tasnet.config import CONV_TASNET
 from tasnet.published import CATALOGUE, PublishedModel
 from tasnet.training_facts import output_names
 
@@ -29,6 +30,7 @@ class ModelLabel:
     score: float | None  # SI-SNRi in dB that its facts state
     outputs: tuple[str, ...] = ("Speaker 1", "Speaker 2")
     measured_on: str = ""  # what the score was measured on, to follow it in a sentence
+    system: str = CONV_TASNET  # what the literature calls such a system
 
 
 def names() -> list[str]:
@@ -52,6 +54,7 @@ def _label(path: str, _changed: float) -> ModelLabel:
         model_titles.stated_score(facts),
         output_names(facts.task, config.C),
         model_titles.measured_on(facts),
+        config.system,
     )
 
 

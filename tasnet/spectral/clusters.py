@@ -4,6 +4,17 @@ import torch
 from torch import Tensor
 
 MOST_ITERATIONS = 100
+LOUD_DB = 40.0  # cells so far below the loudest one have no say in where the clusters are (Hershey et al. 2016)
+
+
+def cluster_cells(magnitudes: Tensor, embeddings: Tensor, clusters: int) -> tuple[Tensor, Tensor]:
+    """Labels (K, F) of all cells, and (K, F) which of them were loud enough to decide where the clusters are.
+
+    magnitudes (K, F): the mixture's. embeddings: (K, F, D).
+    """
+    loud = magnitudes >= 10 ** (-LOUD_DB / 20) * magnitudes.max()
+    _, centres = kmeans(embeddings[loud], clusters)
+    return nearest(embeddings.flatten(0, 1), centres).view(magnitudes.shape), loud
 
 
 def kmeans(points: Tensor, clusters: int) -> tuple[Tensor, Tensor]:

@@ -16,13 +16,12 @@ from tasnet.config import ChimeraConfig
 from tasnet.model import MaskingNetwork
 from tasnet.tcn import limit_masks
 
-from .clusters import kmeans, nearest
+from .clusters import cluster_cells
 from .phase import misi
 from .stft import STFT
 
 FLOOR = 1e-3  # of the features: 60 dB below the mean power of a cell
 CENTRE, SPREAD = -2.5, 2.0  # about the mean and the deviation of speech's log magnitudes, re that power
-LOUD_DB = 40.0  # cells so far below the loudest one have no say in where the clusters are (Hershey et al. 2016)
 TINY = 1e-12
 ITERATIONS = 5  # of MISI, as in WA-MISI-5
 
@@ -106,8 +105,5 @@ class ChimeraNet(MaskingNetwork):
 
     def _clusters(self, X: Tensor, V: Tensor) -> Tensor:
         """X (K, F), embeddings (K, F, D) -> binary masks (C, K, F), a cluster each."""
-        magnitudes = X.abs()
-        loud = magnitudes >= 10 ** (-LOUD_DB / 20) * magnitudes.max()
-        _, centres = kmeans(V[loud], self.config.C)
-        labels = nearest(V.flatten(0, 1), centres).view(X.shape)
+        labels, _ = cluster_cells(X.abs(), V, self.config.C)
         return F.one_hot(labels, self.config.C).movedim(-1, 0).to(V)

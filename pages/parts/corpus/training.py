@@ -22,7 +22,7 @@ from .train_here import show_train_here
 DIARY = "log.jsonl"
 LOOK_SECONDS = 5.0  # between two looks at runs in progress
 QUIET_SECONDS = 180.0  # without a record, after which a run counts as stopped
-DECIMALS = {"Hours": 2, "Best SI-SNRi (dB)": 2, "Loss (dB)": 2, "Audio seconds a second": 0}
+DECIMALS = {"Hours": 2, "Best SI-SNRi (dB)": 2, "Loss": 2, "Audio seconds a second": 0}
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -150,7 +150,7 @@ def _facts(name: str, records: list[dict]) -> dict:
         "Steps": last["step"],
         "Hours": max((record.get("seconds", 0.0) for record in records), default=0.0) / 3600,
         "Best SI-SNRi (dB)": epochs[-1]["best_si_snri"] if epochs else None,
-        "Loss (dB)": epochs[-1]["loss"] if epochs else steps[-1]["loss"] if steps else None,
+        "Loss": epochs[-1]["loss"] if epochs else steps[-1]["loss"] if steps else None,
         "Audio seconds a second": steps[-1]["audio_seconds_per_second"] if steps else None,
         "Resumed": sum(record["event"] == "resume" for record in records),
     }
