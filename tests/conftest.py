@@ -88,7 +88,7 @@ def start_command(command: list, log: Path, *options: str, port: int = 0, **wher
         [*command, "--server.port", str(port), *options], stdout=log.open("w"), stderr=subprocess.STDOUT, **where
     )
     address = f"http://localhost:{port}"
-    for _ in range(240):
+    for _ in range(600):
         try:
             urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
             return process, address
