@@ -72,6 +72,16 @@ def test_names_below_the_root_are_found_and_do_not_tell_where_it_is(root):
     assert [folders.name_below_root(file) for file in files] == ["inside/found.csv"] and whole
 
 
+@pytest.mark.parametrize(
+    "name", ["a" * 5000, "x/" * 3000, "in\0side", "\\\\host\\share", "file:///etc", "\udcff", "C:\\x"]
+)
+def test_odd_names_get_one_short_sentence(root, name):
+    for opened in (folders.file_below_root, folders.mixtures_below_root, folders.tree_below_root):
+        with pytest.raises(folders.FolderError) as problem:
+            opened(name)
+        assert len(str(problem.value)) < 300 and "\n" not in str(problem.value)
+
+
 def test_a_big_folder_is_not_looked_through(root, monkeypatch):
     monkeypatch.setattr(folders, "MOST_ENTRIES", 10)
     for number in range(20):

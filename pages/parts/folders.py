@@ -43,6 +43,10 @@ def below_root(name: str) -> Path:
             f"{name} does not lie below the folder that this page may read: the one in which the app was started, "
             f"or the one in the environment variable {SETTING}."
         )
+    try:
+        path.exists()
+    except OSError:  # too long, or behind a folder that may not be entered
+        raise FolderError(f"{name:.60} cannot be looked at.") from None
     return path.resolve()
 
 
