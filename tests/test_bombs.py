@@ -2,7 +2,9 @@
 
 import io
 import json
+import timeit
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +81,15 @@ def test_means_over_many_speakers_take_little_memory():
     found = estimate(np.random.default_rng(0).standard_normal(5000), speakers)
     assert found.low < found.mean < found.high
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 150  # MB; all draws are 240 MB
+
+
+def test_a_killed_reader_leaves_no_temporary_file(tmp_path):
+    """ffmpeg, say, gets what was brought as a file: that goes although its reader had no time to remove it."""
+    code = f"made = tempfile.mkstemp()[1]; open({str(tmp_path / 'note')!r}, 'w').write(made); os._exit(1)"
+    with pytest.raises(BudgetError):
+        read_within_budget(timeit.timeit, code, "import os, tempfile")
+    made = Path((tmp_path / "note").read_text())
+    assert "tasnet-lens-" in str(made) and not made.exists()
 
 
 def test_what_takes_too_long_is_said_where_the_file_was_brought(monkeypatch):

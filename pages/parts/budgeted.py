@@ -4,6 +4,7 @@ Closing the tab, or another click, ends them.
 """
 
 import math
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ import streamlit as st
 
 from analysis import computing
 from analysis.workers import Budget, Nursery, machine_memory
+from tasnet.errors import opening
 
 from . import folders, internals, job_kinds
 
@@ -43,8 +45,22 @@ def still_wanted() -> None:
 
 
 def read_within_budget(read: Callable[..., Any], *arguments: Any, budget: Budget = READING) -> Any:
-    """`read(*arguments)`. Raises BudgetError, and what `read` raises."""
-    return nursery().call(read, *arguments, budget=budget, wanted=still_wanted, owner=internals.session_id())
+    """`read(*arguments)`; its temporary files go, however it ends. Raises BudgetError, and what `read` raises."""
+    with opening("The folder for temporary files", "be written"):
+        folder = TemporaryDirectory(prefix="tasnet-lens-", ignore_cleanup_errors=True)
+    with folder as scratch:
+        return nursery().call(
+            _with_scratch, scratch, read, *arguments, budget=budget, wanted=still_wanted, owner=internals.session_id()
+        )
+
+
+def _with_scratch(scratch: str, read: Callable[..., Any], *arguments: Any) -> Any:
+    """In a child, which may be killed at any time: `read(*arguments)`, with temporary files in `scratch` alone."""
+    before, tempfile.tempdir = tempfile.tempdir, scratch
+    try:
+        return read(*arguments)
+    finally:
+        tempfile.tempdir = before
 
 
 def compute_within_budget(
