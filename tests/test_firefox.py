@@ -85,10 +85,14 @@ def test_fifty_switches_and_a_loop_are_exact(firefox):
       sound.setLoop(true, [first / {RATE}, last / {RATE}]);
       sound.seek(first / {RATE});
     }});
-    return [error, furthest(looped, (n) => tracks[1][first + (n % (last - first))]), furthest(switched, () => 0)];
+    const turned = furthest(looped, (n) => {{ // the end fades into what leads to the beginning
+      const at = n % (last - first), share = Math.max(0, at + 1 - (last - first - fade)) / fade;
+      return (1 - share) * tracks[1][first + at] + share * tracks[1][2 * first - last + at];
+    }});
+    return [error, turned, furthest(switched, () => 0)];
     """
     switched, looped, loudest = firefox.ask(PLAYER + RENDER + script)
-    assert switched < 1e-4 and looped == 0 and loudest > 0.1
+    assert switched < 1e-4 and looped < 1e-6 and loudest > 0.1
 
 
 # The live view's own graph, from the microphone's place to the ears, in an offline context.
