@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from .errors import UserError
+from .errors import UserError, opening
 
 BLOCK = 1 << 12  # frames decoded at a time
 UNKNOWN_LENGTH = np.iinfo(np.int64).max  # frames: a FLAC that was written as a stream
@@ -244,7 +244,8 @@ def ffmpeg_stream(file: Path | bytes, label: str) -> Iterator[Stream]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sound" if isinstance(file, bytes) else file.absolute()
         if isinstance(file, bytes):
-            path.write_bytes(file)  # a file, as the index of an m4a may be at its end
+            with opening("The folder for temporary files", "be written"):
+                path.write_bytes(file)  # a file, as the index of an m4a may be at its end
         command = [ffmpeg, "-nostdin", "-v", "quiet", "-protocol_whitelist", "file,pipe"]
         command += ["-format_whitelist", FFMPEG_FORMATS, "-i", f"file:{path}", "-map", "0:a:0"]
         command += ["-c:a", "pcm_f32be", "-f", "au", "pipe:1"]

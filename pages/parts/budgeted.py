@@ -7,16 +7,15 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import streamlit as st
 
 from analysis import computing
 from analysis.workers import Budget, Nursery, machine_memory
-from tasnet.errors import opening
 
 from . import folders, internals, job_kinds
+from .scratch import scratch_folder
 
 # Of what a visitor brings: more than any honest file takes. All of it together takes no more than one may, and a
 # crowd is told to come again rather than kept waiting.
@@ -46,9 +45,7 @@ def still_wanted() -> None:
 
 def read_within_budget(read: Callable[..., Any], *arguments: Any, budget: Budget = READING) -> Any:
     """`read(*arguments)`; its temporary files go, however it ends. Raises BudgetError, and what `read` raises."""
-    with opening("The folder for temporary files", "be written"):
-        folder = TemporaryDirectory(prefix="tasnet-lens-", ignore_cleanup_errors=True)
-    with folder as scratch:
+    with scratch_folder() as scratch:
         return nursery().call(
             _with_scratch, scratch, read, *arguments, budget=budget, wanted=still_wanted, owner=internals.session_id()
         )
@@ -100,7 +97,7 @@ def perform_job(
 ) -> str:
     """The work of a job; `Jobs` has seen to its turn. What it leaves in the folder for temporary files goes with it."""
     budget = Budget(math.inf, round(JOB_MEMORY * machine_memory()), JOB_DISK)
-    with TemporaryDirectory(prefix="tasnet-lens-job-", ignore_cleanup_errors=True) as scratch:
+    with scratch_folder() as scratch:
         return nursery().call(
             job_kinds.perform,
             str(folders.reading_root()),

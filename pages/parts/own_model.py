@@ -16,6 +16,7 @@ from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
 from .budgeted import CONVERTING, read_within_budget
+from .scratch import scratch_folder, writing
 from .text import plain
 
 KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
@@ -25,7 +26,7 @@ WIDGET = "own_weights"
 @st.cache_resource(scope="session", on_release=TemporaryDirectory.cleanup, show_spinner=False)
 def _folder() -> TemporaryDirectory:
     """A folder that only this process may read, and that lasts as long as the session."""
-    return TemporaryDirectory(prefix="tasnet-lens-")
+    return scratch_folder()
 
 
 def path() -> str | None:
@@ -92,7 +93,8 @@ def take_copy(path: Path, note: str) -> None:
     with opening(path.name):
         content = path.read_bytes()
     target = Path(_folder().name) / f"{path.parent.name}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
-    target.write_bytes(content)
+    with writing(target):
+        target.write_bytes(content)
     try:
         checkpoint.load(target)
     except checkpoint.CheckpointError:
@@ -109,7 +111,8 @@ def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]
     stem = re.sub(r"[^\w.-]+", "_", Path(files[0][0]).stem)[:40]
     target = Path(folder) / f"{stem}-{digest[:8]}.safetensors"
     if len(files) == 1 and files[0][0].lower().endswith(".safetensors"):
-        target.write_bytes(files[0][1])
+        with writing(target):
+            target.write_bytes(files[0][1])
         try:
             checkpoint.load(target)
             return str(target), "A file of this project."
@@ -120,5 +123,6 @@ def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]
     task = SPEECH_FROM_NOISE if speech or found.model.config.C == 1 else SPEAKERS
     noise = " Its last output is the noise." if found.predicts_noise else ""
     facts = TrainingFacts(name=stem, task=task, description=f"From {found.program}.{noise}", source_sha256=(digest,))
-    checkpoint.save(target, found.model, facts, dtype="float32")
+    with writing(target):
+        checkpoint.save(target, found.model, facts, dtype="float32")
     return str(target), " ".join([f"Recognised: {found.program}.{noise}", *found.notes, prove(found)])

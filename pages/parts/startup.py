@@ -20,7 +20,7 @@ import streamlit as st
 import pages.parts
 from tasnet.errors import UserError
 
-from . import internals, jobs, sidebar, uploads
+from . import internals, jobs, scratch, sidebar, uploads
 
 PAGES = Path(__file__).parents[1]
 logger = logging.getLogger(__name__)
@@ -34,10 +34,11 @@ async def ready(_app: st.App) -> AsyncIterator[None]:
 
 
 def warm() -> None:
-    """Import what any page needs, compute the first view, continue earlier jobs, and leave all of it out of later
-    collections.
+    """Remove what a killed server has left, import what any page needs, compute the first view, continue earlier jobs,
+    and leave all of it out of later collections.
     """
     internals.pages_are_named()
+    scratch.sweep()
     uploads.watch_over_server()  # what visitors' work needs is loaded meanwhile
     for module in needed_modules():
         try:
