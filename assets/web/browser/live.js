@@ -3,7 +3,9 @@
 import { TasnetError } from "./weights.js";
 
 const HERE = 0.5; // of a packet's length: a network that needs no more runs in the audio thread, which has precedence
-const RESERVE = { least: 0.012, step: 0.004, most: 0.04 }; // s of sound in hand where a worker has to answer
+const RESERVE = { least: 0.016, step: 0.004, most: 0.04 }; // s of sound in hand where a worker has to answer
+const BUSY = { audio: 850, worker: 900 }; // ms of work a second from which on a thread has too much to do
+const STEADY = { quiet: 0.3, most: 3 }; // s in time after which a worker is warm, and s that it may take
 const LATE = 0.05; // share of late packets above which something is done
 const WATCH = 2; // s over which they are counted
 const LOUD = 0.35; // RMS re full scale over a second: not a voice, but feedback from loudspeakers
@@ -118,15 +120,28 @@ export class Live {
       run.node.port.postMessage({ open });
     } else {
       const { port1, port2 } = new MessageChannel();
-      background.call("live", {}, { news: (film) => this.on.report?.(this.#told(run, film)), transfer: [port1] });
+      // Once it is ready for packets: those that had to wait for it would all be late, and with them what follows.
+      await background.call("live", {}, { news: (film) => this.on.report?.(this.#told(run, film)), transfer: [port1] });
       run.node.port.postMessage({ open }, [port2]);
     }
     const about = await ready;
     if (this.run !== run) return;
     Object.assign(run, { delay: about.delay, film: about.film, rate: about.rate });
+    if (!here && !(await this.#warm(run))) return;
     run.source = source ? source(context) : context.createMediaStreamSource(run.stream);
     this.#mix(run, channels);
     run.source.connect(run.node);
+  }
+
+  /** The worker answers its first packets late, while its code is still being compiled: they are of silence. */
+  async #warm(run) {
+    const end = performance.now() + 1000 * STEADY.most;
+    while (this.run === run && performance.now() < end && (run.quiet ?? 0) < STEADY.quiet) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    run.warm = true;
+    run.counted = { packets: 0, late: 0, busy: 0, seconds: 0 };
+    return this.run === run;
   }
 
   /** Send each signal to either ear with its own gain. */
@@ -163,6 +178,10 @@ export class Live {
   #report(run, data) {
     if (this.run !== run) return;
     run.delay = data.delay;
+    if (run.thread === "worker" && !run.warm) {
+      const { packets, late } = data.counts;
+      return (run.quiet = packets > 0 && late === 0 ? (run.quiet ?? 0) + data.seconds : 0);
+    }
     for (const [name, value] of Object.entries(data.counts)) run.counted[name] += value;
     run.counted.seconds += data.seconds;
     this.on.report?.(this.#told(run, data));
@@ -180,10 +199,10 @@ export class Live {
   #judge(run) {
     const { packets, late, busy, seconds } = run.counted;
     run.counted = { packets: 0, late: 0, busy: 0, seconds: 0 };
-    if (late <= LATE * packets && busy < 700 * seconds) return;
+    if (late <= LATE * packets && busy < BUSY[run.thread] * seconds) return;
     if (!run.spared) return (run.spared = true); // the first seconds of a run, while everything is still loading
     if (run.thread === "audio") return this.on.slow?.("audio");
-    if (busy >= 900 * seconds || run.reserve >= RESERVE.most) return this.on.slow?.("worker");
+    if (busy >= BUSY.worker * seconds || run.reserve >= RESERVE.most) return this.on.slow?.("worker");
     run.reserve += RESERVE.step;
     run.node.port.postMessage({ reserve: run.reserve });
   }
