@@ -29,10 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     network, facts = checkpoint.load(find_checkpoint(options.model))
     if not isinstance(network, ChimeraNet):
         raise UserError(f"{options.model} is no Chimera++, whose weights are several systems.")
-    try:
-        network.config = dataclasses.replace(network.config, output=options.output)
-    except ValueError as error:
-        raise UserError(f"{options.model} cannot be that system. {error}") from None
+    network.become(options.output)
     # Their scores are those of the output with which they were measured.
     checkpoint.save(options.out, network, dataclasses.replace(facts, name=options.out.stem, scores={}))
     print(f"{options.out}: {network.config.system}, {network.num_parameters():,} parameters")

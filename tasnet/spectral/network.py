@@ -6,6 +6,7 @@ training set; there is no dropout; k-means begins without chance; and MISI follo
 iterations.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tasnet.config import ChimeraConfig
+from tasnet.errors import UserError
 from tasnet.model import MaskingNetwork
 from tasnet.tcn import limit_masks
 
@@ -52,6 +54,13 @@ class ChimeraNet(MaskingNetwork):
         self.blstm = nn.LSTM(config.F, config.H, config.layers, batch_first=True, bidirectional=True)
         self.conv_mask = nn.Linear(2 * config.H, config.C * config.F)
         self.embedding = nn.Linear(2 * config.H, config.F * config.D) if config.D else None
+
+    def become(self, output: str) -> None:
+        """Let another output separate, see `ChimeraConfig`. Raises UserError where the network has no such head."""
+        try:
+            self.config = replace(self.config, output=output)
+        except ValueError as error:
+            raise UserError(f"This network cannot be that system. {error}") from None
 
     def encode(self, mixture: Tensor) -> Tensor:
         """mixture (b, T) -> X (b, K, F), complex."""
