@@ -43,15 +43,15 @@ def test_what_a_killed_server_leaves_goes_at_the_next_start(temporary, monkeypat
     kept = Path(ours.recv())
     assert kept.parent.stat().st_mode & 0o077 == 0
     monkeypatch.setattr(scratch, "YOUNG_SECONDS", -1)
-    scratch.sweep()
+    scratch.remove_leftovers()
     assert (kept / "weights").exists()
     os.kill(server.pid, signal.SIGKILL)
     server.join()
     monkeypatch.setattr(scratch, "YOUNG_SECONDS", 60)
-    scratch.sweep()
+    scratch.remove_leftovers()
     assert kept.exists()  # so new that a server may not have locked it yet
     monkeypatch.setattr(scratch, "YOUNG_SECONDS", -1)
-    scratch.sweep()
+    scratch.remove_leftovers()
     assert not kept.parent.exists()
     assert [one.name for one in temporary.iterdir()] == [f"{scratch.PREFIX}of-somebody-else"]
 

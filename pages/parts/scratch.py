@@ -36,7 +36,7 @@ def writing(path: Path) -> Iterator[None]:
         raise PathError(f"{HERE} cannot be written: {reason}.") from problem
 
 
-def sweep() -> None:
+def remove_leftovers() -> None:
     """Remove the folders of servers that were killed. Nobody holds their locks any more."""
     for room in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:

@@ -38,7 +38,7 @@ def warm() -> None:
     and leave all of it out of later collections.
     """
     internals.pages_are_named()
-    scratch.sweep()
+    scratch.remove_leftovers()
     uploads.watch_over_server()  # what visitors' work needs is loaded meanwhile
     for module in needed_modules():
         try:
