@@ -139,8 +139,6 @@ export class Live {
     while (this.run === run && performance.now() < end && (run.quiet ?? 0) < STEADY.quiet) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    run.warm = true;
-    run.counted = { packets: 0, late: 0, busy: 0, seconds: 0 };
     return this.run === run;
   }
 
@@ -178,7 +176,7 @@ export class Live {
   #report(run, data) {
     if (this.run !== run) return;
     run.delay = data.delay;
-    if (run.thread === "worker" && !run.warm) {
+    if (!run.source) {
       const { packets, late } = data.counts;
       return (run.quiet = packets > 0 && late === 0 ? (run.quiet ?? 0) + data.seconds : 0);
     }
