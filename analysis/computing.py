@@ -14,6 +14,7 @@ import tasnet
 from analysis.scores.comparison import Comparison, compare_systems
 from tasnet import Hearing, Separation, Separator, checkpoint, threads
 from tasnet.mixture import Mixture
+from tasnet.quality import Expected, expected_quality
 
 MODULES = ("analysis.computing", "analysis.of_networks")
 READY = "analysis.computing:load_ahead"
@@ -77,6 +78,17 @@ def separate_apart(
 def hear_apart(samples: np.ndarray, rate: int, progress: Callable[[float], None] = lambda done: None) -> Hearing:
     """`tasnet.hear`, which does not report progress."""
     return tasnet.hear(samples, rate)
+
+
+def expect_apart(
+    mixture: np.ndarray,
+    sources: np.ndarray,
+    rate: int,
+    model: str,
+    progress: Callable[[float], None] = lambda done: None,
+) -> tuple[Expected, ...]:
+    """`expected_quality`, which does not report progress."""
+    return expected_quality(mixture, sources, rate, model)
 
 
 def compare(

@@ -20,6 +20,7 @@ from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
 from pages.parts.player import Tour
+from pages.parts.quality_line import show_expected
 from pages.parts.whole_recording import offer_whole_recording
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
@@ -124,6 +125,7 @@ def show_separation(sound: Mixture) -> None:
     tracks = listening.tracks_of(sound, rows)
     coming.show(tracks)
     show_hearing(sound)
+    show_expected(sound, rows[0])
     scored = [row for row in rows if row.scores is not None]
     if len(scored) > 1:
         perceptual = all(comparison.perceptual for *_, comparison in found)

@@ -15,6 +15,7 @@ import numpy as np
 from . import audio, checkpoint
 from .errors import UserError
 from .model import ConvTasNet
+from .perceptron import Perceptron
 from .places import ASSETS
 from .sound_features import WINDOW, sound_features, windows_of
 
@@ -24,7 +25,6 @@ SHORTEST = 0.5  # s: shorter sounds are repeated
 MOST = 3  # the most voices that are told apart: "3 or more"
 SURE = 0.5  # the probability from which noise or a room is said to be there
 DOUBT = 0.7  # below this probability of a number of voices the next one is said too
-WIDEST = 4.0  # standard deviations: features further out are clipped to this
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
 
@@ -79,38 +79,35 @@ class Hearing:
 
 def hear(samples: np.ndarray, rate: int) -> Hearing:
     """What the sound (T,) at `rate` Hz seems to be. Raises AudioError for what is no sound, and HearingError."""
-    model, head = _network(), _head()
+    model, head = listener(), hearing_head()
     own = model.config.sample_rate
     checked = audio.check_samples(samples, rate, "the sound")
-    sound = audio.resample(checked.samples, checked.rate, own)
-    if len(sound) < SHORTEST * own:
-        sound = np.resize(sound, round(WINDOW * own))
+    sound = long_enough(audio.resample(checked.samples, checked.rate, own), own)
     found = np.mean([head.probabilities(sound_features(model, window)[0]) for window in windows_of(sound, own)], axis=0)
     nobody, one, two, more, noise, room = map(float, found)
     return Hearing((nobody, one, two, more), noise, room)
 
 
-@dataclass(frozen=True)
-class Head:
-    """Features (F,) -> hidden units (H,) -> the logits of 0, 1, 2, 3 voices, of noise, and of a room."""
-
-    mean: np.ndarray  # (F,)
-    scale: np.ndarray  # (F,)
-    hidden: np.ndarray  # (H, F)
-    hidden_bias: np.ndarray  # (H,)
-    out: np.ndarray  # (6, H)
-    out_bias: np.ndarray  # (6,)
+class Head(Perceptron):
+    """Features (F,) -> the logits of 0, 1, 2, 3 voices, of noise, and of a room."""
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """(6,): four that sum to one, and two."""
-        x = np.clip((features - self.mean) / self.scale, -WIDEST, WIDEST)
-        logits = self.out @ np.maximum(self.hidden @ x + self.hidden_bias, 0) + self.out_bias
+        logits = self(features)
         counts = np.exp(logits[: MOST + 1] - logits[: MOST + 1].max())
         return np.concatenate([counts / counts.sum(), 1 / (1 + np.exp(-logits[MOST + 1 :]))])
 
 
+def long_enough(sound: np.ndarray, rate: int) -> np.ndarray:
+    """(..., T), repeated where it is too short to be judged."""
+    if sound.shape[-1] >= SHORTEST * rate:
+        return sound
+    return np.tile(sound, round(WINDOW * rate) // sound.shape[-1] + 1)[..., : round(WINDOW * rate)]
+
+
 @lru_cache(maxsize=1)
-def _network() -> ConvTasNet:
+def listener() -> ConvTasNet:
+    """The small network by whose view sounds are judged. Raises HearingError where it is not here."""
     path = checkpoint.bundled().get(NETWORK)
     if path is None:
         raise HearingError(f"The model {NETWORK}, which listens, is not here.")
@@ -121,9 +118,9 @@ def _network() -> ConvTasNet:
 
 
 @lru_cache(maxsize=1)
-def _head() -> Head:
+def hearing_head() -> Head:
+    """The head that says what a sound is. Raises HearingError where it is not here."""
     try:
-        with np.load(HEAD) as kept:
-            return Head(**{name: kept[name].astype(np.float64) for name in Head.__dataclass_fields__})
+        return Head.load(HEAD)
     except (OSError, KeyError, ValueError):
         raise HearingError(f"{HEAD.name}, by which sounds are judged, is not here.") from None

@@ -29,6 +29,7 @@ from .training_facts import SPEECH_FROM_NOISE, TrainingFacts, any_order, output_
 
 if TYPE_CHECKING:
     from .hearing import Hearing
+    from .quality import Expected
 
 WHOLE = 30.0  # s: a recording up to this length goes through the network in one piece
 CHUNK = 20.0  # s
@@ -60,6 +61,7 @@ class Separation:
     mixture: np.ndarray = field(repr=False)  # (T,), as it came
     notes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()  # of the sources, such as "Speech" and "Noise"
+    model: str = ""  # the bundled model's name; "" for any other
 
     @cached_property
     def hearing(self) -> Hearing | None:
@@ -72,6 +74,19 @@ class Separation:
         try:
             return hear(self.mixture, self.rate)
         except HearingError:
+            return None
+
+    @cached_property
+    def expected(self) -> tuple[Expected, ...] | None:
+        """What SI-SNR to expect of each source, without knowing the clean ones; computed on demand.
+
+        None where that cannot be judged: see `quality.MODELS`.
+        """
+        from .quality import QualityError, expected_quality
+
+        try:
+            return expected_quality(self.mixture, self.sources, self.rate, self.model)
+        except QualityError:
             return None
 
 
@@ -101,10 +116,12 @@ class Separator:
         self.precision = find_precision(precision, self.device)
         if isinstance(model, MaskingNetwork):
             network, self.facts, self.name = copy.deepcopy(model), TrainingFacts(), type(model).__name__
+            self.bundled = ""
         else:
             path = find_checkpoint(model)
             network, self.facts = checkpoint.load(path)
             self.name = str(model) if str(model) in published.CATALOGUE else path.stem
+            self.bundled = path.stem if checkpoint.bundled().get(path.stem) == path else ""
         if self.device.type == "cpu" and self.precision != "float32" and not isinstance(network, ConvTasNet):
             raise DeviceError(
                 "On a CPU only Conv-TasNet computes in another precision than float32; choose auto or float32."
@@ -174,6 +191,7 @@ class Separator:
             sound.samples,
             sound.notes + self.rate_notes(sound.rate) + below + notes,
             self.names,
+            self.bundled,
         )
 
     def separate_batch(self, mixtures: np.ndarray, rate: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import io
 import itertools
@@ -20,7 +21,7 @@ from . import audio
 from .atomic import make_folder
 from .errors import PathError, UserError
 from .places import OF_A_RUN
-from .recordings import separate_recording
+from .recordings import SeparatedRecording, separate_recording
 from .sound_files import SUFFIXES, printable
 
 EACH = "each"  # channel, on its own
@@ -138,19 +139,25 @@ def _separate_one(
     notes = list(dict.fromkeys(found.notes))
     if found.peak > 1:
         notes.append("Peaks above full scale are kept: such a file holds 32-bit floats.")
-    if hearing := _heard(path, channel):
-        notes.append(hearing.sentence(separator.names))
+    notes += _heard(path, channel, separator, found)
     for note in notes:
         print_line(f"  {note}")
 
 
-def _heard(path: Path, channel: int | None) -> tasnet.Hearing | None:
-    """What the recording seems to be, from its first minute; None where that cannot be determined."""
+def _heard(path: Path, channel: int | None, separator: tasnet.Separator, found: SeparatedRecording) -> list[str]:
+    """What the recording seems to be, and how good its separation, from its first minute; nothing where unknown."""
     try:
         sound = audio.read(path, path.name, seconds=HEARD, channel=channel)
-        return tasnet.hear(sound.samples, sound.rate)
+        heard = tasnet.hear(sound.samples, sound.rate)
     except (tasnet.HearingError, audio.AudioError, MemoryError):
-        return None
+        return []
+    said = [heard.sentence(separator.names)]
+    if heard.count > 1:
+        sources = found.sources[..., : len(sound.samples)]
+        with contextlib.suppress(tasnet.quality.QualityError, audio.AudioError, MemoryError):
+            expected = tasnet.quality.expected_quality(sound.samples, sources, sound.rate, separator.bundled)
+            said.append(tasnet.quality.in_words(expected, separator.names))
+    return said
 
 
 def _runs_here() -> list[str]:

@@ -17,13 +17,13 @@ FLOOR = 1e-8
 
 
 def windows_of(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(windows, T) of at most `WINDOW` seconds each, from (samples,), evenly spread."""
-    size = round(WINDOW * rate)
-    if len(samples) <= size:
+    """(windows, ..., T) of at most `WINDOW` seconds each, from (..., samples), evenly spread."""
+    size, length = round(WINDOW * rate), samples.shape[-1]
+    if length <= size:
         return samples[None]
-    count = min(MOST_WINDOWS, -(-len(samples) // size))
-    starts = np.linspace(0, len(samples) - size, count).astype(int)
-    return np.stack([samples[start : start + size] for start in starts])
+    count = min(MOST_WINDOWS, -(-length // size))
+    starts = np.linspace(0, length - size, count).astype(int)
+    return np.stack([samples[..., start : start + size] for start in starts])
 
 
 @torch.inference_mode()

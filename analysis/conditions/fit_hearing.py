@@ -26,7 +26,8 @@ from tasnet.data.corpora import open_mixtures
 from tasnet.data.noise import coloured_noise, open_noise
 from tasnet.data.rooms import HELD_OUT_ROOMS, LONGEST_T60, Room, measured_rooms, simulated_rooms
 from tasnet.data.utterances import UtteranceSet
-from tasnet.hearing import HEAD, MOST, NETWORK, WIDEST, Head
+from tasnet.hearing import HEAD, MOST, NETWORK, Head
+from tasnet.perceptron import WIDEST
 from tasnet.sound_features import WINDOW, sound_features
 from tasnet.train.mixing import UTTERANCE_RMS, Pool, voice
 
@@ -71,10 +72,15 @@ def material(data: Path, split: str) -> Material:
     return Material(Pool(speech), noise, measured, simulated[SIMULATED_TRAIN:], 0.5)
 
 
-def draw_window(of: Material, seed: int, number: int) -> tuple[np.ndarray, np.ndarray, tuple[int, bool, bool]]:
-    """mixture (T,), the voices asked for (C, T), and the truth: how many voices, whether noise, whether a room."""
+def draw_window(
+    of: Material, seed: int, number: int, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray, tuple[int, bool, bool]]:
+    """mixture (T,), the voices asked for (C, T), and the truth: how many voices, whether noise, whether a room.
+
+    count: of the voices; by default it goes round with the number.
+    """
     rng = np.random.default_rng((seed, number))
-    count = number % (MOST + 1)
+    count = number % (MOST + 1) if count is None else count
     T = round(RATE * rng.uniform(3, WINDOW)) if rng.random() < SHORT else round(RATE * WINDOW)
     noisy = count == 0 or rng.random() < NOISY
     in_room = count > 0 and rng.random() < IN_ROOM

@@ -1,0 +1,172 @@
+"""Fit the head that tells how good a separation is without the clean voices (`tasnet.quality`), and measure it.
+
+    python -m analysis.conditions.fit_quality ../shared/data [--fit 400] [--test 300]
+
+draws windows of 3 to 4 s of two and three voices, clean, in noise, in rooms and through a telephone, separates
+them with every model that the head is to know, fits it on the voices of `valid`, which no model was trained on, with
+noises and rooms of the training, and measures it on the voices of `libri2mix_test_subset` with noises and rooms held
+out.
+Writes assets/quality.npz and assets/results/quality.csv. What was drawn is kept in runs/quality; the same command
+continues.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from analysis.scores.metrics import si_snr
+from tasnet import Separator
+from tasnet.command_line import command_line, command_parser
+from tasnet.data.corpora import open_mixtures
+from tasnet.data.noise import open_noise
+from tasnet.data.rooms import HELD_OUT_ROOMS, LONGEST_T60, measured_rooms, simulated_rooms
+from tasnet.data.utterances import UtteranceSet
+from tasnet.hearing import hearing_head, listener
+from tasnet.perceptron import WIDEST, Perceptron
+from tasnet.quality import HEAD, HIGHEST, LOWEST, MODELS, head_features, views
+from tasnet.sound_features import sound_features
+from tasnet.train.mixing import Pool
+
+from .fit_hearing import RATE, SIMULATED, SIMULATED_TRAIN, Material, draw_window, material
+from .quality_results import KINDS, QualityRow, by_kind, write_quality
+
+RUNS = Path("runs") / "quality"
+SAVE_EVERY = 50  # windows
+COUNTS = (2, 2, 1, 2, 3)  # voices, window after window; one alone is left out
+SEEDS = {"fit": 99, "test": 77}
+COVERED, TAILS = 0.9, (0.05, 0.5, 0.95)
+HIDDEN, EPOCHS, BATCH, DECAY, JITTER, FOLDS = 24, 120, 64, 0.1, 0.1, 5
+
+
+def quality_material(data: Path, part: str) -> Material:
+    """The voices, noises and rooms to "fit" on, or those to "test" with; no voice was in a model's training."""
+    held_out = material(data, "test")
+    if part == "fit":
+        rooms = [room for room in measured_rooms(data / "rooms", RATE) if room.name not in HELD_OUT_ROOMS]
+        measured = [room for room in rooms if room.t60 <= LONGEST_T60]
+        simulated = simulated_rooms(SIMULATED, RATE)[:SIMULATED_TRAIN]
+        return Material(held_out.voices, Pool(open_noise([data / "noise"], RATE)), measured, simulated, 0.6)
+    clips = {
+        clip[:2000].tobytes(): clip
+        for mixture in open_mixtures(data / "libri2mix_test_subset")
+        for clip in mixture.sources
+    }
+    pcm = [np.rint(clip * 32767).astype(np.int16) for clip in clips.values()]
+    names = tuple(f"t:{number:03d}" for number in range(len(pcm)))
+    speech = UtteranceSet("test", RATE, np.concatenate(pcm), np.array([len(clip) for clip in pcm]), names, {})
+    return Material(Pool(speech), held_out.noise, held_out.measured, held_out.simulated, held_out.simulated_share)
+
+
+def true_si_snr(outputs: np.ndarray, voices: np.ndarray) -> np.ndarray:
+    """SI-SNR in dB (2,) of outputs (2, T) in the best order of the voices (C, T); nan for fewer than two."""
+    spoken = [voice for voice in voices if voice.any()]
+    if len(spoken) < 2:
+        return np.full(2, np.nan)
+    pairs = np.array([[si_snr(x.astype(float), s.astype(float)) for s in spoken] for x in outputs])
+    best = max(permutations(range(len(spoken)), 2), key=lambda order: pairs[0, order[0]] + pairs[1, order[1]])
+    return pairs[[0, 1], best]
+
+
+def draw(data: Path, part: str, count: int) -> dict[str, np.ndarray]:
+    """What was heard (n, 6), views (n, models, 2, V), truth (n, 3), and true SI-SNR (n, models, 2), of n windows."""
+    path = RUNS / f"{part}.npz"
+    kept: dict[str, list] = {"heard": [], "views": [], "truth": [], "si_snr": []}
+    if path.is_file():
+        with np.load(path) as found:
+            kept = {name: list(found[name]) for name in kept}
+    if len(kept["truth"]) < count:
+        of, ears, heard = quality_material(data, part), listener(), hearing_head()
+        separators = [Separator(name, "cpu") for name in MODELS]
+        RUNS.mkdir(parents=True, exist_ok=True)
+        for number in tqdm(range(len(kept["truth"]), count), desc=part, disable=None):
+            mixture, voices, truth = draw_window(of, SEEDS[part], number, COUNTS[number % len(COUNTS)])
+            features, second_view = sound_features(ears, mixture)
+            outputs = [separator.separate(mixture, RATE).sources.astype(float) for separator in separators]
+            kept["heard"].append(heard(features))
+            kept["views"].append([views(ears, mixture, each, second_view) for each in outputs])
+            kept["truth"].append(truth)
+            kept["si_snr"].append([true_si_snr(each, voices) for each in outputs])
+            if number % SAVE_EVERY == SAVE_EVERY - 1 or number == count - 1:
+                np.savez(path, **{name: np.array(rows) for name, rows in kept.items()})  # type: ignore[arg-type]
+    return {name: np.array(rows[:count]) for name, rows in kept.items()}
+
+
+def rows_of(drawn: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (m, F), true SI-SNR (m,) and window (m,) of every output that has one."""
+    features, values, windows = [], [], []
+    counts = drawn["truth"][:, 0]
+    drawn_windows = zip(drawn["heard"], drawn["views"], drawn["si_snr"], counts, strict=True)
+    for window, (heard, of_models, truths, count) in enumerate(drawn_windows):
+        for name, view, truth in zip(MODELS, of_models, truths, strict=True):
+            known = np.isfinite(truth) & (count > 1)
+            features.append(head_features(heard, view, name)[known])
+            values.append(np.clip(truth[known], LOWEST, HIGHEST))
+            windows.append(np.full(known.sum(), window))
+    return np.concatenate(features), np.concatenate(values), np.concatenate(windows)
+
+
+def fit_quantiles(features: np.ndarray, values: np.ndarray, seed: int = 0) -> Perceptron:
+    """The perceptron whose three outputs are the quantiles `TAILS` of values (n,) given features (n, F)."""
+    torch.manual_seed(seed)
+    mean, scale = features.mean(0), features.std(0) + 1e-6
+    x = torch.from_numpy((features - mean) / scale).float().clamp(-WIDEST, WIDEST)
+    y, tails = torch.from_numpy(values).float()[:, None], torch.tensor(TAILS)
+    hidden, out = torch.nn.Linear(x.shape[1], HIDDEN), torch.nn.Linear(HIDDEN, len(TAILS))
+    with torch.no_grad():
+        out.bias.copy_(torch.quantile(y, tails))
+    net = torch.nn.Sequential(hidden, torch.nn.ReLU(), torch.nn.Dropout(0.1), out)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=DECAY)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(x)).split(BATCH):
+            error = y[batch] - net(x[batch] + JITTER * torch.randn_like(x[batch]))
+            loss = torch.maximum(tails * error, (tails - 1) * error).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        schedule.step()
+    arrays = (hidden.weight, hidden.bias, out.weight, out.bias)
+    return Perceptron(mean, scale, *(array.detach().double().numpy() for array in arrays))
+
+
+def fit_head(features: np.ndarray, values: np.ndarray, windows: np.ndarray) -> Perceptron:
+    """The head of all rows, its interval widened by what rows left out need: conformalised quantile regression."""
+    found = np.empty((len(values), len(TAILS)))
+    for fold in range(FOLDS):
+        out = windows % FOLDS == fold
+        found[out] = fit_quantiles(features[~out], values[~out])(features[out])
+    margin = np.quantile(np.maximum(found[:, 0] - values, values - found[:, 2]), COVERED)
+    head = fit_quantiles(features, values)
+    return replace(head, out_bias=head.out_bias + np.array([-margin, 0, margin]))
+
+
+@command_line()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; exit code 2 where the data cannot be used."""
+    parser = command_parser("analysis.conditions.fit_quality", __doc__)
+    parser.add_argument("data", type=Path, metavar="DATA", help="the folder with train, valid, noise and rooms")
+    parser.add_argument("--fit", type=int, default=400, help="windows to fit on")
+    parser.add_argument("--test", type=int, default=300, help="windows to measure on")
+    options = parser.parse_args(arguments)
+    fit, test = draw(options.data, "fit", options.fit), draw(options.data, "test", options.test)
+    fit_head(*rows_of(fit)).save(HEAD)
+    features, values, windows = rows_of(test)
+    found, model = Perceptron.load(HEAD)(features), features[:, -len(MODELS) :].argmax(1)
+    rows = []
+    for k, (count, noise, room) in enumerate(test["truth"][windows]):
+        kind = KINDS[int(noise) + 2 * int(room)]
+        rows.append(QualityRow(MODELS[model[k]], int(count), kind, float(values[k]), *map(float, found[k])))
+    write_quality(rows)
+    for kind, of in by_kind(rows).items():
+        print(f"{kind}: {of.outputs} outputs, off by {of.error:.2f} dB, {of.held:.1f} % held, {of.width:.1f} dB wide")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
