@@ -34,7 +34,7 @@ def separate_and_compare(networks: Networks, sound: Mixture, progress: Progress)
     """What the one network makes of `sound`, scored beside the ideal masks."""
     (network,) = networks
     found = network.separate(sound.mixture, sound.rate)
-    return compare_systems(sound, found.sources, progress=progress)
+    return compare_systems(sound, found.sources, system=network.config.system, progress=progress)
 
 
 def look_inside(

@@ -1,4 +1,4 @@
-"""Conv-TasNet against the ideal binary, ratio and Wiener-like masks on one sound (Tables IV and VI)."""
+"""A network against the ideal binary, ratio and Wiener-like masks on one sound (Tables IV and VI)."""
 
 import streamlit as st
 
@@ -30,9 +30,9 @@ def show_systems(sound: Mixture) -> None:
     score_table(comparison)
     st.markdown("## The masks")
     caption(
-        "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
-        "STFT: its row shows what that amounts to, |estimate| / |mixture|. Drag to zoom all panels, double-click to "
-        "go back."
+        f"What each system lets through, from 0 (nothing) to 1 (all). {comparison.network.name}'s row shows what its "
+        "masks, of its own filters or phases, amount to on the STFT: |estimate| / |mixture|. Drag to zoom all panels, "
+        "double-click to go back."
     )
     images = {row.name: row.masks for row in comparison.rows}
     figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
