@@ -13,6 +13,7 @@ from pages.parts.phase_cost import show_phase_cost
 from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
+from pages.parts.systems_table import show_systems_table
 from tasnet.mixture import Mixture
 
 
@@ -38,6 +39,7 @@ def show_systems(sound: Mixture) -> None:
     figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
     picture(figure, "The masks of each system and speaker, over time and frequency", key="masks")
     show_phase_cost(comparison)
+    show_systems_table(comparison)
     st.markdown("## Download")
     downloads(
         {track.name: track.samples for track in tracks},

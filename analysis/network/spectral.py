@@ -20,7 +20,8 @@ class SpectralInside:
     """One mixture (T,) inside a `ChimeraNet`, with the masks on the grid of `analysis.scores.ideal_masks.stft`.
 
     sources:     (C, T) of what separates, at the network's own level; with references in the order of these.
-    clusters:    (C, T) the clusters of the embeddings as binary masks, in the same order; None without embeddings.
+    clusters:    (C, T) the clusters of the embeddings as binary masks, in the same order; None without embeddings, and
+                 where they are what separates.
     masks:       {system: (C, F, frames)}, that of the network first; with references also IBM, IRM and WFM.
     cells:       the embeddings; None where there are none.
     """
@@ -67,7 +68,7 @@ def look(model: ChimeraNet, mixture: np.ndarray, references: np.ndarray | None) 
         masks = m[0].float().cpu().numpy()
     cells = embedded_cells(model, mixture, references) if config.D else None
     clusters = None
-    if cells is not None:
+    if cells is not None and config.output != "clusters":
         binary = np.zeros((config.C, *w.shape[1:]), np.float32)
         binary[cells.clusters, cells.frames, cells.bins] = 1
         with torch.inference_mode():
@@ -75,7 +76,7 @@ def look(model: ChimeraNet, mixture: np.ndarray, references: np.ndarray | None) 
     if references is not None:
         order = best_permutation(sources, references)
         sources, masks = sources[list(order)], masks[list(order)]
-    elif clusters is not None:
+    elif clusters is not None:  # whose numbers are arbitrary
         order = best_permutation(sources, clusters)
         sources, masks = sources[list(order)], masks[list(order)]
     frames = stft(mixture, config.sample_rate).shape[-1]

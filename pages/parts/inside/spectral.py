@@ -33,7 +33,7 @@ def show_spectral(sound: Mixture) -> None:
     sound = excerpt_at_rate(sound, separator)
     inside, identity = _cached(sound, separator)
     rows = [ScoredSystem(inside.system, inside.sources, None, None)]
-    if inside.clusters is not None and separator.config.output != "clusters":  # which would be the same twice
+    if inside.clusters is not None:
         rows.append(ScoredSystem(CLUSTER_ROW, inside.clusters, None, None))
     linked_player(listening.tracks_of(sound, rows), key="inside_player")
     embeddings, masks = st.tabs(
