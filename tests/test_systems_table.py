@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from page_tools import open_page, texts
 
 from analysis.network.systems_table import mask_row, network_row, products, reversed_pairs
 from analysis.words.systems_table import explain_systems
-from tasnet import ChimeraConfig, ConvTasNetConfig, LSTMTasNetConfig
+from tasnet import ChimeraConfig, ChimeraNet, ConvTasNetConfig, LSTMTasNetConfig, checkpoint
 
 
 def test_products_are_those_of_every_matrix():
@@ -44,3 +46,16 @@ def test_the_sentence_comes_from_the_rows():
         "Of 2 pairs of systems that the paper puts in an order, 1 stands the other way round here (IRM above one)."
     )
     assert explain_systems([worse, mask], {})[0].endswith("all stand so here too.")
+
+
+def test_the_page_lists_every_system_and_runs_those_that_are_chosen(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.delenv("TASNET_LENS_MODEL", raising=False)
+    torch.manual_seed(1)
+    checkpoint.save(tmp_path / "trunk.safetensors", ChimeraNet(ChimeraConfig(layers=1, H=6, D=3)))
+    checkpoint.save_variant(tmp_path / "dpcl.safetensors", "trunk", "clusters")
+    app = open_page("pages/ideal_masks.py", model="trunk", systems="dpcl")
+    assert app.multiselect(key="systems").value == ["dpcl"]
+    assert "is the best of 2 networks by SI-SNRi" in texts(app)
+    (table,) = [one.proto.body for one in app.get("html") if 'aria-label="Systems"' in one.proto.body]
+    assert "DPCL++ 10.8" in table and "the whole sound" in table and "Chimera++" in table

@@ -34,9 +34,13 @@ def show_systems_table(found: Comparison) -> None:
     st.markdown("## Every system here")
     titles = models.plain_titles([*dict.fromkeys([*names, chosen])])
     titles = {name: _full(name, title) for name, title in titles.items()}
+    others = {name: titles[name] for name in names if name != chosen}
+    asked = [models.linked(one, others) for one in st.query_params.get_all("systems")]
+    held = st.session_state.get("systems", asked)  # which may now be the sidebar's, or of other voices
+    st.session_state.systems = [name for name in held if name in others][:MOST]
     wanted = st.multiselect(
         "Also on this sound",
-        [name for name in names if name != chosen],
+        others,
         format_func=titles.__getitem__,
         max_selections=MOST,
         placeholder="choose systems to run and hear",
