@@ -15,7 +15,7 @@ from tasnet.errors import UserError, opening
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
-from .budgeted import CONVERTING, read_within_budget
+from .budgeted import converting, read_within_budget
 from .scratch import scratch_folder, writing
 from .text import plain
 
@@ -78,7 +78,7 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
     if not files:
         return
     try:
-        found = read_within_budget(_convert, files, _folder().name, budget=CONVERTING)
+        found = read_within_budget(_convert, files, _folder().name, budget=converting(files))
         st.session_state.own_model, st.session_state.own_note = found
         st.session_state.model = path()
     except UserError as problem:
