@@ -1,14 +1,19 @@
 """Weights on disk: safetensors, with the configuration and the training facts in a JSON header.
 
+A file without tensors may name another one beside it, whose weights are then another system: see `save_variant`.
+
 Weights are stored in 16 bits and computed with in 32. `python -m benchmarks.weight_precision` measures what that costs;
 the cards of the bundled models state it.
 """
 
+import dataclasses
 import hashlib
 import json
 import math
+import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -16,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .atomic import replacing
-from .config import Config, config_from_dict
+from .config import ChimeraConfig, Config, config_from_dict
 from .errors import UserError, opening
 from .model import MaskingNetwork
 from .networks import make_network
@@ -27,6 +32,8 @@ from .typed import fitted
 HEADER = "tasnet"  # the key in the safetensors metadata
 LONGEST_HEADER = 1 << 20  # characters
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OF, OUTPUT = "of", "output"  # the keys of a variant's header: whose weights, and what separates
+NAME = re.compile(r"\w[\w.-]*")
 STORED = "float16"  # 11 significant bits; bfloat16 has 8, for a range that weights do not need
 
 
@@ -41,14 +48,29 @@ class CheckpointError(UserError):
 def bundled() -> dict[str, Path]:
     """The weights that come with the project: name -> file.
 
-    Those that separate speakers come first, the best on the validation speakers before others.
+    Those that separate speakers come first, the best on the validation speakers before others. A variant is there as
+    long as the weights are of which it is one.
     """
-    files = sorted(WEIGHTS.glob("*.safetensors"))
+    files = [path for path in sorted(WEIGHTS.glob("*.safetensors")) if (of := trunk_of(path)) is None or of.is_file()]
     return {path.stem: path for path in sorted(files, key=_rank, reverse=True)}
 
 
 def _rank(path: Path) -> tuple[bool, float]:
     return not is_for_noise(path), validation_score(path)
+
+
+def trunk_of(path: Path) -> Path | None:
+    """The file whose weights a variant's file uses; None where a file has its own, or cannot be read."""
+    try:
+        state = path.stat()
+        return _trunk_of(path, state.st_mtime_ns, state.st_size)
+    except (OSError, CheckpointError):
+        return None
+
+
+@lru_cache
+def _trunk_of(path: Path, _mtime_ns: int, _size: int) -> Path | None:
+    return _behind(_read_header(path), path)
 
 
 def is_for_noise(path: Path) -> bool:
@@ -79,13 +101,16 @@ def _header_facts(path: Path, _mtime_ns: int, _size: int) -> TrainingFacts:
 def describe(path: str | Path) -> tuple[Config, TrainingFacts]:
     """Configuration and training facts in the header of a file, without its tensors. Raises CheckpointError."""
     path = Path(path)
+    return _parse(_read_header(path), path)
+
+
+def _read_header(path: Path) -> str | None:
     _refuse_other_than_files(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get(HEADER)
+            return (file.metadata() or {}).get(HEADER)
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file, or it cannot be read.") from error
-    return _parse(header, path.name)
 
 
 def save(path: str | Path, model: MaskingNetwork, facts: TrainingFacts | None = None, *, dtype: str = STORED) -> None:
@@ -99,6 +124,17 @@ def save(path: str | Path, model: MaskingNetwork, facts: TrainingFacts | None = 
     tensors = {name: rounded(value.detach().cpu(), dtype).contiguous() for name, value in model.state_dict().items()}
     with replacing(path) as unfinished:
         unfinished.write_bytes(safetensors.torch.save(tensors, {HEADER: header}))
+
+
+def save_variant(path: str | Path, of: str, output: str, scores: dict[str, float] | None = None) -> None:
+    """Writes to `path` that the weights `of` the file of this name beside it are another system, and nothing else.
+
+    output: what separates, see `ChimeraConfig`; scores: its own, as in `TrainingFacts`. All other facts are those of
+    the weights. Raises PathError.
+    """
+    header = json.dumps({OF: of, OUTPUT: output, "info": {"scores": scores or {}}})
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(safetensors.torch.save({}, {HEADER: header}))
 
 
 def rounded(values: Tensor, dtype: str = STORED) -> Tensor:
@@ -123,14 +159,14 @@ def weights_hash(path: str | Path) -> str:
     """
     path = Path(path)
     with opening(path):
-        state = path.stat()
-    return _weights_hash(path, state.st_mtime_ns, state.st_size)
+        states = [path.stat(), *([_there(of, path).stat()] if (of := trunk_of(path)) else [])]
+    return _weights_hash(path, tuple((state.st_mtime_ns, state.st_size) for state in states))
 
 
 @lru_cache
-def _weights_hash(path: Path, _mtime_ns: int, _size: int) -> str:
+def _weights_hash(path: Path, _states: tuple[tuple[int, int], ...]) -> str:
     tensors, header = _read(path)
-    config, facts = _parse(header, path.name)
+    config, facts = _parse(header, path)
     known = {"config": config.to_dict(), "task": facts.task, "level_dbfs": facts.level_dbfs}
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -151,7 +187,7 @@ def load(path: str | Path, config: Config | None = None) -> tuple[MaskingNetwork
     if header is None and config is not None:
         facts = TrainingFacts()
     else:
-        stated, facts = _parse(header, path.name)
+        stated, facts = _parse(header, path)
         if config not in (None, stated):
             raise CheckpointError(f"{path.name} describes another network than the configuration beside it.")
         config = stated
@@ -186,7 +222,13 @@ def check_tensors(tensors: dict[str, Tensor], model: MaskingNetwork, name: str) 
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Tensors and JSON header of a safetensors file."""
+    """Tensors, those of its trunk in a variant, and JSON header of a safetensors file."""
+    tensors, header = _read_file(path)
+    behind = _behind(header, path)
+    return (tensors if behind is None else _read_file(_there(behind, path))[0]), header
+
+
+def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
     _refuse_other_than_files(path)
     try:
         with path.open("rb") as file:
@@ -216,19 +258,65 @@ def _refuse_other_than_files(path: Path) -> None:
         raise CheckpointError(f"{path} is a pipe or a device, not a file of weights.")
 
 
-def _parse(header: str | None, name: str) -> tuple[Config, TrainingFacts]:
-    """Configuration and facts in the JSON header of a file called `name`. Raises CheckpointError."""
+def _parse(header: str | None, path: Path) -> tuple[Config, TrainingFacts]:
+    """Configuration and facts in the JSON header of the file `path`. Raises CheckpointError."""
+    content = _content(header, path)
+    if (behind := _behind(header, path)) is not None:
+        return _parse_variant(content, behind, path)
+    try:
+        return config_from_dict(content.get("config")), TrainingFacts.from_dict(content.get("info"))
+    except ValueError as error:
+        raise _unclear(path, error) from None
+
+
+def _parse_variant(content: Any, behind: Path, path: Path) -> tuple[Config, TrainingFacts]:
+    header = _read_header(_there(behind, path))
+    if _behind(header, behind) is not None:
+        raise CheckpointError(f"{path.name} is a variant of {behind.name}, which is itself one.")
+    config, facts = _parse(header, behind)
+    try:
+        if not isinstance(config, ChimeraConfig):
+            raise ValueError(f"{behind.name} is no {ChimeraConfig.network}")
+        own = TrainingFacts.from_dict(content.get("info"))
+        return (
+            dataclasses.replace(config, output=content.get(OUTPUT)),
+            dataclasses.replace(facts, name=path.stem, scores=own.scores),
+        )
+    except ValueError as error:
+        raise _unclear(path, error) from None
+
+
+def _behind(header: str | None, path: Path) -> Path | None:
+    """The file beside `path` that its header names; None where it names none. Raises CheckpointError."""
+    if header is None or OF not in (content := _content(header, path)):
+        return None
+    if not isinstance(name := content[OF], str) or not NAME.fullmatch(name):
+        raise CheckpointError(f"{path.name} names weights {name!s:.40}, which is no name of a file.")
+    return path.with_name(f"{name}.safetensors")
+
+
+def _there(behind: Path, path: Path) -> Path:
+    if not behind.is_file():
+        raise CheckpointError(f"{path.name} is another system of the weights {behind.stem}, which are not beside it.")
+    return behind
+
+
+def _content(header: str | None, path: Path) -> Any:
+    """What the header says, as plain JSON. Raises CheckpointError."""
     if header is None:
-        raise CheckpointError(f"{name} holds tensors but no description of a Conv-TasNet: it is of another program.")
+        raise CheckpointError(
+            f"{path.name} holds tensors but no description of a Conv-TasNet: it is of another program."
+        )
     try:
         if len(header) > LONGEST_HEADER:
             raise ValueError(f"in {len(header)} characters")
-        content = fitted("what it says", json.loads(header), dict)
-        return config_from_dict(content.get("config")), TrainingFacts.from_dict(content.get("info"))
+        return fitted("what it says", json.loads(header), dict)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{name} describes its network in a way that cannot be understood ({error!s:.200})."
-        ) from None
+        raise _unclear(path, error) from None
+
+
+def _unclear(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(f"{path.name} describes its network in a way that cannot be understood ({error!s:.200}).")
 
 
 def _describe(tensor: Tensor) -> str:

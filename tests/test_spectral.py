@@ -10,7 +10,7 @@ from page_tools import open_page, texts
 from plain_stft import plain_istft, plain_stft
 
 from analysis.network.embeddings import embedded_cells
-from tasnet import ChimeraConfig, ChimeraNet, Separator, checkpoint
+from tasnet import ChimeraConfig, ChimeraNet, ConvTasNet, ConvTasNetConfig, Separator, checkpoint
 from tasnet.config import config_from_dict
 from tasnet.errors import UserError
 from tasnet.model_titles import model_title
@@ -191,16 +191,47 @@ def test_checkpoint_and_separator_serve_each_as_any_network(tmp_path, output, mo
 
 
 def test_one_file_becomes_another_system(tmp_path, capsys):
-    model, files = small(), [tmp_path / f"{name}.safetensors" for name in ("masks", "dpcl", "none")]
-    checkpoint.save(files[0], model, TrainingFacts(scores={"valid_si_snri_db": 8.0}))
-    assert main([str(files[0]), "clusters", "-o", str(files[1])]) == 0
-    assert "DPCL" in capsys.readouterr().out
-    again, facts = checkpoint.load(files[1])
-    assert again.config.system == "DPCL" and facts.scores == {} and facts.name == "dpcl"
-    assert checkpoint.weights_hash(files[0]) != checkpoint.weights_hash(files[1])  # so that no cache takes it for it
-    torch.testing.assert_close(again.conv_mask.weight, checkpoint.load(files[0])[0].conv_mask.weight)
+    model, files = small(), [tmp_path / f"{name}.safetensors" for name in ("masks", "copy/dpcl", "dpcl", "none")]
+    files[1].parent.mkdir()
+    checkpoint.save(files[0], model, TrainingFacts(steps=7, scores={"valid_si_snri_db": 8.0}))
+    for file in files[1:3]:  # a file of its own elsewhere; beside the weights only their name
+        assert main([str(files[0]), "clusters", "-o", str(file)]) == 0
+        assert "DPCL" in capsys.readouterr().out
+        again, facts = checkpoint.load(file)
+        assert again.config.system == "DPCL" and facts.scores == {} and (facts.name, facts.steps) == ("dpcl", 7)
+        assert checkpoint.describe(file) == (again.config, facts)
+        torch.testing.assert_close(again.conv_mask.weight, checkpoint.load(files[0])[0].conv_mask.weight)
+    copied, variant = map(checkpoint.weights_hash, files[1:3])
+    assert copied == variant != checkpoint.weights_hash(files[0])  # so that no cache takes one for the other
+    assert files[2].stat().st_size < 1000 and checkpoint.trunk_of(files[2]) == files[0]
+    assert main([str(files[2]), "misi", "-o", str(tmp_path / "misi.safetensors")]) == 0
+    assert checkpoint.trunk_of(tmp_path / "misi.safetensors") == files[0]
     checkpoint.save(files[0], small(D=0))
-    assert main([str(files[0]), "clusters", "-o", str(files[2])]) == 2 and not files[2].exists()
+    assert main([str(files[0]), "clusters", "-o", str(files[3])]) == 2 and not files[3].exists()
+
+
+def test_a_variant_is_there_as_long_as_its_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    variant, trunk = tmp_path / "dpcl.safetensors", tmp_path / "trunk.safetensors"
+    checkpoint.save_variant(variant, "trunk", "clusters", {"valid_si_snri_db": 7.0})
+    assert checkpoint.bundled() == {}
+    for function in (checkpoint.load, checkpoint.describe, checkpoint.weights_hash):
+        with pytest.raises(checkpoint.CheckpointError, match=r"^dpcl\.safetensors is another system of "):
+            function(variant)
+    checkpoint.save(trunk, small(), TrainingFacts(scores={"valid_si_snri_db": 8.0}))
+    assert list(checkpoint.bundled()) == ["trunk", "dpcl"] and checkpoint.validation_score(variant) == 7
+    for of, output, message in (
+        ("../trunk", "clusters", "no name of a file"),
+        ("dpcl", "clusters", "itself one"),
+        ("trunk", "sound", "cannot be understood"),
+    ):
+        checkpoint.save_variant(variant, of, output)
+        with pytest.raises(checkpoint.CheckpointError, match=message):
+            checkpoint.load(variant)
+    checkpoint.save(trunk, ConvTasNet(ConvTasNetConfig(N=8, L=8, B=8, H=8, Sc=8, X=1, R=1)))
+    checkpoint.save_variant(variant, "trunk", "masks")
+    with pytest.raises(checkpoint.CheckpointError, match=r"is no Chimera"):
+        checkpoint.load(variant)
 
 
 def test_pages_that_show_learned_filters_say_that_it_has_none(tmp_path, monkeypatch):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tasnet.config import ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.config import ChimeraConfig, ConvTasNetConfig, LSTMTasNetConfig
 from tasnet.networks import make_network
 from tasnet.train.flat import flatten
 from tasnet.train.optimiser import Optimiser, matrices
-from tasnet.train.recipe import Recipe, RecipeError
+from tasnet.train.recipe import Recipe
 
 CONFIG = ConvTasNetConfig(N=12, L=8, B=6, H=20, Sc=10, X=2, R=2, C=3)
 MUON = Recipe(optimiser="muon", model=CONFIG, learning_rate=3e-3, matrix_rate=2e-2, betas=(0.9, 0.99))
@@ -161,7 +161,22 @@ def test_the_state_of_pytorchs_adam_goes_on():
         optimiser.load_state_dict({"adam": {"state": {0: {"exp_avg": torch.zeros(3)}}}, "momenta": []})
 
 
-def test_muon_is_for_conv_tasnet():
-    lstm = LSTMTasNetConfig(N=8, L=8, H=8, layers=2)
-    with pytest.raises(RecipeError, match="Conv-TasNet only"):
-        Optimiser(make_network(lstm), Recipe(model=lstm, optimiser="muon"))
+@pytest.mark.parametrize(
+    "config",
+    [LSTMTasNetConfig(N=10, L=8, H=6, layers=2, causal=False), ChimeraConfig(H=7, layers=1, D=2)],
+    ids=lambda config: config.network,
+)
+def test_muon_moves_the_gates_of_an_lstm_one_by_one(config):
+    model = make_network(config).train()
+    flat = flatten(model)
+    gates = [part for name, part in model.named_parameters() if "weight_ih" in name or "weight_hh" in name]
+    masks = next(part for name, part in model.named_parameters() if name.endswith("conv_mask.weight"))
+    expected = [gate for part in gates for gate in part.split(len(part) // 4)] + list(masks.split(len(masks) // 2))
+    found = [place.of(flat.values) for place in matrices(model, flat)]
+    assert len(found) == len(expected) and len(gates) in (4, 8)
+    assert {x.data_ptr(): x.shape for x in found} == {x.data_ptr(): x.shape for x in expected}
+    optimiser = Optimiser(model, Recipe(optimiser="muon"))
+    before = flat.values.clone()
+    gradients(flat, 0)
+    optimiser.step(1.0, clip=1e9)
+    assert all((gate != place.of(before)).all() for gate, place in zip(found, matrices(model, flat), strict=True))

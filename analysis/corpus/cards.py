@@ -23,7 +23,7 @@ from tasnet.training_facts import SPEAKERS
 
 from .report import digits, mean
 from .results import ResultsError
-from .shipped import is_current, read_shipped
+from .shipped import is_current, read_shipped, shipped
 
 HEADLINE_SNR = 5.0  # dB, of the scores that stand in the head of a model of speech in noise
 TITLES = {
@@ -40,13 +40,17 @@ def card_file(model: str) -> Path:
 def shipped_card(model: str) -> str:
     """The card of `model` under a head with its present facts and scores.
 
-    Raises ResultsError where its results are missing, or of earlier weights, and OSError where it has no card.
+    A variant may have no scores of its own. Raises ResultsError where its results are missing, or of earlier weights,
+    and OSError where it has no card.
     """
-    config, facts = checkpoint.describe(checkpoint.bundled()[model])
+    path, text = checkpoint.bundled()[model], card_body(card_file(model).read_text(encoding="utf-8"))
+    config, facts = checkpoint.describe(path)
+    if checkpoint.trunk_of(path) is not None and model not in shipped():
+        return card_head(config, facts, []) + text
     weights, measured = _separation(model) if facts.task == SPEAKERS else _denoising(model)
     if not is_current(model, weights):
         raise ResultsError(f"The results of {model} are of earlier weights: measure it again (CONTRIBUTING.md).")
-    return card_head(config, facts, [measured]) + card_body(card_file(model).read_text(encoding="utf-8"))
+    return card_head(config, facts, [measured]) + text
 
 
 def _separation(model: str) -> tuple[str, Evaluation]:

@@ -1,7 +1,8 @@
 """The same weights as another system: `python -m tasnet.spectral MODEL OUTPUT -o FILE.safetensors`.
 
 MODEL is a Chimera++ by its name or its file; OUTPUT says what is to separate: "masks", the masks' head; "clusters",
-k-means on the embeddings, which is deep clustering (DPCL); or "misi", the masks and five iterations of MISI.
+k-means on the embeddings, which is deep clustering (DPCL); or "misi", the masks and five iterations of MISI. Into the
+folder in which MODEL's weights lie only their name is written: the file then is of use beside them alone.
 """
 
 import dataclasses
@@ -26,12 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("output", choices=OUTPUTS)
     parser.add_argument("-o", "--out", required=True, type=Path, metavar="FILE.safetensors")
     options = parser.parse_args(arguments)
-    network, facts = checkpoint.load(find_checkpoint(options.model))
+    path = find_checkpoint(options.model)
+    network, facts = checkpoint.load(path)
     if not isinstance(network, ChimeraNet):
         raise UserError(f"{options.model} is no Chimera++, whose weights are several systems.")
     network.become(options.output)
-    # Their scores are those of the output with which they were measured.
-    checkpoint.save(options.out, network, dataclasses.replace(facts, name=options.out.stem, scores={}))
+    trunk = checkpoint.trunk_of(path) or path
+    if options.out.parent.resolve() == trunk.parent.resolve():
+        checkpoint.save_variant(options.out, trunk.stem, options.output)
+    else:  # their scores are those of the output with which they were measured
+        checkpoint.save(options.out, network, dataclasses.replace(facts, name=options.out.stem, scores={}))
     print(f"{options.out}: {network.config.system}, {network.num_parameters():,} parameters")
     return 0
 

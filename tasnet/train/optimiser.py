@@ -1,4 +1,4 @@
-"""The one optimiser: Adam for every weight, or Muon for the 1x1 convolutions and Adam for the rest.
+"""The one optimiser: Adam for every weight, or Muon for 1x1 convolutions and the gates of LSTMs, Adam for the rest.
 
 Muon (Jordan et al., 2024) makes each matrix' momentum orthogonal by five Newton-Schulz steps, so that all its
 directions learn at the same rate; its updates have the root mean square of Adam's (Liu et al., 2025). It is
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasnet.model import ConvTasNet, MaskingNetwork
+from tasnet.config import Config, ConvTasNetConfig
+from tasnet.model import MaskingNetwork
 
 from .flat import Flat, flatten
-from .recipe import Recipe, RecipeError
+from .recipe import Recipe
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 STEPS = 5
@@ -34,35 +35,42 @@ class Matrix:
         return vector[self.at : self.at + self.rows * self.columns].view(self.rows, self.columns)
 
 
-def matrices(model: ConvTasNet, flat: Flat) -> list[Matrix]:
-    """The 1x1 convolutions; residual and skip path of a block apart, and the masks of the speakers."""
-    config, found = model.config, []
+def matrices(model: MaskingNetwork, flat: Flat) -> list[Matrix]:
+    """The 1x1 convolutions and the gates of LSTM layers, one by one where a parameter holds several.
+
+    Those are the residual and the skip path of a block, the masks of the speakers, and an LSTM's four gates.
+    """
+    found = []
     for name, at in flat.offsets.items():
-        layer = name.removesuffix(".weight").rsplit(".", 1)[-1]
-        if layer not in ("bottleneck", "conv_in", "conv_out", "conv_mask") or not name.endswith(".weight"):
-            continue
-        parts = {"conv_out": (config.B, config.Sc), "conv_mask": (config.N,) * config.C}
-        rows, columns = flat.shapes[name]
-        for part in parts.get(layer, (rows,)):
-            if part:
-                found.append(Matrix(at, part, columns))
-            at += part * columns
+        whole, *columns = flat.shapes[name]
+        for rows in _parts(name, model.config, whole):
+            found.append(Matrix(at, rows, *columns))
+            at += rows * columns[0]
     return found
 
 
-class Optimiser:
-    """Optimises, step by step, the weights of a network that `flatten` has laid out.
+def _parts(name: str, config: Config, rows: int) -> list[int]:
+    """The rows of every matrix in the parameter `name`; none where Adam has it."""
+    *_, layer, kind = name.split(".")
+    if kind.startswith(("weight_ih", "weight_hh")):
+        return [rows // 4] * 4
+    if kind != "weight":
+        return []
+    if layer == "conv_mask":
+        return [rows // config.C] * config.C
+    if layer == "conv_out" and isinstance(config, ConvTasNetConfig):
+        return [part for part in (config.B, config.Sc) if part]
+    return [rows] if layer in ("bottleneck", "conv_in") else []
 
-    Raises RecipeError where the recipe asks for Muon and the network has no 1x1 convolutions.
-    """
+
+class Optimiser:
+    """Optimises, step by step, the weights of a network that `flatten` has laid out."""
 
     def __init__(self, model: MaskingNetwork, recipe: Recipe, precision: torch.dtype = torch.float32) -> None:
         """precision: of the Newton-Schulz steps, for which bfloat16 is enough."""
         self.flat, self.recipe, self.precision = flatten(model), recipe, precision
         found: list[Matrix] = []
         if recipe.optimiser == "muon":
-            if not isinstance(model, ConvTasNet):
-                raise RecipeError("Muon is for Conv-TasNet only: choose optimiser = 'adam'.")
             found = matrices(model, self.flat)
         shapes = dict.fromkeys((min(m.rows, m.columns), max(m.rows, m.columns)) for m in found)
         self.groups = [
