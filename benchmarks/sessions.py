@@ -128,7 +128,8 @@ def _separate_in_chunks(address: str, work: Work) -> dict[str, bytes]:
     with Visitor(address, sound="upload", model=work.model) as visitor:
         visitor.upload("mixture_file", (work.sound.name, work.sound.read_bytes()))
         with zipfile.ZipFile(io.BytesIO(_saved(visitor, "All (zip)"))) as files:
-            return {f"s{k}": files.read(f"speaker_{k}.wav") for k in (1, 2)}
+            names = {k: next(one for one in files.namelist() if one.startswith(f"speaker_{k}")) for k in (1, 2)}
+            return {f"s{k}": files.read(name) for k, name in names.items()}
 
 
 def _saved(visitor: Visitor, label: str) -> bytes:
