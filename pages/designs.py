@@ -11,7 +11,7 @@ from analysis.words.say import quantity
 from pages.parts.captions import caption
 from pages.parts.designs import controls
 from pages.parts.page_header import show_header
-from pages.parts.pictures import drawing, picture
+from pages.parts.pictures import data_table, drawing, picture
 from pages.parts.text import plain
 from tasnet import ConvTasNetConfig, DeviceError
 from tasnet.train.recipes import training_command
@@ -52,7 +52,7 @@ def show_figures(config: ConvTasNetConfig) -> None:
     }
     with st.container(horizontal=True):
         for name, (value, explanation) in facts.items():
-            st.metric(name, value, border=True, help=explanation, width=170)
+            st.metric(plain(name), value, border=True, help=explanation, width=170)
 
 
 def show_time(config: ConvTasNetConfig) -> None:
@@ -83,7 +83,7 @@ def show_time(config: ConvTasNetConfig) -> None:
 def show_parts(config: ConvTasNetConfig) -> None:
     parts, frames = cost.parts(config), cost.frames_per_second(config)
     weights, sums = cost.parameters(config), sum(part.multiply_adds for part in parts)
-    st.dataframe(
+    data_table(
         [
             {
                 "Part": part.name,
@@ -95,7 +95,6 @@ def show_parts(config: ConvTasNetConfig) -> None:
             }
             for part in parts
         ],
-        hide_index=True,
         column_config={
             f"Share of {what}": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
             for what in ("parameters", "multiply-adds")

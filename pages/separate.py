@@ -20,6 +20,7 @@ from pages.parts.models_table import show_two_models
 from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
 from pages.parts.player import Tour
+from pages.parts.text import plain
 from pages.parts.whole_recording import offer_whole_recording
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
@@ -90,7 +91,7 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             pending = measure in PERCEPTUAL and not comparison.perceptual
             own = comparison.unprocessed.score(facts.unprocessed or measure)
             st.metric(
-                facts.title,
+                plain(facts.title),
                 "…" if pending else "undefined" if value is None else number(value, 2),
                 beside_the_mixture(measure, value, own),
                 delta_color="off",
@@ -106,9 +107,9 @@ def show_mismatch(comparison: Comparison) -> None:
     voices = 1 if sound.task == SPEECH_FROM_NOISE else len(sound.references)
     fitting = models.of_voices(voices)
     other = "a model for noise" if voices == 1 else f"a model of {voices} voices"
-    model = f"the model {models.label(fitting[0]).scored}" if fitting else other
+    better = f"the model {plain(models.label(fitting[0]).scored)}" if fitting else other
     # There are no examples with one voice.
-    st.info(explain_voices(comparison, model, examples=own > 1), icon=":material/info:")
+    st.info(explain_voices(comparison, better, examples=own > 1), icon=":material/info:")
 
 
 def show_separation(sound: Mixture) -> None:
@@ -151,7 +152,7 @@ def show_separation(sound: Mixture) -> None:
 
 
 label = models.label(workspace.selection().model)
-show_header("Separate", promise(label.kind, label.score, label.measured_on, label.outputs, label.system))
+show_header("Separate", promise(label.kind, label.score, plain(label.measured_on), label.outputs, label.system))
 sound = workspace.chosen_sound()
 offer_whole_recording()
 if sound is not None:

@@ -4,6 +4,9 @@ Speaker 1 is red and speaker 2 blue, as in the paper's Fig. 2; a third is green.
 Backgrounds are transparent, so that a figure sits on a light and on a dark page alike.
 """
 
+from collections.abc import Iterable
+from itertools import cycle
+
 import plotly.graph_objects as go
 from plotly.colors import sequential
 
@@ -31,6 +34,7 @@ SYSTEM_COLOURS = {
     MIXTURE: MIXTURE_COLOUR,
     ANCHOR: "#0f7fd0",
 }
+OTHER_COLOURS = ("#8a4fd3", "#d07a10", "#00a3ab", "#c2519a", "#9a6b3f", "#0f9aa8")  # of systems of others
 MARKED_COLOUR = "#e0a100"  # a point that the user chose
 GRID = "rgba(125,132,146,0.22)"
 # Magma with a first colour of its own: Streamlit's theme takes #000004 for a placeholder and repaints it.
@@ -56,6 +60,12 @@ def second_colour(speaker: int) -> str:
 def paper_marker(size: float = 11) -> dict:
     """How every figure marks a value that the paper prints: an open diamond."""
     return {"symbol": "diamond-open", "size": size, "color": MIXTURE_COLOUR, "line": {"width": 2}}
+
+
+def system_colours(systems: Iterable[str]) -> dict[str, str]:
+    """{system: its colour}; those of others, in their order, get what is left."""
+    others = cycle(OTHER_COLOURS)
+    return {system: SYSTEM_COLOURS.get(system) or next(others) for system in systems}
 
 
 def style(figure: go.Figure, height: int) -> go.Figure:
