@@ -14,6 +14,7 @@ from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
 from pages.parts.systems_table import show_systems_table
+from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
 
@@ -31,8 +32,9 @@ def show_systems(sound: Mixture) -> None:
     score_table(comparison)
     st.markdown("## The masks")
     caption(
-        f"What each system lets through, from 0 (nothing) to 1 (all). {comparison.network.name}'s row shows what its "
-        "masks, of its own filters or phases, amount to on the STFT: |estimate| / |mixture|. Drag to zoom all panels, "
+        "What each system lets through, from 0 (nothing) to 1 (all). The row of "
+        f"{plain(comparison.network.name)} shows what its masks, of its own filters or phases, amount to on the STFT: "
+        "|estimate| / |mixture|. Drag to zoom all panels, "
         "double-click to go back."
     )
     images = {row.name: row.masks for row in comparison.rows}

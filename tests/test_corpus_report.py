@@ -61,7 +61,7 @@ def test_the_network_has_its_systems_name_in_the_file_and_in_words(tmp_path):
     heads = path.read_text().splitlines()[1]
     assert f"{name}.si_snri.1" in heads and NETWORK not in heads
     found = read_results(path)
-    assert found.values(NETWORK, "si_snri").tolist() == [[7.0, 8.0]] and found.title(NETWORK) == name
+    assert found.values(NETWORK, "si_snri").tolist() == [[7.0, 8.0]] and found.name_of(NETWORK) == name
     assert explain_set(found)[0].startswith(f"By SI-SNRi {name} ") and f"\n{name} " in summary.as_text(found)
     old = path.read_text().replace(f', "system": "{name}"', "").replace(name, NETWORK)  # before headers said it
     path.write_text(old)

@@ -41,6 +41,7 @@ LONGEST_TEXT = 4096  # characters
 LARGEST_FIGURE = 10**12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+SystemName = Annotated[str, Meta(max_length=60, pattern=r"^[\w+ -]+$")]  # which pages show as it is
 FORMULA_AFTER_COMMA = re.compile(r"(?<=[,;])[=+\-@]")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to share a file, and what a user would call it.
@@ -79,7 +80,7 @@ class Header:
     rate: Annotated[int, Meta(ge=1, le=HIGHEST_RATE)]  # Hz
     speakers: Annotated[int, Meta(ge=1, le=MOST_SPEAKERS)]
     pesq: bool
-    system: Text = NETWORK  # what the literature calls the network
+    system: SystemName = NETWORK  # what the literature calls the network
 
     def __post_init__(self) -> None:
         """Raise ValueError for a wrong type or a figure that no measurement can give."""
@@ -116,7 +117,7 @@ class Results:
         """{mixture: reason} of the mixtures that could not be used."""
         return {row.mixture: row.problem for row in self.rows if row.problem}
 
-    def title(self, system: str) -> str:
+    def name_of(self, system: str) -> str:
         """What a system of `values` is called."""
         return self.header.system if system == NETWORK else system
 

@@ -81,7 +81,7 @@ def as_text(results: Results) -> str:
     shown = measures(results)
     heads = ["", *shown.values()]
     rows = [
-        [results.title(system), *(_interval(row[name], digits(name)) for name in shown)]
+        [results.name_of(system), *(_interval(row[name], digits(name)) for name in shown)]
         for system, row in set_means(results).items()
     ]
     return _document(

@@ -38,7 +38,7 @@ def decided(found: Estimate | None, n: int) -> int:
 
 def explain_set(results: Results) -> list[str]:
     """Where the network stands among the ideal masks by each measure; before it, where the measures disagree."""
-    ahead, behind, said, title = {}, {}, [], results.title(NETWORK)
+    ahead, behind, said, title = {}, {}, [], results.name_of(NETWORK)
     for name in one_scale(list(measures(results))):
         measure, n, own = MEASURES[name], digits(name), mean(results, NETWORK, name)
         masks = {mask: found.mean for mask in MASKS if (found := mean(results, mask, name))}

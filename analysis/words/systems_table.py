@@ -22,8 +22,8 @@ def explain_systems(rows: Sequence[SystemRow], here: Mapping[str, float]) -> lis
         gap = f"{number(abs(own - ideal), 1)} dB {'above' if own > ideal else 'below'}"
         gap = "level with" if same(own, ideal, 1) else gap
         said.append(
-            f"On this sound {titles[best]} ({number(own, 1)} dB) is the best{of} by SI-SNRi, {gap} the best ideal "
-            f"mask, {mask} ({number(ideal, 1)} dB)."
+            f"On this sound {titles.get(best, best)} ({number(own, 1)} dB) is the best{of} by SI-SNRi, {gap} the best "
+            f"ideal mask, {mask} ({number(ideal, 1)} dB)."
         )
     count, other = reversed_pairs(rows)
     if count:

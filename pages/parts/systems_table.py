@@ -13,7 +13,7 @@ from analysis.scores.ideal_masks import MASKS
 from analysis.scores.systems import NETWORK, SYSTEMS, ScoredSystem
 from analysis.words.say import number, quantity
 from analysis.words.systems_table import explain_systems
-from pages.parts import listening, models, workspace
+from pages.parts import listening, models, own_model, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.player import player
@@ -33,7 +33,9 @@ def show_systems_table(found: Comparison) -> None:
         return
     st.markdown("## Every system here")
     titles = models.plain_titles([*dict.fromkeys([*names, chosen])])
-    titles = {name: _full(name, title) for name, title in titles.items()}
+    titles = {name: _full(name, title) for name, title in titles.items()} | {
+        own: own_model.own_label(own) for own in [own_model.path()] if own == chosen
+    }
     others = {name: titles[name] for name in names if name != chosen}
     asked = [models.linked(one, others) for one in st.query_params.get_all("systems")]
     held = st.session_state.get("systems", asked)  # which may now be the sidebar's, or of other voices
@@ -50,6 +52,8 @@ def show_systems_table(found: Comparison) -> None:
     )
     scored = _run(found, wanted, titles)
     rows = _rows(names, titles, voices)
+    if chosen not in names:
+        rows.insert(0, network_row(chosen, titles[chosen], workspace.separator().config, None))
     here = {name: value for name, row in scored.items() if (value := row.score("si_snri")) is not None}
     say(explain_systems(rows, here), key="systems")
     show_table(_styled(rows, here, voices).set_table_styles(TABLE_CSS), "Systems")

@@ -10,6 +10,7 @@ from analysis.scores.systems import NETWORK, SYSTEMS
 from analysis.words.say import number
 from pages.parts.captions import caption
 from pages.parts.pictures import picture, save_table
+from pages.parts.text import plain
 
 from .listen import point_hint, set_mixture
 
@@ -37,7 +38,7 @@ def show_spread(results: Results, measure: str) -> None:
         for system, row in papers_own(results.header.speakers).items()
         if measure in PRINTED
     }
-    values = {results.title(system): per_mixture(results, system, measure) for system in SYSTEMS}
+    values = {results.name_of(system): per_mixture(results, system, measure) for system in SYSTEMS}
     title, source = measures(results)[measure], f"WSJ0-{results.header.speakers}mix"
     known = {system: scores[~np.isnan(scores)] for system, scores in values.items()}
     medians = ", ".join(f"{system} {number(np.median(own), 2)}" for system, own in known.items() if len(own))
@@ -50,8 +51,8 @@ def show_spread(results: Results, measure: str) -> None:
 
 def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
     """The network over each mask; a click on a point chooses its mixture."""
-    system = results.title(NETWORK)
-    caption(f"A point is a mixture: above the line {system} is better. {point_hint(results)}")
+    system = results.name_of(NETWORK)
+    caption(f"A point is a mixture: above the line {plain(system)} is better. {point_hint(results)}")
     names = [row.mixture for row in results.good]
     network = per_mixture(results, NETWORK, measure)
     masks = {system: per_mixture(results, system, measure) for system in SYSTEMS if system != NETWORK}
@@ -72,7 +73,7 @@ def show_scatter(results: Results, measure: str, chosen: int | None) -> None:
 def show_groups(results: Results, measure: str) -> None:
     """Means by the input SNR of a voice, and by the speakers' genders where these are known."""
     title, genders = measures(results)[measure], by_gender(results, measure)
-    system = results.title(NETWORK)
+    system = results.name_of(NETWORK)
     left, right = st.columns([3, 2]) if genders else (st.container(), st.container())
     with left:
         st.markdown("## By input SNR")

@@ -17,6 +17,7 @@ from pages.parts.captions import caption
 from pages.parts.handout import offer_handout, say
 from pages.parts.pictures import picture, save_table
 from pages.parts.player import linked_player
+from pages.parts.text import plain
 from tasnet import Separator
 from tasnet.mixture import Mixture
 
@@ -103,7 +104,7 @@ def _show_embeddings(cells: EmbeddedCells, sound: Mixture, identity: tuple) -> N
         alt = f"The same cells on the mixture's spectrogram, by {by.lower()}"
         picture(figure, alt, key="embedding_mixture", on_click=mark)
         if marked is not None:
-            say([explain_cell(cells, marked, names)], key="embedding_cell")
+            say([plain(explain_cell(cells, marked, names))], key="embedding_cell")
     caption(
         "A point is a cell of the spectrogram (8 ms, 31.25 Hz at 8 kHz), its place the network's embedding of it. "
         "Click one in the spectrogram or in the flat cloud to mark it in both; drag the cloud to turn it."

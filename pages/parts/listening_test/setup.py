@@ -87,8 +87,8 @@ def show_setup(store: Store) -> None:
         format_func=lambda name: titles.get(name, name),
         max_selections=2 if method == ABX else None,
         key=f"listening_systems_{method}",
-        help=f"{titles[NETWORK]} is the model of the sidebar; the others can be set beside it. The mixture is a low "
-        "anchor.",
+        help=f"{plain(titles[NETWORK])} is the model of the sidebar; the others can be set beside it. The mixture is a "
+        "low anchor.",
     )
     shape = _choose_shape(method, TITLES[method], len(chosen) * speakers, len(systems))
     if st.button("Set up", type="primary", icon=":material/hearing:", disabled=not (chosen and systems)):
