@@ -61,7 +61,7 @@ def show_results() -> None:
     corpus_charts.show_spread(results, measure)
     corpus_charts.show_groups(results, measure)
     show_failures(results)
-    st.markdown("## Conv-TasNet against each mask")
+    st.markdown("## The network against each mask")
     scatter = st.container()
     st.markdown("## The worst and the best")
     results = located(results)

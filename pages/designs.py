@@ -7,6 +7,7 @@ from analysis.figures import designs as figures
 from analysis.figures import flowchart
 from analysis.network import cost
 from analysis.network.designs import printed_designs
+from analysis.words.say import quantity
 from pages.parts.captions import caption
 from pages.parts.designs import controls
 from pages.parts.page_header import show_header
@@ -21,14 +22,6 @@ BASES = {"paper": "The paper's (100 epochs)", "short": "Short (40 epochs)", "sma
 @st.cache_resource(max_entries=64, show_spinner="Measuring on this machine ...")
 def timed(config: ConvTasNetConfig, device: str) -> cost.Timing:
     return cost.measure(config, device)
-
-
-def quantity(value: float, unit: str = "") -> str:
-    """Three significant digits with an SI prefix."""
-    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
 
 
 def short_duration(seconds: float) -> str:

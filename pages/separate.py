@@ -7,7 +7,7 @@ import streamlit as st
 from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import output_order
-from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
+from analysis.scores.systems import MEASURES, MIXTURE, PERCEPTUAL, ScoredSystem
 from analysis.words.say import number
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
@@ -30,7 +30,7 @@ def systems() -> dict[str, str | None]:
     """{what each chosen model is called in the player: its name, None for the first}."""
     chosen, second = workspace.selection().model, workspace.selection().second
     if second is None:
-        return {NETWORK: None}
+        return {listening.chosen_system(): None}
     titles = [models.label(name).title for name in (chosen, second)]
     return dict(zip([chosen, second] if titles[0] == titles[1] else titles, (None, second), strict=True))
 
@@ -61,7 +61,7 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
             if found and len(sources) == len(found[0][1].estimates):
                 task = workspace.separator(name).facts.task
                 sources = sources[output_order(task, sources, found[0][1].estimates)]
-            row = ScoredSystem(NETWORK, sources, masks=None, scores=None)
+            row = ScoredSystem("", sources, masks=None, scores=None)
         found.append((name, replace(row, name=title), comparison))
     return found
 

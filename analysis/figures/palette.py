@@ -19,6 +19,13 @@ MIXTURE_COLOUR = "#7d8492"
 # None of them is a speaker's colour; Conv-TasNet's stands out.
 SYSTEM_COLOURS = {
     NETWORK: "#8a4fd3",
+    "LSTM-TasNet": "#b58be8",
+    "BLSTM-TasNet": "#5b3a96",
+    "Chimera++": "#3f9142",
+    "Chimera++ with MISI-5": "#1f6b4a",
+    "DPCL": "#7fae3a",
+    "uPIT-BLSTM": "#5f7d2c",
+    "uPIT-BLSTM with MISI-5": "#3d5a1f",
     "IBM": "#d07a10",
     "IRM": "#00a3ab",
     "WFM": "#9a6b3f",
@@ -38,6 +45,11 @@ MASK_SCALE = "Viridis"
 def speaker_colour(speaker: int) -> str:
     """The colour of speaker 0, 1, ...; colours repeat after the third."""
     return SPEAKER_COLOURS[speaker % len(SPEAKER_COLOURS)]
+
+
+def system_colour(system: str) -> str:
+    """The colour of a system; that of Conv-TasNet for a network that nobody here knows."""
+    return SYSTEM_COLOURS.get(system, SYSTEM_COLOURS[NETWORK])
 
 
 def second_colour(speaker: int) -> str:

@@ -74,10 +74,10 @@ def _systems(results: Results) -> Styler:
     for system, row in found.items():
         texts.append([_cell(row[measure], measure, naive=system == NETWORK) for measure in shown])
         intervals = max(text.count("\n") for text in texts[-1])
-        names.append("\n".join([system, *INTERVALS[:intervals]]))
+        names.append("\n".join([results.title(system), *INTERVALS[:intervals]]))
         styles.append([SHADED if one and same(one.mean, best[name], digits(name)) else "" for name, one in row.items()])
         if printed:
-            texts[-1] += printed_scores(printed.get(system), raw)
+            texts[-1] += printed_scores(printed.get(results.title(system)), raw)
             styles[-1] += [PRINTED] * len(paper_heads(raw))
     heads = [("This set", title) for title in shown.values()]
     if printed:
