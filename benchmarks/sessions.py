@@ -183,9 +183,10 @@ def _difference(work: Work, given: dict[str, bytes], root: Path) -> float:
             _run("analysis.corpus", root / "set", "--model", work.model, "--no-pesq", "--workers", "1", "-o", out)
         mine, theirs = read_results(given["results"]), read_results(out)
         rows = [{row.mixture: row.scores for row in found.good} for found in (mine, theirs)]
-        if rows[0].keys() != rows[1].keys():
+        scored, also_scored = ({name: set(row) for name, row in found.items()} for found in rows)
+        if scored != also_scored or not scored:
             return float("inf")
-        return max(float(np.abs(np.subtract(rows[0][name], rows[1][name])).max()) for name in rows[0])
+        return max(abs(value - rows[1][name][column]) for name, row in rows[0].items() for column, value in row.items())
     folder = root / "line" / work.model
     files = {name: folder / f"{work.sound.stem}_{name}.wav" for name in given}
     if not all(path.is_file() for path in files.values()):
