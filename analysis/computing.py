@@ -97,7 +97,8 @@ def compare(
     ideal: bool,
     pesq: bool,
     task: str,
+    system: str,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Comparison:
-    """`compare_systems` on a sound with references, by a network of this `task`."""
-    return compare_systems(sound, separated, ideal=ideal, pesq=pesq, task=task, progress=progress)
+    """`compare_systems` on a sound with references, by a network of this `task` that is this `system`."""
+    return compare_systems(sound, separated, ideal=ideal, pesq=pesq, task=task, system=system, progress=progress)

@@ -12,6 +12,8 @@ import numpy as np
 import plotly.graph_objects as go
 import soundfile
 
+from analysis.text import unescaped
+
 WIDTH = 640  # pixels of a figure: what fits between the margins of A4 and Letter
 STYLE = """
 :root { color-scheme: light; }
@@ -60,9 +62,14 @@ def handout_page(shown: Handout, facts: Mapping[str, str], credits: Sequence[str
     parts.append("".join(f'<p class="facts"><b>{_text(name)}:</b> {_text(value)}</p>' for name, value in facts.items()))
     if shown.sounds:
         parts += ["<h2>Hear it</h2>", *_sounds(shown.sounds)]
-    said = [sentence for sentences in shown.said.values() for sentence in sentences]
+    said = [unescaped(sentence) for sentences in shown.said.values() for sentence in sentences]
     if said:
-        parts += ["<h2>What it shows</h2>", "<ul>", *(f"<li>{_text(sentence)}</li>" for sentence in said), "</ul>"]
+        parts += [
+            "<h2>What it shows</h2>",
+            "<ul>",
+            *(f"<li>{_text(sentence)}</li>" for sentence in said),
+            "</ul>",
+        ]
     for title, table in shown.tables.items():
         parts += [f"<h2>{_text(title)}</h2>", f'<div class="scrolls">{table}</div>']
     for number, (about, figure) in enumerate(shown.pictures.values()):

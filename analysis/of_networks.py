@@ -14,6 +14,7 @@ import numpy as np
 from analysis.conditions.everyday import CONDITIONS
 from analysis.explain import errors, swaps
 from analysis.network.representation import Representation, represent
+from analysis.network.spectral import SpectralInside, look
 from analysis.scores import phase
 from analysis.scores.comparison import Comparison, compare_systems
 from analysis.scores.metrics import Scores, evaluate, mixture_scores
@@ -22,7 +23,7 @@ from analysis.start_point.pauses import PauseCurve, measure_pauses
 from analysis.start_point.probe_set import score_probe
 from analysis.start_point.probes import PROBES
 from analysis.start_point.shifts import StartCurve, growing_curve
-from tasnet import ConvTasNet, Separator
+from tasnet import ChimeraNet, ConvTasNet, Separator
 from tasnet.mixture import Mixture
 from tasnet.training_facts import any_order
 
@@ -34,7 +35,7 @@ def separate_and_compare(networks: Networks, sound: Mixture, progress: Progress)
     """What the one network makes of `sound`, scored beside the ideal masks."""
     (network,) = networks
     found = network.separate(sound.mixture, sound.rate)
-    return compare_systems(sound, found.sources, progress=progress)
+    return compare_systems(sound, found.sources, system=network.config.system, progress=progress)
 
 
 def look_inside(
@@ -45,6 +46,15 @@ def look_inside(
     heard, _ = network.without_what_lies_below(mixture)
     model, fixed = cast(ConvTasNet, network.model), not any_order(network.facts.task)
     return bare(represent(model, np.asarray(heard), references, network.level, fixed=fixed))
+
+
+def look_at_spectrogram(
+    networks: Networks, mixture: np.ndarray, references: np.ndarray | None, progress: Progress
+) -> SpectralInside:
+    """The inside of the one network, a `ChimeraNet`."""
+    (network,) = networks
+    heard, _ = network.without_what_lies_below(mixture)
+    return look(cast(ChimeraNet, network.model), np.asarray(heard), references)
 
 
 def bare(inside: Representation) -> Representation:

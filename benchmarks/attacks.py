@@ -2,9 +2,10 @@
 
     python -m benchmarks.attacks [--only NAME ...] [--crowd 16]
 
-Each should end in one sentence, within 10 s and under 500 MB above the idle server, counting all that it started. At
-last `--crowd` visitors come at once, each with another of the files that are no sound, among them weights that unfold
-to 380 MB; beside them one more visitor brings what is honest, and is told how long that took.
+Each should end in one sentence, within 10 s and under 500 MB above the idle server, counting all that it started. The
+first time is that of the first words about the file, the second that of the whole page: a long sound is separated on
+it. At last `--crowd` visitors come at once, each with another of the files that are no sound, among them weights that
+unfold to 380 MB; beside them one more visitor brings what is honest, and is told how long that took.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy as np
 import soundfile
 
 import tasnet
+from benchmarks.measured import write_measured
 from benchmarks.server_memory import MB, Visitor, near_silence, started_server, watched
 
 SMALL = tasnet.available()["convtasnet_small_gln_2spk_8k"]
@@ -39,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="*", choices=ATTACKS, default=list(ATTACKS), metavar="NAME")
     parser.add_argument("--crowd", type=int, default=16)
+    parser.add_argument("--write", action="store_true", help="write docs/measured/attacks.json")
     arguments = parser.parse_args(argv)
     with started_server(GRACE) as (address, process), watched(process) as most:
         with Visitor(address) as visitor:
@@ -48,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         time.sleep(1)
         idle = most()
         print(f"idle: {idle / MB:.0f} MB", flush=True)
+        rows: list[list[str]] = []
         for name in arguments.only:
             widget, make = ATTACKS[name]
             files = make()
@@ -55,35 +59,48 @@ def main(argv: Sequence[str] | None = None) -> None:
                 most()
                 began = time.perf_counter()
                 visitor.upload(widget, *files)
-                _say(name, files, time.perf_counter() - began, most() - idle, visitor.alerts)
+                seconds = time.perf_counter() - began
+                rows.append(_say(name, files, visitor.told - began, seconds, most() - idle, visitor.alerts))
         if arguments.crowd:
-            _crowd(address, arguments.crowd, most, idle)
+            rows += _crowd(address, arguments.crowd, most, idle)
+    if arguments.write:
+        write_measured(
+            "attacks",
+            order=8.4,
+            title="Hostile files",
+            about="Each is uploaded to a server of its own by a visitor. In time, until the page says something of the "
+            f"file and until it is complete; in memory above the {idle / MB:.0f} MB of the idle server, at most.",
+            columns=("what is brought", "size", "first words", "page", "memory"),
+            rows=rows,
+        )
 
 
-def _crowd(address: str, size: int, most: Callable[[], int], idle: int) -> None:
+def _crowd(address: str, size: int, most: Callable[[], int], idle: int) -> list[list[str]]:
     kinds = [(widget, make()) for widget, make in ATTACKS.values() if widget != SOUND]
     honest = [(SMALL.name, SMALL.read_bytes())]
     comes = threading.Barrier(size + 1)
 
-    def one(widget: str, files: Files, *, alone: bool = False) -> tuple[float, list[str]]:
+    def one(widget: str, files: Files, *, alone: bool = False) -> tuple[float, float, list[str]]:
         with attacker(address, widget) as visitor:
             if not alone:
                 comes.wait()
             began = time.perf_counter()
             visitor.upload(widget, *files)
-            return time.perf_counter() - began, list(visitor.alerts)
+            return visitor.told - began, time.perf_counter() - began, list(visitor.alerts)
 
-    seconds, alerts = one(WEIGHTS, honest, alone=True)
-    _say("an honest one alone, separation and all", honest, seconds, most() - idle, alerts)
+    told, seconds, alerts = one(WEIGHTS, honest, alone=True)
+    rows = [_say("an honest one alone, separation and all", honest, told, seconds, most() - idle, alerts)]
     with ThreadPoolExecutor(size + 1) as pool:
         asked = [pool.submit(one, *kinds[k % len(kinds)]) for k in range(size)]
         beside = pool.submit(one, WEIGHTS, honest)
         found = [future.result() for future in asked]
-    for seconds, alerts in sorted(found):
+    for _, seconds, alerts in sorted(found):
         print(f"    {seconds:6.1f} s  {' | '.join(alerts)[:120]}")
     all_files = [file for k in range(size) for file in kinds[k % len(kinds)][1]]
-    _say(f"{size} at once", all_files, max(found)[0], most() - idle, [])
-    _say("an honest one beside them", honest, beside.result()[0], 0, beside.result()[1])
+    slowest = [max(one[k] for one in found) for k in (0, 1)]
+    rows.append(_say(f"{size} at once", all_files, *slowest, most() - idle, []))
+    told, seconds, alerts = beside.result()
+    return [*rows, _say("an honest one beside them", honest, told, seconds, 0, alerts)]
 
 
 def attacker(address: str, widget: str) -> Visitor:
@@ -93,11 +110,12 @@ def attacker(address: str, widget: str) -> Visitor:
     return Visitor(address, sound="upload") if widget == SOUND else Visitor(address)
 
 
-def _say(name: str, files: Files, seconds: float, above: int, alerts: list[str]) -> None:
-    size = sum(len(content) for _, content in files)
-    print(
-        f"{name:40}{size / 1000:8.0f} kB {seconds:6.1f} s {above / MB:+6.0f} MB  {' | '.join(alerts)[:160]}", flush=True
-    )
+def _say(name: str, files: Files, told: float, seconds: float, above: int, alerts: list[str]) -> list[str]:
+    """Print what a file cost; the same as a row of a table. told: below 0 where the page said nothing of it."""
+    size = f"{sum(len(content) for _, content in files) / 1000:.0f} kB"
+    row = [f"{told:.1f} s" if told > 0 else "–", f"{seconds:.1f} s", f"{above / MB:+.0f} MB"]
+    print(f"{name:40}{size:>12}{''.join(f'{one:>10}' for one in row)}  {' | '.join(alerts)[:160]}", flush=True)
+    return [name, size, *row]
 
 
 def zeros(elements: int) -> bytes:

@@ -11,6 +11,7 @@ outlives its last tab.
 import argparse
 import contextlib
 import io
+import os
 import socket
 import subprocess
 import sys
@@ -29,10 +30,12 @@ import requests
 import soundfile
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Common_pb2 import FileURLs, UploadedFileInfo
+from streamlit.proto.DownloadButton_pb2 import DownloadButton
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 from analysis.sounds import examples
+from benchmarks.measured import write_measured
 
 ROOT = Path(__file__).parents[1]
 RATE = 8000
@@ -45,15 +48,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--uploads", type=int, default=2)
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--grace", type=int, default=20)
+    parser.add_argument("--write", action="store_true", help="write docs/measured/server_memory.json")
     arguments = parser.parse_args(argv)
     huge = near_silence(arguments.hours)
     print(f"each upload: {arguments.hours:g} h, {len(huge) / MB:.1f} MB of FLAC")
     names = [e.id for e in examples.available_examples() if len(e.voices) == 2]
     with started_server(arguments.grace) as (address, process), watched(process) as most:
+        rows: list[list[str]] = []
 
         def say(what: str) -> None:
-            now = memory(process)
-            print(f"{what:48}{now / MB:8.0f} MB   most {most() / MB:8.0f} MB", flush=True)
+            row = [what, f"{memory(process) / MB:.0f} MB", f"{most() / MB:.0f} MB"]
+            print(f"{row[0]:48}{row[1]:>10}   most {row[2]:>10}", flush=True)
+            rows.append(row)
 
         say("started")
         with Visitor(address, example=names[0]):
@@ -73,6 +79,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         for wait in (arguments.grace + 15, 60):
             time.sleep(wait)
             say(f"{wait} s later, all tabs closed")
+    if arguments.write:
+        write_measured(
+            "server_memory",
+            order=8,
+            title="Memory of the app's server",
+            about=f"Of the server with all that it has started, what they share counted once. {arguments.visitors} "
+            f"visitors come at once; then {arguments.uploads} uploads of {arguments.hours:g} hours of sound, "
+            f"{len(huge) / MB:.1f} MB of FLAC each.",
+            columns=("when", "memory", "at most since the line above"),
+            rows=rows,
+        )
 
 
 def near_silence(hours: float) -> bytes:
@@ -87,17 +104,21 @@ def near_silence(hours: float) -> bytes:
 
 
 @contextlib.contextmanager
-def started_server(grace: int) -> Iterator[tuple[str, psutil.Process]]:
-    """The app on a free port: its address and its process."""
+def started_server(grace: int, root: Path | None = None) -> Iterator[tuple[str, psutil.Process]]:
+    """The app on a free port: its address and its process. root: the folder that its pages may read."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"port": port, "disconnectedSessionTTL": grace, "enableXsrfProtection": "false"}
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += [f"--server.{name}={value}" for name, value in options.items()]
-    with tempfile.TemporaryFile() as log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
+    environment = os.environ | ({"TASNET_LENS_ROOT": str(root)} if root else {})
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment) as process,
+    ):
         try:
-            for _ in range(240):
+            for _ in range(1200):
                 with contextlib.suppress(OSError):
                     urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).close()
                     break
@@ -163,6 +184,12 @@ class Visitor:
             )
         )
         self.session, self.widgets, self.errors, self.alerts = "", {}, [], []
+        self.downloads: dict[str, DownloadButton] = {}  # by label
+        self.codes: list[str] = []  # what stands in boxes to be copied
+        self.marked: list[str] = []  # Markdown
+        self.buttons: dict[str, str] = {}  # {label: id}
+        self.told = 0.0  # when the page first said something of what was brought (`time.perf_counter`)
+        self.awaited = ""  # the name that it is known by then
         self.run()
 
     def __enter__(self) -> "Visitor":
@@ -176,7 +203,9 @@ class Visitor:
         message = message or BackMsg()
         message.rerun_script.query_string, message.rerun_script.page_name = self.query, self.page
         self.socket.send(message.SerializeToString())
-        self.errors.clear()
+        for found in (self.errors, self.codes, self.marked, self.buttons, self.downloads):
+            found.clear()
+        self.told = 0.0
         self.alerts.clear()
         while self.receive().WhichOneof("type") != "script_finished":
             pass
@@ -188,16 +217,40 @@ class Visitor:
         if message.WhichOneof("type") == "new_session":
             self.session = message.new_session.initialize.session_id
         element = message.delta.new_element
-        if element.WhichOneof("type") == "file_uploader":
-            self.widgets[element.file_uploader.label] = element.file_uploader.id
-        if element.WhichOneof("type") == "exception":
+        kind = element.WhichOneof("type")
+        if kind in ("file_uploader", "text_input", "checkbox"):
+            self.widgets[getattr(element, kind).label] = getattr(element, kind).id
+        if kind == "exception":
             self.errors.append(element.exception.message)
-        if element.WhichOneof("type") == "alert":
+        if kind == "alert":
             self.alerts.append(element.alert.body)
+        if kind == "markdown":
+            self.marked.append(element.markdown.body)
+        if kind == "code":
+            self.codes.append(element.code.code_text)
+        if kind == "button":
+            self.buttons[element.button.label] = element.button.id
+        if kind == "download_button":
+            self.downloads[element.download_button.label] = element.download_button
+        known = kind == "markdown" and self.awaited and self.awaited in element.markdown.body
+        if not self.told and (known or kind == "alert"):
+            self.told = time.perf_counter()
         return message
+
+    def submit(self, label: str, **values: str | bool) -> None:
+        """Fill the widgets whose keys are given, press the button `label`, and read the page that follows."""
+        message = BackMsg()
+        for key, value in values.items():
+            state = message.rerun_script.widget_states.widgets.add()
+            state.id = next(widget for widget in self.widgets.values() if widget.endswith(f"-{key}"))
+            setattr(state, "bool_value" if isinstance(value, bool) else "string_value", value)
+        pressed = message.rerun_script.widget_states.widgets.add()
+        pressed.id, pressed.trigger_value = self.buttons[label], True
+        self.run(message)
 
     def upload(self, key: str, *files: tuple[str, bytes]) -> None:
         """Upload files (name, content) through the file widget `key`, and read the page that follows."""
+        self.awaited = files[0][0] if files else ""
         asked = BackMsg()
         asked.file_urls_request.request_id = key
         asked.file_urls_request.file_names.extend(name for name, _ in files)

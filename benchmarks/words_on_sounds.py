@@ -52,7 +52,8 @@ def sounds_for(separator: Separator, folder: Path | None) -> Iterator[Mixture]:
 def sentences(separator: Separator, sound: Mixture, look: Representation) -> Iterator[str]:
     """All that is said of one sound, checked."""
     names = list(separator.names)
-    found = compare_systems(sound, separator.separate(sound.mixture, sound.rate).sources, task=separator.facts.task)
+    sources = separator.separate(sound.mixture, sound.rate).sources
+    found = compare_systems(sound, sources, task=separator.facts.task, system=separator.config.system)
     own = {name: found.network.score(name) for name in SHOWN}
     others = {name: {row.name: row.score(name) for row in found.ideal} for name in SHOWN}
     said = ideal_masks.explain_sound(found)

@@ -17,6 +17,7 @@ from pages.parts.corpus.run import show_run
 from pages.parts.corpus.training import show_training, show_validation
 from pages.parts.handout import offer_handout, say
 from pages.parts.page_header import show_header
+from pages.parts.pictures import data_table
 from pages.parts.text import plain
 
 VIEWS = ("Results", "Compare", "Evaluate", "Training")
@@ -33,9 +34,9 @@ def show_facts(results: Results) -> None:
     )
     if results.problems:
         count = len(results.problems)
-        title = f"{count} mixture{'s' if count > 1 else ''} could not be used"
-        with st.expander(title, icon=":material/warning:"):
-            st.dataframe([{"Mixture": name, "Problem": problem} for name, problem in results.problems.items()])
+        words = f"{count} mixture{'s' if count > 1 else ''} could not be used"
+        with st.expander(words, icon=":material/warning:"):
+            data_table([{"Mixture": name, "Problem": problem} for name, problem in results.problems.items()])
 
 
 def show_results() -> None:
@@ -60,7 +61,7 @@ def show_results() -> None:
     corpus_charts.show_spread(results, measure)
     corpus_charts.show_groups(results, measure)
     show_failures(results)
-    st.markdown("## Conv-TasNet against each mask")
+    st.markdown("## The network against each mask")
     scatter = st.container()
     st.markdown("## The worst and the best")
     results = located(results)

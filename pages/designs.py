@@ -7,10 +7,11 @@ from analysis.figures import designs as figures
 from analysis.figures import flowchart
 from analysis.network import cost
 from analysis.network.designs import printed_designs
+from analysis.words.say import quantity
 from pages.parts.captions import caption
 from pages.parts.designs import controls
 from pages.parts.page_header import show_header
-from pages.parts.pictures import drawing, picture
+from pages.parts.pictures import data_table, drawing, picture
 from pages.parts.text import plain
 from tasnet import ConvTasNetConfig, DeviceError
 from tasnet.train.recipes import training_command
@@ -21,14 +22,6 @@ BASES = {"paper": "The paper's (100 epochs)", "short": "Short (40 epochs)", "sma
 @st.cache_resource(max_entries=64, show_spinner="Measuring on this machine ...")
 def timed(config: ConvTasNetConfig, device: str) -> cost.Timing:
     return cost.measure(config, device)
-
-
-def quantity(value: float, unit: str = "") -> str:
-    """Three significant digits with an SI prefix."""
-    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
 
 
 def short_duration(seconds: float) -> str:
@@ -59,7 +52,7 @@ def show_figures(config: ConvTasNetConfig) -> None:
     }
     with st.container(horizontal=True):
         for name, (value, explanation) in facts.items():
-            st.metric(name, value, border=True, help=explanation, width=170)
+            st.metric(plain(name), value, border=True, help=explanation, width=170)
 
 
 def show_time(config: ConvTasNetConfig) -> None:
@@ -90,7 +83,7 @@ def show_time(config: ConvTasNetConfig) -> None:
 def show_parts(config: ConvTasNetConfig) -> None:
     parts, frames = cost.parts(config), cost.frames_per_second(config)
     weights, sums = cost.parameters(config), sum(part.multiply_adds for part in parts)
-    st.dataframe(
+    data_table(
         [
             {
                 "Part": part.name,
@@ -102,7 +95,6 @@ def show_parts(config: ConvTasNetConfig) -> None:
             }
             for part in parts
         ],
-        hide_index=True,
         column_config={
             f"Share of {what}": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)
             for what in ("parameters", "multiply-adds")

@@ -27,6 +27,7 @@ from pages.parts.text import plain
 from tasnet import checkpoint
 
 UNTRAINED = "the same network untrained"
+NO_FILTERS = "That model works on the STFT: it has no learned filters."
 
 
 @st.cache_resource(max_entries=4)
@@ -34,7 +35,7 @@ def load_other(name: str) -> tasnet.TasNet:
     """Raises BasisError where the model has no learned filters."""
     network = checkpoint.load(tasnet.available()[name])[0]
     if not isinstance(network, tasnet.TasNet):
-        raise basis.BasisError("That model works on the STFT: it has no learned filters.")
+        raise basis.BasisError(NO_FILTERS)
     return network
 
 
@@ -142,7 +143,4 @@ show_header("Filters", "What did the network learn to listen for? Its basis func
 if isinstance(sidebar_model := workspace.separator().model, tasnet.TasNet):
     show_learned(sidebar_model)
 else:
-    st.info(
-        "This model works on the STFT: it has no learned filters. Choose a TasNet in the sidebar.",
-        icon=":material/info:",
-    )
+    st.info(f"{NO_FILTERS} Choose a TasNet in the sidebar.", icon=":material/info:")

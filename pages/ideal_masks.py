@@ -1,4 +1,4 @@
-"""Conv-TasNet against the ideal binary, ratio and Wiener-like masks on one sound (Tables IV and VI)."""
+"""A network against the ideal binary, ratio and Wiener-like masks on one sound (Tables IV and VI)."""
 
 import streamlit as st
 
@@ -13,6 +13,8 @@ from pages.parts.phase_cost import show_phase_cost
 from pages.parts.pictures import picture
 from pages.parts.player import linked_player
 from pages.parts.score_table import score_table
+from pages.parts.systems_table import show_systems_table
+from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
 
@@ -30,14 +32,16 @@ def show_systems(sound: Mixture) -> None:
     score_table(comparison)
     st.markdown("## The masks")
     caption(
-        "What each system lets through, from 0 (nothing) to 1 (all). Conv-TasNet masks its learned filters, not the "
-        "STFT: its row shows what that amounts to, |estimate| / |mixture|. Drag to zoom all panels, double-click to "
-        "go back."
+        "What each system lets through, from 0 (nothing) to 1 (all). The row of "
+        f"{plain(comparison.network.name)} shows what its masks, of its own filters or phases, amount to on the STFT: "
+        "|estimate| / |mixture|. Drag to zoom all panels, "
+        "double-click to go back."
     )
     images = {row.name: row.masks for row in comparison.rows}
     figure = figures.masks(images, sound.rate, listening.speaker_names(len(sound.references)))
     picture(figure, "The masks of each system and speaker, over time and frequency", key="masks")
     show_phase_cost(comparison)
+    show_systems_table(comparison)
     st.markdown("## Download")
     downloads(
         {track.name: track.samples for track in tracks},

@@ -8,6 +8,7 @@ from pages.parts import listening, workspace
 from pages.parts.filters.bank import choose_order, sort
 from pages.parts.handout import offer_handout
 from pages.parts.inside.inspection import cached_representation, excerpt_at_rate
+from pages.parts.inside.spectral import show_spectral
 from pages.parts.inside.view import view_of
 from pages.parts.inside.views import Inspected, show_masks, show_oracles, show_representation, show_walk
 from pages.parts.page_header import show_header
@@ -57,9 +58,15 @@ def show_inside(sound: Mixture) -> None:
         offer_handout()
 
 
-show_header("Inside", "What does the network see in this mixture, and what does it let through? (Fig. 2)")
+network = workspace.separator().model
+shown = " (Fig. 2)" if isinstance(network, tasnet.ConvTasNet) else ""
+show_header("Inside", f"What does the network see in this mixture, and what does it let through?{shown}")
 workspace.describe_sound()
-if not isinstance(workspace.separator().model, tasnet.ConvTasNet):
-    st.info("This page looks into Conv-TasNet's blocks: choose a Conv-TasNet in the sidebar.", icon=":material/info:")
+if not isinstance(network, tasnet.ConvTasNet | tasnet.ChimeraNet):
+    st.info(
+        "This page looks into Conv-TasNet's blocks and into networks on spectrograms: choose one of these in the "
+        "sidebar.",
+        icon=":material/info:",
+    )
 elif (chosen := workspace.chosen_sound()) is not None:
-    show_inside(chosen)
+    (show_inside if isinstance(network, tasnet.ConvTasNet) else show_spectral)(chosen)

@@ -17,8 +17,9 @@ from pages.parts import models, workspace
 from pages.parts.captions import caption
 from pages.parts.live_player import live_player
 from pages.parts.page_header import show_header
-from pages.parts.pictures import picture
+from pages.parts.pictures import data_table, picture
 from pages.parts.talk import talk
+from pages.parts.text import plain
 from tasnet import ConvTasNet, checkpoint
 from tasnet.audio import resample
 from tasnet.mixture import Mixture
@@ -43,7 +44,7 @@ def offer_causal_models() -> None:
     causal = [name for name, path in tasnet.available().items() if is_causal(str(path), path.stat().st_mtime_ns)]
     for name, title in models.scored_titles(causal).items():
         st.button(
-            f"Use {title}",
+            f"Use {plain(title)}",
             icon=":material/bolt:",
             type="primary" if name == causal[0] else "secondary",
             on_click=st.session_state.update,
@@ -135,7 +136,7 @@ def show_speed() -> None:
         picture(figures.speed_chart(times), "Time of a frame, by device and number of threads", key="speed")
         table = speed_table(times)
         numbers = {name: st.column_config.NumberColumn(format="%.3g") for name in table.columns[3:]}
-        st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
+        data_table(table.to_dict("records"), column_config=numbers, placeholder="–")
 
 
 show_header("Live", "Can two people who talk at once be heard apart while they are still speaking? (Table VIII)")

@@ -7,7 +7,7 @@ import streamlit as st
 from analysis.figures import sound as figures
 from analysis.scores.comparison import Comparison
 from analysis.scores.metrics import output_order
-from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, PERCEPTUAL, ScoredSystem
+from analysis.scores.systems import MEASURES, MIXTURE, PERCEPTUAL, ScoredSystem
 from analysis.words.say import number
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
 from pages.parts import listening, models, workspace
@@ -21,6 +21,7 @@ from pages.parts.page_header import show_header
 from pages.parts.pictures import picture
 from pages.parts.player import Tour
 from pages.parts.quality_line import show_expected
+from pages.parts.text import plain
 from pages.parts.whole_recording import offer_whole_recording
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
@@ -30,7 +31,7 @@ def systems() -> dict[str, str | None]:
     """{what each chosen model is called in the player: its name, None for the first}."""
     chosen, second = workspace.selection().model, workspace.selection().second
     if second is None:
-        return {NETWORK: None}
+        return {listening.chosen_system(): None}
     titles = [models.label(name).title for name in (chosen, second)]
     return dict(zip([chosen, second] if titles[0] == titles[1] else titles, (None, second), strict=True))
 
@@ -61,7 +62,7 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, Sc
             if found and len(sources) == len(found[0][1].estimates):
                 task = workspace.separator(name).facts.task
                 sources = sources[output_order(task, sources, found[0][1].estimates)]
-            row = ScoredSystem(NETWORK, sources, masks=None, scores=None)
+            row = ScoredSystem("", sources, masks=None, scores=None)
         found.append((name, replace(row, name=title), comparison))
     return found
 
@@ -91,7 +92,7 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             pending = measure in PERCEPTUAL and not comparison.perceptual
             own = comparison.unprocessed.score(facts.unprocessed or measure)
             st.metric(
-                facts.title,
+                plain(facts.title),
                 "…" if pending else "undefined" if value is None else number(value, 2),
                 beside_the_mixture(measure, value, own),
                 delta_color="off",
@@ -107,9 +108,9 @@ def show_mismatch(comparison: Comparison) -> None:
     voices = 1 if sound.task == SPEECH_FROM_NOISE else len(sound.references)
     fitting = models.of_voices(voices)
     other = "a model for noise" if voices == 1 else f"a model of {voices} voices"
-    model = f"the model {models.label(fitting[0]).scored}" if fitting else other
+    better = f"the model {plain(models.label(fitting[0]).scored)}" if fitting else other
     # There are no examples with one voice.
-    st.info(explain_voices(comparison, model, examples=own > 1), icon=":material/info:")
+    st.info(explain_voices(comparison, better, examples=own > 1), icon=":material/info:")
 
 
 def show_separation(sound: Mixture) -> None:
@@ -153,7 +154,7 @@ def show_separation(sound: Mixture) -> None:
 
 
 label = models.label(workspace.selection().model)
-show_header("Separate", promise(label.kind, label.score, label.measured_on, label.outputs, label.system))
+show_header("Separate", promise(label.kind, label.score, plain(label.measured_on), label.outputs, label.system))
 sound = workspace.chosen_sound()
 offer_whole_recording()
 if sound is not None:

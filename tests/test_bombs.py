@@ -16,7 +16,7 @@ from analysis.corpus.intervals import estimate
 from analysis.corpus.results import ResultsError, read_brought, read_results
 from analysis.workers import Budget, BudgetError
 from pages.parts import budgeted, own_model
-from pages.parts.budgeted import read_within_budget
+from pages.parts.budgeted import converting, read_within_budget
 
 NESTED = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{k}: &a{k} [{','.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 40)
@@ -54,6 +54,7 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_checkpoint_that_unfolds_ends_in_a_sentence(bomb, tmp_path):
     files, budget = BOMBS[bomb](), Budget(seconds=3)
+    assert converting(files).seconds < 14 < 40 < converting([("large.pth", bytes(20 << 20))]).seconds
     assert max(len(content) for _, content in files) < 2**23 < budget.memory < 512 * 2**20
     with pytest.raises(ValueError) as problem:
         read_within_budget(own_model._convert, files, str(tmp_path), budget=budget)

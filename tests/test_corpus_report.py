@@ -17,7 +17,7 @@ from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
 from analysis.scores.metrics import leakage
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
-from analysis.words.corpus import explain_failures, explain_pair
+from analysis.words.corpus import explain_failures, explain_pair, explain_set
 from tasnet.locks import Locked, WriterLock
 from tasnet.published import CATALOGUE
 
@@ -48,6 +48,24 @@ def results(
 
 def same(network: np.ndarray, masks: float = 0.0) -> dict[str, np.ndarray]:
     return {system: network if system == NETWORK else np.full_like(network, masks) for system in SYSTEMS}
+
+
+def test_the_network_has_its_systems_name_in_the_file_and_in_words(tmp_path):
+    name = "DPCL"
+    path, columns = tmp_path / "a.csv", [f"{system}.si_snri.{k}" for system in (NETWORK, "IBM") for k in (1, 2)]
+    row = ScoredMixture(0, "m", 1.0, (), "", dict(zip(columns, (7.0, 8.0, 13.0, 12.0), strict=True)))
+    header = dataclasses.replace(HEADER, system=name, mixtures=1)
+    for _ in range(2):  # begun, and resumed
+        with ResultsFile(path, header, columns) as file:
+            file.append([row][len(file.done) :])
+    heads = path.read_text().splitlines()[1]
+    assert f"{name}.si_snri.1" in heads and NETWORK not in heads
+    found = read_results(path)
+    assert found.values(NETWORK, "si_snri").tolist() == [[7.0, 8.0]] and found.name_of(NETWORK) == name
+    assert explain_set(found)[0].startswith(f"By SI-SNRi {name} ") and f"\n{name} " in summary.as_text(found)
+    old = path.read_text().replace(f', "system": "{name}"', "").replace(name, NETWORK)  # before headers said it
+    path.write_text(old)
+    assert read_results(path).values(NETWORK, "si_snri").tolist() == [[7.0, 8.0]]
 
 
 def test_a_mixture_counts_once_with_the_mean_of_its_speakers():
@@ -177,7 +195,7 @@ def test_figures_hold_the_numbers():
     found = results(same(gains, 4.0))
     network = report.per_mixture(found, NETWORK, "si_snri")
     masks = {"IBM": report.per_mixture(found, "IBM", "si_snri")}
-    figure = against_masks(network, masks, ["a", "b", "c"], "SI-SNRi (dB)", chosen=1)
+    figure = against_masks(network, masks, ["a", "b", "c"], "SI-SNRi (dB)", 1, "DPCL")
     points = figure.data[1]
     assert points.customdata == ([0, "a"], [1, "b"]) and points.y.tolist() == [2.0, 6.0]
     assert figure.layout.annotations[0].text == "IBM · above on 50%<br>mean difference 0.00"
@@ -185,7 +203,7 @@ def test_figures_hold_the_numbers():
     spread = distributions({NETWORK: network}, "SI-SNRi (dB)", {NETWORK: 15.3}, "WSJ0-2mix")
     assert spread.data[0].y.tolist() == [2.0, 6.0] and spread.data[1].y == (15.3,)
     groups = report.by_input_snr(found, "si_snri")
-    bars = by_group(groups, "SI-SNRi (dB)", "input").data[0]
+    bars = by_group(groups, "SI-SNRi (dB)", "input", NETWORK).data[0]
     one = groups[0].estimates[NETWORK]
     assert bars.y == (one.mean,)
     assert bars.error_y.array[0] == pytest.approx(one.high - one.mean)

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from page_tools import wait_for
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from analysis.jobs import CANCELLED, DONE, FAILED, RUNNING, Jobs
+from analysis.jobs import CANCELLED, DONE, FAILED, RUNNING, Job, Jobs
 from pages.parts import budgeted, folders, job_files, job_kinds, startup
 from pages.parts import jobs as page_jobs
+from pages.parts.corpus import train_here
 from pages.parts.job_kinds import SEPARATION
 from tasnet.config import ConvTasNetConfig
 from tasnet.train.recipe import Recipe
@@ -182,3 +185,15 @@ def test_a_training_is_a_job_that_ends_in_weights(root, monkeypatch):
     (root / "data" / "train" / "e").symlink_to("/usr")
     with pytest.raises(folders.FolderError, match="do not lie below"):
         job_kinds.training_recipe(settings)
+
+
+def test_a_run_s_name_belongs_to_who_asked_first(root, monkeypatch):
+    """Also before there is a folder of that name: a second training there would go on with the first one's weights."""
+    job = Job("k" * 22, "hash of ana", job_kinds.TRAINING, "tiny as mine", {"run": "mine"}, 0.0)
+    known = SimpleNamespace(known=[job], owned=lambda owner: [job] if owner == "ana" else [])
+    monkeypatch.setattr(page_jobs, "server_jobs", lambda: known)
+    monkeypatch.setattr(train_here, "training_recipe", lambda _settings: None)
+    for owner in ("ana", "ben"):
+        monkeypatch.setattr(page_jobs, "_owner", lambda _jobs, owner=owner: owner)
+        with nullcontext() if owner == "ana" else pytest.raises(folders.FolderError, match="not yours"):
+            train_here._check({"run": "mine"})

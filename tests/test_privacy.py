@@ -1,4 +1,4 @@
-"""A server keeps to itself: its address, the folders it reads, names that are only text, who reads ratings."""
+"""A server keeps to itself: its address, the folders it reads, who reads ratings."""
 
 import os
 import stat
@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_tools import open_page, texts, upload, wav_file
+from page_tools import open_page, texts, wav_file
 
-from analysis import text
 from analysis.corpus.results import Header
 from analysis.listening.ratings import Store
-from analysis.text import plain
 from pages.parts import browse, folders, job_files
 from pages.parts.corpus.place import KEY as PLACE
 
@@ -242,129 +240,6 @@ def test_an_uploaded_table_opens_no_path(root):
     assert app.selectbox(key=PLACE).value is None  # where the mixtures are is asked, not taken from the table
     assert IMAGE not in texts(app)
     assert not [one.label for one in app.button if IMAGE in one.label]
-
-
-# Names
-
-
-@pytest.mark.parametrize(
-    ("words", "shown"),
-    [
-        (IMAGE, "!\\[x\\](http\\://127.0.0.1:9/spy.png)"),
-        ("[a](b)", "\\[a\\](b)"),
-        ("<img src=x>", "\\<img src=x\\>"),
-        ("# head", "\\# head"),
-        ("**bold** _it_ ~~no~~", "\\*\\*bold\\*\\* \\_it\\_ \\~\\~no\\~\\~"),
-        ("$x$ :red[a] `a`", "\\$x\\$ :red\\[a\\] \\`a\\`"),
-        ("www.a.b me@a.b", "www\\.a.b me\\@a.b"),
-        ("- a", "\\- a"),
-        ("1. a", "1\\. a"),
-        ("a\n\n- b\x00", "a - b\ufffd"),
-        ("\\[a](b)", "\\\\\\[a\\](b)"),
-        ("two_voices-1.wav (mono): 50 %!", "two_voices-1.wav (mono): 50 %!"),
-    ],
-)
-def test_no_name_is_more_than_text(words, shown):
-    assert plain(words) == shown
-
-
-def test_our_own_commands_stay_code():
-    assert plain("not of `python -m analysis.corpus`, *x*") == "not of `python -m analysis.corpus`, \\*x\\*"
-    assert plain("`python -m x` ![](y)`") == "`python -m x` !\\[\\](y)\\`"
-
-
-def test_an_upload_named_like_an_image_is_text_for_everyone():
-    app = upload(open_page("pages/separate.py", sound="upload"), "mixture_file", (f"{IMAGE}.wav", b"no sound" * 100))
-    again = open_page("pages/separate.py", **app.query_params)
-    for one in (app, again):
-        assert one.error and IMAGE not in texts(one) and plain(IMAGE) in texts(one)
-
-
-HOSTILE = f'{IMAGE}<a href="http://127.0.0.1:9">y</a>'
-
-
-def marked_up(app) -> list[str]:
-    """Whatever on a page is read as Markdown: bodies, labels, helps, titles."""
-    found, parts = [], [app._tree]
-    while parts:
-        part = parts.pop()
-        parts += getattr(part, "children", {}).values()
-        proto = getattr(part, "proto", None)
-        if proto is not None and getattr(part, "type", "") not in ("html", "code"):
-            found += [getattr(proto, name) for name in ("body", "label", "help", "text") if hasattr(proto, name)]
-        if (block := getattr(proto, "expandable", None)) is not None:
-            found.append(block.label)
-    return [one for one in found if isinstance(one, str) and one]
-
-
-@pytest.fixture
-def hostile_results(root) -> None:
-    """Two files of results in which every name is an image, a link and a formula."""
-    from test_bounds import GOOD, table
-
-    for file, gain in (("one", 2), ("other", 1)):
-        names = {name: f"={file}{HOSTILE}" for name in ("model", "training_data")}
-        header = {**GOOD, **names, "set": HOSTILE, "kind": HOSTILE, "precision": HOSTILE, "mixtures": 20}
-        rows = [
-            f'{k},"{k}{HOSTILE.replace(chr(34), chr(34) * 2)}",1,a{HOSTILE[:30]};b,FM,,{k},{gain * k}'
-            for k in range(19)
-        ]
-        (root / f"{file}.csv").write_bytes(table(header, *rows, f"19,{IMAGE},1,,,{IMAGE},,"))
-
-
-@pytest.mark.parametrize("view", ["Results", "Compare"])
-def test_a_foreign_table_s_names_are_text_wherever_they_stand(hostile_results, view):
-    app = open_page(
-        "pages/corpus.py", corpus_view=view, corpus_folder=".", corpus_file="one.csv", corpus_other="other.csv"
-    )
-    assert not app.exception and not app.error
-    said = marked_up(app)
-    assert not [one for one in said if IMAGE in one or "<a href" in one.replace("\\<a", "")]
-    assert any("127.0.0.1" in one for one in said)
-    plots = app.get("plotly_chart")
-    assert plots
-    for plot in plots:
-        assert "<a href" not in plot.proto.spec and "\\u003ca href" not in plot.proto.spec
-
-
-def test_exported_tables_are_no_formulas(tmp_path, hostile_results, root):
-    import csv
-    import io
-
-    from analysis.corpus.results import read_results, shareable
-    from pages.parts import pictures
-
-    cells = ["=1+1", "+1", "-x", "@SUM(A1)", "\tx", "'=x", "plain", "-1.5", "+2e3", "'quoted'"]
-    assert [text.from_csv_cell(text.csv_cell(one)) for one in cells] == cells
-    out = pictures._csv({"=head": np.array(cells[:2]), "numbers": np.array([-1.5, 2])})
-    assert out == "'=head,numbers\n'=1+1,-1.5\n+1,2.0\n"
-    passed_on = shareable(root / "one.csv")
-    for line in csv.reader(io.StringIO(passed_on.decode())):
-        assert not [cell for cell in line if cell[:1] in ("=", "@")]
-    first, again = read_results(root / "one.csv"), read_results(passed_on)
-    assert again.header.model == first.header.model == f"=one{HOSTILE}"
-    assert [row.mixture for row in again.rows] == [row.mixture for row in first.rows]
-
-
-def test_a_header_that_a_spreadsheet_splits_is_no_formula_either(tmp_path):
-    from test_bounds import GOOD, table
-
-    from analysis.corpus.results import read_results, shareable
-
-    path = tmp_path / "a.csv"
-    path.write_bytes(table({**GOOD, "model": "a,=cmd()", "set": "b;@x,-y"}, "0,a,1,,,,1,2"))
-    head = shareable(path).decode().splitlines()[0]
-    assert not [piece for piece in head.replace(";", ",").split(",") if piece[:1] in "=+-@" and piece]
-    assert (read_results(shareable(path)).header.model, read_results(path).header.set) == ("a,=cmd()", "b;@x,-y")
-
-
-def test_notes_and_kept_names_are_text():
-    samples = np.stack([np.sin(np.arange(8000) / 9), np.zeros(8000)])
-    app = upload(
-        open_page("pages/ideal_masks.py", sound="upload"), "mixture_file", (f"{IMAGE}.wav", wav_file(samples.T))
-    )
-    app = open_page("pages/ideal_masks.py", **app.query_params)
-    assert "mixed down" in texts(app) and IMAGE not in texts(app) and plain(IMAGE) in texts(app)
 
 
 # Ratings

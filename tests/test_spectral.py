@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import torch
 from page_tools import open_page, texts
 from plain_stft import plain_istft, plain_stft
 
+from analysis.figures.embeddings import CLUSTER, flat_cloud
 from analysis.network.embeddings import embedded_cells
+from analysis.network.spectral import look
 from tasnet import ChimeraConfig, ChimeraNet, ConvTasNet, ConvTasNetConfig, Separator, checkpoint
 from tasnet.config import config_from_dict
 from tasnet.errors import UserError
@@ -241,9 +244,46 @@ def test_pages_that_show_learned_filters_say_that_it_has_none(tmp_path, monkeypa
     app = open_page("pages/filters.py")
     assert app.selectbox(key="model").options == ["DPCL, small, non-causal"]
     assert "it has no learned filters" in texts(app)
-    for page in ("inside", "explain"):
-        app.switch_page(f"pages/{page}.py").run()
-        assert not app.exception and "choose a Conv-TasNet" in texts(app)
+    app.switch_page("pages/explain.py").run()
+    assert not app.exception and "choose a Conv-TasNet" in texts(app)
+
+
+def test_inside_shows_the_cells_and_the_masks(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "WEIGHTS", tmp_path)
+    monkeypatch.delenv("TASNET_LENS_MODEL", raising=False)
+    checkpoint.save(tmp_path / "trunk.safetensors", small())
+    checkpoint.save_variant(tmp_path / "dpcl.safetensors", "trunk", "clusters")
+    app = open_page("pages/inside.py", model="dpcl", embedding_view="Flat, to click")
+    assert app.selectbox(key="model").value == "dpcl"
+    assert re.search(r"4,000 of the [\d,]+ cells that are within 40 dB", texts(app))
+    app.button_group(key="embedding_colour").set_value(["Energy"]).run()
+    assert not app.exception and "of these cells' energy is in the cluster of the voice" in texts(app)
+    app = open_page("pages/inside.py", model="trunk", inside_spectral_tab="Masks and errors")
+    assert "what Chimera++'s masks let through differs from the voices by" in texts(app)
+
+
+def test_errors_are_those_of_the_masks():
+    model, x = small(), noise(2, 3000)
+    mixture = x.sum(0).numpy()
+    found = look(model, mixture, x.numpy())
+    with torch.no_grad():
+        w = model.encode(torch.from_numpy(mixture)[None])
+        own = model.through_masks(model.masks(w), w, 3000)[0].numpy()
+    X = plain_stft(mixture.astype(float))
+    m = found.masks["Chimera++"]
+    m = np.pad(m, ((0, 0), (0, 0), (1, X.shape[1] - 1 - m.shape[2])))  # the plain transform's first frame is empty
+    np.testing.assert_allclose(plain_istft(m * X, 3000), found.sources, atol=1e-5)
+    np.testing.assert_allclose(np.sort(found.sources, 0), np.sort(own, 0), atol=1e-6)
+    S = plain_stft(x.double().numpy())
+    binary = abs(S) >= abs(S).max(0)
+    expected = (abs(binary * X - S) ** 2).sum() / (abs(S) ** 2).sum()
+    assert found.error_share(RATE)["IBM"] == pytest.approx(expected, rel=1e-4)
+    assert list(found.masks) == list(found.errors(RATE)) == ["Chimera++", "IBM", "IRM", "WFM"]
+    assert not look(model, mixture, None).errors(RATE) and look(small(D=0), mixture, None).cells is None
+    np.testing.assert_allclose(found.clusters.sum(0), mixture, atol=0.2)
+    figure = flat_cloud(found.cells, np.arange(9), CLUSTER, ["a", "b"], marked=4)
+    assert sorted(about[0] for one in figure.data[:4:2] for about in one.customdata) == list(range(9))
+    assert figure.data[-1].x[0] == found.cells.points[4, 0]
 
 
 def test_titles_name_the_system():

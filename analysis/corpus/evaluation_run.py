@@ -180,4 +180,5 @@ def describe_run(
         rate=mixtures.rate,
         speakers=speakers,
         pesq=pesq,
+        system=separator.config.system,
     )

@@ -2,8 +2,9 @@
 
 Line 1 is "# " and a JSON object, the `Header`: which model on which set. Line 2 names the columns,
 then comes one line a mixture: index, mixture, seconds, speakers, genders, problem, and a column
-"<system>.<measure>.<speaker>" for every score, speakers counted from 1 in the references' order. An
-empty cell is an undefined score. A mixture that could not be used has its reason in `problem`.
+"<system>.<measure>.<speaker>" for every score, speakers counted from 1 in the references' order; the
+network's system is the header's, and `NETWORK` once it is read. An empty cell is an undefined score. A
+mixture that could not be used has its reason in `problem`.
 """
 
 import csv
@@ -22,6 +23,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta
 
+from analysis.scores.systems import NETWORK
 from analysis.text import csv_line, from_csv_cell
 from tasnet.atomic import make_folder, replacing
 from tasnet.config import HIGHEST_RATE
@@ -39,6 +41,7 @@ LONGEST_TEXT = 4096  # characters
 LARGEST_FIGURE = 10**12
 LARGEST_SCORE = 1000.0  # dB, beside infinity
 Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
+SystemName = Annotated[str, Meta(max_length=60, pattern=r"^[\w+ -]+$")]  # which pages show as it is
 FORMULA_AFTER_COMMA = re.compile(r"(?<=[,;])[=+\-@]")
 SCORE = re.compile(r"(?P<system>[^.]+)\.(?P<measure>[^.]+)\.(?P<speaker>\d+)")
 # What must be the same for rows to share a file, and what a user would call it.
@@ -77,6 +80,7 @@ class Header:
     rate: Annotated[int, Meta(ge=1, le=HIGHEST_RATE)]  # Hz
     speakers: Annotated[int, Meta(ge=1, le=MOST_SPEAKERS)]
     pesq: bool
+    system: SystemName = NETWORK  # what the literature calls the network
 
     def __post_init__(self) -> None:
         """Raise ValueError for a wrong type or a figure that no measurement can give."""
@@ -112,6 +116,10 @@ class Results:
     def problems(self) -> dict[str, str]:
         """{mixture: reason} of the mixtures that could not be used."""
         return {row.mixture: row.problem for row in self.rows if row.problem}
+
+    def name_of(self, system: str) -> str:
+        """What a system of `values` is called."""
+        return self.header.system if system == NETWORK else system
 
     def values(self, system: str, measure: str) -> np.ndarray:
         """(M, C) scores of the M good rows; nan where undefined."""
@@ -214,14 +222,17 @@ class ResultsFile:
                     f"{self.path} holds results of another {called} ({old}, not {new}): "
                     "give this evaluation a file of its own."
                 )
-        if data.split(b"\n", 2)[1].decode() + "\n" != csv_line([*FACTS, *self.columns]):
+        if data.split(b"\n", 2)[1].decode() + "\n" != self._heads():
             # Begun by a version that measured other scores: those it did not measure stay empty.
             with replacing(self.path) as unfinished:
                 unfinished.write_text(self._head() + "".join(self._line(row) for row in found.rows), newline="")
         return found.good
 
     def _head(self) -> str:
-        return _header_line(self.header) + csv_line([*FACTS, *self.columns])
+        return _header_line(self.header) + self._heads()
+
+    def _heads(self) -> str:
+        return csv_line([*FACTS, *(_renamed(column, NETWORK, self.header.system) for column in self.columns)])
 
     def _line(self, row: ScoredMixture) -> str:
         facts = [row.index, row.mixture, row.seconds, ";".join(row.speakers), row.genders, row.problem]
@@ -257,6 +268,7 @@ def read_results(source: str | Path | bytes, name: str = "") -> Results:
         columns = next(lines, None)
         if header is None or columns is None or tuple(columns[: len(FACTS)]) != FACTS:
             raise ResultsError(_foreign(name))
+        columns = [_renamed(column, header.system, NETWORK) for column in columns]
         rows = {row.index: row for line in lines if (row := _parsed_row(columns, line, header))}
     except csv.Error:
         raise ResultsError(_foreign(name)) from None
@@ -359,6 +371,11 @@ def _possible(row: ScoredMixture, header: Header) -> bool:
         and max(map(len, (row.mixture, row.genders, row.problem, *row.speakers))) <= LONGEST_TEXT
         and all(abs(score) <= LARGEST_SCORE or math.isinf(score) for score in row.scores.values())
     )
+
+
+def _renamed(column: str, old: str, new: str) -> str:
+    """The name of a column, that of a system's scores with the system's `new` name."""
+    return f"{new}.{column.removeprefix(f'{old}.')}" if column.startswith(f"{old}.") else column
 
 
 def _cell(score: float | None) -> str:

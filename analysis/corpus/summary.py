@@ -81,7 +81,8 @@ def as_text(results: Results) -> str:
     shown = measures(results)
     heads = ["", *shown.values()]
     rows = [
-        [system, *(_interval(row[name], digits(name)) for name in shown)] for system, row in set_means(results).items()
+        [results.name_of(system), *(_interval(row[name], digits(name)) for name in shown)]
+        for system, row in set_means(results).items()
     ]
     return _document(
         results, [("Means", _aligned(heads, rows)), *((t, _aligned(*table)) for t, table in _more(results))]

@@ -17,7 +17,16 @@ from analysis.scores.systems import NETWORK, SYSTEMS
 from analysis.text import in_plot
 from analysis.words.say import signed
 
-from .palette import GRID, MARKED_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style, titles_below_tools
+from .palette import (
+    GRID,
+    MARKED_COLOUR,
+    SYSTEM_COLOURS,
+    legend_below,
+    paper_marker,
+    style,
+    system_colour,
+    titles_below_tools,
+)
 
 HALF_TRANSPARENT = 0.55
 MAX_SVG_POINTS = 1000  # more are drawn by WebGL: fast, but not as vector graphics
@@ -35,7 +44,7 @@ def distributions(values: dict[str, np.ndarray], title: str, printed: dict[str, 
             go.Violin(
                 y=scores[np.isfinite(scores)].astype(np.float32),
                 name=system,
-                line={"color": SYSTEM_COLOURS[system], "width": 1.5},
+                line={"color": system_colour(system), "width": 1.5},
                 box={"visible": True, "width": 0.22},
                 meanline={"visible": True},
                 points=False,
@@ -63,9 +72,9 @@ def distributions(values: dict[str, np.ndarray], title: str, printed: dict[str, 
 
 
 def against_masks(
-    network: np.ndarray, masks: dict[str, np.ndarray], names: Sequence[str], title: str, chosen: int | None
+    network: np.ndarray, masks: dict[str, np.ndarray], names: Sequence[str], title: str, chosen: int | None, system: str
 ) -> go.Figure:
-    """Conv-TasNet (M,) over each ideal mask (M,), a point a mixture; above the diagonal it is better.
+    """The network (M,), a `system`, over each ideal mask (M,), a point a mixture; above the diagonal it is better.
 
     names: of the mixtures. chosen: the position of the mixture to mark.
     """
@@ -98,7 +107,7 @@ def against_masks(
                 selected={"marker": {"opacity": 1}},
                 unselected={"marker": {"opacity": HALF_TRANSPARENT}},
                 customdata=[[k, in_plot(names[k])] for k in defined.tolist()],
-                hovertemplate=f"%{{customdata[1]}}<br>{mask} %{{x:.2f}}, {NETWORK} %{{y:.2f}}<extra></extra>",
+                hovertemplate=f"%{{customdata[1]}}<br>{mask} %{{x:.2f}}, {system} %{{y:.2f}}<extra></extra>",
             ),
             **place,
         )
@@ -116,7 +125,7 @@ def against_masks(
         if row == 1 or len(masks) - number <= 2:
             figure.update_xaxes(title_text=f"Ideal mask: {title}", **place)
         if column == 0:
-            figure.update_yaxes(title_text=NETWORK, **place)
+            figure.update_yaxes(title_text=system, **place)
     figure.update_xaxes(gridcolor=GRID, zeroline=False)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
     return titles_below_tools(style(figure, 660), lines=2)
@@ -161,12 +170,13 @@ def against_each_other(
     return style(figure, 460)
 
 
-def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
-    """Each system's mean with its 95 % interval over groups of mixtures or voices."""
+def by_group(groups: Sequence[Group], title: str, axis: str, network: str) -> go.Figure:
+    """Each system's mean with its 95 % interval over groups of mixtures or voices; `network`: which system it is."""
     names = [f"{group.name}<br>n = {group.count}" for group in groups]
     figure = go.Figure()
     for system in SYSTEMS:
-        colour = SYSTEM_COLOURS[system]
+        name = network if system == NETWORK else system
+        colour = system_colour(name)
         found = [group.estimates.get(system) for group in groups]
         figure.add_trace(
             go.Scatter(
@@ -174,10 +184,10 @@ def by_group(groups: Sequence[Group], title: str, axis: str) -> go.Figure:
                 y=[one and one.mean for one in found],
                 error_y=_bars(found),
                 mode="markers+lines" if len(groups) > 3 else "markers",
-                name=system,
+                name=name,
                 marker={"color": colour, "size": 9 if system == NETWORK else 7},
                 line={"color": colour, "width": 3 if system == NETWORK else 1.5},
-                hovertemplate=f"{system}: %{{y:.2f}}<extra></extra>",
+                hovertemplate=f"{name}: %{{y:.2f}}<extra></extra>",
             )
         )
     figure.update_xaxes(title_text=axis, type="category", tickangle=0)

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from analysis.network.basis import Tree, Tuning, magnitudes
 from analysis.network.basis_set import SCALES, PhaseBand, histogram
+from analysis.text import in_plot
 from analysis.words.say import short
 
 from .palette import LEVEL_SCALE, legend_below, style
@@ -243,7 +244,7 @@ def tuning_map(tunings: dict[str, Tuning], rate: int) -> go.Figure:
     for (name, tuned), colour in zip(tunings.items(), MODEL_COLOURS, strict=False):
         edges, shares, even = histogram(tuned.peak_hz, rate)
         centres = (edges[1:] + edges[:-1]) / 2
-        bars = go.Bar(x=centres, y=shares * 100, name=name, marker={"color": colour, "opacity": 0.75})
+        bars = go.Bar(x=centres, y=shares * 100, name=in_plot(name), marker={"color": colour, "opacity": 0.75})
         figure.add_trace(bars, row=1, col=1)
         points = _points(name, tuned, tuned.peak_hz, tuned.bandwidth_hz, colour, "peak %{x:.0f} Hz, width %{y:.0f} Hz")
         figure.add_trace(points.update(showlegend=False), row=2, col=1)
@@ -293,7 +294,7 @@ def _points(name: str, tuned: Tuning, x: np.ndarray, y: np.ndarray, colour: str,
     return go.Scatter(
         x=x,
         y=y,
-        name=name,
+        name=in_plot(name),
         meta=name,
         mode="markers",
         marker={"color": colour, "size": 6, "opacity": 0.75},

@@ -6,8 +6,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from analysis.listening.opinion import CrossedMean, Mean
+from analysis.text import in_plot
 
-from .palette import GRID, MIXTURE_COLOUR, SYSTEM_COLOURS, legend_below, paper_marker, style
+from .palette import GRID, MIXTURE_COLOUR, legend_below, paper_marker, style, system_colours
 
 
 def bars(
@@ -20,10 +21,10 @@ def bars(
     figure = make_subplots(cols=len(panels), subplot_titles=list(panels), horizontal_spacing=0.1)
     for column, (title, means) in enumerate(panels.items(), start=1):
         figure.add_bar(
-            x=list(means),
+            x=[in_plot(system) for system in means],
             y=[mean.mean for mean in means.values()],
             error_y={"array": [mean.standard_error or 0 for mean in means.values()], "thickness": 1.5, "width": 6},
-            marker_color=[SYSTEM_COLOURS[system] for system in means],
+            marker_color=list(system_colours(means).values()),
             hovertemplate="%{x}: %{y:.2f} ± %{error_y.array:.2f}<extra></extra>",
             width=0.55,
             row=1,
@@ -31,7 +32,7 @@ def bars(
         )
         paper = {system: value for system, value in printed.get(title, {}).items() if system in means}
         figure.add_scatter(
-            x=list(paper),
+            x=[in_plot(system) for system in paper],
             y=list(paper.values()),
             mode="markers",
             marker=paper_marker(),
@@ -54,15 +55,16 @@ def opinion_against_pesq(points: Mapping[str, Sequence[tuple[float, float, str]]
         hoverinfo="skip",
         showlegend=False,
     )
+    colours = system_colours(points)
     for system, dots in points.items():
         figure.add_scatter(
             x=[pesq for pesq, _, _ in dots],
             y=[mos for _, mos, _ in dots],
-            customdata=[label for _, _, label in dots],
+            customdata=[in_plot(label) for _, _, label in dots],
             mode="markers",
-            name=system,
-            marker={"color": SYSTEM_COLOURS[system], "size": 10, "opacity": 0.8},
-            hovertemplate="%{customdata}<br>PESQ %{x:.2f}, MOS %{y:.2f}<extra>" + system + "</extra>",
+            name=in_plot(system),
+            marker={"color": colours[system], "size": 10, "opacity": 0.8},
+            hovertemplate="%{customdata}<br>PESQ %{x:.2f}, MOS %{y:.2f}<extra>" + in_plot(system) + "</extra>",
             showlegend=True,
         )
     figure.update_xaxes(title_text=f"PESQ ({scale})", range=[0.8, 5.1], dtick=1)
@@ -73,16 +75,19 @@ def opinion_against_pesq(points: Mapping[str, Sequence[tuple[float, float, str]]
 def boxes(scores: Mapping[str, Sequence[float]], means: Mapping[str, CrossedMean]) -> go.Figure:
     """MUSHRA's scores, 0 to 100: a box (median and quartiles) for each system, its mean with the 95 % interval."""
     figure = go.Figure()
+    colours = system_colours(scores)
     for system, values in scores.items():
         figure.add_box(
             y=list(values),
-            name=system,
-            marker={"color": SYSTEM_COLOURS[system], "size": 4},
+            name=in_plot(system),
+            marker={"color": colours[system], "size": 4},
             line={"width": 1.5},
             boxpoints="outliers",
             showlegend=False,
         )
-    known = {system: (mean.mean, mean.high - mean.mean) for system, mean in means.items() if mean.high is not None}
+    known = {
+        in_plot(system): (mean.mean, mean.high - mean.mean) for system, mean in means.items() if mean.high is not None
+    }
     figure.add_scatter(
         x=list(known),
         y=[mean for mean, _ in known.values()],

@@ -4,6 +4,9 @@ Speaker 1 is red and speaker 2 blue, as in the paper's Fig. 2; a third is green.
 Backgrounds are transparent, so that a figure sits on a light and on a dark page alike.
 """
 
+from collections.abc import Iterable
+from itertools import cycle
+
 import plotly.graph_objects as go
 from plotly.colors import sequential
 
@@ -16,6 +19,13 @@ MIXTURE_COLOUR = "#7d8492"
 # None of them is a speaker's colour; Conv-TasNet's stands out.
 SYSTEM_COLOURS = {
     NETWORK: "#8a4fd3",
+    "LSTM-TasNet": "#b58be8",
+    "BLSTM-TasNet": "#5b3a96",
+    "Chimera++": "#3f9142",
+    "Chimera++ with MISI-5": "#1f6b4a",
+    "DPCL": "#7fae3a",
+    "uPIT-BLSTM": "#5f7d2c",
+    "uPIT-BLSTM with MISI-5": "#3d5a1f",
     "IBM": "#d07a10",
     "IRM": "#00a3ab",
     "WFM": "#9a6b3f",
@@ -24,6 +34,7 @@ SYSTEM_COLOURS = {
     MIXTURE: MIXTURE_COLOUR,
     ANCHOR: "#0f7fd0",
 }
+OTHER_COLOURS = ("#8a4fd3", "#d07a10", "#00a3ab", "#c2519a", "#9a6b3f", "#0f9aa8")  # of systems of others
 MARKED_COLOUR = "#e0a100"  # a point that the user chose
 GRID = "rgba(125,132,146,0.22)"
 # Magma with a first colour of its own: Streamlit's theme takes #000004 for a placeholder and repaints it.
@@ -36,6 +47,11 @@ def speaker_colour(speaker: int) -> str:
     return SPEAKER_COLOURS[speaker % len(SPEAKER_COLOURS)]
 
 
+def system_colour(system: str) -> str:
+    """The colour of a system; that of Conv-TasNet for a network that nobody here knows."""
+    return SYSTEM_COLOURS.get(system, SYSTEM_COLOURS[NETWORK])
+
+
 def second_colour(speaker: int) -> str:
     """The colour of speaker 0, 1, ... by a second model."""
     return SECOND_COLOURS[speaker % len(SECOND_COLOURS)]
@@ -44,6 +60,12 @@ def second_colour(speaker: int) -> str:
 def paper_marker(size: float = 11) -> dict:
     """How every figure marks a value that the paper prints: an open diamond."""
     return {"symbol": "diamond-open", "size": size, "color": MIXTURE_COLOUR, "line": {"width": 2}}
+
+
+def system_colours(systems: Iterable[str]) -> dict[str, str]:
+    """{system: its colour}; those of others, in their order, get what is left."""
+    others = cycle(OTHER_COLOURS)
+    return {system: SYSTEM_COLOURS.get(system) or next(others) for system in systems}
 
 
 def style(figure: go.Figure, height: int) -> go.Figure:

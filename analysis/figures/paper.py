@@ -9,8 +9,8 @@ from pathlib import Path
 
 import matplotlib
 
-from tasnet.atomic import make_folder
-from tasnet.errors import UserError, opening
+from tasnet.atomic import make_folder, replacing
+from tasnet.errors import UserError
 
 matplotlib.use("Agg")
 
@@ -233,8 +233,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ):
             for kind in ("pdf", "png"):
                 path = chosen.out / f"{name}.{kind}"
-                with opening(path, "be written"):
-                    figure.savefig(path, dpi=300)
+                with replacing(path) as unfinished:
+                    figure.savefig(unfinished, format=kind, dpi=300)
                 print(path)
 
 

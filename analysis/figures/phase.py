@@ -6,12 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.scores.phase import PhaseCost
+from analysis.scores.systems import ScoredSystem
 
 from .palette import GRID, SYSTEM_COLOURS, legend_below, style
 
 
-def phase_cost_bars(found: Sequence[PhaseCost], network: float | None) -> go.Figure:
-    """A line a mask, dotted where it would be with the clean phase; `network`: its SI-SNRi (dB), where it has one."""
+def phase_cost_bars(found: Sequence[PhaseCost], network: ScoredSystem) -> go.Figure:
+    """A line a mask, dotted where it would be with the clean phase; dashed the `network`, where it has a score."""
     figure = go.Figure()
     for cost in found:
         colour, steps = SYSTEM_COLOURS[cost.mask], np.arange(len(cost.iterated))
@@ -34,11 +35,9 @@ def phase_cost_bars(found: Sequence[PhaseCost], network: float | None) -> go.Fig
             line={"color": colour, "width": 1.5, "dash": "dot"},
             hovertemplate=f"{cost.mask}, clean phase: %{{y:.2f}} dB<extra></extra>",
         )
-    if network is not None:
-        line = {"color": SYSTEM_COLOURS["Conv-TasNet"], "width": 2, "dash": "dash"}
-        figure.add_scatter(
-            x=[0, len(found[0].iterated) - 1], y=[network] * 2, mode="lines", name="Conv-TasNet", line=line
-        )
+    if (own := network.score("si_snri")) is not None:
+        line = {"color": SYSTEM_COLOURS[network.name], "width": 2, "dash": "dash"}
+        figure.add_scatter(x=[0, len(found[0].iterated) - 1], y=[own] * 2, mode="lines", name=network.name, line=line)
     figure.update_xaxes(title_text="Iterations of MISI", dtick=1, gridcolor=GRID, zeroline=False)
     figure.update_yaxes(title_text="SI-SNRi (dB)", gridcolor=GRID, zeroline=False)
     return legend_below(style(figure, 360))

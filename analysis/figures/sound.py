@@ -74,10 +74,29 @@ def spectrograms(signals: dict[str, np.ndarray], rate: int) -> go.Figure:
     return style(figure, 90 + 140 * len(levels))
 
 
-def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
+def level_image(x: np.ndarray, rate: int) -> go.Heatmap:
+    """The spectrogram of `x` (T,) as a picture to draw on: dB re its loudest bin, without a text of its own."""
+    level = 20 * np.log10(np.abs(stft(x, rate)) + 1e-9)
+    image = np.clip(level - level.max(), -DYNAMIC_RANGE_DB, 0).round().astype(np.int8)
+    return _image(image, rate, coloraxis="coloraxis", hoverinfo="skip")
+
+
+def errors(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
+    """As `masks`: where in time and frequency each system's voices are wrong, (C, F, frames) in dB."""
+    levels = {name: np.clip(image, -DYNAMIC_RANGE_DB, 0).round().astype(np.int8) for name, image in images.items()}
+    figure = masks(levels, rate, speakers, mean=False)
+    figure.for_each_trace(lambda one: one.update(hovertemplate=one.hovertemplate.replace("%{z} %", "%{z} dB")))
+    scale = {"title": {"text": "dB"}, "thickness": 12, "outlinewidth": 0}
+    return figure.update_layout(
+        coloraxis={"colorscale": LEVEL_SCALE, "cmin": -DYNAMIC_RANGE_DB, "cmax": 0, "colorbar": scale}
+    )
+
+
+def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str], *, mean: bool = True) -> go.Figure:
     """Masks `images` (name -> (C, F, frames), whole per cents) as rows, one column a speaker, on a scale from 0 to 1.
 
     All panels zoom together. A system with masks for fewer speakers leaves the rest of its row empty.
+    Long ones are pooled in time by their `mean`, else by the maximum.
     """
     names = list(images)
     figure = make_subplots(
@@ -95,7 +114,7 @@ def masks(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.F
                 _image(
                     images[name][column - 1],
                     rate,
-                    mean=True,
+                    mean=mean,
                     coloraxis="coloraxis",
                     hovertemplate="%{x:.2f} s, %{y:.2f} kHz: %{z} %" + f"<extra>{name}</extra>",
                 ),

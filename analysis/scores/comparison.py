@@ -1,4 +1,4 @@
-"""Conv-TasNet beside the ideal masks on one mixture: the rows of Tables IV and VI for a single sound."""
+"""A network beside the ideal masks on one mixture: the rows of Tables IV and VI for a single sound."""
 
 import itertools
 from collections.abc import Callable
@@ -59,28 +59,29 @@ def compare_systems(
     ideal: bool = True,
     pesq: bool = True,
     task: str = SPEAKERS,
+    system: str = NETWORK,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
     """Score the network's sources `separated` (C, T) and every ideal mask on a sound with references.
 
     Without `ideal` the masks are left out; without `pesq`, PESQ and STOI are, which take most of the time. A network
     that separates another number of voices than the sound has, or something else (`task`, of its training), is listed
-    without scores. `progress` is called with the fraction done. Raises MetricsError where there are no
-    references, or signals of other lengths.
+    without scores. `system`: what the network is called. `progress` is called with the fraction done. Raises
+    MetricsError where there are no references, or signals of other lengths.
     """
     if sound.references is None:
         raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
     report = progress or (lambda done: None)
     matches = sound.suits(task, len(separated))
     permute = any_order(task)
-    network = ScoredSystem(NETWORK, separated, None, None)
+    network = ScoredSystem(system, separated, None, None)
     rows = [] if matches else [_with_masks(network, sound)]
     wanted = len(SYSTEMS) if ideal else 1
     given = (separated if matches else None, sound.references, sound.mixture, sound.rate)
-    scored = score_systems(*given, permute=permute, pesq=pesq, stoi=pesq)
+    scored = score_systems(*given, permute=permute, pesq=pesq, stoi=pesq, system=system)
     unprocessed = next(scored)
     for row in itertools.islice(scored, wanted - len(rows)):
-        rows.append(_with_masks(row, sound) if row.name == NETWORK else row)
+        rows.append(_with_masks(row, sound) if row.masks is None else row)
         report(len(rows) / wanted)
     return Comparison(sound, unprocessed, tuple(rows), perceptual=pesq)
 

@@ -8,7 +8,7 @@ import numpy as np
 from . import ideal_masks
 from .metrics import Scores, evaluate, mixture_scores
 
-NETWORK = "Conv-TasNet"
+NETWORK = "Conv-TasNet"  # also the key, in tables of scores, of whatever network was measured
 MIXTURE = "Mixture"
 CLEAN = "Clean"
 ANCHOR = "Low-pass"  # the low anchor of a MUSHRA test
@@ -79,11 +79,12 @@ def score_systems(
     permute: bool = True,
     pesq: bool = True,
     stoi: bool = False,
+    system: str = NETWORK,
 ) -> Iterator[ScoredSystem]:
     """The unprocessed mixture, the network's `separated` (C, T) if given, and every ideal mask, as they are scored.
 
     references (C, T), mixture (T,). permute: whether the network's outputs have no order of their own; a mask's are in
-    order. Raises MetricsError as `evaluate` does.
+    order. system: what the network is called. Raises MetricsError as `evaluate` does.
     """
     baseline = mixture_scores(references, mixture, rate, pesq=pesq, stoi=stoi)
     yield ScoredSystem(MIXTURE, np.broadcast_to(mixture, references.shape), None, baseline)
@@ -93,7 +94,7 @@ def score_systems(
 
     if separated is not None:
         scores = score(separated, permute)
-        yield ScoredSystem(NETWORK, separated[list(scores.permutation)], None, scores)
+        yield ScoredSystem(system, separated[list(scores.permutation)], None, scores)
     for kind in ideal_masks.MASKS:
         masks = ideal_masks.ideal_mask(kind, references, rate, mixture=mixture)
         estimates = ideal_masks.apply(masks, mixture, rate)

@@ -181,8 +181,15 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
         header = from_plain(SetHeader, header)
     except ValueError:
         return None, []
-    whole = all(isinstance(row, dict) and "mixture" in row and ("sdri" in row or "problem" in row) for row in rows)
-    return (header, rows) if whole else (None, [])
+    return (header, rows) if all(map(_is_row, rows)) else (None, [])
+
+
+def _is_row(row: object) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("mixture"), str):
+        return False
+    values = row.get("sdri")
+    measured = isinstance(values, list) and all(one is None or type(one) in (int, float) for one in values)
+    return measured or isinstance(row.get("problem"), str)
 
 
 def _empty(path: Path) -> bool:

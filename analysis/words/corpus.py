@@ -38,7 +38,7 @@ def decided(found: Estimate | None, n: int) -> int:
 
 def explain_set(results: Results) -> list[str]:
     """Where the network stands among the ideal masks by each measure; before it, where the measures disagree."""
-    ahead, behind, said = {}, {}, []
+    ahead, behind, said, title = {}, {}, [], results.name_of(NETWORK)
     for name in one_scale(list(measures(results))):
         measure, n, own = MEASURES[name], digits(name), mean(results, NETWORK, name)
         masks = {mask: found.mean for mask in MASKS if (found := mean(results, mask, name))}
@@ -52,13 +52,13 @@ def explain_set(results: Results) -> list[str]:
         if not measure.unprocessed and (mixture := mean(results, MIXTURE, name)):
             figure += f"; the mixtures {with_unit(measure, mixture.mean, n)}"
         if all(gap is None or math.isnan(gap.low) for gap in gaps.values()):
-            said.append(f"By {measure.name} {NETWORK} has {figure}; no interval says whether a mask is better.")
+            said.append(f"By {measure.name} {title} has {figure}; no interval says whether a mask is better.")
             continue
         groups = {"is above": ahead[name], f"is {UNCLEAR}": unclear, "is below": behind[name]}
-        said.append(f"By {measure.name} {NETWORK} ({figure}) {places(groups, masks, n, measure.unit)}.")
+        said.append(f"By {measure.name} {title} ({figure}) {places(groups, masks, n, measure.unit)}.")
     if not said:
-        return [f"{NETWORK} has no defined score on this set."]
-    return disagreement(ahead, behind, NETWORK) + said
+        return [f"{title} has no defined score on this set."]
+    return disagreement(ahead, behind, title) + said
 
 
 def explain_failures(results: Results, threshold: Threshold = WORSE) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from analysis.scores.comparison import Comparison
 from analysis.scores.phase import PhaseCost
-from analysis.scores.systems import MEASURES, NETWORK
+from analysis.scores.systems import MEASURES
 from tasnet.model_titles import voices_in_words
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
@@ -51,14 +51,14 @@ def explain_sound(found: Comparison, raw: bool = False) -> list[str]:
         behind[name] = [mask for mask, value in masks.items() if mask not in level and own < value]
         groups = {"above": ahead[name], "level with": level, "below": behind[name]}
         said.append(
-            f"By {measure.name} {NETWORK} ({with_unit(measure, own, measure.decimals)}) is "
+            f"By {measure.name} {found.network.name} ({with_unit(measure, own, measure.decimals)}) is "
             f"{places(groups, masks, measure.decimals, measure.unit)}."
         )
     if not said:
         return ["The scores of this sound are undefined: a voice or an estimate is silent."]
     if not found.perceptual:
         return [*said, PENDING]
-    return disagreement(ahead, behind, NETWORK) + said
+    return disagreement(ahead, behind, found.network.name) + said
 
 
 def explain_phase(found: Sequence[PhaseCost], iterations: int) -> list[str]:

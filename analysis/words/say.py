@@ -60,6 +60,14 @@ def duration(seconds: float) -> str:
     return " ".join(filter(None, [hours, f"{minutes % 60} min" if minutes % 60 or not hours else ""]))
 
 
+def quantity(value: float, unit: str = "") -> str:
+    """Three significant digits with an SI prefix: "4.9 M"."""
+    for size, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
 def share_text(share: float, decimals: int = 1) -> str:
     """A share from 0 to 1 in a sentence: "0.3 %"."""
     return f"{number(100 * share, decimals)} %"

@@ -25,7 +25,7 @@ def offer_folders(key: str) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            f"Sets below “{root}”, the folder that this app may read",
+            f"Sets below “{plain(root)}”, the folder that this app may read",
             found,
             index=None,
             placeholder="choose one, or name it below",

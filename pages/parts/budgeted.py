@@ -5,7 +5,7 @@ Closing the tab, or another click, ends them.
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,8 @@ from .scratch import scratch_folder
 # Of what a visitor brings: more than any honest file takes. All of it together takes no more than one may, and a
 # crowd is told to come again rather than kept waiting.
 READING = Budget(together=400 << 20, wait=8)
-CONVERTING = replace(READING, seconds=40)  # of weights: what their file does not tell is found by trial on speech
+# Of weights: what their files do not tell is found by trial on speech, whose cost goes with the network's size.
+CONVERTING_SECONDS, CONVERTING_SECONDS_A_MB, CONVERTING_MOST = 12.0, 1.5, 60.0
 # What the work needs, so that a child has it at once.
 MODULES = ("analysis.sounds.inputs", "analysis.corpus.results", "tasnet.convert.files", "pages.parts.own_model")
 MEMORY = 1 << 30  # of what is computed from a sound as long as the pages take it
@@ -49,6 +50,12 @@ def read_within_budget(read: Callable[..., Any], *arguments: Any, budget: Budget
         return nursery().call(
             _with_scratch, scratch, read, *arguments, budget=budget, wanted=still_wanted, owner=internals.session_id()
         )
+
+
+def converting(files: Sequence[tuple[str, bytes]]) -> Budget:
+    """The budget for weights in `files` (name, content): what unfolds to more than it is gets no more for it."""
+    megabytes = sum(len(content) for _, content in files) / 1e6
+    return replace(READING, seconds=min(CONVERTING_SECONDS + CONVERTING_SECONDS_A_MB * megabytes, CONVERTING_MOST))
 
 
 def _with_scratch(scratch: str, read: Callable[..., Any], *arguments: Any) -> Any:

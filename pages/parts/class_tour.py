@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from .text import plain
+
 STOP = "tour"  # the parameter of the address, and the state: which stop, from 1 on
 
 
@@ -47,7 +49,7 @@ def show_stop() -> None:
     stop = STOPS[number - 1]
     st.query_params[STOP] = str(number)
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="class_tour"):
-        st.markdown(f"**{number} of {len(STOPS)} · {stop.title}.** {stop.words}", width="stretch")
+        st.markdown(f"**{number} of {len(STOPS)} · {plain(stop.title)}.** {stop.words}", width="stretch")
         with st.container(horizontal=True, width="content", gap="small"):
             if number > 1:
                 _way("Back", number - 1)

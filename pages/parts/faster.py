@@ -19,10 +19,10 @@ def offer_faster(end: Callable[[], None]) -> None:
     found = faster_model((own.config, own.facts), others)
     if found is None:
         return
-    title = models.label(found.name).title
+    faster = plain(models.label(found.name).title)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(f"Take {title}", icon=":material/bolt:", key="take_faster", on_click=_take, args=(found.name, end))
-        st.markdown(explain_faster(plain(title), found.times, found.scores), width="stretch")
+        st.button(f"Take {faster}", icon=":material/bolt:", key="take_faster", on_click=_take, args=(found.name, end))
+        st.markdown(explain_faster(faster, found.times, found.scores), width="stretch")
 
 
 def _take(model: str, end: Callable[[], None]) -> None:

@@ -54,7 +54,7 @@ def show_hearing(sound: Mixture) -> None:
                 WORDS[wanted],
                 icon=":material/swap_horiz:",
                 type="tertiary",
-                help=models.label(fitting[0]).scored,
+                help=plain(models.label(fitting[0]).scored),
                 key="hearing_model",
                 on_click=lambda: st.session_state.update(model=fitting[0]),
             )

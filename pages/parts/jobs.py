@@ -111,6 +111,11 @@ def mine(kind: str) -> list[Job]:
     return [one for one in jobs.owned(_owner(jobs)) if one.kind == kind]
 
 
+def all_of(kind: str) -> list[Job]:
+    """Everybody's jobs of a kind. Raises FolderError, JobError and OSError."""
+    return [one for one in server_jobs().known if one.kind == kind]
+
+
 def may_have_any() -> bool:
     """Whether this visitor has asked for a job, or the address names one: otherwise there is nothing to look for."""
     return "jobs_owner" in st.session_state or bool({OWNER, LINK} & st.query_params.to_dict().keys())

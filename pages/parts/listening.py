@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.figures.palette import SYSTEM_COLOURS, second_colour
 from analysis.scores.comparison import Comparison
-from analysis.scores.systems import MIXTURE, NETWORK, ScoredSystem
+from analysis.scores.systems import MIXTURE, ScoredSystem
 from analysis.words.say import number, signed
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEAKERS, output_names
@@ -30,6 +30,11 @@ def _outputs(model: str | None = None) -> tuple[str, ...]:
     chosen = st.session_state.get("selection")
     name = model or (chosen and chosen.model)
     return models.label(name).outputs if name else ()
+
+
+def chosen_system() -> str:
+    """What the sidebar's model is called as a system: Conv-TasNet, DPCL, ..."""
+    return models.label(st.session_state.selection.model).system
 
 
 def _name(speaker: int) -> str:
@@ -95,7 +100,7 @@ def _estimate(row: ScoredSystem, speaker: int, rate: int, colour: str = "") -> T
 
 def separated_tracks(sound: Mixture, sources: np.ndarray, comparison: Comparison | None) -> list[Track]:
     """The mixture and each estimate, each followed by its clean voice where the voices are known."""
-    row = comparison.network if comparison else ScoredSystem(NETWORK, sources, masks=None, scores=None)
+    row = comparison.network if comparison else ScoredSystem(chosen_system(), sources, masks=None, scores=None)
     return tracks_of(sound, [row])
 
 

@@ -16,6 +16,8 @@ from tasnet.config import CONV_TASNET
 from tasnet.published import CATALOGUE, PublishedModel
 from tasnet.training_facts import output_names
 
+from .text import plain
+
 Found = TypeVar("Found")
 
 
@@ -119,4 +121,6 @@ def show_card(name: str) -> None:
     if path is None or not (card := path.with_suffix(".md")).is_file():
         return
     if st.button("Model card", icon=":material/description:", type="tertiary", key="model_card"):
-        st.dialog(label(name).scored, width="large")(lambda: st.markdown(card_body(card.read_text(encoding="utf-8"))))()
+        st.dialog(plain(label(name).scored), width="large")(
+            lambda: st.markdown(card_body(card.read_text(encoding="utf-8")))
+        )()

@@ -15,7 +15,7 @@ from tasnet.errors import UserError, opening
 from tasnet.training_facts import SPEAKERS, SPEECH_FROM_NOISE, TrainingFacts
 
 from . import internals
-from .budgeted import CONVERTING, read_within_budget
+from .budgeted import converting, read_within_budget
 from .scratch import scratch_folder, writing
 from .text import plain
 
@@ -78,7 +78,7 @@ def use(files: Sequence[tuple[str, bytes]]) -> None:
     if not files:
         return
     try:
-        found = read_within_budget(_convert, files, _folder().name, budget=CONVERTING)
+        found = read_within_budget(_convert, files, _folder().name, budget=converting(files))
         st.session_state.own_model, st.session_state.own_note = found
         st.session_state.model = path()
     except UserError as problem:
@@ -92,7 +92,7 @@ def take_copy(path: Path, note: str) -> None:
     """
     with opening(path.name):
         content = path.read_bytes()
-    target = Path(_folder().name) / f"{path.parent.name}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
+    target = Path(_folder().name) / f"{_stem(path.parent.name)}-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
     with writing(target):
         target.write_bytes(content)
     try:
@@ -105,10 +105,15 @@ def take_copy(path: Path, note: str) -> None:
     st.session_state.update(own_model=str(target), own_note=note, own_problem=None, model_wanted=str(target))
 
 
+def _stem(name: str) -> str:
+    """A model's name of what was dropped: nothing in it means anything to a file system or to Markdown."""
+    return re.sub(r"[^\w.-]+", "_", name)[:40]
+
+
 def _convert(files: Sequence[tuple[str, bytes]], folder: str) -> tuple[str, str]:
     """The path of the converted model in `folder`, and a sentence about it. Raises CheckpointError."""
     digest = hashlib.sha256(b"".join(content for _, content in files)).hexdigest()
-    stem = re.sub(r"[^\w.-]+", "_", Path(files[0][0]).stem)[:40]
+    stem = _stem(Path(files[0][0]).stem)
     target = Path(folder) / f"{stem}-{digest[:8]}.safetensors"
     if len(files) == 1 and files[0][0].lower().endswith(".safetensors"):
         with writing(target):

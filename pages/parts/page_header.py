@@ -6,6 +6,7 @@ from analysis.sounds.examples import available_examples
 
 from . import class_tour, internals, links, models, workspace
 from .handout import start_handout
+from .text import plain
 
 FIRST = "Separate"  # the page with which a visit begins
 
@@ -13,7 +14,7 @@ FIRST = "Separate"  # the page with which a visit begins
 def show_header(title: str, question: str, *, link: bool = True) -> None:
     """The page's title, the button that copies its link (unless it would reveal too much), and its question."""
     with st.container(horizontal=True, vertical_alignment="center", key="page_top"):
-        st.title(title, width="stretch", anchor=False)
+        st.title(plain(title), width="stretch", anchor=False)
         if title == FIRST:
             class_tour.invite()
         copy = internals.web_component("link", "page_header/link.js", "page_header/link")

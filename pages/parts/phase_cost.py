@@ -48,9 +48,8 @@ def show_phase_cost(found: Comparison) -> None:
         iterations = st.slider("Iterations", 1, phase.ITERATIONS, 5, key="phase_iterations", width=240)
     costs = _kept("costs", sound, of_networks.costs_of_phase)
     say(explain_phase(costs, iterations), key="phase_cost")
-    network = found.network.score("si_snri")
     picture(
-        phase_figure(costs, network),
+        phase_figure(costs, found.network),
         "SI-SNRi of every ideal mask over the iterations of MISI, and with the clean phase",
         key="phase_cost",
     )

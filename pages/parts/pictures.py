@@ -13,7 +13,7 @@ from pandas.io.formats.style import Styler
 from streamlit.components.v2.types import ComponentRenderer
 
 from analysis.figures.pdf import pdf_of
-from analysis.text import csv_line
+from analysis.text import csv_line, in_table, unescaped
 from analysis.words.say import number
 
 from .handout import file_stem, note_picture, note_table
@@ -22,7 +22,7 @@ from .picture_format import MIME, PDF, PNG, SVG, chosen_format, why_no_pdf
 
 def sentences(said: Sequence[str]) -> str:
     """What `said` puts in Markdown, for readers of an `alt` text."""
-    return " ".join(said).replace("**", "")
+    return unescaped(" ".join(said))
 
 
 def picture(
@@ -58,6 +58,11 @@ def picture(
     st.plotly_chart(figure, key=key, config=config, alt=alt, on_select=selected, selection_mode=("points",))
 
 
+def data_table(rows: Sequence[Mapping[str, Any]] | Styler, **how: Any) -> Any:
+    """Show `rows` {column: value}, as `st.dataframe`, whose button for a CSV takes what stands here as it is."""
+    return st.dataframe(rows if isinstance(rows, Styler) else in_table(rows), hide_index=True, **how)
+
+
 def show_rows(
     title: str,
     rows: Sequence[dict[str, Any]],
@@ -75,7 +80,7 @@ def show_rows(
         if on_click and (chosen := st.session_state[key].selection.rows):
             on_click(chosen[0])
 
-    show = partial(st.dataframe, with_decimals(rows, decimals), hide_index=True, key=key)
+    show = partial(data_table, with_decimals(rows, decimals), key=key)
     if on_click is None:
         show()
     else:
@@ -88,8 +93,8 @@ def with_decimals(rows: Sequence[Mapping[str, Any]], decimals: Mapping[str, int]
 
     What is undefined stays empty.
     """
-    table = pd.DataFrame(list(rows)).astype(dict.fromkeys(decimals, float))
-    return table.style.format({name: partial(number, decimals=n) for name, n in decimals.items()}, na_rep="")
+    known = pd.DataFrame(in_table(rows)).astype(dict.fromkeys(decimals, float))
+    return known.style.format({name: partial(number, decimals=n) for name, n in decimals.items()}, na_rep="")
 
 
 def drawing(svg: str, file: Callable[[], str], name: str, *, key: str) -> None:

@@ -102,7 +102,7 @@ def _model() -> str:
     try:
         first = first_model()
     except tasnet.CheckpointError as error:
-        st.error(str(error))
+        st.error(plain(error))
         st.stop()
     own = [own_model.path()] if own_model.path() else []
     shown = models.scored_titles(names) | {path: own_model.own_label(path) for path in own}
@@ -237,7 +237,7 @@ def _offer_model(voices: int, wanted: int) -> None:
             f"Take {_fitting_model(wanted)}",
             icon=":material/swap_horiz:",
             type="tertiary",
-            help=f"{models.label(fitting[0]).scored}, the best here for it.",
+            help=f"{plain(models.label(fitting[0]).scored)}, the best here for it.",
             key="fitting_model",
             on_click=_take,
             args=(fitting[0],),
@@ -275,7 +275,7 @@ def show_running() -> None:
         "Real-time factor": f"{speed:.3f}" if speed is not None else "–",
     }
     st.caption(
-        "  \n".join(f"{name}: **{value}**" for name, value in facts.items()),
+        "  \n".join(f"{what}: **{value}**" for what, value in facts.items()),
         help="Real-time factor: seconds of computing for a second of sound. Below 1 is faster than real time."
         + (f" Computed by PyTorch: {separator.on_cpu.why_not_compiled()}" if way == TILED else ""),
     )

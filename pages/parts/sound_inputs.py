@@ -58,9 +58,9 @@ def show_sound_inputs(kind: str, *, open_: bool) -> None:
             _show_input(ROLES[kind][0], files)
         return
     names = [short_name(name) for held in files.values() for name, _ in held]
-    title = "Your sound: " + plain(names[0]) + (f" and {len(names) - 1} more" if names[1:] else "")
+    head = "Your sound: " + plain(names[0]) + (f" and {len(names) - 1} more" if names[1:] else "")
     _offer_channels(upload, ROLES[kind][0])
-    with st.expander(title, icon=":material/audio_file:", expanded=open_):
+    with st.expander(head, icon=":material/audio_file:", expanded=open_):
         for role, held in files.items():
             for index in range(len(held)):
                 _show_file(upload, role, index)

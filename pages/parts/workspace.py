@@ -356,6 +356,7 @@ def _comparing(
         ideal,
         pesq,
         model.facts.task,
+        model.config.system,
         seconds=_seconds(sound) * (len(SYSTEMS) if ideal else 1),
         owner=owner,
         progress=progress,

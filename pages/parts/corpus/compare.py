@@ -15,7 +15,7 @@ from analysis.words.corpus import explain_pair
 from analysis.words.say import share_text, signed
 from pages.parts import models
 from pages.parts.captions import caption
-from pages.parts.pictures import picture, save_table
+from pages.parts.pictures import data_table, picture, save_table
 from pages.parts.text import bullets, plain
 
 from .files import choose_other, choose_results
@@ -56,7 +56,7 @@ def show_comparison() -> None:
     for caution in cautions(who_speaks(both.first)):
         st.warning(caution, icon=":material/groups:")
     st.markdown(bullets([plain(models.with_titles(sentence)) for sentence in explain_pair(both)]))
-    st.dataframe([_row(both, name, title) for name, title in shown.items()], hide_index=True, height="content")
+    data_table([_row(both, name, title) for name, title in shown.items()], height="content")
     caption(
         f"{one} minus {other} on the {len(both.mixtures)} mixtures that both were measured on. Intervals of 95 % by "
         "the two-way cluster bootstrap over speakers; the naive one takes every mixture for one of other speakers."

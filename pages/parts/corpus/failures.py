@@ -19,7 +19,7 @@ from analysis.figures.palette import MARKED_COLOUR
 from analysis.words.corpus import explain_failures
 from analysis.words.say import share_text, span
 from pages.parts.captions import caption
-from pages.parts.pictures import with_decimals
+from pages.parts.pictures import data_table, with_decimals
 from pages.parts.text import bullets
 
 SHARE: dict[str, Any] = {"format": "percent", "min_value": 0.0, "max_value": 1.0}
@@ -33,9 +33,8 @@ def show_failures(results: Results) -> None:
     st.markdown(bullets(explain_failures(results, threshold)))
     if not counts:
         return
-    st.dataframe(
+    data_table(
         [{"A voice or a mixture fails": one.title, **_counted(found)} for one, found in counts.items()],
-        hide_index=True,
         height="content",
         key="corpus_thresholds",
     )
@@ -53,7 +52,7 @@ def show_failures(results: Results) -> None:
         "With such a voice": st.column_config.ProgressColumn(**SHARE, color=MARKED_COLOUR),
     }
     shown = with_decimals(rows, gain)
-    st.dataframe(shown, hide_index=True, height="content", column_config=columns, key="corpus_failures")
+    data_table(shown, height="content", column_config=columns, key="corpus_failures")
     speakers = speaker_scores(results, threshold)
     if speakers:
         with st.expander(f"The {len(speakers)} speakers, the hardest first", icon=":material/record_voice_over:"):
@@ -67,7 +66,7 @@ def show_failures(results: Results) -> None:
                 }
                 for one in speakers
             ]
-            st.dataframe(with_decimals(each, gain), hide_index=True, column_config=columns)
+            data_table(with_decimals(each, gain), column_config=columns)
     with st.expander("As Markdown, for a model's card", icon=":material/content_copy:"):
         st.code(as_markdown(results), language="markdown", wrap_lines=True)
 

@@ -121,7 +121,7 @@ def offer_comparison() -> None:
     if others := _comparable():
         other, name = next(iter(others.items()))
         st.button(
-            f"Compare with {name}",
+            f"Compare with {plain(name)}",
             icon=":material/compare_arrows:",
             key="corpus_compare",
             on_click=_compare,

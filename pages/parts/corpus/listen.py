@@ -64,20 +64,20 @@ def choose_among(names: list[str], order: str) -> str | None:
     return st.selectbox("Listen to", names, index=None, placeholder=order, key="corpus_mixture", bind="query-params")
 
 
-def list_mixtures(title: str, lines: dict[str, str], *, playable: bool) -> None:
-    """Mixtures as buttons that choose them; lines: {mixture: what is said before its name}.
+def list_mixtures(head: str, lines: dict[str, str], *, playable: bool) -> None:
+    """Mixtures as buttons that choose them, under a head in Markdown; lines: {mixture: what is said before its name}.
 
     The icon shows before the click whether it will be played, or only marked in the pictures.
     """
     with st.container(border=True, gap=None, width=LIST_WIDTH):
-        st.markdown(f"**{title}**")
+        st.markdown(f"**{head}**")
         for name, value in lines.items():
             st.button(
                 f"**{value}** · {plain(name)}",
                 icon=":material/play_circle:" if playable else ":material/my_location:",
                 help=None if playable else "Marks it in the picture.",
                 type="tertiary",
-                key=f"{title} {name}",
+                key=f"{head} {name}",
                 on_click=set_mixture,
                 args=(name,),
             )

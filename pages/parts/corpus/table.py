@@ -16,6 +16,7 @@ from analysis.scores.systems import MEASURES, NETWORK
 from analysis.words.say import number, same
 from pages.parts import models
 from pages.parts.captions import caption
+from pages.parts.pictures import data_table
 from pages.parts.score_table import LINE, PRINTED, SHADED, TABLE_CSS, paper_heads, printed_scores, show_table
 
 # A mean stands in the first line of its cell, its intervals in smaller lines below; the names stay when it scrolls.
@@ -73,10 +74,10 @@ def _systems(results: Results) -> Styler:
     for system, row in found.items():
         texts.append([_cell(row[measure], measure, naive=system == NETWORK) for measure in shown])
         intervals = max(text.count("\n") for text in texts[-1])
-        names.append("\n".join([system, *INTERVALS[:intervals]]))
+        names.append("\n".join([results.name_of(system), *INTERVALS[:intervals]]))
         styles.append([SHADED if one and same(one.mean, best[name], digits(name)) else "" for name, one in row.items()])
         if printed:
-            texts[-1] += printed_scores(printed.get(system), raw)
+            texts[-1] += printed_scores(printed.get(results.name_of(system)), raw)
             styles[-1] += [PRINTED] * len(paper_heads(raw))
     heads = [("This set", title) for title in shown.values()]
     if printed:
@@ -159,7 +160,7 @@ def papers_table(speakers: int) -> None:
     if table is None:
         return
     with st.expander(f"Table {table.number} of the paper: {table.caption}", icon=":material/menu_book:"):
-        st.dataframe(
+        data_table(
             [
                 {
                     "Method": row.method,
@@ -170,6 +171,5 @@ def papers_table(speakers: int) -> None:
                 }
                 for row in table.rows
             ],
-            hide_index=True,
             height="content",
         )

@@ -55,7 +55,8 @@ def _check(settings: dict[str, Any]) -> None:
     """Raises RecipeError and FolderError."""
     training_recipe(settings)
     run = settings["run"]
-    if folders.below_root(str(RUNS / run)).exists() and run not in {one.settings["run"] for one in jobs.mine(TRAINING)}:
+    asked, mine = ({one.settings.get("run") for one in found(TRAINING)} for found in (jobs.all_of, jobs.mine))
+    if run not in mine and (run in asked or folders.below_root(str(RUNS / run)).exists()):
         raise folders.FolderError(f"There is a run named {run} that is not yours: choose another name.")
 
 

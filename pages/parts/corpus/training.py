@@ -12,7 +12,7 @@ from analysis.words.say import number
 from pages.parts import models
 from pages.parts.captions import caption
 from pages.parts.folders import FolderError, below_root, file_below_root, find_files, name_below_root
-from pages.parts.pictures import picture, save_table, with_decimals
+from pages.parts.pictures import data_table, picture, save_table, with_decimals
 from pages.parts.text import plain
 from tasnet.train.log import read_log
 
@@ -129,7 +129,7 @@ def _show_runs(runs: dict[str, list[dict]], paths: dict[str, Path], axis: str) -
         key="training_curves",
     )
     facts = [_facts(name, records) for name, records in runs.items()]
-    st.dataframe(with_decimals(facts, DECIMALS), hide_index=True)
+    data_table(with_decimals(facts, DECIMALS))
     for name, records in runs.items():
         done = run_progress(records)
         state = " · being written now" if _goes_on(paths[name]) and not done.over else ""

@@ -71,7 +71,15 @@ def choose_design() -> ConvTasNetConfig | None:
     with st.container(horizontal=True):
         for name, (what, low, high, step) in SIZES.items():
             values[name] = st.slider(
-                name, low, high, start[name], step, key=f"d_{name}", bind="query-params", help=f"{what}.", width=160
+                plain(name),
+                low,
+                high,
+                start[name],
+                step,
+                key=f"d_{name}",
+                bind="query-params",
+                help=f"{what}.",
+                width=160,
             )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         values["norm"] = _choice("norm", on_change=_causal_follows)

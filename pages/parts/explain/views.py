@@ -124,7 +124,9 @@ def show_swaps(explained: Explained) -> None:
     )
     with st.container(horizontal=True):
         magnitude, phase = (
-            st.segmented_control(title, swaps.PARTS, default=default, required=True, key=f"explain_{title.lower()}")
+            st.segmented_control(
+                plain(title), swaps.PARTS, default=default, required=True, key=f"explain_{title.lower()}"
+            )
             for title, default in (("Magnitude", swaps.NETWORK), ("Phase", swaps.MIXTURE))
         )
     rows = [
@@ -163,7 +165,7 @@ def show_errors(explained: Explained) -> None:
     found = errors.local_swaps(estimates, sound.references, sound.rate)
     noted = [(swap.start, swap.stop) for swap in found]
     state = player(tracks, key="explain_errors_player", spectrograms=False, follow=True, noted=noted)
-    say(words.explain_split(parts, explained.names), key="split")
+    say(words.explain_split(parts, [*map(plain, explained.names)]), key="split")
     caption(
         "BSS Eval v3 splits an output into target, interference and artefacts. The target is what a 512-tap filter "
         "makes of the clean signal itself, interference what such filters make "
@@ -180,7 +182,7 @@ def show_errors(explained: Explained) -> None:
         show_bar(explained.inside, state, whole, {"explain_over_time": figure}, key="explain_bar")
     picture(figure, "SNR of each output over time", key="explain_over_time")
     st.markdown("## By frequency")
-    say([words.explain_bands(by_band, edges.tolist(), explained.names)], key="bands")
+    say([words.explain_bands(by_band, edges.tolist(), [*map(plain, explained.names)])], key="bands")
     picture(
         figures.by_band(by_band, edges.tolist(), explained.names), "SNR of each output by band", key="explain_by_band"
     )
@@ -237,7 +239,7 @@ def show_filters(explained: Explained) -> None:
     names = [f"branch {number}" for number in range(1, len(groups) + 1)]
     labels = [f"{number} ({len(group)})" for number, group in enumerate(groups, 1)]
     st.markdown("## Without a branch of the dendrogram")
-    say([words.explain_importance(lost, names, explained.known)], key="importance")
+    say([words.explain_importance(lost, [*map(plain, names)], explained.known)], key="importance")
     picture(
         figures.losses(labels, lost, "Branch of the dendrogram, from the bottom (filters)", explained.known),
         f"{explained.lost} without each branch of filters in the output",

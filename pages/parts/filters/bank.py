@@ -12,7 +12,8 @@ from analysis.network.fixed_banks import FIXED_BANKS
 from analysis.words import filters as words
 from pages.parts.captions import caption
 from pages.parts.handout import say
-from pages.parts.pictures import picture, with_decimals
+from pages.parts.pictures import data_table, picture, with_decimals
+from pages.parts.text import plain
 from tasnet.config import TasNetConfig
 
 BELOW = {  # what counts as a filter's frequency -> the head of its column
@@ -80,7 +81,7 @@ def show_coverage(banks: list[Bank]) -> None:
     for one in banks:
         shares, dead = basis_set.shares_below(one.U, one.rate), int(np.isnan(one.tuning.peak_hz).sum())
         distances = {s: basis_set.spacing_distance(one.tuning.peak_hz, s, one.rate) for s in basis_set.SCALES}
-        said += words.explain_coverage(one.name, shares, distances, dead)
+        said += words.explain_coverage(plain(one.name), shares, distances, dead)
         rows.append(
             {"Model": one.name}
             | {BELOW[how]: share for how, share in shares.items()}
@@ -93,7 +94,7 @@ def show_coverage(banks: list[Bank]) -> None:
         "what it takes for a filter's frequency. The distances are Kolmogorov-Smirnov: 0 where the peaks are spaced "
         "evenly on that scale."
     )
-    st.dataframe(
+    data_table(
         with_decimals(rows, {f"Distance from {scale}": 2 for scale in basis_set.SCALES}),
         column_config={name: st.column_config.NumberColumn(format="percent") for name in BELOW.values()},
     )
@@ -110,7 +111,7 @@ def show_phases(banks: list[Bank]) -> None:
     st.markdown("## Phases")
     bands = {one.name: basis_set.phase_bands(one.U, one.rate) for one in banks}
     figure = figures_filters.phase_map({one.name: one.tuning for one in banks}, bands[banks[0].name], banks[0].rate)
-    say([sentence for name, own in bands.items() for sentence in words.explain_phases(name, own)], key="phases")
+    say([sentence for name, own in bands.items() for sentence in words.explain_phases(plain(name), own)], key="phases")
     picture(figure, "Phase of every filter at its peak frequency", key="phases")
     caption(
         "The paper's circular shift (section IV-G): one frequency in many phases, a column. Coverage Coverage is "
@@ -134,7 +135,7 @@ def show_phases(banks: list[Bank]) -> None:
         for name, of_model in bands.items()
         for band in of_model
     ]
-    st.dataframe(
+    data_table(
         with_decimals(rows, dict.fromkeys(("Mean phasor", "Similarity", "Similarity shifted"), 2)),
         column_config={name: st.column_config.NumberColumn(format="percent") for name in shares},
     )
@@ -144,7 +145,7 @@ def show_pairs(banks: list[Bank]) -> None:
     """How far encoder and decoder are from inverting each other."""
     st.markdown("## Encoder and decoder as a pair")
     fits = [(one, basis_set.coder_pair(one.U, one.V)) for one in banks]
-    say([words.explain_coders(one.name, fit, one.encoder) for one, fit in fits], key="coders")
+    say([words.explain_coders(plain(one.name), fit, one.encoder) for one, fit in fits], key="coders")
     caption(
         "How near the decoder is to the encoder's pseudo-inverse, and what comes back. Distance: 0 if the "
         "decoder is the encoder's least-squares inverse up to level, 1 if they have nothing in common. Frame distance: "
@@ -163,7 +164,7 @@ def show_pairs(banks: list[Bank]) -> None:
         for one, fit in fits
     ]
     measured = ("Condition number", "Distance from pseudo-inverse", "Frame distance", "Reconstruction (dB)")
-    st.dataframe(with_decimals(rows, dict.fromkeys(measured, 2)))
+    data_table(with_decimals(rows, dict.fromkeys(measured, 2)))
     picture(
         figures_filters.pair_map(
             {one.name: one.tuning for one in banks}, {one.name: one.decoder_tuning for one in banks}, banks[0].rate

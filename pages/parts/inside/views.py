@@ -18,7 +18,7 @@ from pages.parts import result_cache
 from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.listening import speaker_names
-from pages.parts.pictures import picture, save_arrays, save_table, with_decimals
+from pages.parts.pictures import data_table, picture, save_arrays, save_table, with_decimals
 from pages.parts.player import PlayerState
 
 from .view import View, show_bar, view_now
@@ -167,7 +167,7 @@ def show_masks(inside: Representation, view: View) -> None:
         f"Near: within {learned_masks.NEAR}. A cell is one filter in one frame. Entropy: 0 bits for "
         "a mask of zeros and ones only, 1 for one that is 0.5 everywhere."
     )
-    st.dataframe(
+    data_table(
         [
             {
                 "Mask": speaker,
@@ -207,10 +207,10 @@ def show_oracles(inspected: Inspected, view: View) -> None:
         st.info("Ideal masks are made from the clean voices, which are not known here.", icon=":material/info:")
         return
     stretch = _counted(inside, view)
-    scored = f"Scored: {view.words}" if stretch else "Scored: the whole sound"
+    on = f"Scored: {view.words}" if stretch else "Scored: the whole sound"
     if stretch and stretch.stop - stretch.start < SHORT_SECONDS:
-        scored += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
-    caption(f"{scored}.")
+        on += ", which is so short that the filter of 512 samples which SDR forgives flatters all systems"
+    caption(f"{on}.")
     st.markdown("Ideal masks computed on the encoder's output instead of the STFT, beside the estimated ones.")
     names = speaker_names(len(inside.references))
     ends = (stretch.start, stretch.stop) if stretch else (0.0, None)
@@ -229,7 +229,7 @@ def show_oracles(inspected: Inspected, view: View) -> None:
     rows = [
         {"System": system} | {name: value(found) for name, value in columns.items()} for system, found in scores.items()
     ]
-    st.dataframe(with_decimals(rows, dict.fromkeys(columns, 2)))
+    data_table(with_decimals(rows, dict.fromkeys(columns, 2)))
     caption(
         f"IBM, IRM and WFM see magnitudes only, as in eqs. 16 to 18. “{learned_masks.RATIO}” also minds the "
         "sign: it brings every cell as near to the clean one as a sigmoid mask can. "

@@ -61,8 +61,8 @@ def _check_headphones(store: Store, listener: Listener) -> None:
         st.progress(len(answers) / QUESTIONS, text=f"{len(answers) + 1} of {QUESTIONS}")
         st.audio(questions[len(answers)].wav, format="audio/wav")
         with st.container(horizontal=True):
-            for number, name in enumerate(("First", "Second", "Third"), start=1):
-                if st.button(name, key=f"headphones_{len(answers)}_{number}", shortcut=str(number)):
+            for number, word in enumerate(("First", "Second", "Third"), start=1):
+                if st.button(word, key=f"headphones_{len(answers)}_{number}", shortcut=str(number)):
                     answers.append(number)
                     st.rerun()
         return

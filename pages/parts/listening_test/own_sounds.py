@@ -16,6 +16,7 @@ from analysis.listening.trials import MUSHRA, RatingsError, Session
 from pages.parts import folders, internals
 from pages.parts.browse import offer_folders
 from pages.parts.budgeted import read_within_budget
+from pages.parts.pictures import data_table
 from pages.parts.text import plain
 from tasnet.audio import Audio, read
 from tasnet.errors import UserError, opening
@@ -61,9 +62,8 @@ def choose_own() -> tuple[ImportedTest, Callable[[str], Audio]] | None:
         return None
     for note in test.notes:
         st.caption(f":material/info: {plain(note)}")
-    st.dataframe(
+    data_table(
         [{"Stimulus": page.name, "Reference": page.reference} | page.conditions for page in test.pages],
-        hide_index=True,
         key="listening_imported",
     )
     return test, lambda file: read(_find(file, folder.strip(), sounds), seconds=LONGEST_SECONDS)

@@ -9,7 +9,7 @@ from analysis.listening.ratings import Store
 from analysis.listening.trials import ABX, Answer, Session, plan_trials
 from analysis.words.say import share_text, span
 from pages.parts.captions import caption
-from pages.parts.pictures import save_table
+from pages.parts.pictures import data_table, save_table
 from pages.parts.text import plain
 
 from . import scores
@@ -23,10 +23,11 @@ def show_test(store: Store, session: Session) -> None:
     addresses = links(session)
     st.markdown("Pass this link on to the listeners:")
     st.code(addresses["listener"], language=None)
+    compared = ", ".join(map(plain, session.systems))
     repeated = f", asked {session.repetitions} times" if session.repetitions > 1 else ""
     caption(
         "Keep the address of this page: it alone opens the results. "
-        f"{session.method} test of {', '.join(session.systems)} on {len(session.utterances)} utterances{repeated}, "
+        f"{session.method} test of {compared} on {len(session.utterances)} utterances{repeated}, "
         f"seed {session.seed}, set up {session.created[:16].replace('T', ' ')} UTC."
     )
     if "owner" in addresses and st.button("All your tests", icon=":material/list:", key="listening_all"):
@@ -82,7 +83,7 @@ def _identifications(answers: list[Answer]) -> None:
                 "p (guessing)": scores.probability(found.p),
             }
         )
-    st.dataframe(rows, hide_index=True, key="listening_abx")
+    data_table(rows, key="listening_abx")
     caption(
         "p: the chance of so many correct answers or more by guessing. By the exact binomial test, "
         "one-sided. For everyone together it assumes just that: no listener hears anything in any utterance. A small "

@@ -14,7 +14,7 @@ from analysis.listening.trials import MOS, REFERENCE, Answer, Session
 from analysis.scores.metrics import raw_pesq
 from analysis.words.say import number, share_text
 from pages.parts.captions import caption
-from pages.parts.pictures import picture
+from pages.parts.pictures import data_table, picture
 from pages.parts.text import plain
 
 CROSSED = "crossed"
@@ -78,7 +78,7 @@ def _screened(opinions: list[Opinion]) -> list[Opinion]:
 
 def _show_mushra(opinions: list[Opinion], means: dict[str, CrossedMean]) -> None:
     values = {system: opinion.scores(opinions, system) for system in means}
-    st.dataframe(
+    data_table(
         [
             {
                 "System": system,
@@ -90,7 +90,6 @@ def _show_mushra(opinions: list[Opinion], means: dict[str, CrossedMean]) -> None
             }
             for system, mean in means.items()
         ],
-        hide_index=True,
         key="listening_table",
     )
     caption(_explain_interval(means))
@@ -108,7 +107,7 @@ def _show_mos(store: Store, session: Session, opinions: list[Opinion], mos: dict
         for system in mos
     }
     printed = {PRINTED[row.method]: row for row in paper.TABLE_VII.rows}
-    st.dataframe(
+    data_table(
         [
             {
                 "System": system,
@@ -122,7 +121,6 @@ def _show_mos(store: Store, session: Session, opinions: list[Opinion], mos: dict
             }
             for system, mean in mos.items()
         ],
-        hide_index=True,
         key="listening_table",
     )
     caption(
@@ -178,7 +176,7 @@ def _show_differences(opinions: list[Opinion], systems: list[str]) -> None:
     for row, corrected in zip(rows, opinion.holm([row["p"] for row in rows]), strict=True):
         row["p (Holm)"] = probability(corrected)
         row["p"] = probability(row["p"])
-    st.dataframe(rows, hide_index=True, key="listening_differences")
+    data_table(rows, key="listening_differences")
     caption(
         "Two-sided; p (Holm) is corrected for the number of rows. Undefined values show as –: there must be two "
         "listeners and two utterances at least."

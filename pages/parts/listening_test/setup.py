@@ -13,7 +13,7 @@ from analysis.listening.trials import ABX, MOS, MUSHRA, REFERENCE, Session, Stim
 from analysis.scores.systems import NETWORK
 from analysis.sounds import examples
 from analysis.words.say import share_text
-from pages.parts import folders, models, workspace
+from pages.parts import folders, listening, models, workspace
 from pages.parts.captions import caption
 from pages.parts.text import plain
 from tasnet.errors import UserError
@@ -78,7 +78,7 @@ def show_setup(store: Store) -> None:
         key="listening_examples",
     )
     others = [name for name in models.of_voices(speakers) if name != workspace.selection().model]
-    titles = models.plain_titles(models.names())
+    titles = models.plain_titles(models.names()) | {NETWORK: listening.chosen_system()}
     offered = [s for s in stimuli.STIMULUS_SYSTEMS if method != MUSHRA or s not in stimuli.MUSHRA_ALWAYS] + others
     systems = st.multiselect(
         "Systems",
@@ -87,7 +87,8 @@ def show_setup(store: Store) -> None:
         format_func=lambda name: titles.get(name, name),
         max_selections=2 if method == ABX else None,
         key=f"listening_systems_{method}",
-        help=f"{NETWORK} is the model of the sidebar; the others can be set beside it. The mixture is a low anchor.",
+        help=f"{plain(titles[NETWORK])} is the model of the sidebar; the others can be set beside it. The mixture is a "
+        "low anchor.",
     )
     shape = _choose_shape(method, TITLES[method], len(chosen) * speakers, len(systems))
     if st.button("Set up", type="primary", icon=":material/hearing:", disabled=not (chosen and systems)):
@@ -189,7 +190,7 @@ def _create(
         systems = list(dict.fromkeys([*stimuli.MUSHRA_ALWAYS, *systems]))
     wanted = list(dict.fromkeys([*systems, REFERENCE])) if method == MOS else list(systems)
     others = [name for name in systems if name in models.names()]
-    titles = models.plain_titles(models.names())
+    titles = models.plain_titles(models.names()) | {NETWORK: listening.chosen_system()}
     utterances = []
     for name in chosen:
         sound = workspace.example(name, 0.0)

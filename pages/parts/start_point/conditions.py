@@ -35,7 +35,7 @@ def _show_table(models: Sequence[str]) -> None:
         caption("No set has been measured in these conditions: `python -m analysis.conditions DIR` does.")
         return
     titled = by_title({model: model for model in chosen})
-    say([words.explain_conditions(f"**{plain(title)}**", model, rows) for title, model in titled.items()], key="all")
+    say([words.explain_conditions(f"**{plain(title)}**", key, rows) for title, key in titled.items()], key="all")
     shown = [_row(row, titled) for row in rows]
     numbers = list(shown[0])[2:]
     show_rows(

@@ -18,7 +18,7 @@ from pages.parts.captions import caption
 from pages.parts.handout import say
 from pages.parts.job_kinds import STARTS
 from pages.parts.models import by_title
-from pages.parts.pictures import picture, save_table, sentences
+from pages.parts.pictures import data_table, picture, save_table, sentences
 from pages.parts.result_cache import fingerprint
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
@@ -161,4 +161,4 @@ def _show_results(models: list[str]) -> None:
     problems = {mixture: said for results in chosen.values() for mixture, said in results.problems.items()}
     if problems:
         with st.expander(f"{len(problems)} could not be used", icon=":material/warning:"):
-            st.dataframe([{"Mixture": mixture, "Problem": said} for mixture, said in problems.items()])
+            data_table([{"Mixture": mixture, "Problem": said} for mixture, said in problems.items()])
