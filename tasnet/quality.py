@@ -84,8 +84,8 @@ def in_words(
     said = []
     for name, of, value in zip(outputs, expected, measured, strict=True):
         beside = "" if value is None else f"; measured: {_whole(value)}"
-        said.append(f"{name} {_whole(of.median)} dB ({_whole(of.low)} to {_whole(of.high)}{beside})")
-    return f"SI-SNR as guessed without the clean voices, nine of ten lie within: {', '.join(said)}."
+        said.append(f"{name} at {_whole(of.median)} dB ({_whole(of.low)} to {_whole(of.high)}{beside})")
+    return f"SI-SNR as guessed without the clean voices: {', '.join(said)}; nine of ten lie within such limits."
 
 
 def _whole(value: float) -> str:

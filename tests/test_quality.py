@@ -54,7 +54,7 @@ def test_an_unknown_model_is_not_guessed_at():
 def test_in_words():
     expected = (Expected(8.1, 12.3, 15.2), Expected(-4.6, -0.4, 3.0))
     said = in_words(expected, ("Speaker 1", "Speaker 2"), (11.4, None))
-    assert "Speaker 1 12 dB (8 to 15; measured: 11), Speaker 2 0 dB (−5 to 3)." in said
+    assert "Speaker 1 at 12 dB (8 to 15; measured: 11), Speaker 2 at 0 dB (−5 to 3);" in said
 
 
 def test_the_shipped_results_tell_of_every_kind_and_model():

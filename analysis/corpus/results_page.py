@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.conditions.denoise_results import denoise_file, denoise_table, read_denoise
+from analysis.conditions.quality_results import QualityRow, by_kind, read_quality, summed_up
 from analysis.scores import ideal_masks
 from analysis.scores.systems import MEASURES, NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import command_line
+from tasnet.quality import MODELS
 
 from .failures import failure_shares
 from .report import digits, mean
@@ -51,9 +53,31 @@ def page() -> str:
         of_voices = {name: results for name, results in found.items() if results.header.speakers == voices}
         parts += [_models(voices, of_voices), _masks(voices, next(iter(of_voices.values())))]
     parts += [_denoising(name) for name in checkpoint.bundled() if denoise_file(name).is_file()]
+    parts.append(_guesses(read_quality()))
     measured = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((DOCS / "measured").glob("*.json"))]
     parts += [_section(one) for one in sorted(measured, key=lambda one: one["order"])]
     return "\n".join(parts)
+
+
+def _guesses(rows: Sequence[QualityRow]) -> str:
+    """How near the SI-SNR that is guessed without the clean voices comes, by the kind of the sound and by model."""
+    by_model = {f"`{name}`": summed_up([row for row in rows if row.model == name]) for name in MODELS}
+    table = [
+        [what, str(of.outputs), f"{of.error:.2f}", f"{of.held:.1f}", f"{of.width:.1f}"]
+        for what, of in {**by_kind(rows), **by_model}.items()
+    ]
+    heads = ["", "outputs", "mean error (dB)", "within the interval (%)", "its mean width (dB)"]
+    return "\n".join(
+        [
+            "## SI-SNR guessed without the clean voices",
+            "",
+            "Windows of 3 to 4 s of two and three voices; speakers, noises and rooms are others than those fitted on. "
+            "The interval is to hold nine of ten. Written by `python -m analysis.conditions.fit_quality ../shared/data`.",
+            "",
+            _table(heads, table),
+            "",
+        ]
+    )
 
 
 def _models(voices: int, found: dict[str, Results]) -> str:
