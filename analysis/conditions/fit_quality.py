@@ -6,7 +6,7 @@ draws windows of 3 to 4 s of two and three voices, clean, in noise, in rooms and
 them with every model that the head is to know, fits it on the voices of `valid`, which no model was trained on, with
 noises and rooms of the training, and measures it on the voices of `libri2mix_test_subset` with noises and rooms held
 out.
-Writes assets/quality.npz and assets/results/quality.csv. What was drawn is kept in runs/quality; the same command
+Writes assets/quality.npz and assets/quality.csv. What was drawn is kept in runs/quality; the same command
 continues.
 """
 
@@ -73,7 +73,7 @@ def true_si_snr(outputs: np.ndarray, voices: np.ndarray) -> np.ndarray:
     return pairs[[0, 1], best]
 
 
-def draw(data: Path, part: str, count: int) -> dict[str, np.ndarray]:
+def draw_separations(data: Path, part: str, count: int) -> dict[str, np.ndarray]:
     """What was heard (n, 6), views (n, models, 2, V), truth (n, 3), and true SI-SNR (n, models, 2), of n windows."""
     path = RUNS / f"{part}.npz"
     kept: dict[str, list] = {"heard": [], "views": [], "truth": [], "si_snr": []}
@@ -135,7 +135,7 @@ def fit_quantiles(features: np.ndarray, values: np.ndarray, seed: int = 0) -> Pe
     return Perceptron(mean, scale, *(array.detach().double().numpy() for array in arrays))
 
 
-def fit_head(features: np.ndarray, values: np.ndarray, windows: np.ndarray) -> Perceptron:
+def fit_interval_head(features: np.ndarray, values: np.ndarray, windows: np.ndarray) -> Perceptron:
     """The head of all rows, its interval widened by what rows left out need: conformalised quantile regression."""
     found = np.empty((len(values), len(TAILS)))
     for fold in range(FOLDS):
@@ -154,8 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fit", type=int, default=400, help="windows to fit on")
     parser.add_argument("--test", type=int, default=260, help="windows to measure on")
     options = parser.parse_args(arguments)
-    fit, test = draw(options.data, "fit", options.fit), draw(options.data, "test", options.test)
-    fit_head(*rows_of(fit)).save(HEAD)
+    fit, test = draw_separations(options.data, "fit", options.fit), draw_separations(options.data, "test", options.test)
+    fit_interval_head(*rows_of(fit)).save(HEAD)
     features, values, windows = rows_of(test)
     found, model = Perceptron.load(HEAD)(features), features[:, -len(MODELS) :].argmax(1)
     rows = []

@@ -1,6 +1,6 @@
 """How good the guesses of `tasnet.quality` were on voices, noises and rooms that it never heard: read and summed up.
 
-`python -m analysis.conditions.fit_quality` writes assets/results/quality.csv.
+`python -m analysis.conditions.fit_quality` writes assets/quality.csv.
 """
 
 import csv
@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from analysis.corpus.results import ResultsError
-from analysis.corpus.shipped import FOLDER
 from tasnet.atomic import replacing
+from tasnet.quality import HEAD
 
-RESULTS = FOLDER / "quality.csv"
+RESULTS = HEAD.with_suffix(".csv")
 KINDS = ("clean", "noise", "room", "noise and room")
 
 

@@ -333,7 +333,10 @@ def _without_paths(header: Header) -> Header:
 
 
 def _header_line(header: Header) -> str:
-    line = json.dumps(dataclasses.asdict(header), ensure_ascii=False)
+    fields = dataclasses.asdict(header)
+    if header.system == NETWORK:  # as files had it when there was no other
+        del fields["system"]
+    line = json.dumps(fields, ensure_ascii=False)
     # A spreadsheet splits it at its commas: no piece may begin like a formula.
     safe = FORMULA_AFTER_COMMA.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
     return f"# {safe}\n"

@@ -72,7 +72,8 @@ def _guesses(rows: Sequence[QualityRow]) -> str:
             "## SI-SNR guessed without the clean voices",
             "",
             "Windows of 3 to 4 s of two and three voices; speakers, noises and rooms are others than those fitted on. "
-            "The interval is to hold nine of ten. Written by `python -m analysis.conditions.fit_quality ../shared/data`.",
+            "The interval is to hold nine of ten. Written by "
+            "`python -m analysis.conditions.fit_quality ../shared/data`.",
             "",
             _table(heads, table),
             "",

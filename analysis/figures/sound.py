@@ -81,7 +81,7 @@ def level_image(x: np.ndarray, rate: int) -> go.Heatmap:
     return _image(image, rate, coloraxis="coloraxis", hoverinfo="skip")
 
 
-def errors(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
+def error_images(images: dict[str, np.ndarray], rate: int, speakers: list[str]) -> go.Figure:
     """As `masks`: where in time and frequency each system's voices are wrong, (C, F, frames) in dB."""
     levels = {name: np.clip(image, -DYNAMIC_RANGE_DB, 0).round().astype(np.int8) for name, image in images.items()}
     figure = masks(levels, rate, speakers, mean=False)

@@ -143,5 +143,5 @@ def _show_masks(inside: SpectralInside, rate: int) -> None:
     st.markdown("## Where they err")
     say([explain_errors(inside.error_share(rate))], key="spectral_errors")
     caption("The masked mixture minus the clean voice, in dB re the loudest cell of the clean voices: dark is right.")
-    figure = figures_sound.errors(inside.errors(rate), rate, names)
+    figure = figures_sound.error_images(inside.errors(rate), rate, names)
     picture(figure, "The level of each system's error, over time and frequency", key="spectral_errors")
