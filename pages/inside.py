@@ -23,7 +23,7 @@ def show_inside(sound: Mixture) -> None:
     sound = excerpt_at_rate(sound, separator)
     inside, identity = cached_representation(sound, separator)
     state = player(
-        listening.separated_tracks(sound, inside.audible(), None),
+        listening.separated_tracks(sound, inside.audible(), listening.chosen_system()),
         key="inside_player",
         spectrograms=False,
         follow=True,

@@ -77,6 +77,11 @@ def test_conditions_are_a_table_whose_rows_can_be_heard():
     app.selectbox(key="condition_name").set_value("pink").run()
     app.select_slider(key="probe_value_pink").set_value(-5).run()
     assert not app.exception and "from the sound as it is to −5 dB" in texts(app)
+    pictures = len(app.get("plotly_chart"))
+    app.toggle(key="start_guesses").set_value(True).run()
+    assert not app.exception and len(app.get("plotly_chart")) == pictures + 1
+    *kinds, whole = app.dataframe[-1].value["Outputs"]
+    assert whole == sum(kinds)
 
 
 def test_a_row_of_the_table_turns_the_sound(monkeypatch):

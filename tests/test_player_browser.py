@@ -72,7 +72,7 @@ def come():
         told(f"part {begin}")
         coming.take(begin * RATE, 0.5 * voices[:, begin * RATE : (begin + 2) * RATE])
     told("end")
-    coming.show(listening.separated_tracks(sound, voices, None))
+    coming.show(listening.separated_tracks(sound, voices, "Conv-TasNet"))
 
 
 def told(what):

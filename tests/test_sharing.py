@@ -132,7 +132,7 @@ def test_a_replaced_upload_stays_for_others_only():
 def test_results_are_kept_with_the_upload_alone(mixture):
     app = upload(start(sound="upload"), "mixture_file", ("mine.wav", wav_file(0.75 * mixture.mixture)))
     kept = set(uploads._store().get(app.query_params["upload"], "test session id").results)
-    assert {key[0] for key in kept} == {"separation", "media", "hearing"}
+    assert {key[0] for key in kept} == {"separation", "media", "hearing", "expected"}
     assert not kept & set(result_cache._shared())
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from analysis.conditions.quality_results import QualitySummary
 from analysis.start_point.pauses import PauseCurve
 from analysis.start_point.sets import SetResults
 from analysis.start_point.shifts import StartCurve
@@ -51,3 +52,11 @@ def explain_pauses(curves: Mapping[str, PauseCurve]) -> list[str]:
             f"{int(curve.swapped.sum())} of {counted(curve.swapped.size, 'pause')}."
         )
     return parts
+
+
+def explain_guesses(title: str, of: QualitySummary) -> str:
+    """How far the guesses for the model `title` were off on sounds that were not fitted on."""
+    return (
+        f"{title}: off by {number(of.error, 1)} dB on average; {number(of.held, 0)} % of "
+        f"{counted(of.outputs, 'output')} lie within the interval."
+    )

@@ -98,10 +98,9 @@ def _estimate(row: ScoredSystem, speaker: int, rate: int, colour: str = "") -> T
     )
 
 
-def separated_tracks(sound: Mixture, sources: np.ndarray, comparison: Comparison | None) -> list[Track]:
-    """The mixture and each estimate, each followed by its clean voice where the voices are known."""
-    row = comparison.network if comparison else ScoredSystem(chosen_system(), sources, masks=None, scores=None)
-    return tracks_of(sound, [row])
+def separated_tracks(sound: Mixture, sources: np.ndarray, system: str) -> list[Track]:
+    """The mixture and each estimate of a `system`, each followed by its clean voice where the voices are known."""
+    return tracks_of(sound, [ScoredSystem(system, sources, masks=None, scores=None)])
 
 
 def tracks_of(sound: Mixture, rows: Sequence[ScoredSystem]) -> list[Track]:

@@ -106,8 +106,9 @@ def _show_embeddings(cells: EmbeddedCells, sound: Mixture, identity: tuple) -> N
         if marked is not None:
             say([plain(explain_cell(cells, marked, names))], key="embedding_cell")
     caption(
-        "A point is a cell of the spectrogram (8 ms, 31.25 Hz at 8 kHz), its place the network's embedding of it. "
-        "Click one in the spectrogram or in the flat cloud to mark it in both; drag the cloud to turn it."
+        "A point is a cell of the spectrogram, its place the network's embedding of it. A cell is 8 ms long and "
+        "31.25 Hz high at 8 kHz. Click one in the spectrogram or in the flat cloud to mark it in both; drag the cloud "
+        "to turn it."
     )
     say(explain_embeddings(cells, len(shown)), key="embeddings")
     save_table("Cells (CSV)", lambda: _table(cells), key="embedding_cells")
@@ -131,8 +132,8 @@ def _show_masks(inside: SpectralInside, rate: int) -> None:
     """The network's masks beside the ideal ones, and where what they let through is wrong."""
     names = listening.speaker_names(len(inside.sources))
     caption(
-        "The masks on the mixture's spectrogram, from 0 (nothing) to 1 (all): those that the network finds, and those "
-        "that the clean voices give (eqs. 16 to 18). Drag to zoom all panels, double-click to go back."
+        "The network's masks beside those of the clean voices (eqs. 16 to 18), from 0 to 1. 0 lets nothing through, 1 "
+        "all of the mixture. Drag to zoom all panels, double-click to go back."
     )
     images = {name: per_cent(m) for name, m in inside.masks.items()}
     figure = figures_sound.masks(images, rate, names)
@@ -142,6 +143,6 @@ def _show_masks(inside: SpectralInside, rate: int) -> None:
         return
     st.markdown("## Where they err")
     say([explain_errors(inside.error_share(rate))], key="spectral_errors")
-    caption("The masked mixture minus the clean voice, in dB re the loudest cell of the clean voices: dark is right.")
+    caption("The masked mixture minus the clean voice: dark is right. In dB re the loudest cell of the clean voices.")
     figure = figures_sound.error_images(inside.errors(rate), rate, names)
     picture(figure, "The level of each system's error, over time and frequency", key="spectral_errors")
