@@ -9,7 +9,7 @@ noises of the test split and the rooms held out. What was drawn is kept in runs/
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,22 +54,34 @@ class Material:
 
 def material(data: Path, split: str) -> Material:
     """The material of training ("train"), or what training never had ("test"): the voices of data/valid."""
-    rooms, simulated = measured_rooms(data / "rooms", RATE), simulated_rooms(SIMULATED, RATE)
     if split == "train":
         speech = cached_utterances([data / "train"], RATE, UTTERANCE_RMS)
         voices = Pool(speech, weights={"librispeech": 2.0}, temper=0.5)
-        measured = [room for room in rooms if room.name not in HELD_OUT_ROOMS and room.t60 <= LONGEST_T60]
-        return Material(voices, Pool(open_noise([data / "noise"], RATE)), measured, simulated[:SIMULATED_TRAIN], 0.6)
+        return training_places(data, voices)
     clips: dict[bytes, np.ndarray] = {}
     for mixture in open_mixtures(data / "valid"):
         for source in mixture.sources:
             clips.setdefault(source[:2000].tobytes(), source)
-    pcm = [np.rint(clip * 32767).astype(np.int16) for clip in clips.values()]
-    names = tuple(f"v:{number:03d}" for number in range(len(pcm)))
-    speech = UtteranceSet("valid", RATE, np.concatenate(pcm), np.array([len(clip) for clip in pcm]), names, {})
+    rooms, simulated = measured_rooms(data / "rooms", RATE), simulated_rooms(SIMULATED, RATE)
     measured = [room for room in rooms if room.name in HELD_OUT_ROOMS]
     noise = Pool(open_noise([data / "noise"], RATE, "test"))
-    return Material(Pool(speech), noise, measured, simulated[SIMULATED_TRAIN:], 0.5)
+    return Material(pool_of(clips.values()), noise, measured, simulated[SIMULATED_TRAIN:], 0.5)
+
+
+def training_places(data: Path, voices: Pool) -> Material:
+    """`voices` in the noises and rooms of the training."""
+    rooms = measured_rooms(data / "rooms", RATE)
+    measured = [room for room in rooms if room.name not in HELD_OUT_ROOMS and room.t60 <= LONGEST_T60]
+    simulated = simulated_rooms(SIMULATED, RATE)[:SIMULATED_TRAIN]
+    return Material(voices, Pool(open_noise([data / "noise"], RATE)), measured, simulated, 0.6)
+
+
+def pool_of(clips: Iterable[np.ndarray]) -> Pool:
+    """Clean voices (T,), each a speaker of its own."""
+    pcm = [np.rint(clip * 32767).astype(np.int16) for clip in clips]
+    names = tuple(f"v:{number:03d}" for number in range(len(pcm)))
+    lengths = np.array([len(clip) for clip in pcm])
+    return Pool(UtteranceSet("held out", RATE, np.concatenate(pcm), lengths, names, {}))
 
 
 def draw_window(
@@ -141,24 +153,41 @@ def direct_si_snr(estimate: np.ndarray, source: np.ndarray) -> float:
 
 def draw(data: Path, split: str, count: int, seed: int) -> dict[str, np.ndarray]:
     """features (n, F), truth (n, 3), and SI-SNR (n, 2) of the network's outputs with the voice each is nearest to."""
-    path = RUNS / f"{split}.npz"
-    kept: dict[str, list] = {"features": [], "truth": [], "si_snr": []}
-    if path.is_file():
-        with np.load(path) as found:
-            kept = {name: list(found[name]) for name in kept}
-    if len(kept["truth"]) < count:
+
+    def begin() -> Callable[[int], tuple]:
         of, model = material(data, split), ConvTasNet.from_pretrained(checkpoint.bundled()[NETWORK])
-        RUNS.mkdir(parents=True, exist_ok=True)
-        for number in tqdm(range(len(kept["truth"]), count), desc=split, disable=None):
+
+        def one(number: int) -> tuple:
             mixture, voices, truth = draw_window(of, seed, number)
             features, sources = sound_features(model, mixture)
-            kept["features"].append(features)
-            kept["truth"].append(truth)
-            spoken = [one for one in voices if one.any()]
+            spoken = [voice for voice in voices if voice.any()]
             scores = [max((direct_si_snr(x.astype(float), s) for s in spoken), default=np.nan) for x in sources]
-            kept["si_snr"].append(scores)
+            return features, truth, scores
+
+        return one
+
+    return draw_and_keep(RUNS / f"{split}.npz", ("features", "truth", "si_snr"), count, begin)
+
+
+def draw_and_keep(
+    path: Path, names: Sequence[str], count: int, begin: Callable[[], Callable[[int], tuple]]
+) -> dict[str, np.ndarray]:
+    """{name: (count, ...)} of the windows from number 0 on, those that are not yet kept in `path` drawn and kept there.
+
+    begin: called where there are such, with what takes time to load; gives what draws the values of one window.
+    """
+    kept: dict[str, list] = {name: [] for name in names}
+    if path.is_file():
+        with np.load(path) as found:
+            kept = {name: list(found[name]) for name in names}
+    if (there := len(kept[names[0]])) < count:
+        one = begin()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for number in tqdm(range(there, count), desc=path.stem, disable=None):
+            for name, value in zip(names, one(number), strict=True):
+                kept[name].append(value)
             if number % SAVE_EVERY == SAVE_EVERY - 1 or number == count - 1:
-                np.savez(path, features=kept["features"], truth=kept["truth"], si_snr=kept["si_snr"])
+                np.savez(path, **{name: np.array(rows) for name, rows in kept.items()})  # type: ignore[arg-type]
     return {name: np.array(rows[:count]) for name, rows in kept.items()}
 
 
@@ -223,11 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     train, test = draw(options.data, "train", options.train, 1), draw(options.data, "test", options.test, 99)
     head = fit_head(train["features"], train["truth"])
-    np.savez_compressed(
-        HEAD,
-        **{name: getattr(head, name).astype(np.float16) for name in ("hidden", "out")},
-        **{name: getattr(head, name).astype(np.float32) for name in ("mean", "scale", "hidden_bias", "out_bias")},
-    )
+    head.save(HEAD)
     found = {"fitted on": len(train["truth"])} | measure_head(head, test["features"], test["truth"])
     with replacing(RESULTS) as unfinished:
         unfinished.write_text(json.dumps(found, indent=1) + "\n")

@@ -2,42 +2,34 @@
 
     python -m analysis.conditions.fit_quality ../shared/data [--fit 400] [--test 260]
 
-draws windows of 3 to 4 s of two and three voices, clean, in noise, in rooms and through a telephone, separates
-them with every model that the head is to know, fits it on the voices of `valid`, which no model was trained on, with
-noises and rooms of the training, and measures it on the voices of `libri2mix_test_subset` with noises and rooms held
-out.
-Writes assets/quality.npz and assets/quality.csv. What was drawn is kept in runs/quality; the same command
-continues.
+draws windows of 3 to 4 s of two and three voices, clean, in noise, in rooms and through a telephone, separates them
+with every model that the head is to know, fits it on the voices of `valid`, which no model was trained on, with noises
+and rooms of the training, and measures it on the voices of `libri2mix_test_subset` with noises and rooms held out.
+Writes assets/quality.npz and assets/quality.csv. What was drawn is kept in runs/quality; the same command continues.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
+from scipy.optimize import linear_sum_assignment
 
 from analysis.scores.metrics import si_snr
 from tasnet import Separator
 from tasnet.command_line import command_line, command_parser
 from tasnet.data.corpora import open_mixtures
-from tasnet.data.noise import open_noise
-from tasnet.data.rooms import HELD_OUT_ROOMS, LONGEST_T60, measured_rooms, simulated_rooms
-from tasnet.data.utterances import UtteranceSet
 from tasnet.hearing import hearing_head, listener
 from tasnet.perceptron import WIDEST, Perceptron
 from tasnet.quality import HEAD, HIGHEST, LOWEST, MODELS, head_features, views
 from tasnet.sound_features import sound_features
-from tasnet.train.mixing import Pool
 
-from .fit_hearing import RATE, SIMULATED, SIMULATED_TRAIN, Material, draw_window, material
+from .fit_hearing import RATE, Material, draw_and_keep, draw_window, material, pool_of, training_places
 from .quality_results import KINDS, QualityRow, by_kind, write_quality
 
 RUNS = Path("runs") / "quality"
-SAVE_EVERY = 50  # windows
 COUNTS = (2, 2, 1, 2, 3)  # voices, window after window; one alone is left out
 SEEDS = {"fit": 99, "test": 77}
 COVERED, TAILS = 0.9, (0.05, 0.5, 0.95)
@@ -48,19 +40,10 @@ def quality_material(data: Path, part: str) -> Material:
     """The voices, noises and rooms to "fit" on, or those to "test" with; no voice was in a model's training."""
     held_out = material(data, "test")
     if part == "fit":
-        rooms = [room for room in measured_rooms(data / "rooms", RATE) if room.name not in HELD_OUT_ROOMS]
-        measured = [room for room in rooms if room.t60 <= LONGEST_T60]
-        simulated = simulated_rooms(SIMULATED, RATE)[:SIMULATED_TRAIN]
-        return Material(held_out.voices, Pool(open_noise([data / "noise"], RATE)), measured, simulated, 0.6)
-    clips = {
-        clip[:2000].tobytes(): clip
-        for mixture in open_mixtures(data / "libri2mix_test_subset")
-        for clip in mixture.sources
-    }
-    pcm = [np.rint(clip * 32767).astype(np.int16) for clip in clips.values()]
-    names = tuple(f"t:{number:03d}" for number in range(len(pcm)))
-    speech = UtteranceSet("test", RATE, np.concatenate(pcm), np.array([len(clip) for clip in pcm]), names, {})
-    return Material(Pool(speech), held_out.noise, held_out.measured, held_out.simulated, held_out.simulated_share)
+        return training_places(data, held_out.voices)
+    mixtures = open_mixtures(data / "libri2mix_test_subset")
+    clips = {clip[:2000].tobytes(): clip for mixture in mixtures for clip in mixture.sources}  # some are in several
+    return replace(held_out, voices=pool_of(clips.values()))
 
 
 def true_si_snr(outputs: np.ndarray, voices: np.ndarray) -> np.ndarray:
@@ -68,33 +51,27 @@ def true_si_snr(outputs: np.ndarray, voices: np.ndarray) -> np.ndarray:
     spoken = [voice for voice in voices if voice.any()]
     if len(spoken) < 2:
         return np.full(2, np.nan)
-    pairs = np.array([[si_snr(x.astype(float), s.astype(float)) for s in spoken] for x in outputs])
-    best = max(permutations(range(len(spoken)), 2), key=lambda order: pairs[0, order[0]] + pairs[1, order[1]])
-    return pairs[[0, 1], best]
+    pairs = si_snr(outputs[:, None].astype(float), np.stack(spoken).astype(float))
+    return pairs[linear_sum_assignment(pairs, maximize=True)]
 
 
 def draw_separations(data: Path, part: str, count: int) -> dict[str, np.ndarray]:
     """What was heard (n, 6), views (n, models, 2, V), truth (n, 3), and true SI-SNR (n, models, 2), of n windows."""
-    path = RUNS / f"{part}.npz"
-    kept: dict[str, list] = {"heard": [], "views": [], "truth": [], "si_snr": []}
-    if path.is_file():
-        with np.load(path) as found:
-            kept = {name: list(found[name]) for name in kept}
-    if len(kept["truth"]) < count:
+
+    def begin() -> Callable[[int], tuple]:
         of, ears, heard = quality_material(data, part), listener(), hearing_head()
         separators = [Separator(name, "cpu") for name in MODELS]
-        RUNS.mkdir(parents=True, exist_ok=True)
-        for number in tqdm(range(len(kept["truth"]), count), desc=part, disable=None):
+
+        def one(number: int) -> tuple:
             mixture, voices, truth = draw_window(of, SEEDS[part], number, COUNTS[number % len(COUNTS)])
             features, second_view = sound_features(ears, mixture)
             outputs = [separator.separate(mixture, RATE).sources.astype(float) for separator in separators]
-            kept["heard"].append(heard(features))
-            kept["views"].append([views(ears, mixture, each, second_view) for each in outputs])
-            kept["truth"].append(truth)
-            kept["si_snr"].append([true_si_snr(each, voices) for each in outputs])
-            if number % SAVE_EVERY == SAVE_EVERY - 1 or number == count - 1:
-                np.savez(path, **{name: np.array(rows) for name, rows in kept.items()})  # type: ignore[arg-type]
-    return {name: np.array(rows[:count]) for name, rows in kept.items()}
+            seen = [views(ears, mixture, each, second_view) for each in outputs]
+            return heard(features), seen, truth, [true_si_snr(each, voices) for each in outputs]
+
+        return one
+
+    return draw_and_keep(RUNS / f"{part}.npz", ("heard", "views", "truth", "si_snr"), count, begin)
 
 
 def rows_of(drawn: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
