@@ -50,8 +50,8 @@ class SpectralInside:
         """{system: energy of its errors over that of the references}, of the voices together."""
         if self.references is None:
             return {}
-        total = float((np.abs(stft(self.references.astype(float), rate)) ** 2).sum())
-        top = max(float((np.abs(stft(self.references.astype(float), rate)) ** 2).max()), SILENT)
+        power = np.abs(stft(self.references.astype(float), rate)) ** 2
+        total, top = float(power.sum()), max(float(power.max()), SILENT)
         return {name: float((10 ** (e / 10)).sum() * top / max(total, SILENT)) for name, e in self.errors(rate).items()}
 
 

@@ -1,5 +1,8 @@
 """One line beside the player: what the sound seems to be, and a model that fits it better, one click away."""
 
+from collections.abc import Callable
+from typing import Any
+
 import streamlit as st
 
 import tasnet
@@ -20,13 +23,17 @@ WORDS = {1: "Take a model for speech in noise", 2: "Take a model of two voices",
 def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
     """What `sound` seems to be, computed once; None where that cannot be determined."""
     key = ("hearing", result_cache.fingerprint(sound.mixture))
+    return judged(key, computing.hear_apart, sound.mixture, sound.rate, seconds=len(sound.mixture) / sound.rate)
+
+
+def judged(key: tuple, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """`function(*arguments)` on so many `seconds` of sound, computed once; None where it cannot be determined."""
     if (found := result_cache.find_result(key)) is None:
         try:
             found = compute_within_budget(
-                computing.hear_apart,
-                sound.mixture,
-                sound.rate,
-                seconds=len(sound.mixture) / sound.rate,
+                function,
+                *arguments,
+                seconds=seconds,
                 owner=internals.session_id(),
                 progress=lambda *_: still_wanted(),
             )

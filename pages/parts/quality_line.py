@@ -9,11 +9,9 @@ from analysis import computing
 from analysis.scores.systems import ScoredSystem
 from analysis.sounds.mixing import Mixture
 from tasnet import quality
-from tasnet.errors import UserError
 
-from . import internals, models, result_cache, workspace
-from .budgeted import compute_within_budget, still_wanted
-from .hearing_line import hearing_of
+from . import models, result_cache, workspace
+from .hearing_line import hearing_of, judged
 from .listening import speaker_names
 from .text import plain
 
@@ -23,22 +21,8 @@ def expected_of(sound: Mixture, sources: np.ndarray, model: str) -> Sequence[qua
     if model not in quality.MODELS or len(sources) != 2:
         return None
     key = ("expected", model, *map(result_cache.fingerprint, (sound.mixture, sources)))
-    if (found := result_cache.find_result(key)) is None:
-        try:
-            found = compute_within_budget(
-                computing.expect_apart,
-                sound.mixture,
-                sources,
-                sound.rate,
-                model,
-                seconds=len(sound.mixture) / sound.rate,
-                owner=internals.session_id(),
-                progress=lambda *_: still_wanted(),
-            )
-        except UserError:  # it is not installed, or it takes too long
-            return None
-        result_cache.keep_result(key, found)
-    return found
+    arguments = (sound.mixture, sources, sound.rate, model)
+    return judged(key, computing.expect_apart, *arguments, seconds=len(sound.mixture) / sound.rate)
 
 
 def show_expected(sound: Mixture, row: ScoredSystem) -> None:

@@ -1,5 +1,7 @@
 """A section of the page Ideal masks: Table IV of every system that runs here, on paper, on a set and on this sound."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -33,9 +35,9 @@ def show_systems_table(found: Comparison) -> None:
         return
     st.markdown("## Every system here")
     titles = models.plain_titles([*dict.fromkeys([*names, chosen])])
-    titles = {name: _full(name, title) for name, title in titles.items()} | {
-        own: own_model.own_label(own) for own in [own_model.path()] if own == chosen
-    }
+    titles = {name: _full(name, title) for name, title in titles.items()}
+    if chosen == own_model.path():
+        titles[chosen] = own_model.own_label(chosen)
     others = {name: titles[name] for name in names if name != chosen}
     asked = [models.linked(one, others) for one in st.query_params.get_all("systems")]
     held = st.session_state.get("systems", asked)  # which may now be the sidebar's, or of other voices
@@ -77,18 +79,14 @@ def _full(name: str, title: str) -> str:
 def _run(found: Comparison, wanted: list[str], titles: dict[str, str]) -> dict[str, ScoredSystem]:
     """{name: what it made of the sound}, the sidebar's model, then those `wanted`, then the masks."""
     chosen = workspace.selection().model
-    scored = {chosen: _named(found.network, titles[chosen])}
+    scored = {chosen: replace(found.network, name=titles[chosen])}
     for name in wanted:
         separation = workspace.separation(found.mixture, name)
         compared = workspace.compared(found.mixture, separation, name, ideal=False, pesq=False) if separation else None
         if compared is None:
             break
-        scored[name] = _named(compared.network, titles[name])
+        scored[name] = replace(compared.network, name=titles[name])
     return scored | {row.name: row for row in found.ideal}
-
-
-def _named(row: ScoredSystem, title: str) -> ScoredSystem:
-    return ScoredSystem(title, row.estimates, row.masks, row.scores)
 
 
 def _rows(names: list[str], titles: dict[str, str], voices: int) -> list[SystemRow]:
