@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 
 from . import audio
 from .errors import UserError
-from .listener import MOST, RATE, Listener
+from .listener import MOST, RATE, HearingNetwork
 from .places import ASSETS
 
 NETWORK = ASSETS / "hearing.safetensors"
@@ -111,8 +111,8 @@ def long_enough(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _listener() -> Listener:
+def _listener() -> HearingNetwork:
     try:
-        return Listener.load(NETWORK)
+        return HearingNetwork.load(NETWORK)
     except (OSError, RuntimeError, SafetensorError):
         raise HearingError(f"{NETWORK.name}, by which sounds are judged, is not here.") from None

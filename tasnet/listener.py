@@ -25,7 +25,7 @@ MOST = 3  # the most voices that are told apart: "3 or more"
 DROPOUT = 0.3
 
 
-class Listener(nn.Module):
+class HearingNetwork(nn.Module):
     """(batch, T) at 8 kHz -> what it hears."""
 
     mel: Tensor
@@ -77,7 +77,7 @@ class Listener(nn.Module):
         return torch.cat([logits[:, : MOST + 1].softmax(1), logits[:, MOST + 1 :].sigmoid()], 1)
 
     @classmethod
-    def load(cls, path: Path) -> Listener:
+    def load(cls, path: Path) -> HearingNetwork:
         """What `keep` kept, in float32, ready to listen. Raises OSError, and RuntimeError for another file."""
         network = cls()
         network.load_state_dict({name: value.float() for name, value in load_file(path).items()})

@@ -153,7 +153,7 @@ def test_what_is_said_without_the_clean_voices_is_held_against_them():
         for c in (1, 2):
             limits = {"low": 8.0, "median": 9.0, "high": 9.5 if k == 2 else 11.0}
             row.scores.update({f"{unaided.GUESSED}.{name}.{c}": value for name, value in limits.items()})
-    guesses = unaided.guesses(found)
+    guesses = unaided.guessed_scores(found)
     assert (guesses.outputs, guesses.error) == (6, pytest.approx(1.0))
     assert guesses.held.mean == pytest.approx(2 / 3) == unaided.counted_right(found).mean
     said = explain_unaided(found)

@@ -6,7 +6,7 @@ import torch
 
 from analysis.conditions import fit_hearing
 from tasnet.hearing import Hearing
-from tasnet.listener import HOP, STRIDE, Listener
+from tasnet.listener import HOP, STRIDE, HearingNetwork
 
 TWO, THREE = ("Speaker 1", "Speaker 2"), ("Speaker 1", "Speaker 2", "Speaker 3")
 
@@ -83,7 +83,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_listener(tmp_path, monk
     x = torch.from_numpy(window(None, 9, 3)[0]).float()[None]
     torch.testing.assert_close(resumed.probabilities(x), whole.probabilities(x), atol=1e-6, rtol=0)
     resumed.keep(tmp_path / "kept.safetensors")
-    kept = Listener.load(tmp_path / "kept.safetensors")
+    kept = HearingNetwork.load(tmp_path / "kept.safetensors")
     torch.testing.assert_close(kept.probabilities(100 * x), whole.probabilities(x), atol=2e-3, rtol=0)
     found = fit_hearing.measure_listener(kept, [window(None, 9, number) for number in range(8)])
     assert np.sum(found["true by said"]) == 8 and 0 <= found["count right"] <= 1

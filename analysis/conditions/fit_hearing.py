@@ -23,7 +23,7 @@ from tqdm import tqdm
 from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, command_parser
 from tasnet.hearing import NETWORK
-from tasnet.listener import BANDS, FRAME, HOP, MOST, STRIDE, Listener
+from tasnet.listener import BANDS, FRAME, HOP, MOST, STRIDE, HearingNetwork
 
 from .windows import RATE, Material, draw_window, material
 
@@ -37,10 +37,10 @@ SAVE_EVERY = 200  # steps
 Example = tuple[np.ndarray, np.ndarray, tuple[int, bool, bool]]  # what `draw_window` gives
 
 
-def new_listener() -> Listener:
+def new_listener() -> HearingNetwork:
     """One that has learned nothing yet."""
     torch.manual_seed(0)
-    return Listener(torch.from_numpy(librosa.filters.mel(sr=RATE, n_fft=FRAME, n_mels=BANDS, fmin=50.0)))
+    return HearingNetwork(torch.from_numpy(librosa.filters.mel(sr=RATE, n_fft=FRAME, n_mels=BANDS, fmin=50.0)))
 
 
 def speaking(voices: np.ndarray, T: int) -> np.ndarray:
@@ -52,7 +52,7 @@ def speaking(voices: np.ndarray, T: int) -> np.ndarray:
     return np.minimum(active.sum(0), MOST)[::STRIDE]
 
 
-def loss_of(network: Listener, windows: Sequence[Example]) -> torch.Tensor:
+def loss_of(network: HearingNetwork, windows: Sequence[Example]) -> torch.Tensor:
     """Of the counts, of noise and rooms, and of how many speak in each frame; windows are cut to the shortest."""
     T = min(len(mixture) for mixture, _, _ in windows)
     x = torch.from_numpy(np.stack([mixture[:T] for mixture, _, _ in windows])).float()
@@ -66,7 +66,7 @@ def loss_of(network: Listener, windows: Sequence[Example]) -> torch.Tensor:
     return loss + 0.5 * cross_entropy(at_once[..., : active.shape[1]], active)
 
 
-def fit_listener(of: Material, windows: int, state: Path) -> Listener:
+def fit_listener(of: Material, windows: int, state: Path) -> HearingNetwork:
     """A listener trained on so many windows; `state` is the file from which a stopped training goes on."""
     network, steps = new_listener(), max(1, windows // BATCH)
     optimiser = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
@@ -96,7 +96,7 @@ def fit_listener(of: Material, windows: int, state: Path) -> Listener:
     return network.eval()
 
 
-def measure_listener(network: Listener, windows: Sequence[Example]) -> dict:
+def measure_listener(network: HearingNetwork, windows: Sequence[Example]) -> dict:
     """How often it is right on windows it has not seen, as a whole and by kind; JSON."""
     heard = [network.probabilities(torch.from_numpy(mixture).float()[None])[0].numpy() for mixture, _, _ in windows]
     found, (counts, noise, room) = np.stack(heard), np.array([truth for _, _, truth in windows], int).T
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fit_listener(material(options.data, "train"), options.windows, RUNS / "state.pt").keep(NETWORK)
     of = material(options.data, "test")
     found = {"trained on": options.windows} | measure_listener(
-        Listener.load(NETWORK), [draw_window(of, SEEDS["test"], number) for number in range(options.test)]
+        HearingNetwork.load(NETWORK), [draw_window(of, SEEDS["test"], number) for number in range(options.test)]
     )
     with replacing(RESULTS) as unfinished:
         unfinished.write_text(json.dumps(found, indent=1) + "\n")

@@ -24,7 +24,7 @@ from tasnet.errors import UserError
 from tasnet.mixture import Mixture
 from tasnet.threads import single_threaded
 
-from . import unaided
+from .unaided import judgements, unaided_columns
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def columns(speakers: int, pesq: bool) -> list[str]:
     names = [f"{MIXTURE}.{MEASURES[measure].unprocessed or measure}" for measure in measures]
     names += [f"{system}.{measure}" for system in SYSTEMS for measure in measures]
     names += [f"{system}.{LEAKAGE}" for system in (NETWORK, CLEAN)]
-    return [f"{name}.{speaker}" for name in names for speaker in range(1, speakers + 1)] + unaided.columns(speakers)
+    return [f"{name}.{speaker}" for name in names for speaker in range(1, speakers + 1)] + unaided_columns(speakers)
 
 
 def score_task(task: Task) -> dict[str, float] | str:
@@ -83,7 +83,7 @@ def _scores(task: Task) -> Iterator[tuple[str, float | None]]:
                 yield f"{system.name}.{column}.{speaker}", value
         if system.name == NETWORK:
             yield from _leakage(NETWORK, system.estimates, mixture.rate)
-            yield from unaided.judgements(mixture.mixture, system.estimates, mixture.rate, task.bundled)
+            yield from judgements(mixture.mixture, system.estimates, mixture.rate, task.bundled)
     yield from _leakage(CLEAN, mixture.sources, mixture.rate)
 
 

@@ -30,7 +30,7 @@ class Guesses:
     held: Estimate  # the share (0 to 1) of mixtures' outputs within their limits
 
 
-def columns(speakers: int) -> list[str]:
+def unaided_columns(speakers: int) -> list[str]:
     """The names of all columns for mixtures of so many speakers."""
     heard = [f"{HEARD}.{name}.1" for name in (*VOICES, "noise", "room")]
     return heard + [f"{GUESSED}.{name}.{speaker}" for name in LIMITS for speaker in range(1, speakers + 1)]
@@ -62,7 +62,7 @@ def counted_right(results: Results) -> Estimate | None:
     return share(right, [who for who, is_known in zip(who_speaks(results), known, strict=True) if is_known])
 
 
-def guesses(results: Results) -> Guesses | None:
+def guessed_scores(results: Results) -> Guesses | None:
     """How the guesses compare with the scores; None where there are none."""
     low, median, high = (results.values(GUESSED, name) for name in LIMITS)
     true = results.values(MIXTURE, "si_snr") + results.values(NETWORK, "si_snri")

@@ -17,7 +17,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.corpus.paired import Pair, ahead_on, differences, mean_difference
 from analysis.corpus.report import advantage, digits, mean, measures
 from analysis.corpus.results import Results
-from analysis.corpus.unaided import counted_right, guesses
+from analysis.corpus.unaided import counted_right, guessed_scores
 from analysis.scores.ideal_masks import MASKS
 from analysis.scores.systems import CLEAN, MEASURES, MIXTURE, NETWORK
 
@@ -103,7 +103,7 @@ def explain_unaided(results: Results) -> list[str]:
     if heard := counted_right(results):
         what = {1: "One voice is", 2: "Two voices are"}.get(results.header.speakers, "Three voices or more are")
         said.append(f"{what} heard in {share_text(heard.mean)} of the mixtures{_span(heard)}, without the clean ones.")
-    if found := guesses(results):
+    if found := guessed_scores(results):
         said.append(
             f"Guessed without the clean voices, the SI-SNR of an output is off by {number(found.error, 2)} dB on the "
             f"mean, and {share_text(found.held.mean)}{_span(found.held)} lie within the limits for nine of ten."
