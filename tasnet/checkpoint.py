@@ -13,7 +13,7 @@ import math
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -70,7 +70,7 @@ def trunk_of(path: Path) -> Path | None:
 
 @lru_cache
 def _trunk_of(path: Path, _mtime_ns: int, _size: int) -> Path | None:
-    return _behind(_read_header(path), path)
+    return _read_header(path).behind
 
 
 def is_for_noise(path: Path) -> bool:
@@ -100,15 +100,22 @@ def _header_facts(path: Path, _mtime_ns: int, _size: int) -> TrainingFacts:
 
 def describe(path: str | Path) -> tuple[Config, TrainingFacts]:
     """Configuration and training facts in the header of a file, without its tensors. Raises CheckpointError."""
-    path = Path(path)
-    return _parse(_read_header(path), path)
+    return _parse(_read_header(Path(path)))
 
 
-def _read_header(path: Path) -> str | None:
+class _Header(NamedTuple):
+    """What a file says of itself, read once."""
+
+    path: Path
+    content: Any  # a dict; None where it says nothing, as files of other programs
+    behind: Path | None  # the file beside it whose weights a variant uses
+
+
+def _read_header(path: Path) -> _Header:
     _refuse_other_than_files(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get(HEADER)
+            return _understood((file.metadata() or {}).get(HEADER), path)
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is not a safetensors file, or it cannot be read.") from error
 
@@ -166,7 +173,7 @@ def weights_hash(path: str | Path) -> str:
 @lru_cache
 def _weights_hash(path: Path, _states: tuple[tuple[int, int], ...]) -> str:
     tensors, header = _read(path)
-    config, facts = _parse(header, path)
+    config, facts = _parse(header)
     known = {"config": config.to_dict(), "task": facts.task, "level_dbfs": facts.level_dbfs}
     digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode())
     for name in sorted(tensors):
@@ -184,10 +191,10 @@ def load(path: str | Path, config: Config | None = None) -> tuple[MaskingNetwork
     """
     path = Path(path)
     tensors, header = _read(path)
-    if header is None and config is not None:
+    if header.content is None and config is not None:
         facts = TrainingFacts()
     else:
-        stated, facts = _parse(header, path)
+        stated, facts = _parse(header)
         if config not in (None, stated):
             raise CheckpointError(f"{path.name} describes another network than the configuration beside it.")
         config = stated
@@ -221,11 +228,11 @@ def check_tensors(tensors: dict[str, Tensor], model: MaskingNetwork, name: str) 
             raise CheckpointError(f"{name} cannot be used: {key} holds numbers beyond the range of float32.")
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Tensors, those of its trunk in a variant, and JSON header of a safetensors file."""
-    tensors, header = _read_file(path)
-    behind = _behind(header, path)
-    return (tensors if behind is None else _read_file(_there(behind, path))[0]), header
+def _read(path: Path) -> tuple[dict[str, Tensor], _Header]:
+    """Tensors, those of its trunk in a variant, and header of a safetensors file."""
+    tensors, text = _read_file(path)
+    header = _understood(text, path)
+    return (tensors if header.behind is None else _read_file(_there(header.behind, path))[0]), header
 
 
 def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
@@ -258,22 +265,25 @@ def _refuse_other_than_files(path: Path) -> None:
         raise CheckpointError(f"{path} is a pipe or a device, not a file of weights.")
 
 
-def _parse(header: str | None, path: Path) -> tuple[Config, TrainingFacts]:
-    """Configuration and facts in the JSON header of the file `path`. Raises CheckpointError."""
-    content = _content(header, path)
-    if (behind := _behind(header, path)) is not None:
-        return _parse_variant(content, behind, path)
+def _parse(header: _Header) -> tuple[Config, TrainingFacts]:
+    """Configuration and facts in a header. Raises CheckpointError."""
+    if header.content is None:
+        raise CheckpointError(
+            f"{header.path.name} holds tensors but no description of a Conv-TasNet: it is of another program."
+        )
+    if header.behind is not None:
+        return _parse_variant(header.content, header.behind, header.path)
     try:
-        return config_from_dict(content.get("config")), TrainingFacts.from_dict(content.get("info"))
+        return config_from_dict(header.content.get("config")), TrainingFacts.from_dict(header.content.get("info"))
     except ValueError as error:
-        raise _unclear(path, error) from None
+        raise _unclear(header.path, error) from None
 
 
 def _parse_variant(content: Any, behind: Path, path: Path) -> tuple[Config, TrainingFacts]:
     header = _read_header(_there(behind, path))
-    if _behind(header, behind) is not None:
+    if header.behind is not None:
         raise CheckpointError(f"{path.name} is a variant of {behind.name}, which is itself one.")
-    config, facts = _parse(header, behind)
+    config, facts = _parse(header)
     try:
         if not isinstance(config, ChimeraConfig):
             raise ValueError(f"{behind.name} is no {ChimeraConfig.network}")
@@ -286,33 +296,27 @@ def _parse_variant(content: Any, behind: Path, path: Path) -> tuple[Config, Trai
         raise _unclear(path, error) from None
 
 
-def _behind(header: str | None, path: Path) -> Path | None:
-    """The file beside `path` that its header names; None where it names none. Raises CheckpointError."""
-    if header is None or OF not in (content := _content(header, path)):
-        return None
-    if not isinstance(name := content[OF], str) or not NAME.fullmatch(name):
-        raise CheckpointError(f"{path.name} names weights {name!s:.40}, which is no name of a file.")
-    return path.with_name(f"{name}.safetensors")
-
-
 def _there(behind: Path, path: Path) -> Path:
     if not behind.is_file():
         raise CheckpointError(f"{path.name} is another system of the weights {behind.stem}, which are not beside it.")
     return behind
 
 
-def _content(header: str | None, path: Path) -> Any:
-    """What the header says, as plain JSON. Raises CheckpointError."""
-    if header is None:
-        raise CheckpointError(
-            f"{path.name} holds tensors but no description of a Conv-TasNet: it is of another program."
-        )
+def _understood(text: str | None, path: Path) -> _Header:
+    """The JSON `text` in the file `path`. Raises CheckpointError."""
+    if text is None:
+        return _Header(path, None, None)
     try:
-        if len(header) > LONGEST_HEADER:
-            raise ValueError(f"in {len(header)} characters")
-        return fitted("what it says", json.loads(header), dict)
+        if len(text) > LONGEST_HEADER:
+            raise ValueError(f"in {len(text)} characters")
+        content = fitted("what it says", json.loads(text), dict)
     except (ValueError, RecursionError) as error:
         raise _unclear(path, error) from None
+    if OF not in content:
+        return _Header(path, content, None)
+    if not isinstance(name := content[OF], str) or not NAME.fullmatch(name):
+        raise CheckpointError(f"{path.name} names weights {name!s:.40}, which is no name of a file.")
+    return _Header(path, content, path.with_name(f"{name}.safetensors"))
 
 
 def _unclear(path: Path, error: Exception) -> CheckpointError:

@@ -10,6 +10,9 @@ CONV_TASNET = "Conv-TasNet"
 LSTM_TASNET = "LSTM-TasNet"
 CHIMERA = "Chimera++"
 OUTPUTS = ("masks", "clusters", "misi")
+FEATURES = ("relative", "log", "magnitude")
+WINDOWS = ("hann", "root hann")
+ACTIVATIONS = ("tanh", "sigmoid", "linear")
 WINDOW, HOP = 0.032, 0.008  # s, of the paper's STFT (section III-E)
 PADDINGS = ("zeros", "reflect")
 LOWEST_RATE, HIGHEST_RATE = 1_000, 384_000  # Hz, of any sound
@@ -77,9 +80,7 @@ class ConvTasNetConfig:
             padding=PADDINGS,
             edges=EDGES,
         )
-        for name in ("second_norm", "coder_bias"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}.")
+        _check_booleans(self, ("second_norm", "coder_bias"))
         if not isinstance(self.norm_eps, float) or not 0 < self.norm_eps < 1:
             raise ValueError(f"norm_eps must be a small positive number, not {self.norm_eps!r}.")
         if self.X * self.R > MOST_BLOCKS:
@@ -209,14 +210,14 @@ class ChimeraConfig:
 
     The defaults have the 32.9M parameters that Table IV gives for Chimera++: four BLSTM layers of 600 units a
     direction, and 20 numbers for every cell (Wang, Le Roux and Hershey, "Alternative objective functions for deep
-    clustering", 2018). Raises ValueError where a value is unknown or where no such network can be built.
+    clustering", 2018). The fields after `sample_rate` are those in which other programs' networks differ. Raises
+    ValueError where a value is unknown or where no such network can be built.
 
     >>> ChimeraConfig().system, ChimeraConfig(output="clusters").system, ChimeraConfig(D=0).system
     ('Chimera++', 'DPCL', 'uPIT-BLSTM')
     """
 
     causal: ClassVar[bool] = False
-    hears_level: ClassVar[bool] = False  # the features are relative to the mixture's level
 
     network: str = CHIMERA  # tells this configuration from the others
     layers: int = 4  # BLSTM layers
@@ -226,11 +227,31 @@ class ChimeraConfig:
     mask: str = "sigmoid"  # as in `ConvTasNetConfig`
     output: str = "masks"  # what separates: the head "masks"; "clusters" of the embeddings; the masks and then "misi"
     sample_rate: int = 8000  # Hz
+    has_masks: bool = True  # whether there is a head that makes masks
+    features: str = "relative"  # log magnitudes re the mixture's level; or "log" or "magnitude" as they are
+    floor: float = 1e-3  # the least magnitude, of the features
+    window: str = "hann"  # of the STFT: "hann" or "root hann"
+    activation: str = "tanh"  # of the embeddings: "tanh", "sigmoid" or "linear"
+    unit: bool = True  # whether the embeddings have the length 1
 
     def __post_init__(self) -> None:
-        _check(self, ("layers", "H", "D", "C", "sample_rate"), network=(CHIMERA,), mask=MASKS, output=OUTPUTS)
+        _check(
+            self,
+            ("layers", "H", "D", "C", "sample_rate"),
+            network=(CHIMERA,),
+            mask=MASKS,
+            output=OUTPUTS,
+            features=FEATURES,
+            window=WINDOWS,
+            activation=ACTIVATIONS,
+        )
+        _check_booleans(self, ("has_masks", "unit"))
+        if not isinstance(self.floor, float) or not 0 < self.floor < 1:
+            raise ValueError(f"floor must be a small positive number, not {self.floor!r:.40}.")
         if self.output == "clusters" and not self.D:
             raise ValueError("Clusters need embeddings: D must be at least 1.")
+        if self.output != "clusters" and not self.has_masks:
+            raise ValueError("It has no head that makes masks: only clusters can separate.")
 
     @property
     def system(self) -> str:
@@ -239,6 +260,11 @@ class ChimeraConfig:
             return "DPCL"
         base = CHIMERA if self.D else "uPIT-BLSTM"
         return f"{base} with MISI-5" if self.output == "misi" else base
+
+    @property
+    def hears_level(self) -> bool:
+        """Whether the level of the mixture matters."""
+        return self.features != "relative"
 
     @property
     def L(self) -> int:
@@ -306,11 +332,16 @@ def _check(config: Config, numbers: tuple[str, ...], **choices: tuple[str, ...])
             raise ValueError(f"{name} must be one of {', '.join(known)}, not {getattr(config, name)!r:.40}.")
 
 
+def _check_booleans(config: Config, names: tuple[str, ...]) -> None:
+    for name in names:
+        if not isinstance(value := getattr(config, name), bool):
+            raise ValueError(f"{name} must be true or false, not {value!r:.40}.")
+
+
 def _check_tasnet(config: TasNetConfig, numbers: tuple[str, ...], **choices: tuple[str, ...]) -> None:
     """What configurations of a TasNet have in common. Raises ValueError."""
     _check(config, (*numbers, "N", "L"), **choices, encoder=ENCODERS, mask=MASKS)
-    if not isinstance(config.causal, bool):
-        raise ValueError(f"causal must be true or false, not {config.causal!r:.40}.")
+    _check_booleans(config, ("causal",))
     if config.L % 2:
         raise ValueError(f"L must be even, for frames that overlap by half, not {config.L}.")
     if config.encoder == "pinv" and config.N < config.L:

@@ -19,7 +19,7 @@ from .budgeted import converting, read_within_budget
 from .scratch import scratch_folder, writing
 from .text import plain
 
-KINDS = ["pt", "pth", "bin", "ckpt", "tar", "safetensors", "json", "yaml", "yml"]
+KINDS = ["pt", "pth", "pkl", "bin", "ckpt", "tar", "safetensors", "dict", "ark", "json", "yaml", "yml"]
 WIDGET = "own_weights"
 
 
@@ -53,7 +53,8 @@ def uploader() -> None:
         key=WIDGET,
         on_change=_take,
         help="A checkpoint of asteroid, torchaudio, SpeechBrain (its three files together), ESPnet, or of kaituoxu's, "
-        "funcwj's or JusperLee's Conv-TasNet, or of this project; with it its JSON or YAML file, if there is one. "
+        "funcwj's or JusperLee's Conv-TasNet, or of this project; or deep clustering of asteroid, funcwj, JusperLee or "
+        "tky823. With it its JSON or YAML file, and the statistics of its features, if there are any. "
         "It stays in this session, nobody else can use it, and it is removed with the session.",
     )
     if problem := st.session_state.get("own_problem"):

@@ -3,7 +3,9 @@
     python -m tasnet.convert IN... [--config JSON] [--info JSON] [--dtype float16] -o OUT.safetensors
 
 IN is a checkpoint of asteroid, torchaudio, espnet, speechbrain (its encoder, masknet and decoder files together),
-kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py).
+kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py);
+or deep clustering or Chimera++ of asteroid, funcwj, JusperLee or tky823, with the statistics of its features where it
+has a file of them (see spectral.py).
 The program is recognised by the names of the tensors, wherever in the file they are. Of several sets of weights the
 plain one is taken, with which training continues, rather than averages and copies (ema, swa, best ...); the output
 lists them all, and --take chooses another. What the tensors do not show, such as the masks' activation and the sample

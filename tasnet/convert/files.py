@@ -16,6 +16,7 @@ from tasnet.errors import opening
 from . import pickles
 from .importers import Imported, Setting, from_layout, from_research, research_config
 from .settings import read_settings, stored_settings
+from .spectral import STATISTICS, SpectralLayout, from_spectral
 from .states import take_one, weight_sets
 from .trials import settled
 
@@ -76,12 +77,15 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
     passed_over = tuple(sorted({stub.of for stub in pickles.stubs(content) if "_modules" not in stub}))
     also = f" It also holds objects that were not opened: {', '.join(passed_over):.200}." if passed_over else ""
     if not sets:
-        raise CheckpointError(f"These are not the weights of a Conv-TasNet of a program that is known here.{also}")
+        raise CheckpointError(f"These are not the weights of a network of a program that is known here.{also}")
     taken, choice = take_one(sets, take)
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in taken.tensors.items()}
     layout = taken.layout
-    if layout is not None:
-        about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
+    about = {name: value for name, value in content.items() if not isinstance(value, Tensor)}
+    if isinstance(layout, SpectralLayout):
+        statistics = {name: content[name] for name in STATISTICS if isinstance(content.get(name), Tensor)}
+        found = from_spectral(layout, tensors, stored_settings(about, config) | statistics)
+    elif layout is not None:
         settings = stored_settings(about, config)
 
         def again(more: dict[str, Setting]) -> Imported:

@@ -10,13 +10,15 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from tasnet.checkpoint import CheckpointError, check_tensors
-from tasnet.config import LARGEST, ConvTasNetConfig
-from tasnet.model import ConvTasNet
+from tasnet.config import LARGEST, Config, ConvTasNetConfig
+from tasnet.model import ConvTasNet, MaskingNetwork
+from tasnet.networks import make_network
 
 from .layouts import Layout
 
@@ -58,7 +60,7 @@ class Imported:
     sentence on which of several sets of weights was taken; passed_over: classes of objects that were not opened.
     """
 
-    model: ConvTasNet
+    model: MaskingNetwork
     program: str
     untold: dict[str, Setting] = field(default_factory=dict)
     trial: str = ""
@@ -101,7 +103,7 @@ def from_research(tensors: dict[str, Tensor], config: ConvTasNetConfig) -> ConvT
             state[name] = value.reshape(1)  # a PReLU's slope
     if "decoder.V" in state and state["decoder.V"].ndim == 2:
         state["decoder.V"] = state["decoder.V"].T
-    return _network(state, config)
+    return cast(ConvTasNet, built(state, config))
 
 
 def research_config(values: dict) -> ConvTasNetConfig:
@@ -145,7 +147,7 @@ def from_layout(layout: Layout, tensors: dict[str, Tensor], settings: dict) -> I
             state[name] = state[name] + (BN_EPS - config.norm_eps)
     noise = layout.program == "espnet" and settings.get("predict_noise") is True
     return Imported(
-        _network(state, config, f"This {layout.program} network"), layout.program, untold, predicts_noise=noise
+        built(state, config, f"This {layout.program} network"), layout.program, untold, predicts_noise=noise
     )
 
 
@@ -354,9 +356,13 @@ def _rename(name: str, names: dict[str, str]) -> str:
     return names.get(name) or (f"{names[module]}.{last}" if module in names else name)
 
 
-def _network(state: dict[str, Tensor], config: ConvTasNetConfig, name: str = "This state") -> ConvTasNet:
+def built(state: dict[str, Tensor], config: Config, name: str = "This state") -> MaskingNetwork:
+    """The network of `config` with the tensors of `state`, by our names. Raises CheckpointError where they do not fit.
+
+    name: what a message calls them.
+    """
     with torch.device("meta"):
-        model = ConvTasNet(config)
+        model = make_network(config)
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     check_tensors(state, model, name)
     if not all(value.isfinite().all() for value in state.values()):

@@ -94,6 +94,9 @@ class _Unpickler(pickle._Unpickler):
         """The state of a stub is its content; other objects that are made here have none."""
         state = self.stack.pop()
         if isinstance(self.stack[-1], Stub):
+            if isinstance(self.stack[-1], _Array):
+                self.stack[-1] = _values_of_array(state)
+                return
             for part in state if isinstance(state, tuple) else (state,):
                 if isinstance(part, dict):
                     self.stack[-1].update(part)
@@ -129,6 +132,29 @@ def _number(kind: object, content: object) -> object:
     return np.frombuffer(content, name)[0].item() if np.dtype(name).itemsize == len(content) else None
 
 
+class _Array(Stub):
+    """A numpy array whose values have not been read yet."""
+
+    of = "numpy.ndarray"
+
+
+def _array(*_: object) -> _Array:
+    """In place of `numpy.core.multiarray._reconstruct`."""
+    return _Array()
+
+
+def _values_of_array(state: object) -> Tensor | None:
+    """The numbers that numpy stores as (version, shape, type, whether columns come first, bytes); None for others."""
+    if not isinstance(state, tuple) or len(state) != 5:
+        return None
+    _, shape, kind, columns_first, content = state
+    name = kind.get("kind") if isinstance(kind, Stub) else None
+    if not isinstance(name, str) or not isinstance(content, bytes) or not NUMBERS.fullmatch(name):
+        return None
+    values = np.frombuffer(content, name)
+    return torch.from_numpy(values.reshape(shape, order="F" if columns_first else "C").copy())
+
+
 def _kind(name: object, *_: object) -> Stub:
     """In place of `numpy.dtype`."""
     return Stub(kind=name)
@@ -153,6 +179,8 @@ KNOWN = {
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "numpy.core.multiarray.scalar": _number,
     "numpy._core.multiarray.scalar": _number,
+    "numpy.core.multiarray._reconstruct": _array,
+    "numpy._core.multiarray._reconstruct": _array,
     "numpy.dtype": _kind,
     "_codecs.encode": _encode,
     "copy_reg._reconstructor": _object,
@@ -215,7 +243,10 @@ def _load_legacy(file: BinaryIO) -> Any:
     def one() -> Any:
         return _Unpickler(file, storage).load()
 
-    if one() != LEGACY_MAGIC:
+    first = one()
+    if isinstance(first, dict):  # of pickle itself, such as the statistics of features
+        return first
+    if first != LEGACY_MAGIC:
         raise pickle.UnpicklingError("Not a file of PyTorch's.")
     one(), one()  # version, and machine
     held = one()

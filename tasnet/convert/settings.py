@@ -49,6 +49,11 @@ SETTINGS = {
     "stack": "R",
     "nonlinear": "mask",
     "fs": "sample_rate",
+    # networks on spectrograms, see spectral.py
+    **{name: name for name in ("take_log", "take_db", "activation", "loss_alpha", "mean", "std")},
+    "n_sources": "C",
+    **dict.fromkeys(("n_fft", "nfft", "window_length", "frame_length"), "window_length"),
+    **dict.fromkeys(("hop_length", "frame_shift"), "hop_length"),
     # kaituoxu, funcwj, JusperLee, speechbrain
     "mask_nonlinear": "mask",
     "non_linear": "mask",
@@ -59,6 +64,7 @@ SETTINGS = {
 SECTIONS: tuple[str, ...] = ("config", "model_args", "training_config", "hyper_parameters", "filterbank", "masknet")
 SECTIONS += ("data", "encoder_conf", "separator_conf", "model", "nnet_conf", "Encoder", "MaskNet", "mask_net")
 SECTIONS += ("hparams", "args", "conf", "cfg", "main_args")
+SECTIONS += ("training", "trainer", "dcnet", "spectrogram_reader", "DPCL", "datasets", "audio_setting")
 # asteroid's Lightning checkpoints have the sections' names before the settings': masknet_mask_act, data_sample_rate.
 FLATTENED = re.compile(rf"(?:{'|'.join(SECTIONS)})[_./](?P<name>\w+)")
 # What None stands for in asteroid's: no skip paths, half a filter, no activation.

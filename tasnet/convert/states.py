@@ -7,7 +7,7 @@ first.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from tasnet.checkpoint import CheckpointError
 
 from .layouts import LAYOUTS, Layout
 from .pickles import Stub
+from .spectral import SPECTRAL_LAYOUTS, SpectralLayout
 
 DEEPEST = 8  # dictionaries in each other
 RESEARCH = "enc.weight"  # a tensor of the research layout
@@ -35,7 +36,7 @@ class WeightSet:
 
     name: str
     tensors: dict[str, Tensor]
-    layout: Layout | None
+    layout: Layout | SpectralLayout | None
     beside: tuple[str, ...] = ()
     holder: object = None  # the dictionary itself
 
@@ -148,7 +149,7 @@ def _joined(content: dict, prefix: str = "", deepest: int = DEEPEST) -> dict[str
 def _sets(where: str, path: tuple[str, ...], held: dict) -> list[WeightSet]:
     """The networks in one dictionary: without a prefix, or each under its own."""
     tensors = {name: value for name, value in held.items() if isinstance(name, str) and isinstance(value, Tensor)}
-    marks = {prefix: layout for name in tensors for layout, prefix in _marked(name)}
+    marks = {prefix: layout for name in tensors for layout, prefix in _marked(name, tensors)}
     if not marks and RESEARCH in tensors:
         return [WeightSet(".".join(path), tensors, None, holder=held)]
     found = []
@@ -165,10 +166,15 @@ def _sets(where: str, path: tuple[str, ...], held: dict) -> list[WeightSet]:
     return found
 
 
-def _marked(name: str) -> Iterator[tuple[Layout, str]]:
+def _marked(name: str, tensors: Container[str]) -> Iterator[tuple[Layout | SpectralLayout, str]]:
     """The layout whose mark ends `name`, and what comes before it."""
     for layout in LAYOUTS:
         if f".{name}".endswith(f".{layout.mark}"):
             # Where speechbrain's modules are merged into one, the mark is a name in the second of them.
             yield layout, name.removesuffix(layout.mark).removesuffix("masknet.")
+            return
+    for spectral in SPECTRAL_LAYOUTS:
+        prefix = name.removesuffix(spectral.mark)
+        if f".{name}".endswith(f".{spectral.mark}") and f"{prefix}{spectral.lstm}.weight_ih_l0" in tensors:
+            yield spectral, prefix
             return

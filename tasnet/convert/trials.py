@@ -9,9 +9,10 @@ called with: then everything else but the sample rate must be the program's defa
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
+from typing import cast
 
 from tasnet.checkpoint import CheckpointError
-from tasnet.config import LARGEST
+from tasnet.config import LARGEST, ConvTasNetConfig
 from tasnet.errors import UserError
 
 from .importers import SIZES, Imported, Setting
@@ -40,7 +41,8 @@ def settled(layout: Layout, settings: dict, again: Callable[[dict[str, Setting]]
     CheckpointError where the file does not state X, the program's default does not fit, and no trial shows it.
     """
     found = again({})
-    blocks = found.model.config.X * found.model.config.R
+    own = cast(ConvTasNetConfig, found.model.config)
+    blocks = own.X * own.R
     options = _options(found, layout, blocks)
     own_X_fits = blocks % layout.assumed.get("X", 1) == 0
     if any(name in settings for name in SIZES):

@@ -6,6 +6,7 @@ training set; there is no dropout; k-means begins without chance; and MISI follo
 iterations.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -22,9 +23,13 @@ from .clusters import cluster_cells
 from .phase import misi
 from .stft import STFT
 
-FLOOR = 1e-3  # of the features: 60 dB below the mean power of a cell
 CENTRE, SPREAD = -2.5, 2.0  # about the mean and the deviation of speech's log magnitudes, re that power
 TINY = 1e-12
+ACTIVATION: dict[str, Callable[[Tensor], Tensor]] = {
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "linear": lambda V: V,
+}
 ITERATIONS = 5  # of MISI, as in WA-MISI-5
 
 
@@ -32,12 +37,12 @@ class Heads(NamedTuple):
     """What the network finds in a batch of mixtures."""
 
     X: Tensor  # (b, K, F) complex, the mixtures' STFT
-    masks: Tensor  # (b, C, K, F)
-    embeddings: Tensor | None  # (b, K, F, D), each of length 1
+    masks: Tensor | None  # (b, C, K, F)
+    embeddings: Tensor | None  # (b, K, F, D), each of length 1 unless the configuration says otherwise
 
 
 class ChimeraNet(MaskingNetwork):
-    """STFT -> log magnitudes -> BLSTM layers -> a mask for every voice, and D numbers for every cell.
+    """STFT -> (log) magnitudes -> BLSTM layers -> a mask for every voice, and D numbers for every cell.
 
     The configuration says which head separates: `ChimeraConfig.output`.
 
@@ -50,9 +55,9 @@ class ChimeraNet(MaskingNetwork):
 
     def __init__(self, config: ChimeraConfig) -> None:
         super().__init__(config)
-        self.stft = STFT(config.L, config.hop)
+        self.stft = STFT(config.L, config.hop, config.window == "root hann")
         self.blstm = nn.LSTM(config.F, config.H, config.layers, batch_first=True, bidirectional=True)
-        self.conv_mask = nn.Linear(2 * config.H, config.C * config.F)
+        self.conv_mask = nn.Linear(2 * config.H, config.C * config.F) if config.has_masks else None
         self.embedding = nn.Linear(2 * config.H, config.F * config.D) if config.D else None
 
     def become(self, output: str) -> None:
@@ -92,25 +97,33 @@ class ChimeraNet(MaskingNetwork):
         """mixture (b, T) -> what both heads find, to be trained."""
         X = self.encode(mixture)
         hidden = self._hidden(X)
-        return Heads(X, self._masks(hidden), None if self.embedding is None else self._embeddings(hidden))
+        masks = None if self.conv_mask is None else self._masks(hidden)
+        return Heads(X, masks, None if self.embedding is None else self._embeddings(hidden))
 
     def features(self, X: Tensor) -> Tensor:
-        """X (b, K, F) -> log magnitudes re the mean power of all cells, of about mean 0 and deviation 1."""
-        power = X.abs().square()
-        mean = power.mean((-2, -1), keepdim=True)
-        return ((power / (mean + TINY)).sqrt().add(FLOOR).log() - CENTRE) / SPREAD
+        """X (b, K, F) -> what the BLSTM hears: magnitudes, their logarithms, or these re the mean power of all cells.
+
+        The last have about mean 0 and deviation 1.
+        """
+        power, floor = X.abs().square(), self.config.floor
+        if not self.config.hears_level:
+            mean = power.mean((-2, -1), keepdim=True)
+            return ((power / (mean + TINY)).sqrt().add(floor).log() - CENTRE) / SPREAD
+        magnitudes = (power + floor**2).sqrt()
+        return magnitudes.log() if self.config.features == "log" else magnitudes
 
     def _hidden(self, X: Tensor) -> Tensor:
         return self.blstm(self.features(X))[0]
 
     def _masks(self, hidden: Tensor) -> Tensor:
+        assert self.conv_mask is not None
         m = self.conv_mask(hidden).unflatten(-1, (self.config.C, self.config.F)).transpose(1, 2)
         return limit_masks(m, self.config.mask)
 
     def _embeddings(self, hidden: Tensor) -> Tensor:
         assert self.embedding is not None
-        V = torch.tanh(self.embedding(hidden)).unflatten(-1, (self.config.F, self.config.D))
-        return F.normalize(V, dim=-1)
+        V = ACTIVATION[self.config.activation](self.embedding(hidden)).unflatten(-1, (self.config.F, self.config.D))
+        return F.normalize(V, dim=-1) if self.config.unit else V
 
     def _clusters(self, X: Tensor, V: Tensor) -> Tensor:
         """X (K, F), embeddings (K, F, D) -> binary masks (C, K, F), a cluster each."""

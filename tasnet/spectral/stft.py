@@ -23,6 +23,7 @@ class STFT:
 
     window: int
     hop: int
+    root: bool = False  # of the Hann windows
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., T) -> complex (..., K, F); phases are relative to the beginning of each frame."""
@@ -44,4 +45,5 @@ class STFT:
         return torch.as_tensor(sums).flatten(-2)[..., before : before + length]
 
     def _hann(self, like: Tensor) -> Tensor:
-        return torch.hann_window(self.window, dtype=like.dtype, device=like.device)
+        hann = torch.hann_window(self.window, dtype=like.dtype, device=like.device)
+        return hann.sqrt() if self.root else hann

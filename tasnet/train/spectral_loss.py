@@ -27,11 +27,13 @@ def chimera_loss(
     masks' has the rest. permute: uPIT; otherwise each mask is of its own source.
     """
     S = transform.forward(sources.float())
-    loss = (1 - embedding) * tpsa_loss(heads.masks.float(), heads.X, S, permute=permute).mean()
-    if heads.embeddings is None:
-        return loss
-    weights = heads.X.abs()
-    return loss + embedding * whitened_kmeans_loss(heads.embeddings.float(), dominant(S), weights).mean()
+    parts = []
+    if heads.masks is not None:
+        parts.append((1 - embedding) * tpsa_loss(heads.masks.float(), heads.X, S, permute=permute).mean())
+    if heads.embeddings is not None:
+        weights = heads.X.abs()
+        parts.append(embedding * whitened_kmeans_loss(heads.embeddings.float(), dominant(S), weights).mean())
+    return torch.stack(parts).sum()
 
 
 def dominant(S: Tensor) -> Tensor:
