@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from . import audio, checkpoint
+from .below_speech import without_offset
 from .errors import UserError
 from .model import ConvTasNet
 from .perceptron import Perceptron
@@ -82,7 +83,8 @@ def hear(samples: np.ndarray, rate: int) -> Hearing:
     model, head = listener(), hearing_head()
     own = model.config.sample_rate
     checked = audio.check_samples(samples, rate, "the sound")
-    sound = long_enough(audio.resample(checked.samples, checked.rate, own), own)
+    centred, *_ = without_offset(audio.resample(checked.samples, checked.rate, own), own)
+    sound = long_enough(centred, own)
     found = np.mean([head.probabilities(sound_features(model, window)[0]) for window in windows_of(sound, own)], axis=0)
     nobody, one, two, more, noise, room = map(float, found)
     return Hearing((nobody, one, two, more), noise, room)

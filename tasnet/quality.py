@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from . import audio, hearing
+from .below_speech import without_offset
 from .errors import UserError
 from .model import ConvTasNet
 from .perceptron import Perceptron
@@ -67,7 +68,8 @@ def expected_quality(mixture: np.ndarray, sources: np.ndarray, rate: int, model:
         raise QualityError(str(error)) from None
     own = heard.config.sample_rate
     whole = audio.check_samples(mixture, rate, "the mixture")
-    signals = audio.resample(np.concatenate([whole.samples[None], sources]), rate, own)
+    centred, *_ = without_offset(whole.samples, rate)
+    signals = audio.resample(np.concatenate([centred[None], sources]), rate, own)
     found, energy = [], []
     for window in windows_of(hearing.long_enough(signals, own), own):
         x, voices = window[0].astype(float), window[1:].astype(float)
