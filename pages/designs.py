@@ -6,7 +6,7 @@ from analysis import paper
 from analysis.figures import designs as figures
 from analysis.figures import flowchart
 from analysis.network import cost
-from analysis.network.designs import printed_designs
+from analysis.network.designs import LATER, printed_designs
 from analysis.words.say import quantity
 from pages.parts.captions import caption
 from pages.parts.designs import controls
@@ -107,17 +107,46 @@ def show_paper(config: ConvTasNetConfig | None) -> None:
     designs = printed_designs()
     chosen = next((design.recipe for design in designs if design.config == config), None)
     size = cost.parameters(config) / 1e6 if config else paper.TABLE_II.rows[0].model_size
+
+    def set_to(point: dict) -> None:
+        if (place := point["customdata"][0]) >= 0:  # a row of the paper, no later system
+            controls.set_to(designs[place])
+
     picture(
-        figures.size_and_score(designs, size, chosen),
-        "SI-SNRi of the paper's networks over their size, coloured by receptive field; a dotted line at this design",
+        figures.size_and_score(designs, size, chosen, LATER),
+        "SI-SNRi of the paper's networks and of later ones over their size, coloured by receptive field; a dotted line "
+        "at this design",
         key="design_scores",
-        on_click=lambda point: controls.set_to(designs[point["customdata"][0]]),
+        on_click=set_to,
         chosen=False,
     )
     caption(
         "The rows of Tables II and III, scored on WSJ0-2mix: a click sets the sliders to one. The dotted line is the "
         "size of your design; its score shows only in training. Table III names no sizes: II.2's are taken, whose "
-        "scores agree."
+        "scores agree. Stars: what came after."
+    )
+
+
+def show_later() -> None:
+    data_table(
+        [
+            {
+                "System": system.name,
+                "Year": str(system.year),
+                "Parameters": f"{system.model_size:g} M",
+                "SI-SNRi (dB)": f"{system.si_snri:.1f}",
+                "On": system.corpus,
+                "Figures from": system.source,
+                "Link": system.link,
+            }
+            for system in LATER
+        ],
+        column_config={"Link": st.column_config.LinkColumn()},
+        key="design_later",
+    )
+    caption(
+        "As printed there; none of them runs here. Scores on different sets do not compare. Nor does a size tell the "
+        "cost: dual-path networks and TF-GridNet do many times the work of a Conv-TasNet of their size."
     )
 
 
@@ -149,3 +178,5 @@ if design:
     show_parts(design)
     st.markdown("## Train this")
     show_command(design)
+st.markdown("## What came after")
+show_later()

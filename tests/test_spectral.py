@@ -253,7 +253,7 @@ def test_inside_shows_the_cells_and_the_masks(tmp_path, monkeypatch):
     monkeypatch.delenv("TASNET_LENS_MODEL", raising=False)
     checkpoint.save(tmp_path / "trunk.safetensors", small())
     checkpoint.save_variant(tmp_path / "dpcl.safetensors", "trunk", "clusters")
-    app = open_page("pages/inside.py", model="dpcl", embedding_view="Flat, to click")
+    app = open_page("pages/inside.py", model="dpcl", embedding_view="Flat")
     assert app.selectbox(key="model").value == "dpcl"
     assert re.search(r"4,000 of the [\d,]+ cells that are within 40 dB", texts(app))
     app.button_group(key="embedding_colour").set_value(["Energy"]).run()

@@ -4,18 +4,21 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from analysis.network.designs import PrintedDesign
+from analysis.network.designs import LaterSystem, PrintedDesign
 
 from .palette import GRID, MARKED_COLOUR, MIXTURE_COLOUR, style
 
 KINDS = {"non-causal": "circle", "causal": "diamond", "Table III": "square"}
+LATER_SYMBOLS = {"WSJ0-2mix": "star", "Libri2Mix": "star-open"}
 
 
-def size_and_score(designs: Sequence[PrintedDesign], size: float, chosen: str | None) -> go.Figure:
+def size_and_score(
+    designs: Sequence[PrintedDesign], size: float, chosen: str | None, later: Sequence[LaterSystem] = ()
+) -> go.Figure:
     """SI-SNRi over model size, coloured by receptive field; a point's customdata is (position in `designs`, ...).
 
-    size: million parameters of the user's design, drawn as a line, since nobody knows its score. chosen: the recipe of
-    the row that is to be ringed.
+    Of the systems that came `later` it is (-1, ...). size: million parameters of the user's design, drawn as a line,
+    since nobody knows its score. chosen: the recipe of the row that is to be ringed.
     """
     figure = go.Figure()
     groups: dict[str, list[int]] = {kind: [] for kind in KINDS}
@@ -41,6 +44,21 @@ def size_and_score(designs: Sequence[PrintedDesign], size: float, chosen: str | 
             hovertemplate="%{customdata[1]}<br>%{x} M parameters, %{y} dB SI-SNRi<br>"
             "receptive field %{marker.color:.2f} s<extra></extra>",
         )
+    for corpus in dict.fromkeys(system.corpus for system in later):
+        systems = [system for system in later if system.corpus == corpus]
+        figure.add_scatter(
+            x=[system.model_size for system in systems],
+            y=[system.si_snri for system in systems],
+            customdata=[(-1, f"{system.name} ({system.year}), {corpus}") for system in systems],
+            text=[system.name.partition(",")[0].partition(" (")[0] for system in systems],
+            textposition=["middle right" if system.model_size < 1.5 else "middle left" for system in systems],
+            cliponaxis=False,
+            mode="markers+text",
+            name=f"later, {corpus}",
+            marker={"symbol": LATER_SYMBOLS.get(corpus, "star"), "size": 13, "color": MIXTURE_COLOUR},
+            unselected={"marker": {"opacity": 1}},
+            hovertemplate="%{customdata[1]}<br>%{x} M parameters, %{y} dB SI-SNRi<extra></extra>",
+        )
     for row in designs:
         if row.recipe == chosen:
             figure.add_scatter(
@@ -52,7 +70,7 @@ def size_and_score(designs: Sequence[PrintedDesign], size: float, chosen: str | 
                 showlegend=False,
             )
     figure.add_vline(x=size, line={"color": MARKED_COLOUR, "width": 2, "dash": "dot"})
-    style(figure, 430)
+    style(figure, 480)
     figure.update_xaxes(
         title_text="Model size (million parameters)",
         type="log",

@@ -1,4 +1,7 @@
-"""The networks of Tables II and III: the paper's figures for each, and the configuration that rebuilds it."""
+"""The networks of Tables II and III: the paper's figures for each, and the configuration that rebuilds it.
+
+And what came after it: figures from elsewhere, each with its source.
+"""
 
 from dataclasses import dataclass
 
@@ -49,3 +52,74 @@ def printed_designs() -> tuple[PrintedDesign, ...]:
         config = ready[recipe]
         found.append(PrintedDesign(f"III.{number}", recipe, title, config, None, row.model_size, row.si_snri, row.sdri))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class LaterSystem:
+    """A system that came after the paper; none of them runs here. Their test sets are not all the paper's."""
+
+    name: str
+    year: int
+    model_size: float  # million parameters
+    si_snri: float  # dB
+    corpus: str  # on whose two-speaker test set
+    source: str  # where these figures stand
+    link: str
+
+
+LATER = (
+    LaterSystem(
+        "DPRNN-TasNet",
+        2020,
+        2.6,
+        18.8,
+        "WSJ0-2mix",
+        "Luo, Chen, Yoshioka: Dual-path RNN",
+        "https://arxiv.org/abs/1910.06379",
+    ),
+    LaterSystem(
+        "DPTNet",
+        2020,
+        2.7,
+        20.2,
+        "WSJ0-2mix",
+        "Chen, Mao, Liu: Dual-path transformer network",
+        "https://arxiv.org/abs/2007.13975",
+    ),
+    LaterSystem(
+        "SuDoRM-RF, improved",
+        2021,
+        5.0,
+        17.3,
+        "WSJ0-2mix",
+        "Tzinis et al.: their repository, 16 blocks and 512 bases",
+        "https://github.com/etzinis/sudo_rm_rf",
+    ),
+    LaterSystem(
+        "SepFormer",
+        2021,
+        26.0,
+        20.4,
+        "WSJ0-2mix",
+        "Subakan et al.: Attention is all you need in speech separation; 22.3 dB with mixtures made anew in training",
+        "https://arxiv.org/abs/2010.13154",
+    ),
+    LaterSystem(
+        "TF-GridNet",
+        2023,
+        14.4,
+        23.5,
+        "WSJ0-2mix",
+        "Wang et al.: TF-GridNet; its size as TIGER's authors count it",
+        "https://arxiv.org/abs/2211.12433",
+    ),
+    LaterSystem(
+        "TIGER (large)",
+        2025,
+        0.82,
+        18.0,
+        "Libri2Mix",
+        "Xu et al.: TIGER; at 16 kHz, where TF-GridNet has 19.2 dB",
+        "https://arxiv.org/abs/2410.01469",
+    ),
+)

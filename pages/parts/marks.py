@@ -16,7 +16,7 @@ class Mark:
     """Where the chosen one is in the picture of the key `picture`.
 
     `row` is its row in panels that share their rows; else `x`, `y` its point on `axes`. Where all are None (or
-    not finite) it is not in the picture, which can still be clicked.
+    not finite) it is not in the picture, which can still be clicked; so can one in three dimensions.
     """
 
     picture: str

@@ -34,6 +34,7 @@ class ModelLabel:
     measured_on: str = ""  # what the score was measured on, to follow it in a sentence
     system: str = CONV_TASNET  # what the literature calls such a system
     rate: int = 8000  # Hz
+    any_sound: bool = False  # trained for noise, rooms, one voice alone and none too
 
 
 def names() -> list[str]:
@@ -59,6 +60,7 @@ def _label(path: str, _changed: float) -> ModelLabel:
         model_titles.measured_on(facts),
         config.system,
         config.sample_rate,
+        facts.any_sound,
     )
 
 

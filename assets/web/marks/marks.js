@@ -31,9 +31,10 @@ class Marks {
     this.frame = null;
     for (const mark of this.data.marks) {
       const plot = document.querySelector(`.st-key-${mark.picture} .js-plotly-plot`);
-      if (!plot?._fullLayout?.xaxis?._length) continue;
+      const flat = plot?._fullLayout?.xaxis?._length;
+      if (!flat && !plot?._fullLayout?.scene) continue;
       this.#hear(plot, mark.picture);
-      draw(this.#layer(plot), plot._fullLayout, mark);
+      if (flat) draw(this.#layer(plot), plot._fullLayout, mark);  // what turns in space is marked in its figure
     }
     for (const [plot, listener] of this.heard) if (!plot.isConnected) this.#forget(plot, listener);
   }

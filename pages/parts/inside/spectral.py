@@ -15,6 +15,7 @@ from analysis.words.embeddings import explain_cell, explain_embeddings, explain_
 from pages.parts import listening, result_cache, workspace
 from pages.parts.captions import caption
 from pages.parts.handout import offer_handout, say
+from pages.parts.marks import Mark, mark
 from pages.parts.pictures import picture, save_table
 from pages.parts.player import linked_player
 from pages.parts.text import plain
@@ -25,7 +26,7 @@ from .inspection import NETWORK_RUNS, excerpt_at_rate
 
 SHOWN = 4000  # cells: as many as a browser turns without a pause
 CLUSTER_ROW = "cluster"
-SOLID, FLAT = "3-D", "Flat, to click"
+SOLID, FLAT = "3-D", "Flat"
 
 
 def show_spectral(sound: Mixture) -> None:
@@ -68,7 +69,7 @@ def _cached(sound: Mixture, separator: Separator) -> tuple[SpectralInside, tuple
 
 @st.fragment
 def _show_embeddings(cells: EmbeddedCells, sound: Mixture, identity: tuple) -> None:
-    """The cloud beside the same cells on the mixture; a click in a flat picture marks a cell in all."""
+    """The cloud beside the same cells on the mixture; a click in one marks a cell in both."""
     names = listening.speaker_names(int(cells.clusters.max()) + 1)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = st.segmented_control(
@@ -87,28 +88,33 @@ def _show_embeddings(cells: EmbeddedCells, sound: Mixture, identity: tuple) -> N
     marked = kept[1] if kept and kept[0] == identity else None
     shown = _sample(len(cells.level))
 
-    def mark(point: dict[str, Any]) -> None:
-        st.session_state.embedding_cell = (identity, int(point["customdata"][0]))
+    def choose(number: int) -> None:
+        st.session_state.embedding_cell = (identity, number)
+
+    def clicked(point: dict[str, Any]) -> None:
+        choose(int(point["customdata"][0]))
 
     left, right = st.columns(2, gap="medium")
     with left:
         if view == SOLID:
             figure = figures.cloud(cells, shown, by, names, marked)
             picture(figure, f"The cells' embeddings along three principal axes, by {by.lower()}", key="embedding_cloud")
+            # Streamlit passes on no clicks in three dimensions.
+            mark([Mark("embedding_cloud")], model="", key="embedding_chosen", on_choose=choose)
         else:
             figure = figures.flat_cloud(cells, shown, by, names, marked)
             alt = f"The cells' embeddings along the first axis and two others, by {by.lower()}"
-            picture(figure, alt, key="embedding_flat", on_click=mark)
+            picture(figure, alt, key="embedding_flat", on_click=clicked)
     with right:
         figure = figures.on_mixture(sound.mixture, sound.rate, cells, shown, by, names, marked)
         alt = f"The same cells on the mixture's spectrogram, by {by.lower()}"
-        picture(figure, alt, key="embedding_mixture", on_click=mark)
+        picture(figure, alt, key="embedding_mixture", on_click=clicked)
         if marked is not None:
             say([plain(explain_cell(cells, marked, names))], key="embedding_cell")
     caption(
         "A point is a cell of the spectrogram, its place the network's embedding of it. A cell is 8 ms long and "
-        "31.25 Hz high at 8 kHz. Click one in the spectrogram or in the flat cloud to mark it in both; drag the cloud "
-        "to turn it."
+        "31.25 Hz high at 8 kHz. Click one in the spectrogram or in the cloud to mark it in both; drag the cloud to "
+        "turn it."
     )
     say(explain_embeddings(cells, len(shown)), key="embeddings")
     save_table("Cells (CSV)", lambda: _table(cells), key="embedding_cells")
