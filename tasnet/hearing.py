@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 
 from . import audio
+from .below_speech import without_offset
 from .errors import UserError
 from .listener import MOST, RATE, HearingNetwork
 from .places import ASSETS
@@ -80,7 +81,8 @@ class Hearing:
 def hear(samples: np.ndarray, rate: int) -> Hearing:
     """What the sound (T,) at `rate` Hz seems to be. Raises AudioError for what is no sound, and HearingError."""
     checked = audio.check_samples(samples, rate, "the sound")
-    sound = long_enough(audio.resample(checked.samples, checked.rate, RATE), RATE)
+    centred, *_ = without_offset(audio.resample(checked.samples, checked.rate, RATE), RATE)
+    sound = long_enough(centred, RATE)
     found = np.mean([hear_window(window) for window in windows_of(sound, RATE)], axis=0)
     nobody, one, two, more, noise, room = map(float, found)
     return Hearing((nobody, one, two, more), noise, room)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from . import audio, checkpoint
+from .below_speech import without_offset
 from .errors import UserError
 from .hearing import HearingError, hear_window, long_enough, windows_of
 from .model import ConvTasNet
@@ -66,7 +67,8 @@ def expected_quality(mixture: np.ndarray, sources: np.ndarray, rate: int, model:
     network, head = second_opinion(), _head()
     own = network.config.sample_rate
     whole = audio.check_samples(mixture, rate, "the mixture")
-    signals = audio.resample(np.concatenate([whole.samples[None], sources]), rate, own)
+    centred, *_ = without_offset(whole.samples, rate)
+    signals = audio.resample(np.concatenate([centred[None], sources]), rate, own)
     found, energy = [], []
     for window in windows_of(long_enough(signals, own), own):
         x, voices = window[0].astype(float), window[1:].astype(float)
