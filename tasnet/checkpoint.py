@@ -58,7 +58,7 @@ def bundled() -> dict[str, Path]:
 
 
 def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """(name, time of its last change in ns, bytes) of the weights in a folder; every page asks dozens of times a run."""
+    """(name, time of its last change in ns, bytes) of the weights in a folder; a page asks dozens of times."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".safetensors"):
