@@ -126,10 +126,10 @@ def with_perceptual(sound: Mixture, found: list[Found]) -> list[Found]:
     for name, row, comparison in found:
         if comparison is not None and row.scores is not None:
             separation = workspace.separation(sound, name)
-            comparison = separation and workspace.compared(sound, separation, name, ideal=False)
-            if comparison is None:
+            scored = workspace.compared(sound, separation, name, ideal=False) if separation else None
+            if scored is None:
                 return []
-            row = replace(comparison.network, name=row.name)
+            row, comparison = replace(scored.network, name=row.name), scored
         complete.append((name, row, comparison))
     return complete
 

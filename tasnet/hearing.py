@@ -1,7 +1,7 @@
 """What a sound seems to be: how many voices, and whether there is noise or a room, each with a probability.
 
-A small head (a perceptron of one hidden layer, in NumPy) reads features of the small two-voice network
-(`sound_features`). It is fitted by `python -m analysis.conditions.fit_hearing` on mixtures of training speakers.
+A small network of its own listens (`listener`), trained by `python -m analysis.conditions.fit_hearing` on mixtures of
+training speakers.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
+from safetensors import SafetensorError
 
-from . import audio, checkpoint
+from . import audio
+from .below_speech import without_offset
 from .errors import UserError
-from .model import ConvTasNet
-from .perceptron import Perceptron
+from .listener import MOST, RATE, HearingNetwork
 from .places import ASSETS
-from .sound_features import WINDOW, sound_features, windows_of
 
-HEAD = ASSETS / "hearing.npz"
-NETWORK = "convtasnet_small_gln_2spk_8k"
+NETWORK = ASSETS / "hearing.safetensors"
+WINDOW = 4.0  # s
+MOST_WINDOWS = 6  # of a long sound, spread evenly
 SHORTEST = 0.5  # s: shorter sounds are repeated
-MOST = 3  # the most voices that are told apart: "3 or more"
 SURE = 0.5  # the probability from which noise or a room is said to be there
 DOUBT = 0.7  # below this probability of a number of voices the next one is said too
 WORDS = ("nobody", "one person", "two people", "three people or more")
 
 
 class HearingError(UserError):
-    """Nothing can be said about a sound here: the network or the head is not installed."""
+    """Nothing can be said about a sound here: the network that listens is not installed."""
 
 
 @dataclass(frozen=True)
@@ -82,23 +83,29 @@ class Hearing:
 
 def hear(samples: np.ndarray, rate: int) -> Hearing:
     """What the sound (T,) at `rate` Hz seems to be. Raises AudioError for what is no sound, and HearingError."""
-    model, head = listener(), hearing_head()
-    own = model.config.sample_rate
     checked = audio.check_samples(samples, rate, "the sound")
-    sound = long_enough(audio.resample(checked.samples, checked.rate, own), own)
-    found = np.mean([head.probabilities(sound_features(model, window)[0]) for window in windows_of(sound, own)], axis=0)
+    centred, *_ = without_offset(audio.resample(checked.samples, checked.rate, RATE), RATE)
+    sound = long_enough(centred, RATE)
+    found = np.mean([hear_window(window) for window in windows_of(sound, RATE)], axis=0)
     nobody, one, two, more, noise, room = map(float, found)
     return Hearing((nobody, one, two, more), noise, room)
 
 
-class Head(Perceptron):
-    """Features (F,) -> the logits of 0, 1, 2, 3 voices, of noise, and of a room."""
+def hear_window(window: np.ndarray) -> np.ndarray:
+    """The probabilities (6,) of 0, 1, 2, 3 or more voices, noise and a room in (T,) at 8 kHz. Raises HearingError."""
+    return (
+        _listener().probabilities(torch.from_numpy(np.ascontiguousarray(window, np.float32))[None])[0].double().numpy()
+    )
 
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """(6,): four that sum to one, and two."""
-        logits = self(features)
-        counts = np.exp(logits[: MOST + 1] - logits[: MOST + 1].max())
-        return np.concatenate([counts / counts.sum(), 1 / (1 + np.exp(-logits[MOST + 1 :]))])
+
+def windows_of(samples: np.ndarray, rate: int) -> np.ndarray:
+    """(windows, ..., T) of at most `WINDOW` seconds each, from (..., samples), evenly spread."""
+    size, length = round(WINDOW * rate), samples.shape[-1]
+    if length <= size:
+        return samples[None]
+    count = min(MOST_WINDOWS, -(-length // size))
+    starts = np.linspace(0, length - size, count).astype(int)
+    return np.stack([samples[..., start : start + size] for start in starts])
 
 
 def long_enough(sound: np.ndarray, rate: int) -> np.ndarray:
@@ -109,21 +116,8 @@ def long_enough(sound: np.ndarray, rate: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def listener() -> ConvTasNet:
-    """The small network by whose view sounds are judged. Raises HearingError where it is not here."""
-    path = checkpoint.bundled().get(NETWORK)
-    if path is None:
-        raise HearingError(f"The model {NETWORK}, which listens, is not here.")
-    model, _ = checkpoint.load(path)
-    if not isinstance(model, ConvTasNet):
-        raise HearingError(f"The model {NETWORK}, which listens, is another network here.")
-    return model.eval().requires_grad_(False)
-
-
-@lru_cache(maxsize=1)
-def hearing_head() -> Head:
-    """The head that says what a sound is. Raises HearingError where it is not here."""
+def _listener() -> HearingNetwork:
     try:
-        return Head.load(HEAD)
-    except (OSError, KeyError, ValueError):
-        raise HearingError(f"{HEAD.name}, by which sounds are judged, is not here.") from None
+        return HearingNetwork.load(NETWORK)
+    except (OSError, RuntimeError, SafetensorError):
+        raise HearingError(f"{NETWORK.name}, by which sounds are judged, is not here.") from None

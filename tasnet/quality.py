@@ -1,7 +1,7 @@
 """How good a separation into two voices is, without the clean ones: the SI-SNR of each output, with an interval.
 
 A small head reads how far several views of the sound agree: a model's outputs, those of the small network
-(`hearing.listener`), and what that finds again when the two outputs are mixed anew, one of them moved in time; besides,
+(`second_opinion`), and what that finds again when the two outputs are mixed anew, one of them moved in time; besides,
 what it hears (`hearing`). It is fitted by `python -m analysis.conditions.fit_quality` on voices that no model was
 trained on; its interval is widened until it holds nine of ten of the windows left out (Romano et al., "Conformalized
 quantile regression", 2019).
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
 
-from . import audio, hearing
+from . import audio, checkpoint
+from .below_speech import without_offset
 from .errors import UserError
+from .hearing import HearingError, hear_window, long_enough, windows_of
 from .model import ConvTasNet
 from .perceptron import Perceptron
 from .places import ASSETS
-from .sound_features import sound_features, windows_of
 from .tracking import best_order
 
 HEAD = ASSETS / "quality.npz"
@@ -31,6 +33,7 @@ MODELS = (  # whose outputs the head has seen
     "convtasnet_medium_cln_2spk_8k",
     "convtasnet_small_cln_2spk_8k",
 )
+SECOND = "convtasnet_small_gln_2spk_8k"  # whose opinion is asked too
 LOWEST, HIGHEST = -10.0, 30.0  # dB: further out two views are not told apart
 QUIETEST, LEAST = 1e-4, 1e-5  # of the mixture's power: an output, and what the outputs do not explain
 PIECE = 0.25  # s, in which two views are compared too
@@ -61,18 +64,19 @@ def expected_quality(mixture: np.ndarray, sources: np.ndarray, rate: int, model:
     """
     if model not in MODELS or len(sources) != 2:
         raise QualityError(f"What {model} makes of a sound cannot be judged without the clean voices.")
-    try:
-        heard, head, ears = hearing.listener(), _head(), hearing.hearing_head()
-    except hearing.HearingError as error:
-        raise QualityError(str(error)) from None
-    own = heard.config.sample_rate
+    network, head = second_opinion(), _head()
+    own = network.config.sample_rate
     whole = audio.check_samples(mixture, rate, "the mixture")
-    signals = audio.resample(np.concatenate([whole.samples[None], sources]), rate, own)
+    centred, *_ = without_offset(whole.samples, rate)
+    signals = audio.resample(np.concatenate([centred[None], sources]), rate, own)
     found, energy = [], []
-    for window in windows_of(hearing.long_enough(signals, own), own):
+    for window in windows_of(long_enough(signals, own), own):
         x, voices = window[0].astype(float), window[1:].astype(float)
-        features, second_view = sound_features(heard, x)
-        found.append(head(head_features(ears(features), views(heard, x, voices, second_view), model)))
+        try:
+            heard = hear_window(x)
+        except HearingError as error:
+            raise QualityError(str(error)) from None
+        found.append(head(head_features(heard, views(network, x, voices, separated_by(network, x)), model)))
         energy.append((voices**2).sum(1) + TINY)
     return tuple(Expected(*quantiles) for quantiles in over_windows(np.array(found), np.array(energy)))
 
@@ -104,21 +108,28 @@ def over_windows(found: np.ndarray, energy: np.ndarray) -> np.ndarray:
     return 10 * np.log10(energy.sum(0)[:, None] / errors.sum(0))
 
 
-def views(heard: ConvTasNet, mixture: np.ndarray, sources: np.ndarray, second_view: np.ndarray) -> np.ndarray:
+@torch.inference_mode()
+def separated_by(network: ConvTasNet, mixture: np.ndarray) -> np.ndarray:
+    """What `network` makes of a mixture (T,) at its rate: (2, T), at no certain level."""
+    x = torch.from_numpy(np.ascontiguousarray(mixture, np.float32))[None]
+    return network(x / x.square().mean().sqrt().clamp(min=1e-6))[0].double().numpy()
+
+
+def views(network: ConvTasNet, mixture: np.ndarray, sources: np.ndarray, second_view: np.ndarray) -> np.ndarray:
     """mixture (T,), outputs (2, T) and those of the small network for it (2, T) -> (2, V), one row an output.
 
     Nothing depends on the level of the sound, nor on the order of the outputs but for that of the rows.
     """
     gains = np.linalg.lstsq(sources.T, mixture, rcond=None)[0]
     sources = sources * gains[:, None]
-    second_view = second_view[best_order(second_view, sources)].astype(float)
+    second_view = second_view[best_order(second_view, sources)]
     power = (mixture**2).sum() + TINY
     share = 10 * np.log10(np.maximum((sources**2).sum(1) / power, QUIETEST))
     rest = 10 * np.log10(max(((mixture - sources.sum(0)) ** 2).sum() / power, LEAST))
     moved = np.stack([sources[0], np.roll(sources[1], sources.shape[1] // 2)])
-    again = sound_features(heard, moved.sum(0))[1].astype(float)
+    again = separated_by(network, moved.sum(0))
     seen, found_again = agreement(sources, second_view), agreement(moved, again)
-    size = round(PIECE * heard.config.sample_rate)
+    size = round(PIECE * network.config.sample_rate)
     pieces = min(sources.shape[1], second_view.shape[1]) // size
     steady = np.quantile(
         _cosine(_pieces(sources, size)[:, :pieces], _pieces(second_view, size)[:, :pieces]), (0.1, 0.5, 0.9), axis=1
@@ -149,6 +160,16 @@ def _pieces(signals: np.ndarray, size: int) -> np.ndarray:
 def _cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(..., T), (..., T) -> (...)."""
     return (a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1) + TINY)
+
+
+@lru_cache(maxsize=1)
+def second_opinion() -> ConvTasNet:
+    """The small network. Raises QualityError where it is not here."""
+    path = checkpoint.bundled().get(SECOND)
+    model = None if path is None else checkpoint.load(path)[0]
+    if not isinstance(model, ConvTasNet):
+        raise QualityError(f"The model {SECOND}, by whose opinion separations are judged, is not here.")
+    return model.eval().requires_grad_(False)
 
 
 @lru_cache(maxsize=1)

@@ -42,6 +42,7 @@ class TrainingFacts:
         LEVEL_DBFS  # RMS of the mixtures in training: matters where the norm is BN
     )
     keeps_level: bool = False  # the outputs have the level of what they are: trained with SNR, not with SI-SNR
+    any_sound: bool = False  # trained with noise, rooms, one voice alone and none besides clean mixtures
     scores: dict[str, Figure] = field(default_factory=dict)  # dB by set and measure, such as VALID
     licence: str = ""
     credits: str = ""

@@ -12,7 +12,9 @@ from conftest import node
 from scipy.signal import butter, sosfiltfilt
 
 from analysis.scores.metrics import evaluate
+from analysis.sounds.inputs import decode_upload, from_mixture
 from tasnet import ConvTasNet, ConvTasNetConfig, Separator, below_speech, checkpoint
+from tasnet.audio import read, resample
 from tasnet.below_speech import SteadySoFar, without
 from tasnet.disk import DiskArray
 from tasnet.recordings import separate_recording
@@ -116,12 +118,17 @@ def test_on_the_disk_it_is_the_same(tmp_path, monkeypatch, causal, voices):
         np.testing.assert_allclose(expected[4000:-4000], right[4000:-4000], atol=1e-4)
 
 
-def test_a_file_is_separated_as_in_memory(tmp_path, separator, voices):
-    mixture = (0.5 * voices[0].sum(0) + 0.1).astype(np.float32)
-    soundfile.write(tmp_path / "a.wav", mixture, RATE, subtype="FLOAT")
-    found, expected = separate_recording(separator, tmp_path / "a.wav", tmp_path), separator.separate(mixture, RATE)
-    np.testing.assert_allclose(found.sources[..., 0 : len(mixture)], expected.sources, atol=1e-5)
-    assert found.notes == expected.notes
+def test_a_file_is_separated_as_in_memory_and_on_a_page(tmp_path, separator, voices):
+    """In two channels, at another rate than the model's and with an offset: each is prepared once, the same way."""
+    both = resample(0.5 * voices[0] + 0.1, RATE, 2 * RATE)
+    soundfile.write(tmp_path / "a.wav", both.T, 2 * RATE, subtype="FLOAT")
+    found, sound = separate_recording(separator, tmp_path / "a.wav", tmp_path), read(tmp_path / "a.wav")
+    expected = separator.separate(sound.samples, sound.rate)
+    np.testing.assert_allclose(found.sources[..., 0 : both.shape[1]], expected.sources, atol=1e-5)
+    assert found.notes == sound.notes + expected.notes and below_speech.OFFSET_NOTE in found.notes
+    upload = from_mixture(decode_upload((tmp_path / "a.wav").read_bytes(), "a.wav"), rate=RATE)
+    shown = resample(separator.separate(upload.mixture, upload.rate).sources, RATE, 2 * RATE)
+    np.testing.assert_allclose(shown[:, : both.shape[1]], expected.sources, atol=1e-5)
 
 
 def test_rumble_is_noise_and_comes_back_where_noise_is_asked_for(tmp_path, voices):

@@ -1,12 +1,14 @@
 """Everyday conditions: each changes what it names, by as much as it says, and nothing at its first value."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from analysis.conditions import everyday
+from analysis.conditions import alone, everyday
+from analysis.conditions.alone_results import AloneResults
 from analysis.conditions.everyday import CODECS, CONDITIONS, UNHEARD
 from analysis.start_point.probes import PROBES
 from tasnet.data.speech_level import active_speech_level
@@ -109,3 +111,24 @@ def test_reverberation_is_a_convolution_of_each_voice(sound):
         ]
         np.testing.assert_allclose(wet.references[speaker], expected, atol=1e-5)
     np.testing.assert_allclose(wet.mixture, wet.references.sum(0), atol=1e-5)
+
+
+class Leaky:
+    """What `separate` gives of x: x itself and another sound `aside` dB below, both `down` dB below what they were."""
+
+    def __init__(self, aside: float, down: float) -> None:
+        self.gains = 10 ** (-down / 20) * np.array([10 ** (-aside / 20), 1.0])
+
+    def separate(self, x: np.ndarray, rate: int) -> SimpleNamespace:
+        other = np.random.default_rng(3).standard_normal(len(x))
+        other *= np.sqrt((x**2).mean() / (other**2).mean())
+        return SimpleNamespace(sources=self.gains[:, None] * np.stack([other, x + 0.1 * other]))
+
+
+def test_one_voice_alone_and_noise_alone_are_told_in_decibels():
+    voice = SOUND.sources[0]
+    aside, kept = alone.one_voice(Leaky(35, 0), voice, RATE)
+    assert aside == pytest.approx(35, abs=0.2) and kept == pytest.approx(20, abs=0.2)
+    assert alone.no_voice(Leaky(3, 25), voice, RATE) == pytest.approx(25, abs=0.2)
+    found = AloneResults("w", "set", (35.0, 20.0, 31.0, 10.0), (25.0, 20.0), (5.0, 3.0, 30.0, 40.0))
+    assert found.shares == (0.5, 1.0, 0.5) and found.medians == (25.5, 22.5, 17.5)

@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from analysis.corpus import engine as engines
-from analysis.corpus import evaluation, evaluation_run
+from analysis.corpus import evaluation, evaluation_run, unaided
 from analysis.corpus.__main__ import main
 from analysis.corpus.results import ResultsError, read_results
 from analysis.scores import ideal_masks, metrics
@@ -168,10 +168,18 @@ def test_the_network_scores_as_in_an_independent_loop(voices, tmp_path):
 
     for row, scores in zip(results.good, results.values("Conv-TasNet", "si_snri"), strict=True):
         s = [soundfile.read(folder / part / f"{row.mixture}.flac", dtype="float32")[0] for part in ("s1", "s2")]
-        estimates = separator.separate(s[0] + s[1], RATE).sources
+        separation = separator.separate(s[0] + s[1], RATE)
+        estimates = separation.sources
         orders = [[ratio(estimates[p[i]], s[i]) - ratio(s[0] + s[1], s[i]) for i in (0, 1)] for p in ((0, 1), (1, 0))]
         np.testing.assert_allclose(scores, max(orders, key=sum), atol=2e-3)
         assert row.speakers == tuple(part.split("-")[0] for part in row.mixture.split("_"))
+        # What is said without the clean voices is what the command line and the pages say.
+        heard = [row.scores[f"{unaided.HEARD}.{name}.1"] for name in (*unaided.VOICES, "noise", "room")]
+        said = separation.hearing
+        np.testing.assert_allclose(heard, [*said.voices, said.noise, said.room], atol=1e-4)
+        order = max(((0, 1), (1, 0)), key=lambda p: sum(ratio(estimates[p[i]], s[i]) for i in (0, 1)))
+        guessed = [row.scores[f"{unaided.GUESSED}.median.{i + 1}"] for i in (0, 1)]
+        np.testing.assert_allclose(guessed, [separation.expected[p].median for p in order], atol=0.05)
 
 
 # --- The file ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import paper
-from analysis.corpus import failures, paired, report, summary
+from analysis.corpus import failures, paired, report, summary, unaided
 from analysis.corpus.published import LITERATURE, TRAINING_SETS, published
 from analysis.corpus.results import Header, Results, ResultsError, ResultsFile, ScoredMixture, read_results
 from analysis.corpus.scores import columns
@@ -17,7 +17,7 @@ from analysis.figures.corpus import against_masks, by_group, distributions
 from analysis.figures.training import AXES, training_curves
 from analysis.scores.metrics import leakage
 from analysis.scores.systems import MEASURES, MIXTURE, NETWORK, SYSTEMS
-from analysis.words.corpus import explain_failures, explain_pair, explain_set
+from analysis.words.corpus import explain_failures, explain_pair, explain_set, explain_unaided
 from tasnet.locks import Locked, WriterLock
 from tasnet.published import CATALOGUE
 
@@ -141,6 +141,23 @@ def test_rows_survive_the_file(tmp_path):
     assert found.rows[1] == odd
     assert found.problems == {}
     assert np.isnan(found.values("IBM", "stoi")).tolist() == [[False, True], [True, True]]
+
+
+def test_what_is_said_without_the_clean_voices_is_held_against_them():
+    """Three mixtures: two heard as two voices; guesses 1 dB too low, two outputs of six outside their limits."""
+    found = results(same(np.full((3, 2), 9.0)), inputs=np.ones((3, 2)))
+    assert explain_unaided(found) == []
+    for k, row in enumerate(found.rows):
+        row.scores.update(dict.fromkeys((f"{unaided.HEARD}.{name}.1" for name in unaided.VOICES), 0.1))
+        row.scores[f"{unaided.HEARD}.voices_{2 if k else 1}.1"] = 0.7
+        for c in (1, 2):
+            limits = {"low": 8.0, "median": 9.0, "high": 9.5 if k == 2 else 11.0}
+            row.scores.update({f"{unaided.GUESSED}.{name}.{c}": value for name, value in limits.items()})
+    guesses = unaided.guessed_scores(found)
+    assert (guesses.outputs, guesses.error) == (6, pytest.approx(1.0))
+    assert guesses.held.mean == pytest.approx(2 / 3) == unaided.counted_right(found).mean
+    said = explain_unaided(found)
+    assert said[0].startswith("Two voices are heard in 66.7 % of the mixtures") and "1.00 dB" in said[1]
 
 
 def test_a_file_of_results_has_one_writer(tmp_path):

@@ -1,8 +1,11 @@
 """A user's own sounds become a mixture, or one sentence says why not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from analysis.scores.comparison import compare_systems
 from analysis.sounds import inputs
 from tasnet.audio import Audio
 
@@ -100,9 +103,17 @@ def test_a_voice_that_is_not_in_the_mixture_is_said_not_to_be():
     assert made.notes == ("other.wav was not found in the mixture for sure: scores may mean nothing.",)
 
 
-def test_an_offset_goes_and_is_said():
+def test_an_offset_is_said_and_the_model_decides_what_it_hears_of_it():
     voices = [voice(3, seed=k) for k in (1, 2)]
     mixture = Audio(voices[0].samples + voices[1].samples + np.float32(0.05), 8000, "dc.wav")
-    made = inputs.from_mixture(mixture, voices)
-    assert "dc.wav has an offset (DC) of 0.0" in made.notes[0]
-    np.testing.assert_allclose(made.references.sum(0), made.mixture, atol=1e-3)
+    shifted = [replace(one, samples=one.samples + np.float32(0.1)) for one in voices]
+    made = inputs.from_mixture(mixture, shifted)
+    assert "dc.wav has an offset (DC) of 0.0" in made.notes[0] and made.notes[0].endswith("kept from the model.")
+    np.testing.assert_array_equal(made.mixture, mixture.samples)
+    for references in (made.references, inputs.from_voices(shifted, 0.0).references):
+        np.testing.assert_allclose(references.mean(1), 0, atol=1e-3)
+    scored = [
+        compare_systems(one, one.references, pesq=False).unprocessed.scores.mean("sdr")
+        for one in (made, replace(made, mixture=made.mixture - made.mixture.mean()))
+    ]
+    assert scored[0] == pytest.approx(scored[1], abs=1e-3)

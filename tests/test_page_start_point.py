@@ -1,6 +1,7 @@
 """The page `start_point`: the start of one sound and of a set, the limits, bad input."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,9 +95,12 @@ def test_a_row_of_the_table_turns_the_sound(monkeypatch):
 def test_other_models_results_are_not_taken_for_those_of_the_chosen_ones(monkeypatch):
     said = []
     monkeypatch.setattr(probe, "caption", said.append)
-    assert probe.chosen_or_all({"a": 1, "b": 2}, ["b", "c"]) == {"b": 2} and not said
+    a, b, other = (SimpleNamespace(header=SimpleNamespace(set=name)) for name in ("two", "two", "three"))
+    known = {"a": a, "b": b, "other": other}
+    assert probe.chosen_or_all(known, ["b", "c"]) == {"b": b} and not said
+    assert probe.chosen_or_all(known, ["other", "a"]) == {"other": other} and not said  # of one set
     assert probe.chosen_or_all({}, ["c"]) == {} and not said
-    assert probe.chosen_or_all({"a": 1, "b": 2}, ["c"]) == {"a": 1, "b": 2} and "have not been measured" in said[0]
+    assert probe.chosen_or_all(known, ["c"]) == {"a": a, "b": b} and "have not been measured" in said[0]
 
 
 @pytest.mark.usefixtures("jobs_here")

@@ -8,9 +8,11 @@ import pytest
 
 from analysis import paper
 from tasnet import checkpoint
+from tasnet.model_titles import model_title
 from tasnet.train.__main__ import main
 from tasnet.train.recipe import Recipe, RecipeError
 from tasnet.train.recipes import load_recipe, recipes
+from tasnet.training_facts import TrainingFacts
 
 ROOT = Path(__file__).parents[1]
 
@@ -89,6 +91,9 @@ def test_every_recipe_begins_from_a_bundled_model_its_own_where_there_is_one(fil
         leg = recipe.leg(number)
         assert leg.hours or leg.total_seconds
         assert leg.weights == {"librispeech": 2.0} and leg.mixing.same == 0.8
+    assert recipe.any_sound == ("robust" in file.stem)
+    title = model_title(recipe.model, TrainingFacts(any_sound=recipe.any_sound))
+    assert title.endswith(", any sound") == recipe.any_sound
     for folder in ("train", "valid", "noise", "rooms"):
         (tmp_path / folder).mkdir()
     there = recipe.at(tmp_path)

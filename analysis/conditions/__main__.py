@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.set_command import set_parser
-from analysis.start_point.probe_set import SECONDS, SHIPPED, measure_probes
+from analysis.start_point.probe_set import SECONDS, SHIPPED, measure_probes, of_one_set
 from tasnet import Separator, checkpoint
 from tasnet.command_line import command_line, progress_bar
 from tasnet.data.corpora import open_mixtures
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 progress=show,
                 say=print,
             )
-    for row in condition_rows(condition_results()):
+    measured = {name: found for name, found in condition_results().items() if name in names}
+    for row in condition_rows(of_one_set(measured)):
         condition = CONDITIONS[row.condition]
         scores = ", ".join(f"{model} {found.mean:.2f} dB" for model, found in row.score.items() if found)
         print(f"{condition.title}, {row.value:g} {condition.unit}: {scores}")

@@ -21,13 +21,12 @@ from analysis.scores.metrics import si_snr
 from tasnet import Separator
 from tasnet.command_line import command_line, command_parser
 from tasnet.data.corpora import open_mixtures
-from tasnet.hearing import hearing_head, listener
+from tasnet.hearing import hear_window
 from tasnet.perceptron import WIDEST, Perceptron
-from tasnet.quality import HEAD, HIGHEST, LOWEST, MODELS, head_features, views
-from tasnet.sound_features import sound_features
+from tasnet.quality import HEAD, HIGHEST, LOWEST, MODELS, head_features, second_opinion, separated_by, views
 
-from .fit_hearing import RATE, Material, draw_and_keep, draw_window, material, pool_of, training_places
 from .quality_results import KINDS, QualityRow, by_kind, write_quality
+from .windows import RATE, Material, draw_and_keep, draw_window, material, pool_of, training_places
 
 RUNS = Path("runs") / "quality"
 COUNTS = (2, 2, 1, 2, 3)  # voices, window after window; one alone is left out
@@ -59,15 +58,15 @@ def draw_separations(data: Path, part: str, count: int) -> dict[str, np.ndarray]
     """What was heard (n, 6), views (n, models, 2, V), truth (n, 3), and true SI-SNR (n, models, 2), of n windows."""
 
     def begin() -> Callable[[int], tuple]:
-        of, ears, heard = quality_material(data, part), listener(), hearing_head()
+        of, network = quality_material(data, part), second_opinion()
         separators = [Separator(name, "cpu") for name in MODELS]
 
         def one(number: int) -> tuple:
             mixture, voices, truth = draw_window(of, SEEDS[part], number, COUNTS[number % len(COUNTS)])
-            features, second_view = sound_features(ears, mixture)
             outputs = [separator.separate(mixture, RATE).sources.astype(float) for separator in separators]
-            seen = [views(ears, mixture, each, second_view) for each in outputs]
-            return heard(features), seen, truth, [true_si_snr(each, voices) for each in outputs]
+            second_view = separated_by(network, mixture)
+            seen = [views(network, mixture, each, second_view) for each in outputs]
+            return hear_window(mixture), seen, truth, [true_si_snr(each, voices) for each in outputs]
 
         return one
 

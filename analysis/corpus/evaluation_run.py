@@ -136,7 +136,8 @@ class EvaluationRun:
     def _task(self, mixture: Mixture, estimates: np.ndarray | None) -> Task:
         permute = any_order(self.separator.facts.task)
         header = self.header
-        return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, estimates)
+        known = self.separator.bundled
+        return Task(mixture, self.model, header.weights, header.precision, permute, header.pesq, known, estimates)
 
     def _row(self, index: int, found: dict[str, float] | str) -> ScoredMixture:
         """found: its scores, or why it has none."""

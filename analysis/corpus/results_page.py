@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.conditions.alone_results import ASIDE, KEPT, QUIET, alone_file, read_alone
 from analysis.conditions.denoise_results import denoise_file, denoise_table, read_denoise
 from analysis.conditions.quality_results import QualityRow, by_kind, read_quality, summed_up
 from analysis.scores import ideal_masks
@@ -20,12 +21,13 @@ from analysis.scores.systems import MEASURES, NETWORK
 from tasnet import checkpoint
 from tasnet.atomic import replacing
 from tasnet.command_line import command_line
+from tasnet.listener import MOST
 from tasnet.quality import MODELS
 
 from .failures import failure_shares
 from .report import digits, mean
 from .results import Results
-from .shipped import read_shipped, shipped
+from .shipped import FOLDER, read_shipped, shipped
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCORES = ("si_snri", "sdri", "pesq", "raw_pesq", "stoi")
@@ -53,10 +55,62 @@ def page() -> str:
         of_voices = {name: results for name, results in found.items() if results.header.speakers == voices}
         parts += [_models(voices, of_voices), _masks(voices, next(iter(of_voices.values())))]
     parts += [_denoising(name) for name in checkpoint.bundled() if denoise_file(name).is_file()]
+    parts.append(_hearing(json.loads((FOLDER / "hearing.json").read_text(encoding="utf-8"))))
+    parts.append(_alone([name for name in checkpoint.bundled() if alone_file(name).is_file()]))
     parts.append(_guesses(read_quality()))
     measured = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((DOCS / "measured").glob("*.json"))]
     parts += [_section(one) for one in sorted(measured, key=lambda one: one["order"])]
     return "\n".join(parts)
+
+
+def _hearing(found: dict) -> str:
+    """How often the network that listens is right."""
+    rows = [[what, f"{100 * share:.1f}"] for what, share in found.items() if isinstance(share, float)]
+    spoken = [
+        [f"{number} or more" if number == MOST else str(number), *map(str, row)]
+        for number, row in enumerate(found["true by said"])
+    ]
+    heads = ["voices", *(f"heard as {number}" for number in range(MOST)), f"as {MOST} or more"]
+    return "\n".join(
+        [
+            "## Voices, noise and rooms heard",
+            "",
+            f"{found['windows']:,} windows of 3 to 4 s of nobody to three people, of speakers, noises and rooms "
+            f"that were not in its training on {found['trained on']:,} windows. Written by "
+            "`python -m analysis.conditions.fit_hearing ../shared/data`.",
+            "",
+            _table(["", "%"], rows),
+            "",
+            _table(heads, spoken),
+            "",
+        ]
+    )
+
+
+def _alone(models: Sequence[str]) -> str:
+    """What models of several voices give where there is one voice, or none."""
+    rows = []
+    for name, found in zip(models, map(read_alone, models), strict=True):
+        of = zip(found.medians, found.shares, strict=True)
+        rows.append([f"`{name}`", *(f"{median:.0f} ({100 * share:.0f} %)" for median, share in of)])
+    heads = [
+        "model",
+        f"other output below the voice (at least {ASIDE:g} dB)",
+        f"SI-SNR of the voice (at least {KEPT:g} dB)",
+        f"outputs below noise alone (at least {QUIET:g} dB)",
+    ]
+    return "\n".join(
+        [
+            "## One voice alone, or none",
+            "",
+            "Medians in dB over 50 voices of Libri2Mix test and 50 noises from white to brown, and how many of them "
+            "reach what a model for any sound should. Written by `python -m analysis.conditions.alone "
+            "../shared/data/libri2mix_test_subset`.",
+            "",
+            _table(heads, rows),
+            "",
+        ]
+    )
 
 
 def _guesses(rows: Sequence[QualityRow]) -> str:

@@ -24,6 +24,8 @@ from tasnet.errors import UserError
 from tasnet.mixture import Mixture
 from tasnet.threads import single_threaded
 
+from .unaided import judgements, unaided_columns
+
 
 @dataclass(frozen=True)
 class Task:
@@ -35,6 +37,7 @@ class Task:
     precision: str
     permute: bool  # whether the network's outputs have no fixed order
     pesq: bool
+    bundled: str = ""  # the model's name where it comes along
     estimates: np.ndarray | None = None
 
 
@@ -45,7 +48,7 @@ def columns(speakers: int, pesq: bool) -> list[str]:
     names = [f"{MIXTURE}.{MEASURES[measure].unprocessed or measure}" for measure in measures]
     names += [f"{system}.{measure}" for system in SYSTEMS for measure in measures]
     names += [f"{system}.{LEAKAGE}" for system in (NETWORK, CLEAN)]
-    return [f"{name}.{speaker}" for name in names for speaker in range(1, speakers + 1)]
+    return [f"{name}.{speaker}" for name in names for speaker in range(1, speakers + 1)] + unaided_columns(speakers)
 
 
 def score_task(task: Task) -> dict[str, float] | str:
@@ -80,6 +83,7 @@ def _scores(task: Task) -> Iterator[tuple[str, float | None]]:
                 yield f"{system.name}.{column}.{speaker}", value
         if system.name == NETWORK:
             yield from _leakage(NETWORK, system.estimates, mixture.rate)
+            yield from judgements(mixture.mixture, system.estimates, mixture.rate, task.bundled)
     yield from _leakage(CLEAN, mixture.sources, mixture.rate)
 
 

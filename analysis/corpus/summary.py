@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.scores.systems import CLEAN, LEAKAGE, MEASURES, MIXTURE, NETWORK
-from analysis.words.corpus import explain_pair, explain_set
+from analysis.words.corpus import explain_pair, explain_set, explain_unaided
 from tasnet.command_line import command_line, command_parser
 from tasnet.data.mixture_sets import read_genders
 from tasnet.errors import opening
@@ -137,7 +137,8 @@ def _document(results: Results, parts: Sequence[tuple[str, str]]) -> str:
         f"{len(results.good)} of {header.mixtures} mixtures{speakers}{unusable}."
     )
     body = [f"{title}:\n\n{table}" if title else table for title, table in parts]
-    return "\n\n".join([head, _list(explain_set(results)), *body, HOW, *cautions(who_speaks(results))])
+    said = _list(explain_set(results) + explain_unaided(results))
+    return "\n\n".join([head, said, *body, HOW, *cautions(who_speaks(results))])
 
 
 def _more(results: Results) -> list[tuple[str, Table]]:

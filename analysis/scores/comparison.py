@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tasnet.below_speech import without_offset
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEAKERS, any_order
 
@@ -66,8 +67,9 @@ def compare_systems(
 
     Without `ideal` the masks are left out; without `pesq`, PESQ and STOI are, which take most of the time. A network
     that separates another number of voices than the sound has, or something else (`task`, of its training), is listed
-    without scores. `system`: what the network is called. `progress` is called with the fraction done. Raises
-    MetricsError where there are no references, or signals of other lengths.
+    without scores. An offset of the mixture, which is no sound, is neither masked nor scored. `system`: what the
+    network is called. `progress` is called with the fraction done. Raises MetricsError where there are no references,
+    or signals of other lengths.
     """
     if sound.references is None:
         raise MetricsError("Without the clean voices of a mixture nothing can be scored on it.")
@@ -77,7 +79,8 @@ def compare_systems(
     network = ScoredSystem(system, separated, None, None)
     rows = [] if matches else [_with_masks(network, sound)]
     wanted = len(SYSTEMS) if ideal else 1
-    given = (separated if matches else None, sound.references, sound.mixture, sound.rate)
+    mixture, *_ = without_offset(sound.mixture, sound.rate)
+    given = (separated if matches else None, sound.references, mixture, sound.rate)
     scored = score_systems(*given, permute=permute, pesq=pesq, stoi=pesq, system=system)
     unprocessed = next(scored)
     for row in itertools.islice(scored, wanted - len(rows)):

@@ -51,16 +51,26 @@ def decode_upload(content: bytes, label: str, channel: int | None = None) -> Aud
     return read(content, label, seconds=MAX_SECONDS, channel=channel)
 
 
-def _without_offset(audio: Audio) -> Audio:
-    samples, offset, _ = without_offset(audio.samples, audio.rate)
+def _without_offset(voice: Audio) -> Audio:
+    samples, offset, _ = without_offset(voice.samples, voice.rate)
     if not offset:
-        return audio
-    note = f"{audio.label} has an offset (DC) of {offset:.3g} of full scale, which was taken out."
-    return replace(audio, samples=samples, notes=(*audio.notes, note))
+        return voice
+    note = f"{voice.label} has an offset (DC) of {offset:.3g} of full scale, which was taken out."
+    return replace(voice, samples=samples, notes=(*voice.notes, note))
 
 
-def _prepared(sounds: list[Audio], rate: int) -> list[Audio]:
-    return [_at_rate(_without_offset(_first_minutes(sound)), rate) for sound in sounds]
+def _prepared_mixture(mixture: Audio, rate: int) -> Audio:
+    """With its offset, if it has one: `Separator` decides what a network hears of it, on every way to it."""
+    mixture = _first_minutes(mixture)
+    _, offset, _ = without_offset(mixture.samples, mixture.rate)
+    if offset:
+        note = f"{mixture.label} has an offset (DC) of {offset:.3g} of full scale, which is kept from the model."
+        mixture = replace(mixture, notes=(*mixture.notes, note))
+    return _at_rate(mixture, rate)
+
+
+def _prepared_voices(voices: Sequence[Audio], rate: int) -> list[Audio]:
+    return [_at_rate(_without_offset(_first_minutes(voice)), rate) for voice in voices]
 
 
 def _notes(sounds: list[Audio]) -> tuple[str, ...]:
@@ -70,7 +80,8 @@ def _notes(sounds: list[Audio]) -> tuple[str, ...]:
 def from_mixture(mixture: Audio, references: Sequence[Audio] = (), rate: int = RATE) -> Mixture:
     """A mixture at `rate` Hz with its clean voices where given (none, or 2 or 3), these moved to where they lie in it.
 
-    Only the part that mixture and voices all cover is kept.
+    The mixture is what the command line reads, at another rate; the voices are without an offset. Only the part that
+    mixture and voices all cover is kept.
 
     Raises:
         InputError: one reference or more than three, or references whose length is not the mixture's.
@@ -81,7 +92,7 @@ def from_mixture(mixture: Audio, references: Sequence[Audio] = (), rate: int = R
             f"{'file was' if len(references) == 1 else 'files were'} given."
         )
     source, source_rate = mixture.label, mixture.rate
-    mixture, *references = _prepared([mixture, *references], rate)
+    mixture, references = _prepared_mixture(mixture, rate), _prepared_voices(references, rate)
     begins, samples, notes = [], [], []
     for reference in references:
         later = delay(reference.samples, mixture.samples, rate)
@@ -124,7 +135,7 @@ def from_voices(voices: list[Audio], snr_db: float, rate: int = RATE) -> Mixture
     Raises:
         ValueError: too few or too many voices, or a voice that cannot be mixed (see `analysis.sounds.mixing.mix`).
     """
-    prepared = _prepared(voices, rate)
+    prepared = _prepared_voices(voices, rate)
     mixed = mix(prepared, snr_db, rate)
     return replace(
         mixed,

@@ -227,6 +227,12 @@ def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER), suffix: str = SUF
     return found
 
 
+def of_one_set(results: Mapping[str, ProbeResults]) -> dict[str, ProbeResults]:
+    """Those of {model: results} that were measured on the same set as the first."""
+    first = next(iter(results.values()), None)
+    return {model: found for model, found in results.items() if first and found.header.set == first.header.set}
+
+
 def curve(results: ProbeResults, probe: str) -> ProbeCurve:
     """The curve of a probe that the results have."""
     network, unprocessed = results.network[probe], results.unprocessed[probe]

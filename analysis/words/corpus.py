@@ -17,6 +17,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.corpus.paired import Pair, ahead_on, differences, mean_difference
 from analysis.corpus.report import advantage, digits, mean, measures
 from analysis.corpus.results import Results
+from analysis.corpus.unaided import counted_right, guessed_scores
 from analysis.scores.ideal_masks import MASKS
 from analysis.scores.systems import CLEAN, MEASURES, MIXTURE, NETWORK
 
@@ -96,6 +97,20 @@ def explain_leakage(results: Results) -> list[str]:
     return [f"{beginning} ({gap}): no clear difference; no leakage shows in this."]
 
 
+def explain_unaided(results: Results) -> list[str]:
+    """What is said of these mixtures without their clean voices, beside what is true; nothing where nothing was."""
+    said = []
+    if heard := counted_right(results):
+        what = {1: "One voice is", 2: "Two voices are"}.get(results.header.speakers, "Three voices or more are")
+        said.append(f"{what} heard in {share_text(heard.mean)} of the mixtures{_span(heard)}, without the clean ones.")
+    if found := guessed_scores(results):
+        said.append(
+            f"Guessed without the clean voices, the SI-SNR of an output is off by {number(found.error, 2)} dB on the "
+            f"mean, and {share_text(found.held.mean)}{_span(found.held)} lie within the limits for nine of ten."
+        )
+    return said
+
+
 def explain_pair(both: Pair) -> list[str]:
     """Which of two models is better by each measure, if one is; before it, where the measures disagree."""
     (one, other), signs, said = both.names, {}, []
@@ -159,3 +174,7 @@ def _share(found: Estimate) -> str:
 
 def _interval(found: Estimate, n: int) -> str:
     return "" if math.isnan(found.low) else f", 95 % interval {signed(found.low, n)} to {signed(found.high, n)}"
+
+
+def _span(found: Estimate) -> str:
+    return "" if math.isnan(found.low) else f" ({share_text(found.low)} to {share_text(found.high)})"

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from analysis.conditions.alone_results import ASIDE, KEPT, QUIET, AloneResults
 from analysis.conditions.quality_results import QualitySummary
 from analysis.start_point.pauses import PauseCurve
 from analysis.start_point.sets import SetResults
 from analysis.start_point.shifts import StartCurve
 
-from .say import counted, number
+from .say import counted, number, share_text
 
 
 def explain_start(curves: Mapping[str, StartCurve]) -> list[str]:
@@ -59,4 +60,15 @@ def explain_guesses(title: str, of: QualitySummary) -> str:
     return (
         f"{title}: off by {number(of.error, 1)} dB on average; {number(of.held, 0)} % of "
         f"{counted(of.outputs, 'output')} lie within the interval."
+    )
+
+
+def explain_alone(of: AloneResults) -> str:
+    """What a model gives where there is one voice, or none."""
+    (aside, voice, quiet), (below, kept, silent) = of.medians, of.shares
+    return (
+        f"of one voice alone the other output lies {number(aside, 0)} dB below it ({share_text(below, 0)} of "
+        f"{counted(len(of.below), 'voice')} at least {number(ASIDE, 0)} dB), and the voice has {number(voice, 0)} dB "
+        f"({share_text(kept, 0)} at least {number(KEPT, 0)} dB); of noise alone the outputs lie {number(quiet, 0)} dB "
+        f"below it ({share_text(silent, 0)} at least {number(QUIET, 0)} dB)."
     )

@@ -18,6 +18,7 @@ from .listening import speaker_names
 from .text import plain
 
 WORDS = {1: "Take a model for speech in noise", 2: "Take a model of two voices", 3: "Take a model of three voices"}
+ANY_SOUND = "Take a model for any sound"  # of as many voices as the chosen one
 
 
 def hearing_of(sound: Mixture) -> tasnet.Hearing | None:
@@ -54,11 +55,10 @@ def show_hearing(sound: Mixture) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="hearing"):
         known = _known_voices(sound)
         st.caption(f":material/hearing: {plain(heard.sentence(names, known))}")
-        wanted = _wanted(heard, label) if known is None and heard.sure else 0
-        fitting = models.of_voices(wanted) if wanted else []
+        words, fitting = _fitting(heard, label, known)
         if fitting:
             st.button(
-                WORDS[wanted],
+                words,
                 icon=":material/swap_horiz:",
                 type="tertiary",
                 help=plain(models.label(fitting[0]).scored),
@@ -72,6 +72,17 @@ def _known_voices(sound: Mixture) -> int | None:
     if sound.references is None:
         return None
     return 1 if sound.task == SPEECH_FROM_NOISE else len(sound.references)
+
+
+def _fitting(heard: tasnet.Hearing, label: models.ModelLabel, known: int | None) -> tuple[str, list[str]]:
+    """What to offer, and the models that fit the sound better than the chosen one, the best first."""
+    wanted = _wanted(heard, label) if known is None and heard.sure else 0
+    if wanted:
+        return WORDS[wanted], models.of_voices(wanted)
+    unusual = heard.count < label.voices or max(heard.noise, heard.room) >= SURE
+    if label.any_sound or label.voices < 2 or not unusual or (known is not None and heard.count != known):
+        return "", []
+    return ANY_SOUND, [name for name in models.of_voices(label.voices) if models.label(name).any_sound]
 
 
 def _wanted(heard: tasnet.Hearing, label: models.ModelLabel) -> int:

@@ -33,6 +33,8 @@ class ModelLabel:
     outputs: tuple[str, ...] = ("Speaker 1", "Speaker 2")
     measured_on: str = ""  # what the score was measured on, to follow it in a sentence
     system: str = CONV_TASNET  # what the literature calls such a system
+    rate: int = 8000  # Hz
+    any_sound: bool = False  # trained for noise, rooms, one voice alone and none too
 
 
 def names() -> list[str]:
@@ -57,6 +59,8 @@ def _label(path: str, _changed: float) -> ModelLabel:
         output_names(facts.task, config.C),
         model_titles.measured_on(facts),
         config.system,
+        config.sample_rate,
+        facts.any_sound,
     )
 
 

@@ -46,7 +46,9 @@ def choose(page: str, uses: Collection[str]) -> None:
             kind = _kind()
             try:
                 sound, warning = (
-                    (_example(model), "") if kind == "example" else sound_inputs.uploaded_sound(kind, _level(kind))
+                    (_example(model), "")
+                    if kind == "example"
+                    else sound_inputs.uploaded_sound(kind, _level(kind), models.label(model).rate)
                 )
                 if sound is None:
                     uploads.check_link()

@@ -25,9 +25,9 @@ QUESTIONS = {
 }
 
 
-def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
-    """The sound of this `kind` that the user has brought, or None; and what was wrong with its clean voices, if
-    anything.
+def uploaded_sound(kind: str, snr_db: float, rate: int = inputs.RATE) -> tuple[Mixture | None, str]:
+    """The sound of this `kind` that the user has brought, at the model's `rate`, or None; and what was wrong with its
+    clean voices, if anything.
 
     Raises UserError where it cannot be made into a sound.
     """
@@ -36,16 +36,17 @@ def uploaded_sound(kind: str, snr_db: float) -> tuple[Mixture | None, str]:
         return None, ""
     if kind == "mix":
         voices = upload.audio(VOICES)
-        return (inputs.from_voices(voices, snr_db) if voices else None), ""
+        return (inputs.from_voices(voices, snr_db, rate) if voices else None), ""
     mixture = upload.audio(ROLES[kind][0])
     if not mixture:
         return None, ""
     if (channel := chosen_channel(mixture[0])) is not None:
         mixture = upload.audio(ROLES[kind][0], channel)
     try:
-        return inputs.from_mixture(mixture[0], upload.audio(REFERENCES)), ""
+        return inputs.from_mixture(mixture[0], upload.audio(REFERENCES), rate), ""
     except (inputs.InputError, AudioError) as problem:  # the clean voices do not fit: the mixture is separated anyway
-        return inputs.from_mixture(mixture[0]), f"{problem} Until then the separation is here without scores."
+        warning = f"{problem} Until then the separation is here without scores."
+        return inputs.from_mixture(mixture[0], rate=rate), warning
 
 
 def show_sound_inputs(kind: str, *, open_: bool) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasnet.command_line import command_line, command_parser
+from tasnet.command_line import command_line, command_parser, progress_bar
 from tasnet.sound_files import printable
 
 from . import corpora, layouts, librimix, lists, names, people, sums, third_voice, wsj0mix
@@ -135,7 +135,8 @@ def make_wsj0mix(options: argparse.Namespace) -> int:
 def make_three(options: argparse.Namespace) -> int:
     """Adds a third voice to every mixture of a set."""
     mixtures = open_mixtures(options.mixtures, split=options.split)
-    report = third_voice.build_third_voices(mixtures, options.out, workers=options.workers, on_progress=_count)
+    with progress_bar("mixture") as show:
+        report = third_voice.build_third_voices(mixtures, options.out, workers=options.workers, on_progress=show)
     return _tell_built(report)
 
 
@@ -175,18 +176,15 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 def _build(options: argparse.Namespace, build: Callable[..., Report]) -> int:
     worst = 0
     for path in options.list:
-        report = build(path, rate=options.rate, mode=options.mode, workers=options.workers, on_progress=_count)
+        with progress_bar("mixture") as show:
+            report = build(path, rate=options.rate, mode=options.mode, workers=options.workers, on_progress=show)
         worst = max(worst, _tell_built(report))
     return worst
 
 
 def _tell_built(report: Report) -> int:
-    print(f"\n{report.folder}: {report.made} made, {report.found} there already.")
+    print(f"{report.folder}: {report.made} made, {report.found} there already.")
     return _tell_bad(report.bad)
-
-
-def _count(done: int, total: int) -> None:
-    print(f"\r{done} of {total}", end="", flush=True)
 
 
 def _tell_bad(bad: dict[str, str]) -> int:

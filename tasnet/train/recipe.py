@@ -18,6 +18,7 @@ AUTO = "auto"
 ENGINES = (AUTO, "autograd", "cpu", "gpu")
 CHIMERA_LOSS = "chimera"
 LOSSES = ("si-snr", "snr", CHIMERA_LOSS)
+ANY_SOUND = ("one", "silent", "noise", "room")  # scenes, all of which are in a training for any sound
 PRECISIONS = (AUTO, "float32", "bfloat16")
 
 
@@ -117,6 +118,11 @@ class Recipe:
     def loss_unit(self) -> str:
         """As it follows a figure: " dB", or nothing."""
         return "" if self.loss == CHIMERA_LOSS else " dB"
+
+    @property
+    def any_sound(self) -> bool:
+        """Whether voices are to be separated whatever is heard besides: noise, rooms, one of them alone, none."""
+        return not self.fixed_order and min(getattr(self.scenes, kind) for kind in ANY_SOUND) > 0
 
     @property
     def fixed_order(self) -> bool:

@@ -342,6 +342,7 @@ class Trainer:
             steps=self.counters.step,
             level_dbfs=self.level_dbfs,
             keeps_level=self.recipe.loss == "snr",
+            any_sound=self.recipe.any_sound,
             scores={} if score is None else {VALID: score},
             more={**known, "settings": known.pop("recipe"), "epoch": self.epoch, "seconds": self.counters.seconds},
         )

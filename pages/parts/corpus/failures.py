@@ -16,7 +16,7 @@ from analysis.corpus.intervals import Estimate
 from analysis.corpus.results import Results
 from analysis.corpus.summary import as_markdown
 from analysis.figures.palette import MARKED_COLOUR
-from analysis.words.corpus import explain_failures
+from analysis.words.corpus import explain_failures, explain_unaided
 from analysis.words.say import share_text, span
 from pages.parts.captions import caption
 from pages.parts.pictures import data_table, with_decimals
@@ -30,7 +30,7 @@ def show_failures(results: Results) -> None:
     st.markdown("## Where it fails")
     counts = failures_by_threshold(results)
     threshold = _choose_threshold(list(counts) or [THRESHOLDS[0]])
-    st.markdown(bullets(explain_failures(results, threshold)))
+    st.markdown(bullets(explain_failures(results, threshold) + explain_unaided(results)))
     if not counts:
         return
     data_table(

@@ -14,6 +14,7 @@ from pages.parts.pictures import save_table, show_rows
 from pages.parts.text import plain
 from tasnet.mixture import Mixture
 
+from .alone import show_alone
 from .guesses import show_guesses
 from .probe import chosen_or_all, measured_conditions, show_probe, value_key
 
@@ -26,6 +27,7 @@ def show_conditions(models: list[str], sound: Mixture) -> None:
     _show_table(models)
     st.markdown("## On this sound")
     show_probe(models, sound, CONDITIONS, CHOICE)
+    show_alone(models)
     show_guesses(models)
 
 

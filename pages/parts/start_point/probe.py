@@ -12,7 +12,7 @@ from analysis.figures import probes as figures
 from analysis.figures.palette import second_colour
 from analysis.scores.metrics import Scores, output_order
 from analysis.scores.systems import MEASURES, PERCEPTUAL
-from analysis.start_point.probe_set import ProbeResults, curve, known_results
+from analysis.start_point.probe_set import ProbeResults, curve, known_results, of_one_set
 from analysis.start_point.probes import PROBES, Probe
 from analysis.words import probe as words
 from analysis.words.say import number, one_scale, short
@@ -157,11 +157,14 @@ def measured_conditions() -> dict[str, ProbeResults]:
 
 
 def chosen_or_all(known: Mapping[str, ProbeResults], models: Sequence[str]) -> dict[str, ProbeResults]:
-    """The results of `models`, as far as they were measured; of all that were, and says so, where none of them was."""
+    """The results of `models`, as far as they were measured; of all that were, and says so, where none of them was.
+
+    Only those of one set, the first's: scores of two and of three voices do not stand beside each other.
+    """
     chosen = {model: known[model] for model in models if model in known}
     if known and not chosen:
         caption(f":material/info: {NOT_MEASURED}")
-    return chosen or dict(known)
+    return of_one_set(chosen or known)
 
 
 def _results_of(name: str) -> dict[str, ProbeResults]:
