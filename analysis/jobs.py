@@ -126,10 +126,18 @@ class Jobs:
             thread.join()
         self._lock.release()
 
-    def submit(self, kind: str, name: str, settings: dict[str, Any], owner: str) -> Job:
+    def submit(
+        self,
+        kind: str,
+        name: str,
+        settings: dict[str, Any],
+        owner: str,
+        claim: Callable[[], object] = lambda: None,
+    ) -> Job:
         """A new job; `settings` are JSON. The same job is not accepted twice while it waits or runs.
 
-        Raises JobError where its owner has too many waiting, or all together have.
+        claim: a quick look whether what the job wants for itself is free, during which nobody else can submit; what it
+        raises is passed on. Raises JobError where its owner has too many waiting, or all together have.
         """
         with self._changed:
             mine = [one for one in self.owned(owner) if one.state in ACTIVE]
@@ -140,6 +148,7 @@ class Jobs:
                 raise JobError(f"{MOST_WAITING} of your jobs are waiting already: wait for one, or cancel one.")
             if sum(one.state in ACTIVE for one in self._jobs.values()) >= MOST_ACTIVE:
                 raise JobError("Too many jobs are waiting here: try again later.")
+            claim()
             job = Job(new_key(), _hashed(owner), kind, name, settings, time.time())
             self._put(job)
             self._changed.notify_all()

@@ -100,9 +100,10 @@ def explain_missing(chosen: list[str]) -> None:
     if not any(isinstance(workspace.separator(name).model, tasnet.LSTMTasNet) for name in chosen):
         caption(
             ":material/info: The paper's Fig. 4 has LSTM-TasNet too, which it finds far more sensitive. Its trained "
-            "weights are not published, and none come with this app: 32 M "
-            "parameters want a GPU. So causal and non-causal Conv-TasNet stand side by side. Network and recipe are "
-            "ready: `python -m tasnet.train lstm` (or `blstm`); weights put into assets/weights appear here."
+            "weights are not published, and none come with this app: so causal and non-causal Conv-TasNet stand side "
+            "by side. Network and recipes are ready: `python -m tasnet.train lstm` at the paper's 32 M parameters, "
+            "`assets/recipes/lstmtasnet_4x256_2spk_8k.toml` at 2 M for a processor; weights put into assets/weights "
+            "appear here."
         )
 
 

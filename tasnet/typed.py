@@ -19,7 +19,7 @@ def json_lines(text: str) -> list[Any]:
     for line in text.splitlines():
         try:
             records.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):  # of what is nested too deeply
             break
     return records
 

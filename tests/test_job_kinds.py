@@ -192,8 +192,7 @@ def test_a_run_s_name_belongs_to_who_asked_first(root, monkeypatch):
     job = Job("k" * 22, "hash of ana", job_kinds.TRAINING, "tiny as mine", {"run": "mine"}, 0.0)
     known = SimpleNamespace(known=[job], owned=lambda owner: [job] if owner == "ana" else [])
     monkeypatch.setattr(page_jobs, "server_jobs", lambda: known)
-    monkeypatch.setattr(train_here, "training_recipe", lambda _settings: None)
     for owner in ("ana", "ben"):
         monkeypatch.setattr(page_jobs, "_owner", lambda _jobs, owner=owner: owner)
         with nullcontext() if owner == "ana" else pytest.raises(folders.FolderError, match="not yours"):
-            train_here._check({"run": "mine"})
+            train_here._claim("mine")

@@ -116,6 +116,30 @@ def test_the_same_job_is_not_taken_twice_nor_too_many(server, monkeypatch):
         submit(jobs, "one", "eve")
 
 
+def test_of_many_who_claim_one_name_at_once_one_gets_it(server):
+    jobs, begin, refused = server(), threading.Barrier(8), []
+
+    def ask(owner: str) -> None:
+        def claim() -> None:
+            taken = [one for one in jobs.known if one.settings["run"] == "mine"]
+            time.sleep(0.01)  # between looking and taking
+            if taken:
+                raise JobError("taken")
+
+        begin.wait()
+        try:
+            jobs.submit("count", "train", {"run": "mine", "to": 1, "name": owner}, owner, claim)
+        except JobError:
+            refused.append(owner)
+
+    threads = [threading.Thread(target=ask, args=(f"owner {k}",)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(refused) == 7 and len(jobs.known) == 1
+
+
 def test_a_stopped_server_s_jobs_go_on_under_the_next(server):
     first = server()
     running, waiting = submit(first, "one", "ana"), submit(first, "two", "ana")

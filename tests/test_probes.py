@@ -145,9 +145,12 @@ def test_a_set_is_measured_taken_up_again_and_refused_where_it_is_another(tmp_pa
     with pytest.raises(ProbeError, match="other weights, values or mixtures"):
         wanted = {"gaps": PROBES["gaps"]}
         measure_probes(tmp_path / "set", [Sum("a")], probes=wanted, seconds=0.75, out=tmp_path / "out")
-    path.write_text('{"model": "a"}\n')
-    with pytest.raises(ProbeError, match="not a file of results"):
-        read_probes(path)
+    header, row = path.read_text().splitlines()[:2]
+    odd = {"network": {"gaps": [1.0]}}, {"network": {"level": ["a"]}}, {"speakers": 1}, {"more": 1}, {"network": None}
+    for text in ('{"model": "a"}\n', header, *(f"{header}\n{json.dumps(json.loads(row) | one)}\n" for one in odd)):
+        path.write_text(text)
+        with pytest.raises(ProbeError, match="not a file of results"):
+            read_probes(path)
     assert list(known_results([tmp_path / "out"])) == ["b"]
 
 

@@ -1,6 +1,7 @@
 """The start point of a mixture, by itself and over a set; pauses."""
 
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import mir_eval
@@ -136,6 +137,31 @@ def test_a_foreign_file_is_no_result_and_stays_as_it_is(content, mixtures, tmp_p
         with pytest.raises(shifts.StartPointError):
             sets.vary_set(mixtures, Separator(next(iter(available())), "cpu"), path)
         assert path.read_text() == content
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"mixture": "1", "sdri": [1.0]}',
+        '{"mixture": "1", "sdri": [1.0, true]}',
+        '{"mixture": "1", "sdri": [1.0, Infinity]}',
+        '{"mixture": "1", "sdri": [1.0, 1' + 400 * "0" + "]}",
+        '{"mixture": "1", "sdri": "1.0", "problem": "none"}',
+        '{"mixture": ["1"], "sdri": [1.0, 2.0]}',
+        '{"sdri": [1.0, 2.0]}',
+        "7",
+    ],
+)
+def test_a_row_that_cannot_be_is_refused_in_a_sentence_and_skipped_by_the_page(row, tmp_path, monkeypatch):
+    monkeypatch.setattr(sets, "SHIFTS", (0, 61))
+    header = sets.SetHeader("a", "0", False, "set", "0", 3, (0, 61))
+    path, whole = tmp_path / "a.jsonl", '{"mixture": "0", "sdri": [1, null]}'
+    path.write_text("\n".join([json.dumps(asdict(header)), whole, row, whole]) + "\n")
+    with pytest.raises(shifts.StartPointError, match="is not a file of results"):
+        sets.read_set(path)
+    assert sets.results_by_set(tmp_path) == {}
+    path.write_text("\n".join([json.dumps(asdict(header)), whole, 100_000 * "["]))  # not whole: what is before counts
+    assert list(sets.results_by_set(tmp_path)["set"]["a"].sdri) == ["0"]
 
 
 def test_the_command_line(mixtures, tmp_path, capsys):

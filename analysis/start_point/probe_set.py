@@ -25,7 +25,7 @@ from tasnet import Separator
 from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, progress_bar
 from tasnet.data.corpora import BadRow, explain_mixtures, open_mixtures
-from tasnet.errors import UserError, opening
+from tasnet.errors import PathError, UserError, opening
 from tasnet.mixture import Mixture
 from tasnet.typed import from_plain, json_lines
 
@@ -221,7 +221,7 @@ def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER), suffix: str = SUF
     for path in (path for folder in folders for path in sorted(folder.glob(f"*{suffix}"))):
         try:
             results = read_probes(path)
-        except ProbeError:
+        except (ProbeError, PathError):
             continue
         found.setdefault(results.header.model, results)
     return found

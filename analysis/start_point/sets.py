@@ -18,7 +18,7 @@ from tasnet.atomic import make_folder, replacing
 from tasnet.data.corpora import BadRow, MixtureSet, explain_mixtures, open_mixtures
 from tasnet.errors import opening
 from tasnet.locks import WriterLock
-from tasnet.typed import from_plain
+from tasnet.typed import fitted, from_plain
 
 from .shifts import StartPointError, standard_deviation, vary_start
 
@@ -175,21 +175,23 @@ def _read(path: Path) -> tuple[SetHeader | None, list[dict]]:
         header, *rows = lines
     except (OSError, UnicodeDecodeError):
         return None, []
-    except ValueError:  # the last line of a killed run, or no line at all
+    except (ValueError, RecursionError):  # the last line of a killed run, or no line at all
         header, *rows = lines or [None]
     try:
         header = from_plain(SetHeader, header)
     except ValueError:
         return None, []
-    return (header, rows) if all(map(_is_row, rows)) else (None, [])
+    return (header, rows) if all(_is_row(row, len(header.shifts)) for row in rows) else (None, [])
 
 
-def _is_row(row: object) -> bool:
+def _is_row(row: object, shifts: int) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("mixture"), str):
         return False
-    values = row.get("sdri")
-    measured = isinstance(values, list) and all(one is None or type(one) in (int, float) for one in values)
-    return measured or isinstance(row.get("problem"), str)
+    try:
+        values = fitted("sdri", row.get("sdri"), list[float | None])
+    except ValueError:
+        return "sdri" not in row and isinstance(row.get("problem"), str)
+    return len(values) == shifts and all(one is None or np.isfinite(one) for one in values)
 
 
 def _empty(path: Path) -> bool:

@@ -69,10 +69,12 @@ def submit(
     settings: dict[str, Any],
     check: Callable[[], object],
     file: tuple[str, bytes] | None = None,
+    claim: Callable[[], object] = lambda: None,
 ) -> None:
-    """Submit a job of this visitor's, unless `check` raises; the page says so where it cannot be accepted.
+    """Submit a job of this visitor's, unless `check` or `claim` raises; the page says so where it cannot be accepted.
 
-    file: name and content of what the job works on; the job gets its key as the setting "files".
+    claim: see `Jobs.submit`. file: name and content of what the job works on; the job gets its key as the setting
+    "files".
     """
     try:
         check()
@@ -81,7 +83,7 @@ def submit(
             settings = _with_kept_model(settings, own, jobs)
         if file is not None:
             settings = {**settings, "files": job_files.keep_file(*file, _files_needed(jobs))}
-        jobs.submit(kind, name, settings, _owner(jobs))
+        jobs.submit(kind, name, settings, _owner(jobs), claim)
     except UserError as problem:
         st.error(plain(_said(problem)), icon=":material/error:")
 

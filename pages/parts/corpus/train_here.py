@@ -1,7 +1,6 @@
 """Train a network from the page, as a job of the server; finished runs can be heard and evaluated."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -46,15 +45,14 @@ def show_train_here() -> None:
             "hours": hours,
             "device": workspace.selection().device,
         }
-        jobs.submit(TRAINING, f"{recipe} as {run.strip()}", settings, partial(_check, settings))
+        check, claim = partial(training_recipe, settings), partial(_claim, run.strip())
+        jobs.submit(TRAINING, f"{recipe} as {run.strip()}", settings, check, claim=claim)
     if jobs.may_have_any():
         jobs.show_jobs(TRAINING, {"corpus_view": "Training"}, _offer_run)
 
 
-def _check(settings: dict[str, Any]) -> None:
-    """Raises RecipeError and FolderError."""
-    training_recipe(settings)
-    run = settings["run"]
+def _claim(run: str) -> None:
+    """Raises FolderError where another visitor has this run, or has asked for it."""
     asked, mine = ({one.settings.get("run") for one in found(TRAINING)} for found in (jobs.all_of, jobs.mine))
     if run not in mine and (run in asked or folders.below_root(str(RUNS / run)).exists()):
         raise folders.FolderError(f"There is a run named {run} that is not yours: choose another name.")
