@@ -10,7 +10,7 @@ from analysis.scores.metrics import output_order
 from analysis.scores.systems import MEASURES, MIXTURE, PERCEPTUAL, ScoredSystem
 from analysis.words.say import number
 from analysis.words.separate import beside_the_mixture, explain_measure, explain_voices, promise
-from pages.parts import listening, models, workspace
+from pages.parts import internals, listening, models, workspace
 from pages.parts.coming_player import ComingPlayer
 from pages.parts.downloads import downloads
 from pages.parts.faster import offer_faster
@@ -26,6 +26,9 @@ from pages.parts.whole_recording import offer_whole_recording
 from tasnet.mixture import Mixture
 from tasnet.training_facts import SPEECH_FROM_NOISE
 
+# What a model made of the sound: its name (None for the first), its voices in one order, its scores if there are any.
+Found = tuple[str | None, ScoredSystem, Comparison | None]
+
 
 def systems() -> dict[str, str | None]:
     """{what each chosen model is called in the player: its name, None for the first}."""
@@ -36,12 +39,12 @@ def systems() -> dict[str, str | None]:
     return dict(zip([chosen, second] if titles[0] == titles[1] else titles, (None, second), strict=True))
 
 
-def separated(sound: Mixture, coming: ComingPlayer) -> list[tuple[str | None, ScoredSystem, Comparison | None]]:
+def separated(sound: Mixture, coming: ComingPlayer) -> list[Found]:
     """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores).
 
     Until then `coming` plays what there is.
     """
-    found: list = []
+    found: list[Found] = []
     for title, name in systems().items():
         separation = workspace.known_separation(sound, name)
         if separation is None:
@@ -102,6 +105,41 @@ def show_scores(row: ScoredSystem, comparison: Comparison) -> None:
             )
 
 
+def show_all_scores(found: list[Found]) -> None:
+    """The scores of what was `separated`, two models' in one table; or why there are none."""
+    scored = [row for _, row, _ in found if row.scores is not None]
+    if len(scored) > 1:
+        show_two_models(*scored, perceptual=all(comparison.perceptual for *_, comparison in found if comparison))
+        return
+    for _, row, comparison in found:
+        if comparison is None:
+            continue
+        if row.scores is None:
+            show_mismatch(comparison)
+        else:
+            show_scores(row, comparison)
+
+
+def with_perceptual(sound: Mixture, found: list[Found]) -> list[Found]:
+    """`found` with PESQ and STOI, for which this run waits; empty where the user cancelled that."""
+    complete = []
+    for name, row, comparison in found:
+        if comparison is not None and row.scores is not None:
+            separation = workspace.separation(sound, name)
+            scored = workspace.compared(sound, separation, name, ideal=False) if separation else None
+            if scored is None:
+                return []
+            row, comparison = replace(scored.network, name=row.name), scored
+        complete.append((name, row, comparison))
+    return complete
+
+
+def show_lines(sound: Mixture, row: ScoredSystem) -> None:
+    """What the sound seems to be, and how good the separation is likely to be."""
+    show_hearing(sound)
+    show_expected(sound, row)
+
+
 def show_mismatch(comparison: Comparison) -> None:
     """Why there are no scores, and what to choose instead."""
     sound, own = comparison.mixture, models.label(workspace.selection().model).voices
@@ -125,19 +163,17 @@ def show_separation(sound: Mixture) -> None:
     rows = [row for _, row, _ in found]
     tracks = listening.tracks_of(sound, rows)
     coming.show(tracks)
-    show_hearing(sound)
-    show_expected(sound, rows[0])
-    scored = [row for row in rows if row.scores is not None]
-    if len(scored) > 1:
-        perceptual = all(comparison.perceptual for *_, comparison in found)
-        show_two_models(*scored, perceptual=perceptual)
-    for _, row, comparison in found[: len(found) if len(scored) < 2 else 0]:
-        if comparison is None:
-            continue
-        if row.scores is None:
-            show_mismatch(comparison)
-        else:
-            show_scores(row, comparison)
+    pending = any(comparison and row.scores and not comparison.perceptual for _, row, comparison in found)
+    lines, place = st.empty(), st.empty()
+    if pending:  # the scores are what is waited for: what is heard and guessed comes after them, in its place
+        with lines.container():
+            st.caption(":material/hearing: …")
+            st.caption(":material/straighten: …")
+    else:
+        with lines.container():
+            show_lines(sound, rows[0])
+    with place.container():
+        show_all_scores(found)
     workspace.describe_sound()
     signals = {track.name: track.samples for track in tracks}
     with st.expander("All spectrograms on one time axis", icon=":material/equalizer:", on_change="rerun") as unfolded:
@@ -148,9 +184,16 @@ def show_separation(sound: Mixture) -> None:
             signals, sound.rate, key="separation", scores=listening.descriptions(tracks), source_rate=sound.source_rate
         )
     offer_handout()
-    for name, row, comparison in found:
-        if comparison is not None and row.scores is not None:
-            workspace.add_pesq(sound, workspace.separation(sound, name), name, ideal=False)
+    if not pending:
+        return
+    complete = with_perceptual(sound, found)
+    if not complete:
+        return
+    with internals.drawn_anew(), place.container():
+        show_all_scores(complete)
+    with lines.container():
+        show_lines(sound, rows[0])
+    st.rerun()  # with what else tells of the scores: the tracks, the downloads, the handout
 
 
 label = models.label(workspace.selection().model)

@@ -6,11 +6,14 @@ Weights are stored in 16 bits and computed with in 32. `python -m benchmarks.wei
 the cards of the bundled models state it.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import math
+import os
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,8 +54,25 @@ def bundled() -> dict[str, Path]:
     Those that separate speakers come first, the best on the validation speakers before others. A variant is there as
     long as the weights are of which it is one.
     """
-    files = [path for path in sorted(WEIGHTS.glob("*.safetensors")) if (of := trunk_of(path)) is None or of.is_file()]
-    return {path.stem: path for path in sorted(files, key=_rank, reverse=True)}
+    return dict(_ranked(str(WEIGHTS), tuple(_states(WEIGHTS))))
+
+
+def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """(name, time of its last change in ns, bytes) of the weights in a folder; a page asks dozens of times."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".safetensors"):
+                with contextlib.suppress(OSError):  # it has gone meanwhile
+                    state = entry.stat()
+                    yield entry.name, state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=8)
+def _ranked(folder: str, files: tuple[tuple[str, int, int], ...]) -> tuple[tuple[str, Path], ...]:
+    """What `bundled` finds in these files, which are looked into again only when one of them has changed."""
+    paths = [Path(folder, name) for name, *_ in sorted(files)]
+    whole = [path for path in paths if (of := trunk_of(path)) is None or of.is_file()]
+    return tuple((path.stem, path) for path in sorted(whole, key=_rank, reverse=True))
 
 
 def _rank(path: Path) -> tuple[bool, float]:

@@ -61,11 +61,14 @@ class Hearing:
         """
         with_ = [name for name, share in (("noise", self.noise), ("a room", self.room)) if share >= SURE]
         place = f" with {' and '.join(with_)}" if with_ and self.count else ""
-        said = f"This sounds like {WORDS[self.count]}{place} ({100 * self.voices[self.count]:.0f} % sure)"
+        sure = f"{WORDS[self.count]}{place} ({100 * self.voices[self.count]:.0f} % sure)"
+        said = f"This sounds like {sure}"
         speakers = [name for name in outputs if name.startswith("Speaker")]
-        if known is not None and self.count != min(known, MOST):
-            return f"{said}, but the clean signals tell of {WORDS[min(known, MOST)]}."
-        if not self.sure:
+        if known is not None and self.count != min(known, MOST):  # what is known comes first
+            there = "is" if known == 1 else "are"
+            tell = f"There {there} {WORDS[min(known, MOST)]} here, as the clean signals tell"
+            return f"{tell}; by its sound alone it would pass for {sure}."
+        if not self.sure and known is None:
             second = int(np.argsort(self.voices)[-2])
             return f"{said}, or {WORDS[second]} ({100 * self.voices[second]:.0f} %)."
         if not speakers or self.count == len(speakers):

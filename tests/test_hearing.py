@@ -36,15 +36,15 @@ def hearing(*voices: float, noise: float = 0.0, room: float = 0.0) -> Hearing:
             hearing(0, 0, 0.1, 0.9),
             TWO,
             2,
-            "three people or more (90 % sure), but the clean signals tell of two people.",
+            "There are two people here, as the clean signals tell; by its sound alone it would pass for three people",
         ),
         (hearing(0, 0, 0.1, 0.9), TWO, 4, "a model of 2 voices cannot tell all of them apart"),
-        (hearing(0, 0, 1, 0), TWO, 2, "This sounds like two people (100 % sure)."),
+        (hearing(0, 0, 0.6, 0.4), TWO, 2, "This sounds like two people (60 % sure)."),
     ],
 )
 def test_the_sentence_follows_the_figures(heard, outputs, known, sentence):
     said = heard.sentence(outputs, known)
-    assert sentence in said and said.startswith("This sounds like ") and said.endswith(".")
+    assert sentence in said and said.startswith(("This sounds like ", "There are ")) and said.endswith(".")
 
 
 def test_who_speaks_in_a_frame_is_counted():

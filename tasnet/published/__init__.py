@@ -47,7 +47,10 @@ def folder() -> Path:
 
 def installed() -> dict[str, Path]:
     """The published models that are on this machine: name -> file. Downloads nothing."""
-    files = {name: _file(name) for name in CATALOGUE}
+    place = folder()
+    if not place.is_dir():  # as on most machines, and this is asked often
+        return {}
+    files = {name: place / f"{name}.safetensors" for name in CATALOGUE}
     return {name: file for name, file in files.items() if file.is_file()}
 
 
