@@ -1,7 +1,6 @@
 """The page `start_point`: the start of one sound and of a set, the limits, bad input."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from analysis.conditions.everyday import CONDITIONS
 from analysis.conditions.table import ConditionRow
 from analysis.sounds.examples import available_examples, mix_example
 from analysis.start_point import pauses, sets, shifts
+from analysis.start_point.probe_set import ProbeHeader, ProbeResults
 from pages.parts import folders, jobs, models
 from pages.parts.start_point import conditions, probe
 from tasnet import checkpoint
@@ -95,12 +95,23 @@ def test_a_row_of_the_table_turns_the_sound(monkeypatch):
 def test_other_models_results_are_not_taken_for_those_of_the_chosen_ones(monkeypatch):
     said = []
     monkeypatch.setattr(probe, "caption", said.append)
-    a, b, other = (SimpleNamespace(header=SimpleNamespace(set=name)) for name in ("two", "two", "three"))
-    known = {"a": a, "b": b, "other": other}
-    assert probe.chosen_or_all(known, ["b", "c"]) == {"b": b} and not said
-    assert probe.chosen_or_all(known, ["other", "a"]) == {"other": other} and not said  # of one set
+
+    def measured(of: str, mixtures: str) -> ProbeResults:
+        scores = {"room": np.array([[ord(name)] for name in mixtures], float)}
+        header = ProbeHeader("m", "w", of, 9, 4.0, {"room": (0.0,)})
+        return ProbeResults(header, scores, scores, ((),) * len(mixtures), tuple(mixtures))
+
+    known = {"a": measured("two", "pqr"), "b": measured("two", "rq"), "other": measured("three", "pq")}
+
+    def shown(models: list[str]) -> dict[str, tuple[str, ...]]:
+        found = probe.chosen_or_all(known, models)
+        assert all(of.network["room"].ravel().tolist() == [*map(ord, of.mixtures)] for of in found.values())
+        return {model: of.mixtures for model, of in found.items()}
+
+    assert shown(["b", "c"]) == {"b": ("r", "q")} and not said
+    assert shown(["other", "a"]) == {"other": ("p", "q")} and not said  # of one set
     assert probe.chosen_or_all({}, ["c"]) == {} and not said
-    assert probe.chosen_or_all(known, ["c"]) == {"a": a, "b": b} and "have not been measured" in said[0]
+    assert shown(["c"]) == {"a": ("q", "r"), "b": ("r", "q")} and "have not been measured" in said[0]
 
 
 @pytest.mark.usefixtures("jobs_here")

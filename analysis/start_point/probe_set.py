@@ -8,10 +8,12 @@ which the view "Probe" of the page "Start point" draws; the same command continu
 are in assets/results; `-o assets/results` measures them anew.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -69,13 +71,23 @@ class _Row:
 class ProbeResults:
     """The mean SI-SNR (dB) over the voices, by mixture and value.
 
-    network, unprocessed: {probe: (mixtures, values)}, nan where undefined; speakers: of each mixture.
+    network, unprocessed: {probe: (mixtures, values)}, nan where undefined; speakers, mixtures: whose, and their names.
     """
 
     header: ProbeHeader
     network: dict[str, np.ndarray]
     unprocessed: dict[str, np.ndarray]
     speakers: tuple[tuple[str, ...], ...]
+    mixtures: tuple[str, ...]
+
+    def only(self, mixtures: Collection[str]) -> ProbeResults:
+        """Those of some of the mixtures."""
+        kept = [k for k, name in enumerate(self.mixtures) if name in mixtures]
+        network, unprocessed = (
+            {name: of[kept] for name, of in each.items()} for each in (self.network, self.unprocessed)
+        )
+        speakers, names = tuple(self.speakers[k] for k in kept), tuple(self.mixtures[k] for k in kept)
+        return ProbeResults(self.header, network, unprocessed, speakers, names)
 
 
 @dataclass(frozen=True)
@@ -212,7 +224,8 @@ def read_probes(path: str | Path) -> ProbeResults:
         {name: np.array([getattr(row, kind)[name] for row in rows], float) for name in wanted}
         for kind in ("network", "unprocessed")
     )
-    return ProbeResults(header, network, unprocessed, tuple(row.speakers for row in rows))
+    speakers, mixtures = tuple(row.speakers for row in rows), tuple(row.mixture for row in rows)
+    return ProbeResults(header, network, unprocessed, speakers, mixtures)
 
 
 def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER), suffix: str = SUFFIX) -> dict[str, ProbeResults]:
@@ -228,9 +241,18 @@ def known_results(folders: Sequence[Path] = (SHIPPED, FOLDER), suffix: str = SUF
 
 
 def of_one_set(results: Mapping[str, ProbeResults]) -> dict[str, ProbeResults]:
-    """Those of {model: results} that were measured on the same set as the first."""
-    first = next(iter(results.values()), None)
-    return {model: found for model, found in results.items() if first and found.header.set == first.header.set}
+    """Those of {model: results} that were measured on the same set as the first, on the mixtures that all of them have.
+
+    Those that have none in common with the ones before them are left out.
+    """
+    kept: dict[str, ProbeResults] = {}
+    common: set[str] = set()
+    for model, found in results.items():
+        first = next(iter(kept.values()), found)
+        both = common & set(found.mixtures) if kept else set(found.mixtures)
+        if found.header.set == first.header.set and both:
+            kept[model], common = found, both
+    return {model: found.only(common) for model, found in kept.items()}
 
 
 def curve(results: ProbeResults, probe: str) -> ProbeCurve:

@@ -79,8 +79,8 @@ def _fitting(heard: tasnet.Hearing, label: models.ModelLabel, known: int | None)
     wanted = _wanted(heard, label) if known is None and heard.sure else 0
     if wanted:
         return WORDS[wanted], models.of_voices(wanted)
-    unusual = heard.count < label.voices or max(heard.noise, heard.room) >= SURE
-    if label.any_sound or label.voices < 2 or not unusual or (known is not None and heard.count != known):
+    fewer = heard.sure and heard.count < label.voices and (known is None or heard.count == known)
+    if label.any_sound or label.voices < 2 or not (fewer or heard.noise >= SURE):
         return "", []
     return ANY_SOUND, [name for name in models.of_voices(label.voices) if models.label(name).any_sound]
 
