@@ -45,6 +45,7 @@ PATIENCE = 4
 SHORT_SECONDS = 2.0  # of computing: what shares a bound and takes longer lets others compute first
 START_SECONDS = 120  # for the nursery to load what the work needs
 NAMED = 1024  # bytes
+COURTESY = 5  # how much a child lets the server go first (`nice`): pages and players answer while it computes
 TOO_BUSY = "The server is too busy for this now: try again in a minute."
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds") and hasattr(os, "killpg")
 
@@ -341,6 +342,7 @@ def _compute(connection: Connection) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         parent = os.getppid()
         os.setsid()
+        os.nice(COURTESY)
         connection.send(os.getpid())
         end_with_parent(parent)
         function, arguments, budget, tells = pickle.loads(connection.recv_bytes())

@@ -188,12 +188,14 @@ def _recordings(path: Path) -> list[Path]:
     return found
 
 
-def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -> list[Path]:
-    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken.
+def file_ending(output: str) -> str:
+    """How the file of an output of this name ends: _s1.wav, or what it is where it is no speaker: _noise.wav."""
+    return f"_{output.lower().replace('speaker ', 's')}.wav"
 
-    Outputs that are not speakers are named after what they are: <stem>_speech.wav, <stem>_noise.wav.
-    """
-    ends = [f"_{output.lower().replace('speaker ', 's')}.wav" for output in outputs]
+
+def _targets(folder: Path, stem: str, outputs: Sequence[str], taken: set[str]) -> list[Path]:
+    """folder/<stem>_s1.wav ..., or <stem>-2_s1.wav ... where two inputs have one name; marks them as taken."""
+    ends = [file_ending(output) for output in outputs]
     longest = LONGEST_NAME - max(map(len, ends))
 
     def numbered(number: int) -> list[Path]:

@@ -13,7 +13,7 @@ from PIL import Image
 from analysis.figures import filters as figures_filters
 from analysis.figures import inside as figures_inside
 from analysis.figures.inside import SUM_COLOURS
-from analysis.figures.palette import SPEAKER_COLOURS, SYSTEM_COLOURS, speaker_colour
+from analysis.figures.palette import OTHER_MODELS, SPEAKER_COLOURS, SYSTEM_COLOURS, speaker_colour
 from analysis.figures.training import RUN_COLOURS
 from analysis.network import basis
 from analysis.network.representation import Picture, pooled_picture, represent
@@ -165,7 +165,13 @@ def lab(colour: str) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "colours",
-    [tuple(SYSTEM_COLOURS.values()), SPEAKER_COLOURS, figures_filters.MODEL_COLOURS, RUN_COLOURS[:3], SUM_COLOURS],
+    [
+        tuple(SYSTEM_COLOURS.values()),
+        sum(OTHER_MODELS, SPEAKER_COLOURS),
+        figures_filters.MODEL_COLOURS,
+        RUN_COLOURS[:3],
+        SUM_COLOURS,
+    ],
 )
 def test_two_systems_in_one_picture_differ_in_colour_that_one_sees(colours):
     """A difference of 2 is just seen side by side; on thin lines and small dots it takes many times that."""

@@ -13,8 +13,8 @@ from plotly.colors import sequential
 from analysis.scores.systems import ANCHOR, CLEAN, MIXTURE, NETWORK
 
 SPEAKER_COLOURS = ("#d62f3c", "#2f6fde", "#2e9e5b")
-# The same speakers as a second model has them, beside the first's.
-SECOND_COLOURS = ("#e07b1a", "#0f9aa8", "#8f8a1f")
+# The same speakers as a second and a third model have them, beside the first's.
+OTHER_MODELS = (("#e07b1a", "#0f9aa8", "#8f8a1f"), ("#b0489a", "#9a62f0", "#7fc241"))
 MIXTURE_COLOUR = "#7d8492"
 # None of them is a speaker's colour; Conv-TasNet's stands out.
 SYSTEM_COLOURS = {
@@ -52,9 +52,10 @@ def system_colour(system: str) -> str:
     return SYSTEM_COLOURS.get(system, SYSTEM_COLOURS[NETWORK])
 
 
-def second_colour(speaker: int) -> str:
-    """The colour of speaker 0, 1, ... by a second model."""
-    return SECOND_COLOURS[speaker % len(SECOND_COLOURS)]
+def colour_by_model(speaker: int, model: int) -> str:
+    """The colour of speaker 0, 1, ... by the first (0), second or third of several models."""
+    colours = (SPEAKER_COLOURS, *OTHER_MODELS)[model % (1 + len(OTHER_MODELS))]
+    return colours[speaker % len(colours)]
 
 
 def paper_marker(size: float = 11) -> dict:

@@ -16,6 +16,7 @@ from analysis.words.say import number
 from tasnet import Separator, audio, available
 from tasnet.data.mixture_sets import MixtureSet
 from tasnet.recordings import separate_recording
+from tasnet.separate import file_ending
 from tasnet.train.legs import BEST, legs_to_go
 from tasnet.train.machine import find_machine
 from tasnet.train.recipe import Recipe, RecipeError
@@ -116,6 +117,9 @@ def separate_whole(settings: Mapping[str, Any], report: Report) -> str:
     folder, name = job_files.folder_of(settings["files"]), settings["name"]
     source = folder / name
     separator = Separator(model_of(settings["model"]), settings["device"])
+    targets = [folder / f"{source.stem}{file_ending(output)}" for output in separator.names]
+    if not source.exists() and all(target.is_file() for target in targets):  # killed after its last step
+        return settings["files"]
     report(0.0, "Reading the recording ...")
     found = separate_recording(
         separator,
@@ -124,9 +128,9 @@ def separate_whole(settings: Mapping[str, Any], report: Report) -> str:
         channel=settings["channel"],
         progress=lambda done: report(0.95 * done, "Separating ..."),
     )
-    for voice in range(len(found.sources)):
-        report(0.95 + 0.05 * voice / len(found.sources), "Writing the voices ...")
-        audio.write(folder / f"{source.stem}_s{voice + 1}.wav", found.sources.row(voice), found.rate)
+    for voice, target in enumerate(targets):
+        report(0.95 + 0.05 * voice / len(targets), "Writing the voices ...")
+        audio.write(target, found.sources.row(voice), found.rate)
     source.unlink()
     return settings["files"]
 

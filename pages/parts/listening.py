@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from analysis.figures.palette import SYSTEM_COLOURS, second_colour
+from analysis.figures.palette import SYSTEM_COLOURS, colour_by_model
 from analysis.scores.comparison import Comparison
 from analysis.scores.systems import MIXTURE, ScoredSystem
 from analysis.words.say import number, signed
@@ -110,8 +110,9 @@ def tracks_of(sound: Mixture, rows: Sequence[ScoredSystem]) -> list[Track]:
     for speaker in range(max(references, *(len(row.estimates) for row in rows))):
         for place, row in enumerate(rows):
             if speaker < len(row.estimates):
-                other_model = place == 1 and row.name not in SYSTEM_COLOURS
-                tracks.append(_estimate(row, speaker, sound.rate, second_colour(speaker) if other_model else ""))
+                other_model = place > 0 and row.name not in SYSTEM_COLOURS
+                colour = colour_by_model(speaker, place) if other_model else ""
+                tracks.append(_estimate(row, speaker, sound.rate, colour))
         if speaker < references:
             tracks.append(_clean(sound, speaker))
     return tracks

@@ -121,7 +121,8 @@ export class Live {
     } else {
       const { port1, port2 } = new MessageChannel();
       // Once it is ready for packets: those that had to wait for it would all be late, and with them what follows.
-      await background.call("live", {}, { news: (film) => this.on.report?.(this.#told(run, film)), transfer: [port1] });
+      const news = (film) => run.source && this.on.report?.(this.#told(run, film)); // not of the silence before it
+      await background.call("live", {}, { news, transfer: [port1] });
       run.node.port.postMessage({ open }, [port2]);
     }
     const about = await ready;

@@ -30,13 +30,21 @@ class Player {
   async update(data, report) {
     this.report = report;
     this.theme = readTheme(this.root);
+    this.newest = data;
+    // What has come is played as soon as it is loaded, however soon more of it comes.
+    if (!this.#shows(data) && this.#isMore(data)) await this.loading;
+    if (this.newest !== data) return;
     const known = this.#shows(data);
-    const incomplete = this.data?.tracks.some((track) => !track.src);
-    const more = !known && this.transport && incomplete && this.data.base === data.base;
+    const more = !known && this.transport && this.#isMore(data);
     this.data = data;
     if (more) await this.#grow(data);
-    else if (!known) await this.#load(data);
+    else if (!known) await (this.loading = this.#load(data));
     if (this.#shows(data) && this.transport) this.refresh();
+  }
+
+  /** Whether `data` are what is shown, of which not all had come, with more of it. */
+  #isMore(data) {
+    return Boolean(this.data?.base === data.base && this.data?.tracks.some((track) => !track.src));
   }
 
   /** Whether these signals are still wanted: the page may have sent the same set again while they loaded. */
@@ -133,7 +141,7 @@ class Player {
     cancelAnimationFrame(this.frame);
     this.transport?.close();
     this.transport = null;
-    this.data = null;
+    this.data = this.newest = null;
     delete this.root.dataset.state;
   }
 

@@ -158,8 +158,10 @@ export class Transport {
   /** All tracks between two frames of `#buffer`, to be repeated: the end fades into what stands before the beginning. */
   #turn(first, last) {
     const whole = this.#buffer();
+    const kept = this.turned;
+    if (kept?.whole === whole && kept.first === first && kept.last === last) return kept.buffer;
     const fade = Math.min(Math.round(FADE * this.rate), last - first);
-    return this.#filled(this.tracks.map((_, i) => {
+    const buffer = this.#filled(this.tracks.map((_, i) => {
       const track = whole.getChannelData(i);
       const turn = track.slice(first, last);
       for (let n = 1; n <= fade; n++) {
@@ -168,6 +170,8 @@ export class Transport {
       }
       return turn;
     }));
+    this.turned = { whole, first, last, buffer };
+    return buffer;
   }
 
   #filled(tracks) {

@@ -9,7 +9,7 @@ import streamlit as st
 from analysis import of_networks
 from analysis.conditions.table import condition_results
 from analysis.figures import probes as figures
-from analysis.figures.palette import second_colour
+from analysis.figures.palette import colour_by_model
 from analysis.scores.metrics import Scores, output_order
 from analysis.scores.systems import MEASURES, PERCEPTUAL
 from analysis.start_point.probe_set import ProbeResults, curve, known_results, of_one_set
@@ -123,7 +123,7 @@ def _tracks(
     for speaker, output in enumerate(speaker_names(len(made[BEFORE].references), models[0])):
         group = f"speaker {speaker + 1}"
         for place, model in enumerate(models):
-            colour = second_colour(speaker) if place == 1 else ""
+            colour = colour_by_model(speaker, place) if place else ""
             whose = f" · {titles[model]}" if len(models) > 1 else ""
             for state, mixture in made.items():
                 score = scores[model, state].si_snr[speaker]
