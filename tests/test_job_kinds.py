@@ -61,7 +61,8 @@ def test_a_long_separation_gives_what_the_command_line_writes(jobs, root):
     command = [sys.executable, "-m", "tasnet.separate", str(path), "-o", str(root / "out"), "--model", model]
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
     for one, other in zip(found, sorted((root / "out").iterdir()), strict=True):
-        assert one.read_bytes() == other.read_bytes()
+        voices = [soundfile.read(path, dtype="float32")[0] for path in (one, other)]
+        np.testing.assert_allclose(*voices, atol=1e-6)  # threads may add up in another order
     # A server killed just before it noted the end finds the voices there, and no recording.
     again = job_kinds.separate_whole(jobs.find(job.id).settings, lambda *_: None)
     assert again == jobs.find(job.id).result
