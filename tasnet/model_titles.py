@@ -54,11 +54,11 @@ def voices_of(config: Config, facts: TrainingFacts) -> int:
 
 
 def model_title(config: Config, facts: TrainingFacts) -> str:
-    """Such as "Medium, non-causal, any sound": what tells a model from others, without its score."""
+    """Such as "Medium, any sound": what tells a model from others, without its score."""
     size = size_in_words(config)
     if facts.task == SPEAKERS:
         system = (size.capitalize(),) if config.system == CONV_TASNET else (config.system, size)
-        parts = [*system, "causal" if config.causal else "non-causal"]
+        parts = [*system, "causal"] if config.causal else [*system, *([] if facts.any_sound else ["non-causal"])]
         parts += [f"{config.C} voices"] if config.C != 2 else []
         parts += ["any sound"] if facts.any_sound else []
     else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from analysis.conditions.alone_results import ASIDE, KEPT, QUIET, AloneResults, read_alone
+from analysis.conditions.alone_results import AloneResults, read_alone
 from analysis.corpus.results import ResultsError
 from analysis.words.start_point import explain_alone
 from pages.parts.captions import caption
@@ -25,16 +25,13 @@ def show_alone(models: Sequence[str]) -> None:
         {
             "Model": title,
             "Other output below (dB)": of.medians[0],
-            f"at least {ASIDE:g} dB (%)": 100 * of.shares[0],
             "The voice (SI-SNR, dB)": of.medians[1],
-            f"at least {KEPT:g} dB (%) ": 100 * of.shares[1],
             "Below noise alone (dB)": of.medians[2],
-            f"at least {QUIET:g} dB (%)  ": 100 * of.shares[2],
         }
         for title, of in found.items()
     ]
     show_rows("One voice alone, or none", rows, dict.fromkeys(list(rows[0])[1:], 0), key="alone_table")
-    caption("Medians, and how many voices or noises reach what a model for any sound should.")
+    caption("Medians. Where there is nobody, or nobody else, the outputs should be quiet.")
 
 
 def _known(model: str) -> AloneResults | None:
