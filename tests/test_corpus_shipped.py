@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import torch
 
+from analysis.conditions.alone_results import alone_file, read_alone
 from analysis.conditions.denoise_results import denoise_table, read_denoise
 from analysis.conditions.denoise_scores import MASKS, SUBTRACTION, classical
 from analysis.corpus import shipped
@@ -97,6 +98,13 @@ def test_no_file_that_comes_along_says_where_it_was_made():
         if file.suffix == ".csv":
             header = read_results(file).header
             assert header.file == header.folder == ""
+
+
+@pytest.mark.parametrize("model", [name for name in OWN if alone_file(name).is_file()])
+def test_what_is_told_of_one_voice_alone_is_of_these_weights(model):
+    found = read_alone(model)
+    assert found.weights == checkpoint.weights_hash(OWN[model]), "run python -m analysis.conditions.alone"
+    assert len(found.below) == len(found.voice) == len(found.noise) > 0
 
 
 @pytest.mark.parametrize("model", OWN)

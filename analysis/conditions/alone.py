@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from tasnet.atomic import replacing
 from tasnet.command_line import command_line, progress_bar
 from tasnet.data.corpora import MixtureSet, open_mixtures
 from tasnet.data.noise import coloured_noise
+from tasnet.inference import find_checkpoint
 from tasnet.model_titles import voices_of
 
 from .alone_results import AloneResults, alone_file
@@ -80,10 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--model", nargs="+", metavar="NAME", help="by default all of two voices or more that come along")
     options = parser.parse_args(arguments)
     mixtures = open_mixtures(options.folder, split=options.split)
-    here = checkpoint.bundled()
-    for name in options.model or [name for name, path in here.items() if voices_of(*checkpoint.describe(path)) > 1]:
+    bundled = checkpoint.bundled().items()
+    for name in options.model or [name for name, path in bundled if voices_of(*checkpoint.describe(path)) > 1]:
         separator = Separator(name, "auto", "float32")
-        found = measure_alone(separator, mixtures, options.limit, checkpoint.weights_hash(here.get(name, Path(name))))
+        weights = checkpoint.weights_hash(find_checkpoint(name))
+        found = measure_alone(separator, mixtures, options.limit, weights)
         with replacing(alone_file(separator.name)) as file:
             file.write_text(json.dumps(asdict(found)) + "\n")
         print(f"{name}: {explain_alone(found)}")

@@ -30,6 +30,7 @@ from tasnet.data.disturbed import SNRS, speech_and_noise
 from tasnet.data.mixture_sets import MixtureSet
 from tasnet.data.noise import open_noise
 from tasnet.errors import UserError
+from tasnet.inference import find_checkpoint
 from tasnet.mixture import Mixture
 
 from .denoise_results import SHOWN, DenoiseResults, Triple, denoise_file, denoise_table
@@ -113,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--out", type=Path, help="by default assets/results/NAME.denoise.json")
     options = parser.parse_args(arguments)
     separator = Separator(options.model, precision="float32")
-    weights = checkpoint.weights_hash(checkpoint.bundled().get(options.model, Path(options.model)))
+    weights = checkpoint.weights_hash(find_checkpoint(options.model))
     mixtures = mixtures_of(options.data, options.set, options.each)
     found = denoise_means(separator, mixtures, weights, SETS[options.set])
     with replacing(options.out or denoise_file(separator.name)) as file:
