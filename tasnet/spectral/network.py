@@ -55,7 +55,7 @@ class ChimeraNet(MaskingNetwork):
 
     def __init__(self, config: ChimeraConfig) -> None:
         super().__init__(config)
-        self.stft = STFT(config.L, config.hop, config.window == "root hann")
+        self.stft = STFT.of(config)
         self.blstm = nn.LSTM(config.F, config.H, config.layers, batch_first=True, bidirectional=True)
         self.conv_mask = nn.Linear(2 * config.H, config.C * config.F) if config.has_masks else None
         self.embedding = nn.Linear(2 * config.H, config.F * config.D) if config.D else None

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tasnet.config import ChimeraConfig
+
 
 @dataclass(frozen=True)
 class STFT:
@@ -24,6 +26,11 @@ class STFT:
     window: int
     hop: int
     root: bool = False  # of the Hann windows
+
+    @classmethod
+    def of(cls, config: ChimeraConfig) -> "STFT":
+        """The one that a network of this configuration hears by."""
+        return cls(config.L, config.hop, config.window == "root hann")
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., T) -> complex (..., K, F); phases are relative to the beginning of each frame."""
