@@ -17,7 +17,8 @@ from safetensors import SafetensorError
 from . import audio
 from .below_speech import without_offset
 from .errors import UserError
-from .listener import MOST, RATE, HearingNetwork
+from .listener import MOST, HearingNetwork
+from .mel_trunk import RATE
 from .places import ASSETS
 
 NETWORK = ASSETS / "hearing.safetensors"

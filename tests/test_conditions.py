@@ -101,6 +101,17 @@ def test_a_room_decays_by_60_db_in_t60_and_is_as_loud_as_sabine_says(t60):
     assert 10 * np.log10(1 / np.sum(h[1:] ** 2)) == pytest.approx(20 * np.log10(critical), abs=1e-6)
 
 
+def test_the_dry_voice_has_the_first_50_ms_of_its_room_and_what_it_gets_beside_is_the_rest(sound):
+    wet, dry = (CONDITIONS[name].apply(sound, 0.4) for name in ("room", "dry"))
+    assert np.array_equal(wet.mixture, dry.mixture)
+    for speaker, voice in enumerate(sound.sources):
+        early = everyday.room_response(0.4, RATE, everyday.SEED + speaker)[: round(0.05 * RATE) + 1]
+        np.testing.assert_allclose(dry.references[speaker], np.convolve(voice, early)[:T], atol=1e-5)
+    noise = CONDITIONS["both"].apply(sound, 0.4).mixture - wet.mixture
+    power = 10 * np.log10(np.mean(np.square(noise, dtype=np.float64)))
+    assert active_speech_level(wet.mixture, RATE) - power == pytest.approx(10, abs=0.6)
+
+
 def test_reverberation_is_a_convolution_of_each_voice(sound):
     assert CONDITIONS["room"].apply(sound, 0).mixture == pytest.approx(sound.mixture, abs=1e-6)
     short = replace(sound, mixture=sound.mixture[:3000], references=sound.sources[:, :3000])

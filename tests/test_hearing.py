@@ -6,7 +6,8 @@ import torch
 
 from analysis.conditions import fit_hearing
 from tasnet.hearing import Hearing
-from tasnet.listener import HOP, STRIDE, HearingNetwork
+from tasnet.listener import HearingNetwork
+from tasnet.mel_trunk import HOP, STRIDE
 
 TWO, THREE = ("Speaker 1", "Speaker 2"), ("Speaker 1", "Speaker 2", "Speaker 3")
 

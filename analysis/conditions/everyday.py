@@ -19,9 +19,11 @@ from analysis.start_point.probes import PROBES, Probe, remixed
 from tasnet.audio import read, resample
 from tasnet.data.disturbed import at_snr
 from tasnet.data.noise import coloured_noise
+from tasnet.data.rooms import EARLY
 from tasnet.mixture import Mixture
 
 UNHEARD = 60.0  # dB: this far below the voices, nothing is heard
+ROOM_T60 = (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # s
 LEVELS = (UNHEARD, 20, 15, 10, 5, 0, -5)  # dB
 CODECS = {  # kbit/s at 8 kHz: (container, subtype) of libsndfile, and what it is called
     128: ("WAV", "PCM_16", "16 bits a sample"),
@@ -70,15 +72,33 @@ def reverberate(sound: Mixture, t60: float) -> Mixture:
 
     Separation is asked for, not dereverberation.
     """
-    length = len(sound.mixture)
-    voices = np.stack(
-        [
-            signal.fftconvolve(voice, room_response(t60, sound.rate, SEED + speaker))[:length]
-            for speaker, voice in enumerate(sound.sources)
-        ]
+    return _in_room(sound, t60, None)
+
+
+def reverberate_for_dry(sound: Mixture, t60: float) -> Mixture:
+    """The same, but asked for are the voices with the first 50 ms of the room, what is heard as part of them."""
+    return _in_room(sound, t60, 1 + round(EARLY * sound.rate))
+
+
+def reverberate_in_noise(sound: Mixture, t60: float) -> Mixture:
+    """The last, with pink noise 10 dB below the voices in the room; at 0 s the sound as it is."""
+    return in_noise("pink")(reverberate_for_dry(sound, t60), 10) if t60 else sound
+
+
+def _in_room(sound: Mixture, t60: float, asked_for: int | None) -> Mixture:
+    """asked_for: samples of the response, from its first, that belong to what is asked for; all by default."""
+    responses = [room_response(t60, sound.rate, SEED + speaker) for speaker in range(len(sound.sources))]
+    voices, references = (
+        np.stack(
+            [
+                signal.fftconvolve(voice, response[:size])[: len(sound.mixture)]
+                for voice, response in zip(sound.sources, responses, strict=True)
+            ]
+        )
+        for size in (None, asked_for)
     )
     rest = sound.mixture - sound.sources.sum(0)
-    return replace(sound, mixture=(voices.sum(0) + rest).astype(np.float32), references=voices.astype(np.float32))
+    return replace(sound, mixture=(voices.sum(0) + rest).astype(np.float32), references=references.astype(np.float32))
 
 
 def add_third(sound: Mixture, decibels: float) -> Mixture:
@@ -184,11 +204,31 @@ CONDITIONS = {
         "A room",
         "Reverberation time T60 (s)",
         "s",
-        (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
+        ROOM_T60,
         "Every voice in a room of 60 m³ at 1 m, a direct sound and decaying noise (Polack's model). Asked for are the "
         "voices with their reverberation.",
         "Section V of the paper names reverberation as its limit.",
         reverberate,
+    ),
+    "dry": Probe(
+        "A room, the dry voice",
+        "Reverberation time T60 (s), dry voices asked for",
+        "s",
+        ROOM_T60,
+        "The same rooms. Asked for are the voices with the first 50 ms of the room (ISO 3382: what is heard as part of "
+        "them).",
+        "Section V of the paper names reverberation as its limit.",
+        reverberate_for_dry,
+    ),
+    "both": Probe(
+        "A room with noise",
+        "Reverberation time T60 (s), in noise",
+        "s",
+        ROOM_T60,
+        "The same rooms, with pink noise 10 dB below the mixture's active speech level (ITU-T P.56). Asked for are the "
+        "voices with the first 50 ms of the room. At 0 s there is neither.",
+        "Section V of the paper names noise and reverberation as its limits.",
+        reverberate_in_noise,
     ),
     "overlap": Probe(
         "Overlap",

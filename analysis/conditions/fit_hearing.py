@@ -1,6 +1,6 @@
 """Train the network that tells how many voices a sound has, and whether there is noise or a room (`tasnet.hearing`).
 
-    python -m analysis.conditions.fit_hearing ../shared/data [--windows 75000] [--test 1200]
+    python -m analysis.conditions.fit_hearing ../shared/data [--windows 120000] [--test 1200]
 
 trains it on windows of 3 to 4 s of 0 to 3 training speakers, clean, in noise, in rooms (measured and simulated) and
 through a telephone, writes assets/hearing.safetensors, and measures it on windows of validation speakers, the noises of
@@ -23,7 +23,9 @@ from tqdm import tqdm
 from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, command_parser
 from tasnet.hearing import NETWORK
-from tasnet.listener import BANDS, FRAME, HOP, MOST, STRIDE, HearingNetwork
+from tasnet.listener import MOST, HearingNetwork
+from tasnet.mel_trunk import BANDS, FRAME, HOP, STRIDE
+from tasnet.train.machine import find_machine
 
 from .windows import RATE, Material, draw_window, material
 
@@ -68,7 +70,8 @@ def loss_of(network: HearingNetwork, windows: Sequence[Example]) -> torch.Tensor
 
 def fit_listener(of: Material, windows: int, state: Path) -> HearingNetwork:
     """A listener trained on so many windows; `state` is the file from which a stopped training goes on."""
-    network, steps = new_listener(), max(1, windows // BATCH)
+    network, steps, machine = new_listener(), max(1, windows // BATCH), find_machine("cpu")
+    network.bands.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # with which bfloat16 is fast
     optimiser = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED), use_buffers=True)
     parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "averaged": averaged}
@@ -83,7 +86,9 @@ def fit_listener(of: Material, windows: int, state: Path) -> HearingNetwork:
         for group in optimiser.param_groups:
             group["lr"] = PEAK_RATE * min(1.0, step / WARM_UP) * (1 - step / steps)
         torch.manual_seed(step)
-        loss = loss_of(network, [draw_window(of, SEEDS["train"], step * BATCH + k) for k in range(BATCH)])
+        drawn = [draw_window(of, SEEDS["train"], step * BATCH + k) for k in range(BATCH)]
+        with machine.autocast():
+            loss = loss_of(network, drawn)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), STEEPEST)
@@ -127,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 2 where the data cannot be used."""
     parser = command_parser("analysis.conditions.fit_hearing", __doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder with train, valid, noise and rooms")
-    parser.add_argument("--windows", type=int, default=75_000, help="to train on")
+    parser.add_argument("--windows", type=int, default=120_000, help="to train on")
     parser.add_argument("--test", type=int, default=1200, help="windows to measure on")
     options = parser.parse_args(arguments)
     fit_listener(material(options.data, "train"), options.windows, RUNS / "state.pt").keep(NETWORK)

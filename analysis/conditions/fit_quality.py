@@ -21,17 +21,18 @@ from analysis.scores.metrics import si_snr
 from tasnet import Separator
 from tasnet.command_line import command_line, command_parser
 from tasnet.data.corpora import open_mixtures
-from tasnet.hearing import hear_window
+from tasnet.judge import TAILS
 from tasnet.perceptron import WIDEST, Perceptron
-from tasnet.quality import HEAD, HIGHEST, LOWEST, MODELS, head_features, second_opinion, separated_by, views
+from tasnet.quality import HEAD, MODELS, head_features, second_opinion
+from tasnet.views import HIGHEST, LOWEST, views_of
 
 from .quality_results import KINDS, QualityRow, by_kind, write_quality
 from .windows import RATE, Material, draw_and_keep, draw_window, material, pool_of, training_places
 
 RUNS = Path("runs") / "quality"
-COUNTS = (2, 2, 1, 2, 3)  # voices, window after window; one alone is left out
+COUNTS = (2, 2, 3)  # voices, window after window
 SEEDS = {"fit": 99, "test": 77}
-COVERED, TAILS = 0.9, (0.05, 0.5, 0.95)
+COVERED = TAILS[2] - TAILS[0]
 HIDDEN, EPOCHS, BATCH, DECAY, JITTER, FOLDS = 24, 120, 64, 0.1, 0.1, 5
 
 
@@ -55,36 +56,29 @@ def true_si_snr(outputs: np.ndarray, voices: np.ndarray) -> np.ndarray:
 
 
 def draw_separations(data: Path, part: str, count: int) -> dict[str, np.ndarray]:
-    """What was heard (n, 6), views (n, models, 2, V), truth (n, 3), and true SI-SNR (n, models, 2), of n windows."""
+    """Features (n, models, 2, F), truth (n, 3), and true SI-SNR (n, models, 2), of n windows."""
 
     def begin() -> Callable[[int], tuple]:
         of, network = quality_material(data, part), second_opinion()
-        separators = [Separator(name, "cpu") for name in MODELS]
+        separators = {name: Separator(name, "cpu") for name in MODELS}
 
         def one(number: int) -> tuple:
             mixture, voices, truth = draw_window(of, SEEDS[part], number, COUNTS[number % len(COUNTS)])
-            outputs = [separator.separate(mixture, RATE).sources.astype(float) for separator in separators]
-            second_view = separated_by(network, mixture)
-            seen = [views(network, mixture, each, second_view) for each in outputs]
-            return hear_window(mixture), seen, truth, [true_si_snr(each, voices) for each in outputs]
+            outputs = {name: of.separate(mixture, RATE).sources.astype(float) for name, of in separators.items()}
+            seen = [head_features(mixture, views_of(network, mixture, of), name) for name, of in outputs.items()]
+            return seen, truth, [true_si_snr(each, voices) for each in outputs.values()]
 
         return one
 
-    return draw_and_keep(RUNS / f"{part}.npz", ("heard", "views", "truth", "si_snr"), count, begin)
+    return draw_and_keep(RUNS / f"{part}.npz", ("features", "truth", "si_snr"), count, begin)
 
 
 def rows_of(drawn: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (m, F), true SI-SNR (m,) and window (m,) of every output that has one."""
-    features, values, windows = [], [], []
-    counts = drawn["truth"][:, 0]
-    drawn_windows = zip(drawn["heard"], drawn["views"], drawn["si_snr"], counts, strict=True)
-    for window, (heard, of_models, truths, count) in enumerate(drawn_windows):
-        for name, view, truth in zip(MODELS, of_models, truths, strict=True):
-            known = np.isfinite(truth) & (count > 1)
-            features.append(head_features(heard, view, name)[known])
-            values.append(np.clip(truth[known], LOWEST, HIGHEST))
-            windows.append(np.full(known.sum(), window))
-    return np.concatenate(features), np.concatenate(values), np.concatenate(windows)
+    features, values = drawn["features"], drawn["si_snr"]
+    known = np.isfinite(values)
+    window = np.broadcast_to(np.arange(len(values))[:, None, None], values.shape)
+    return features[known], np.clip(values[known], LOWEST, HIGHEST), window[known]
 
 
 def fit_quantiles(features: np.ndarray, values: np.ndarray, seed: int = 0) -> Perceptron:

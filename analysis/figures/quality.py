@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.conditions.quality_results import KINDS, QualityRow
-from tasnet.quality import HIGHEST, LOWEST
+from tasnet.views import HIGHEST, LOWEST
 
 from .palette import GRID, MIXTURE_COLOUR, legend_below, style
 from .training import RUN_COLOURS
