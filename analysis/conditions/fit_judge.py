@@ -1,6 +1,6 @@
 """Train the network that judges separations without the clean voices (`tasnet.judge`).
 
-    python -m analysis.conditions.fit_judge ../shared/data [--windows 12000]
+    python -m analysis.conditions.fit_judge ../shared/data [--windows 8000]
 
 draws windows of 3 to 4 s of two and three training speakers, clean, in noise, in rooms and through a telephone, has
 each separated by one of the models that are to be judged, and writes assets/judge.safetensors. What was drawn is kept
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 2 where the data cannot be used."""
     parser = command_parser("analysis.conditions.fit_judge", __doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder with train, valid, noise and rooms")
-    parser.add_argument("--windows", type=int, default=12_000, help="to train on")
+    parser.add_argument("--windows", type=int, default=8_000, help="to train on")
     options = parser.parse_args(arguments)
     parts = [np.load(path) for path in draw_parts(options.data, options.windows)]
     longest = max(part["seen"].shape[-1] for part in parts)
