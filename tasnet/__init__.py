@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .audio import Audio, AudioError
     from .checkpoint import CheckpointError
-    from .config import ChimeraConfig, ConvTasNetConfig, LSTMTasNetConfig
+    from .config import ChimeraConfig, ConvTasNetConfig, DPRNNTasNetConfig, LSTMTasNetConfig
     from .device import DeviceError, devices
+    from .dual_path.dprnn import DPRNNTasNet
     from .hearing import Hearing, HearingError, hear
     from .inference import Separation, Separator, available
     from .lstm import LSTMTasNet
@@ -25,6 +26,8 @@ __all__ = [
     "ChimeraNet",
     "ConvTasNet",
     "ConvTasNetConfig",
+    "DPRNNTasNet",
+    "DPRNNTasNetConfig",
     "DeviceError",
     "Hearing",
     "HearingError",
@@ -42,8 +45,9 @@ __all__ = [
 _PUBLIC = {
     "audio": ("Audio", "AudioError"),
     "checkpoint": ("CheckpointError",),
-    "config": ("ChimeraConfig", "ConvTasNetConfig", "LSTMTasNetConfig"),
+    "config": ("ChimeraConfig", "ConvTasNetConfig", "DPRNNTasNetConfig", "LSTMTasNetConfig"),
     "device": ("DeviceError", "devices"),
+    "dual_path.dprnn": ("DPRNNTasNet",),
     "hearing": ("Hearing", "HearingError", "hear"),
     "inference": ("Separation", "Separator", "available"),
     "lstm": ("LSTMTasNet",),

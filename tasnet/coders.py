@@ -4,17 +4,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import TasNetConfig
+from .config import GATED, TasNetConfig
 
 
 class Encoder(nn.Module):
-    """w = H(x U), eq. 2: frames of L samples, overlapping by half, against N basis functions."""
+    """w = H(x U), eq. 2: frames of L samples, overlapping by half, against N basis functions.
+
+    Gated, it is ReLU(x U) times sigmoid(x G), as in the paper's reference [21].
+    """
 
     def __init__(self, config: TasNetConfig) -> None:
         super().__init__()
-        self.relu, self.edges = config.encoder == "relu", config.edges
+        self.relu, self.edges = config.encoder in ("relu", GATED), config.edges
         self.U = nn.Parameter(uniform((config.N, config.L), config.L**-0.5))
         self.bias = nn.Parameter(torch.zeros(config.N)) if config.coder_bias else None
+        self.G = nn.Parameter(uniform((config.N, config.L), config.L**-0.5)) if config.encoder == GATED else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, T) -> w (batch, K, N)."""
@@ -23,7 +27,8 @@ class Encoder(nn.Module):
     def filter(self, frames: Tensor) -> Tensor:
         """Frames (batch, K, L) -> w (batch, K, N)."""
         w = F.linear(frames, self.U, self.bias)
-        return F.relu(w) if self.relu else w
+        w = F.relu(w) if self.relu else w
+        return w if self.G is None else w * torch.sigmoid(F.linear(frames, self.G))
 
 
 class PinvEncoder(nn.Module):

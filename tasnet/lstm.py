@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .config import LSTMTasNetConfig
 from .model import TasNet
+from .norms import make_norm
 from .tcn import PReLU, limit_masks
 
 
@@ -33,24 +34,31 @@ class LSTMTasNet(TasNet):
 
 
 class LSTMSeparator(nn.Module):
-    """w -> the masks m_i: layer norm of each frame, LSTM layers with a skip connection, two linear layers."""
+    """w -> the masks m_i: layer norm of each frame, LSTM layers with a skip connection, two linear layers.
+
+    Without the skip connection there is one stack of LSTM layers and one linear layer.
+    """
 
     def __init__(self, config: LSTMTasNetConfig) -> None:
         super().__init__()
         self.config = config
         both = not config.causal
-        shape = {"num_layers": config.layers // 2, "batch_first": True, "bidirectional": both}
+        layers = config.layers // 2 if config.skip else config.layers
+        shape = {"num_layers": layers, "batch_first": True, "bidirectional": both}
         units = config.H // 2 if both else config.H  # of each direction
-        self.norm = nn.LayerNorm(config.N)
+        self.norm = nn.LayerNorm(config.N) if config.norm == "chLN" else make_norm(config.norm, config.N)
         self.lower = nn.LSTM(config.N, units, **shape)
-        self.upper = nn.LSTM(config.H, units, **shape)
-        self.linear = nn.Linear(config.H, config.H)
-        self.prelu = PReLU()
+        if config.skip:
+            self.upper = nn.LSTM(config.H, units, **shape)
+            self.linear = nn.Linear(config.H, config.H)
+            self.prelu = PReLU()
         self.conv_mask = nn.Linear(config.H, config.C * config.N)
 
     def forward(self, w: Tensor) -> Tensor:
         """w (batch, K, N) -> m (batch, C, K, N)."""
-        lower, _ = self.lower(self.norm(w))
-        upper, _ = self.upper(lower)
-        m = self.conv_mask(self.prelu(self.linear(lower + upper)))
+        y, _ = self.lower(self.norm(w))
+        if self.config.skip:
+            upper, _ = self.upper(y)
+            y = self.prelu(self.linear(y + upper))
+        m = self.conv_mask(y)
         return limit_masks(m.unflatten(-1, (self.config.C, self.config.N)).transpose(1, 2), self.config.mask)

@@ -53,6 +53,10 @@ class MaskingNetwork(nn.Module):
         """mixture (batch, T) -> what the network's training objective takes: the sources, as `forward`."""
         return self(mixture)
 
+    def passes(self, part: str) -> int:
+        """How often each frame goes through the part (a module) of this name: once, in most networks; 0 if never."""
+        return 1
+
     def num_parameters(self) -> int:
         """The paper's 'model size': every trained value."""
         return sum(parameter.numel() for parameter in self.parameters())
@@ -92,7 +96,7 @@ class MaskingNetwork(nn.Module):
 class TasNet(MaskingNetwork):
     """A network whose representation is learned.
 
-    What Conv-TasNet and LSTM-TasNet share; they differ in the separation module, `separator`.
+    What Conv-TasNet, LSTM-TasNet and DPRNN-TasNet share; they differ in the separation module, `separator`.
 
     >>> import torch
     >>> from tasnet import ConvTasNet, ConvTasNetConfig

@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 MODULES = (
-    "tasnet.config",
+    "tasnet.config.conv_tasnet",
     "tasnet.errors",
     "tasnet.inference",
     "tasnet.model",

@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from tasnet import DeviceError, LSTMTasNet, LSTMTasNetConfig, Separator, checkpoint
-from tasnet.config import ChimeraConfig, ConvTasNetConfig, config_from_dict
+from tasnet.config import ChimeraConfig, ConvTasNetConfig, DPRNNTasNetConfig, config_from_dict
 from tasnet.model_titles import model_title
 from tasnet.networks import make_network
 from tasnet.train.log import read_log
@@ -186,6 +186,7 @@ def speech(tmp_path_factory) -> Path:
     [
         ("lstm", LSTMTasNetConfig(), SMALL),
         ("blstm", LSTMTasNetConfig(causal=False), SMALL),
+        ("dprnn", DPRNNTasNetConfig(), {"N": 16, "L": 16, "B": 8, "H": 6, "K": 20, "R": 1}),
         ("chimera", ChimeraConfig(), {"layers": 1, "H": 8, "D": 3}),
     ],
 )

@@ -21,6 +21,7 @@ SYSTEM_COLOURS = {
     NETWORK: "#8a4fd3",
     "LSTM-TasNet": "#d2a5ff",
     "BLSTM-TasNet": "#694b87",
+    "DPRNN-TasNet": "#5fd700",
     "Chimera++": "#00d287",
     "Chimera++ with MISI-5": "#00693c",
     "DPCL": "#a5c396",

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from analysis.scores.phase import PhaseCost
 from analysis.scores.systems import ScoredSystem
 
-from .palette import GRID, SYSTEM_COLOURS, legend_below, style
+from .palette import GRID, SYSTEM_COLOURS, legend_below, style, system_colour
 
 
 def phase_cost_bars(found: Sequence[PhaseCost], network: ScoredSystem) -> go.Figure:
@@ -36,7 +36,7 @@ def phase_cost_bars(found: Sequence[PhaseCost], network: ScoredSystem) -> go.Fig
             hovertemplate=f"{cost.mask}, clean phase: %{{y:.2f}} dB<extra></extra>",
         )
     if (own := network.score("si_snri")) is not None:
-        line = {"color": SYSTEM_COLOURS[network.name], "width": 2, "dash": "dash"}
+        line = {"color": system_colour(network.name), "width": 2, "dash": "dash"}
         figure.add_scatter(x=[0, len(found[0].iterated) - 1], y=[own] * 2, mode="lines", name=network.name, line=line)
     figure.update_xaxes(title_text="Iterations of MISI", dtick=1, gridcolor=GRID, zeroline=False)
     figure.update_yaxes(title_text="SI-SNRi (dB)", gridcolor=GRID, zeroline=False)

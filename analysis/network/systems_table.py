@@ -9,7 +9,8 @@ from torch import nn
 
 from analysis import paper
 from analysis.scores.ideal_masks import MASKS
-from tasnet.config import ChimeraConfig, Config, ConvTasNetConfig
+from tasnet import TasNet
+from tasnet.config import GATED, Config, ConvTasNetConfig
 from tasnet.networks import make_network
 
 from .cost import multiply_adds
@@ -76,16 +77,13 @@ def products(config: Config) -> float | None:
             return None
     with torch.device("meta"):
         model = make_network(config)
-    unused = set()
-    if isinstance(config, ChimeraConfig):
-        unused = {"embedding"} if config.output != "clusters" else {"conv_mask"}
-        coders = 0
-    else:
-        coders = (1 + config.C) * config.N * config.L
-    used = {name: one for name, one in model.named_modules() if name not in unused}
+    coders = 0
+    if isinstance(model, TasNet):
+        banks = (2 if model.config.encoder == GATED else 1) + config.C
+        coders = banks * config.L * model.config.N
     matrices = sum(
-        parameter.numel()
-        for module in used.values()
+        model.passes(name) * parameter.numel()
+        for name, module in model.named_modules()
         if isinstance(module, nn.LSTM | nn.Linear)
         for parameter in module.parameters(recurse=False)
         if parameter.dim() == 2

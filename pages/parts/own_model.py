@@ -53,8 +53,9 @@ def uploader() -> None:
         key=WIDGET,
         on_change=_take,
         help="A checkpoint of asteroid, torchaudio, SpeechBrain (its three files together), ESPnet, or of kaituoxu's, "
-        "funcwj's or JusperLee's Conv-TasNet, or of this project; or deep clustering of asteroid, funcwj, JusperLee or "
-        "tky823. With it its JSON or YAML file, and the statistics of its features, if there are any. "
+        "funcwj's or JusperLee's Conv-TasNet, or of this project; or asteroid's LSTM-TasNet or DPRNN-TasNet; or deep "
+        "clustering of asteroid, funcwj, JusperLee or tky823. With it its JSON or YAML file, and the statistics of its "
+        "features, if there are any. "
         "It stays in this session, nobody else can use it, and it is removed with the session.",
     )
     if problem := st.session_state.get("own_problem"):

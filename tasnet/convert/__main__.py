@@ -4,8 +4,8 @@
 
 IN is a checkpoint of asteroid, torchaudio, espnet, speechbrain (its encoder, masknet and decoder files together),
 kaituoxu/Conv-TasNet, funcwj/conv-tasnet or JusperLee/Conv-TasNet, or weights in the research layout (see importers.py);
-or deep clustering or Chimera++ of asteroid, funcwj, JusperLee or tky823, with the statistics of its features where it
-has a file of them (see spectral.py).
+or asteroid's LSTM-TasNet or DPRNN-TasNet (see recurrent.py); or deep clustering or Chimera++ of asteroid, funcwj,
+JusperLee or tky823, with the statistics of its features where it has a file of them (see spectral.py).
 The program is recognised by the names of the tensors, wherever in the file they are. Of several sets of weights the
 plain one is taken, with which training continues, rather than averages and copies (ema, swa, best ...); the output
 lists them all, and --take chooses another. What the tensors do not show, such as the masks' activation and the sample
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = imported(read_tensors(options.weights), config, options.take)
     sources = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in options.weights)
     save(options.output, found.model, replace(facts, source_sha256=sources), dtype=options.dtype)
-    print(f"{options.output}: {found.model.num_parameters():,} parameters, from {found.program}")
+    system = found.model.config.system
+    print(f"{options.output}: {system}, {found.model.num_parameters():,} parameters, from {found.program}")
     for sentence in (*found.notes, prove(found)):
         print(sentence)
     return 0

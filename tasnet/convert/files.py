@@ -15,6 +15,7 @@ from tasnet.errors import opening
 
 from . import pickles
 from .importers import Imported, Setting, from_layout, from_research, research_config
+from .recurrent import RecurrentLayout, from_recurrent
 from .settings import read_settings, stored_settings
 from .spectral import STATISTICS, SpectralLayout, from_spectral
 from .states import take_one, weight_sets
@@ -85,6 +86,8 @@ def imported(content: dict, config: dict | None = None, take: str | None = None)
     if isinstance(layout, SpectralLayout):
         statistics = {name: content[name] for name in STATISTICS if isinstance(content.get(name), Tensor)}
         found = from_spectral(layout, tensors, stored_settings(about, config) | statistics)
+    elif isinstance(layout, RecurrentLayout):
+        found = from_recurrent(layout, tensors, stored_settings(about, config))
     elif layout is not None:
         settings = stored_settings(about, config)
 

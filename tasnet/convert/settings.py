@@ -19,6 +19,7 @@ SETTINGS = {
     **{name: name for name in ConvTasNetConfig.__dataclass_fields__},
     **{name: name for name in ("norm_type", "stride", "encoder_activation", "fb_name", "masking", "predict_noise")},
     "pre_mask_nonlinear": "pre_mask",
+    **{name: name for name in ("chunk_size", "hop_size")},
     # asteroid
     "n_filters": "N",
     "kernel_size": "L",

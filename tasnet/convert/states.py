@@ -17,9 +17,11 @@ from tasnet.checkpoint import CheckpointError
 
 from .layouts import LAYOUTS, Layout
 from .pickles import Stub
+from .recurrent import RECURRENT_LAYOUTS, RecurrentLayout
 from .spectral import SPECTRAL_LAYOUTS, SpectralLayout
 
 DEEPEST = 8  # dictionaries in each other
+AnyLayout = Layout | RecurrentLayout | SpectralLayout
 RESEARCH = "enc.weight"  # a tensor of the research layout
 OPTIMISER = re.compile(r"(?i)optim|^opt$|exp_avg|momentum|^grad|schedul")
 COPY = re.compile(r"(?i)(^|[^a-z])(ema|swa|avg|averaged?|shadow|teacher|target|best|old|initial)([^a-z]|$)")
@@ -36,7 +38,7 @@ class WeightSet:
 
     name: str
     tensors: dict[str, Tensor]
-    layout: Layout | SpectralLayout | None
+    layout: AnyLayout | None
     beside: tuple[str, ...] = ()
     holder: object = None  # the dictionary itself
 
@@ -166,8 +168,12 @@ def _sets(where: str, path: tuple[str, ...], held: dict) -> list[WeightSet]:
     return found
 
 
-def _marked(name: str, tensors: Container[str]) -> Iterator[tuple[Layout | SpectralLayout, str]]:
+def _marked(name: str, tensors: Container[str]) -> Iterator[tuple[AnyLayout, str]]:
     """The layout whose mark ends `name`, and what comes before it."""
+    for recurrent in RECURRENT_LAYOUTS:
+        if f".{name}".endswith(f".{recurrent.mark}"):
+            yield recurrent, name.removesuffix(recurrent.mark)
+            return
     for layout in LAYOUTS:
         if f".{name}".endswith(f".{layout.mark}"):
             # Where speechbrain's modules are merged into one, the mark is a name in the second of them.

@@ -67,6 +67,10 @@ class ChimeraNet(MaskingNetwork):
         except ValueError as error:
             raise UserError(f"This network cannot be that system. {error}") from None
 
+    def passes(self, part: str) -> int:
+        """As in every network; none of the head that does not separate."""
+        return 0 if part == ("conv_mask" if self.config.output == "clusters" else "embedding") else 1
+
     def encode(self, mixture: Tensor) -> Tensor:
         """mixture (b, T) -> X (b, K, F), complex."""
         return self.stft.forward(mixture)

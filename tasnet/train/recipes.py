@@ -5,7 +5,7 @@ import json
 import tomllib
 from pathlib import Path
 
-from tasnet.config import CHIMERA, ConvTasNetConfig, LSTMTasNetConfig
+from tasnet.config import CHIMERA, ConvTasNetConfig, DPRNNTasNetConfig, LSTMTasNetConfig
 from tasnet.errors import PathError, opening
 
 from .recipe import CHIMERA_LOSS, Recipe, RecipeError
@@ -90,6 +90,7 @@ def recipes() -> dict[str, Recipe]:
     # LSTM-TasNet: [21] trains its LSTM with the lower learning rate, and both on shorter segments than here.
     found["lstm"] = dataclasses.replace(paper, name="lstm", model=LSTMTasNetConfig(), learning_rate=3e-4, compile=False)
     found["blstm"] = dataclasses.replace(paper, name="blstm", model=LSTMTasNetConfig(causal=False), compile=False)
+    found["dprnn"] = dataclasses.replace(paper, name="dprnn", model=DPRNNTasNetConfig(), compile=False)
     # Chimera++ at its published size (Wang, Le Roux and Hershey 2018), and one of 4.9M for a processor; both trained on
     # longer segments than theirs of 400 frames.
     spectral = {"loss": CHIMERA_LOSS, "compile": False, "engine": "autograd"}
