@@ -6,6 +6,8 @@
 // so the product can take v as it is, before r and m of all frames are known.
 #include "forward.h"
 
+#include <deque>
+
 #include "depthwise.h"
 #include "layers.h"
 #include "team.h"
@@ -16,12 +18,14 @@ namespace {
 
 // What all threads of a call share.
 struct Shared {
-    Shared(int stages, int tiles, int joint)
-        : stages(stages), moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)},
-          joints((size_t)tiles * joint) {}
+    // cLN hands sums over from tile to tile, so that there the tiles have to be taken in order, as one share.
+    Shared(int stages, int tiles, int joint, int shares)
+        : moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)}, joints((size_t)tiles * joint) {
+        for (int i = 0; i < stages; i++) this->stages.emplace_back(shares);
+    }
 
     Team team;
-    std::vector<Stage> stages;
+    std::deque<Stage> stages;
     std::vector<Moments> moments[2];  // of every tile in this stage; the next stage has the other
     std::vector<float> joints;        // second halves of the last frames of tiles, (tiles, C, L/2)
 };
@@ -29,7 +33,8 @@ struct Shared {
 template <class S, bool KEEP> class Worker {
 public:
     Worker(const Network& net, Workspace& work, Shared& shared, int member)
-        : net(net), shape(net.shape), work(work), shared(shared), own(work.scratch[member]), K(work.frames),
+        : net(net), shape(net.shape), work(work), shared(shared), own(work.scratch[member]), member(member),
+          K(work.frames),
           tiles((K + TILE - 1) / TILE) {
         own_frames = {norm_of_frames, norm_of_frames + TILE};
     }
@@ -50,7 +55,7 @@ public:
 private:
     template <class Task> void share(Task task) {
         stage = &shared.stages[number++];
-        shared.team.share(*stage, tiles, task);
+        shared.team.share(*stage, member, tiles, task);
     }
 
     std::vector<Moments>& moments() { return shared.moments[number % 2]; }
@@ -232,6 +237,7 @@ private:
     Workspace& work;
     Shared& shared;
     const Scratch& own;
+    const int member;  // of the team
     const int K;
     const int tiles;
     Stage* stage = nullptr;
@@ -245,8 +251,9 @@ template <class S, bool KEEP> void run(const Network& net, Workspace& work) {
     const int tiles = (work.frames + TILE - 1) / TILE;
     const int hop = net.shape.hop();
     const int C = net.shape.C;
-    Shared shared(2 * net.shape.blocks() + 2, tiles, C * hop);
-    shared.team.run(std::min(work.threads, tiles), [&](int member) {
+    const int most = std::min(work.threads, tiles);
+    Shared shared(2 * net.shape.blocks() + 2, tiles, C * hop, net.shape.causal ? 1 : most);
+    shared.team.run(most, [&](int member) {
         Tiles configured;
         Worker<S, KEEP>(net, work, shared, member).run();
     });
