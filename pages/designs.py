@@ -6,7 +6,7 @@ from analysis import paper
 from analysis.figures import designs as figures
 from analysis.figures import flowchart
 from analysis.network import cost
-from analysis.network.designs import LATER, printed_designs
+from analysis.network.designs import LaterSystem, later_systems, printed_designs
 from analysis.words.say import quantity
 from pages.parts.captions import caption
 from pages.parts.designs import controls
@@ -113,7 +113,7 @@ def show_paper(config: ConvTasNetConfig | None) -> None:
             controls.set_to(designs[place])
 
     picture(
-        figures.size_and_score(designs, size, chosen, LATER),
+        figures.size_and_score(designs, size, chosen, later_systems()),
         "SI-SNRi of the paper's networks and of later ones over their size, coloured by receptive field; a dotted line "
         "at this design",
         key="design_scores",
@@ -128,25 +128,39 @@ def show_paper(config: ConvTasNetConfig | None) -> None:
 
 
 def show_later() -> None:
+    best = ConvTasNetConfig()  # the paper's
+    conv_tasnet = cost.multiply_adds(best) / cost.parameters(best) / 1e3
+
+    def work(system: LaterSystem) -> float:
+        """Multiply-adds for each parameter and second."""
+        return (system.multiply_adds or 0) / system.model_size
+
+    costliest = max(later_systems(), key=work)
     data_table(
         [
             {
                 "System": system.name,
                 "Year": str(system.year),
-                "Parameters": f"{system.model_size:g} M",
+                "Parameters": f"{system.model_size:.{2 if system.model_size < 1 else 1}f} M",
+                "Multiply-adds / s": "–" if system.multiply_adds is None else f"{system.multiply_adds:.3g} G",
                 "SI-SNRi (dB)": f"{system.si_snri:.1f}",
                 "On": system.corpus,
-                "Figures from": system.source,
                 "Link": system.link,
+                "Figures from": system.source,
             }
-            for system in LATER
+            for system in later_systems()
         ],
-        column_config={"Link": st.column_config.LinkColumn()},
+        column_config={
+            "Link": st.column_config.LinkColumn(display_text=r"https://(?:arxiv\.org/abs|github\.com)/([^/]*)")
+        },
         key="design_later",
     )
     caption(
-        "As printed there; none of them runs here. Scores on different sets do not compare. Nor does a size tell the "
-        "cost: dual-path networks and TF-GridNet do many times the work of a Conv-TasNet of their size."
+        "Scores are as printed there. Sizes and multiply-adds of DPRNN-TasNet, SuDoRM-RF and SepFormer are counted, "
+        "others printed. Of all these DPRNN-TasNet runs here, from asteroid's checkpoints (“Try your own weights”); no "
+        "weights of it come along. Scores on different sets do not compare. Nor does a size tell the cost: for each "
+        f"parameter {costliest.name} does {work(costliest) / conv_tasnet:.0f} times the work of the paper's best "
+        "Conv-TasNet."
     )
 
 

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from analysis.figures import designs as figures_designs
 from analysis.figures import flowchart
 from analysis.network import cost
-from analysis.network.designs import LATER, printed_designs
+from analysis.network.designs import later_systems, printed_designs
 from analysis.network.faster import faster_model
 from tasnet import ConvTasNet, ConvTasNetConfig
 from tasnet.kernels import tiled
@@ -163,7 +163,7 @@ def test_the_flowchart_has_every_block_and_size(config):
 
 def test_the_picture_has_a_point_for_every_row():
     designs = printed_designs()
-    figure = figures_designs.size_and_score(designs, 3.0, "table2-15", LATER)
+    figure = figures_designs.size_and_score(designs, 3.0, "table2-15", later_systems())
     points = [
         (custom, x, y)
         for trace in figure.data
@@ -171,10 +171,10 @@ def test_the_picture_has_a_point_for_every_row():
         for custom, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
     ]
     of_paper = [(designs[custom[0]], x, y) for custom, x, y in points if custom[0] >= 0]
-    assert len(of_paper) == len(designs) and len(points) == len(designs) + len(LATER)
+    assert len(of_paper) == len(designs) and len(points) == len(designs) + len(later_systems())
     assert all((row.model_size, row.si_snri) == (x, y) for row, x, y in of_paper)
     named = {custom[1].partition(" (20")[0]: (x, y) for custom, x, y in points if custom[0] < 0}
-    assert all(named[one.name] == (one.model_size, one.si_snri) for one in LATER)
+    assert all(named[one.name] == (one.model_size, one.si_snri) for one in later_systems())
     ring = figure.data[-1]
     assert (ring.x, ring.y) == ((5.1,), (10.6,)) and figure.layout.shapes[0].x0 == 3.0
 

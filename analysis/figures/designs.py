@@ -1,5 +1,6 @@
 """Plotly figure of network designs: the paper's rows by size, score and receptive field, and one's own among them."""
 
+import re
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -9,6 +10,7 @@ from analysis.network.designs import LaterSystem, PrintedDesign
 from .palette import GRID, MARKED_COLOUR, MIXTURE_COLOUR, style
 
 KINDS = {"non-causal": "circle", "causal": "diamond", "Table III": "square"}
+LABELLED_RIGHT = ("DPRNN-TasNet", "TIGER (large)")  # which would lie on each other, or beyond the edge
 LATER_SYMBOLS = {"WSJ0-2mix": "star", "Libri2Mix": "star-open"}
 
 
@@ -43,15 +45,19 @@ def size_and_score(
             unselected={"marker": {"opacity": 1}},
             hovertemplate="%{customdata[1]}<br>%{x} M parameters, %{y} dB SI-SNRi<br>"
             "receptive field %{marker.color:.2f} s<extra></extra>",
+            showlegend=False,
         )
+        # In the legend in a colour that is seen on every page: those above have one of their own each, and black there.
+        marker = {"symbol": KINDS[kind], "size": 12, "color": MIXTURE_COLOUR}
+        figure.add_scatter(x=[None], y=[None], mode="markers", name=kind, marker=marker)
     for corpus in dict.fromkeys(system.corpus for system in later):
         systems = [system for system in later if system.corpus == corpus]
         figure.add_scatter(
             x=[system.model_size for system in systems],
             y=[system.si_snri for system in systems],
             customdata=[(-1, f"{system.name} ({system.year}), {corpus}") for system in systems],
-            text=[system.name.partition(",")[0].partition(" (")[0] for system in systems],
-            textposition=["middle right" if system.model_size < 1.5 else "middle left" for system in systems],
+            text=[re.split(r",| \(|-TasNet", system.name)[0] for system in systems],
+            textposition=[f"middle {'right' if one.name in LABELLED_RIGHT else 'left'}" for one in systems],
             cliponaxis=False,
             mode="markers+text",
             name=f"later, {corpus}",

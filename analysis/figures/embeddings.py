@@ -75,7 +75,8 @@ def cloud(cells: EmbeddedCells, shown: np.ndarray, by: str, names: Sequence[str]
         scene={
             **{f"{which}axis": {**axis, "title": {"text": title}} for which, title in zip("xyz", titles, strict=True)},
             "aspectmode": "data",
-            "camera": {"eye": {"x": 1.35, "y": 1.35, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.12}},
+            # Farther away and farther right than usual, or the third axis loses its title at the picture's left edge.
+            "camera": {"eye": {"x": 1.55, "y": 1.55, "z": 0.9}, "center": {"x": 0.1, "y": -0.1, "z": -0.12}},
         },
         uirevision="cloud",  # a turn of the cloud outlives a choice of colours
     )

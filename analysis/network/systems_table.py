@@ -53,16 +53,20 @@ class SystemRow:
 
 def network_row(name: str, title: str, config: Config, measured: float | None) -> SystemRow:
     """The row of a network."""
-    with torch.device("meta"):
-        model = make_network(config)
     latency = config.L / config.sample_rate if config.causal else None
-    cost = products(config)
-    return SystemRow(name, title, _printed(config), measured, model.num_parameters(), cost, config.causal, latency)
+    size, cost = parameters_of(config), products(config)
+    return SystemRow(name, title, _printed(config), measured, size, cost, config.causal, latency)
 
 
 def mask_row(mask: str, voices: int, measured: float | None) -> SystemRow:
     """The row of an ideal mask."""
     return SystemRow(mask, mask, _result(PRINTED[mask], voices), measured)
+
+
+def parameters_of(config: Config) -> int:
+    """The paper's model size of any network."""
+    with torch.device("meta"):
+        return make_network(config).num_parameters()
 
 
 def products(config: Config) -> float | None:
