@@ -12,6 +12,7 @@ import numpy as np
 
 import tasnet
 from analysis.scores.comparison import Comparison, compare_systems
+from analysis.scores.metrics import perceptual_scores
 from tasnet import Hearing, Separation, Separator, checkpoint, threads
 from tasnet.mixture import Mixture
 from tasnet.quality import Expected, expected_quality
@@ -95,10 +96,16 @@ def compare(
     sound: Mixture,
     separated: np.ndarray,
     ideal: bool,
-    pesq: bool,
     task: str,
     system: str,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Comparison:
-    """`compare_systems` on a sound with references, by a network of this `task` that is this `system`."""
-    return compare_systems(sound, separated, ideal=ideal, pesq=pesq, task=task, system=system, progress=progress)
+    """`compare_systems` without PESQ and STOI, by a network of this `task` that is this `system`."""
+    return compare_systems(sound, separated, ideal=ideal, pesq=False, task=task, system=system, progress=progress)
+
+
+def perceptual_apart(
+    estimates: np.ndarray, references: np.ndarray, rate: int, progress: Callable[[float], None] = lambda done: None
+) -> dict[str, tuple[float | None, ...]]:
+    """`perceptual_scores`, which does not report progress."""
+    return perceptual_scores(estimates, references, rate)

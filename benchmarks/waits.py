@@ -49,7 +49,7 @@ const wanted = {
   mixture: () => document.querySelector('.tasnet-player')?.player?.transport,
   voices: () => {
     const player = document.querySelector('.tasnet-player')?.player;
-    return player?.transport && player.data.tracks.length > 2 && !player.data.tracks.some((one) => one.pending);
+    return player?.transport && player.data.tracks.length > 2 && player.root.dataset.state === 'ready';
   },
   scores: () => {
     const values = [...document.querySelectorAll('[data-testid=stMetricValue]')];

@@ -47,7 +47,7 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[Found]:
     found: list[Found] = []
     for title, name in systems().items():
         separation = workspace.known_separation(sound, name)
-        if separation is None:
+        if new := separation is None:
             if not found:
                 coming.show_mixture()
             separation = workspace.separation(
@@ -57,6 +57,11 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[Found]:
             return []
         sources, comparison = separation.sources, None
         if sound.references is not None:
+            if new and not found:
+                task, order = workspace.separator(name).facts.task, list(range(len(sources)))
+                if sound.suits(task, len(sources)):
+                    order = output_order(task, sources, sound.references)
+                coming.show_voices(ScoredSystem(title, sources[order], masks=None, scores=None))
             comparison = workspace.compared(sound, separation, name, ideal=False, pesq=False)
             if comparison is None:
                 return []

@@ -1,6 +1,8 @@
 """A long separation goes on while its page is left; who began it cancels it; it ends with the upload it is for."""
 
 import threading
+import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import streamlit as st
 from page_tools import open_page, texts, upload, wait_for, wav_file
 
 from pages.parts import uploads, workspace
-from pages.parts.background import Background, BackgroundTask
+from pages.parts.background import Background, BackgroundTask, all_at_once
 
 
 def test_two_pages_share_one_computation_and_errors_come_through():
@@ -34,6 +36,39 @@ def test_two_pages_share_one_computation_and_errors_come_through():
 
     third = works.start(background_task, "ana", fail)
     assert third.over.wait(10) and str(third.problem) == "no" and kept == [7]
+
+
+def test_several_works_run_at_once_in_order_and_end_with_the_first_error_or_an_unwanted_one():
+    together, ended = threading.Barrier(3, timeout=10), []
+
+    def work(value, progress):
+        together.wait()
+        progress(0.5)
+        return value
+
+    assert all_at_once([partial(work, value) for value in (3, 1, 2)], lambda done: None) == [3, 1, 2]
+
+    def endless(progress):
+        try:
+            while True:
+                progress(0.5)
+                time.sleep(0.01)
+        finally:
+            ended.append(1)
+
+    def fails(progress):
+        raise ValueError("a fault")
+
+    with pytest.raises(ValueError, match="a fault"):
+        all_at_once([endless, fails], lambda done: None)
+    assert ended == [1]
+
+    def leave(done):
+        raise KeyError("left")
+
+    with pytest.raises(KeyError, match="left"):
+        all_at_once([endless, endless], leave)
+    assert ended == [1, 1, 1]
 
 
 @pytest.mark.parametrize("how", ["cancelled", "unwanted"])

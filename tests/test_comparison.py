@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.scores import comparison
+from analysis.scores.metrics import perceptual_scores
 from analysis.words.ideal_masks import explain_sound
 from tasnet.mixture import Mixture
 
@@ -68,3 +69,16 @@ def test_effective_masks_of_the_mixture_itself_are_one_and_of_silence_zero():
     masks = comparison.effective_masks(np.stack([sound.mixture, 0 * sound.mixture]), sound.mixture, 8000)
     np.testing.assert_allclose(masks[0], 1, atol=1e-6)
     assert masks[1].max() == 0
+
+
+@pytest.mark.parametrize("voices", [2, 3])
+def test_pesq_and_stoi_added_system_by_system_are_those_measured_with_all(voices):
+    sound = mixture(3)
+    separated = (sound.references + 0.1 * sound.mixture)[::-1][:voices]
+    quick = comparison.compare_systems(sound, separated, pesq=False)
+    assert quick.unprocessed.scores.stoi == (None,) * 3
+    heard = [perceptual_scores(row.estimates, sound.references, sound.rate) for row in quick.scored]
+    found, whole = comparison.add_perceptual(quick, heard), comparison.compare_systems(sound, separated)
+    assert found.perceptual and None not in found.unprocessed.scores.stoi
+    assert [row.scores for row in found.rows] == [row.scores for row in whole.rows]
+    assert found.unprocessed.scores == whole.unprocessed.scores

@@ -36,9 +36,7 @@ def test_a_separation_and_its_scores_are_those_of_one_s_own(nursery):
     own = tasnet.Separator(MODEL, "cpu").separate(sound.mixture, sound.rate)
     np.testing.assert_array_equal(found.sources, own.sources)
     assert found.notes == own.notes and shares[-1] == (1.0,)
-    scored = nursery.call(
-        computing.compare, sound, found.sources, True, False, SPEAKERS, "DPCL", budget=Budget(60, 1 << 30)
-    )
+    scored = nursery.call(computing.compare, sound, found.sources, True, SPEAKERS, "DPCL", budget=Budget(60, 1 << 30))
     expected = compare_systems(sound, own.sources, pesq=False, system="DPCL")
     assert [row.scores for row in scored.rows] == [row.scores for row in expected.rows]
     for one, other in zip(scored.rows, expected.rows, strict=True):

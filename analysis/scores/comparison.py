@@ -1,8 +1,9 @@
 """A network beside the ideal masks on one mixture: the rows of Tables IV and VI for a single sound."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Comparison:
     def ideal(self) -> tuple[ScoredSystem, ...]:
         """The rows of the ideal masks."""
         return self.rows[1:]
+
+    @property
+    def scored(self) -> tuple[ScoredSystem, ...]:
+        """The mixture itself and every row that has scores."""
+        return (self.unprocessed, *(row for row in self.rows if row.scores is not None))
 
     def best(self, measure: str, speaker: int | None = None) -> str | None:
         """Name of the system with the highest `measure` (key of `MEASURES`) for a speaker or on the mean."""
@@ -87,6 +93,17 @@ def compare_systems(
         rows.append(_with_masks(row, sound) if row.masks is None else row)
         report(len(rows) / wanted)
     return Comparison(sound, unprocessed, tuple(rows), perceptual=pesq)
+
+
+def add_perceptual(found: Comparison, heard: Sequence[dict[str, Any]]) -> Comparison:
+    """`found`, which was made without PESQ and STOI, with those of its rows `scored` (`metrics.perceptual_scores`)."""
+    complete = {
+        row.name: replace(row, scores=replace(row.scores, **measured))
+        for row, measured in zip(found.scored, heard, strict=True)
+        if row.scores is not None  # as all that are `scored`
+    }
+    rows = tuple(complete.get(row.name, row) for row in found.rows)
+    return replace(found, unprocessed=complete[found.unprocessed.name], rows=rows, perceptual=True)
 
 
 def _with_masks(network: ScoredSystem, sound: Mixture) -> ScoredSystem:

@@ -302,18 +302,31 @@ def mixture_scores(
     )
 
 
+def perceptual_scores(
+    estimates: np.ndarray, references: np.ndarray, rate: int, *, with_pesq: bool = True, with_stoi: bool = True
+) -> dict[str, tuple[float | None, ...]]:
+    """PESQ on both scales and STOI of `estimates` (C, T) in the references' (C, T) order, as fields of `Scores`.
+
+    What is not asked for is None. Raises MetricsError as `evaluate` does.
+    """
+    estimates, references = _pairs(estimates, references)
+    pairs = list(zip(references, estimates, strict=True))
+    mos_lqo = tuple(pesq(s, s_hat, rate) if with_pesq else None for s, s_hat in pairs)
+    return {
+        "pesq": mos_lqo,
+        "raw_pesq": tuple(raw_pesq(score) for score in mos_lqo),
+        "stoi": tuple(stoi(s, s_hat, rate) if with_stoi else None for s, s_hat in pairs),
+    }
+
+
 def _scores(
     estimates: np.ndarray, references: np.ndarray, rate: int, with_pesq: bool, with_stoi: bool
 ) -> dict[str, tuple[float | None, ...]]:
     """The absolute scores of estimates in the references' order, as fields of `Scores`."""
-    pairs = list(zip(references, estimates, strict=True))
-    mos_lqo = tuple(pesq(s, s_hat, rate) if with_pesq else None for s, s_hat in pairs)
     return {
         "si_snr": tuple(_defined(score) for score in si_snr(estimates, references)),
         "sdr": tuple(_defined(score) for score in sdr(estimates, references)),
-        "pesq": mos_lqo,
-        "raw_pesq": tuple(raw_pesq(score) for score in mos_lqo),
-        "stoi": tuple(stoi(s, s_hat, rate) if with_stoi else None for s, s_hat in pairs),
+        **perceptual_scores(estimates, references, rate, with_pesq=with_pesq, with_stoi=with_stoi),
     }
 
 

@@ -4,11 +4,14 @@ They end by themselves, when whoever started them cancels, or when their upload 
 """
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
+
+LOOK_SECONDS = 0.05  # between two looks at work in several threads
 
 
 class _UnwantedError(Exception):
@@ -81,6 +84,36 @@ class Background:
         with self._lock:
             if (work := self._ongoing.get(task.key)) is not None and work.started_by == session:
                 work.unwanted = True
+
+
+def all_at_once(works: Sequence[Callable[..., Any]], progress: Callable[[float], None]) -> list[Any]:
+    """The values of `works`, each of which gets a `progress` of its own; each waits in a thread of its own.
+
+    `progress` gets the share that all have done, in this thread; an exception that it raises ends all. Raises what the
+    first of them raises.
+    """
+    shares, over = [0.0] * len(works), threading.Event()
+
+    def run(place: int) -> Any:
+        def told(done: float) -> None:
+            if over.is_set():
+                raise _UnwantedError
+            shares[place] = done
+
+        value = works[place](progress=told)
+        shares[place] = 1.0
+        return value
+
+    with ThreadPoolExecutor(max(len(works), 1), thread_name_prefix="computing") as pool:
+        try:
+            waited = [pool.submit(run, place) for place in range(len(works))]
+            while (seen := wait(waited, LOOK_SECONDS, FIRST_EXCEPTION)).not_done:
+                for one in seen.done:
+                    one.result()
+                progress(sum(shares) / len(shares))
+            return [one.result() for one in waited]
+        finally:
+            over.set()
 
 
 @st.cache_resource(show_spinner=False)

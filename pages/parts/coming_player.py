@@ -13,7 +13,7 @@ from tasnet.mixture import Mixture
 from . import internals, listening
 from .player import Tour, Track, TrackPart, linked_player, serve_part
 
-COMING = "being separated …"
+COMING, COMPARING = "being separated …", "being scored …"
 
 
 class ComingPlayer:
@@ -59,6 +59,12 @@ class ComingPlayer:
                 for one in self._tracks
             ]
         )
+
+    def show_voices(self, row: ScoredSystem) -> None:
+        """The voices of the first system `row`, which are there before they are scored; others' are still to come."""
+        here = {track.name: replace(track, description=COMPARING) for track in listening.tracks_of(self._sound, [row])}
+        coming = [replace(one, parts=(), description=COMING) if one.system else one for one in self._tracks]
+        self.show([here[one.name] if one.system and one.name in here else one for one in coming])
 
     def show(self, tracks: Sequence[Track]) -> None:
         """`tracks` in this place."""

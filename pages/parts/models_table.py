@@ -11,6 +11,7 @@ from .listening import speaker_names
 from .score_table import MEAN, SHADED, TABLE_CSS, show_table
 from .text import plain
 
+NARROW = [{"selector": "th, td", "props": "white-space: normal; padding: .42rem .3rem"}]  # all of it, on a phone
 MEASURED = ("si_snri", "sdri", "pesq", "stoi")
 
 
@@ -35,8 +36,10 @@ def show_two_models(first: ScoredSystem, second: ScoredSystem, *, perceptual: bo
     heads = [first.name, second.name, "Difference: second − first"]
     frame = pd.DataFrame(rows, pd.MultiIndex.from_tuples(index), heads)
     marked = pd.DataFrame(styles, frame.index, frame.columns)
-    styled = frame.style.set_table_styles(TABLE_CSS).format(escape="html").apply(lambda _: marked, axis=None)
-    show_table(styled, "Scores of both models")
+    styled = (
+        frame.style.set_table_styles([*TABLE_CSS, *NARROW]).format(escape="html").apply(lambda _: marked, axis=None)
+    )
+    show_table(styled, "Scores of both models", narrow=True)
 
 
 def _row(values: list[float | None], decimals: int, pending: bool) -> list[str]:

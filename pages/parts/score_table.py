@@ -25,8 +25,8 @@ PRINTED = "opacity: .75; font-style: italic"  # the paper's figures, beside the 
 SPEAKER_TEXT = ("red", "blue", "green")
 TABLE_CSS = [
     {"selector": "", "props": "border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums"},
-    {"selector": "th, td", "props": f"padding: .42rem .5rem; text-align: right; border: 0; border-bottom: {LINE}"},
-    {"selector": "th, td", "props": "white-space: nowrap"},
+    {"selector": "th, td", "props": f"padding: .42rem .4rem; text-align: right; border: 0; border-bottom: {LINE}"},
+    {"selector": "tbody th, td", "props": "white-space: nowrap"},  # heads may break, where that makes a table fit
     {"selector": "thead th", "props": "font-weight: 600; font-size: .86rem"},
     {"selector": "thead tr:first-child th", "props": "text-align: center; border-bottom: 0"},
     {"selector": "tbody th", "props": "text-align: left; font-weight: 600"},
@@ -94,15 +94,18 @@ def best_shaded(values: pd.Series, decimals: int) -> list[str]:
     return [SHADED if pd.notna(value) and same(value, best, decimals) else "" for value in values]
 
 
-def show_table(styled: Styler, label: str) -> None:
-    """A table that scrolls sideways where the page is narrower; `label` describes it to those who cannot see it."""
+def show_table(styled: Styler, label: str, *, narrow: bool = False) -> None:
+    """A table that scrolls sideways where the page is narrower; `label` describes it to those who cannot see it.
+
+    narrow: it fits a phone, where nobody has to be told that it scrolls.
+    """
     # It scrolls from the start: the page's style sheet, which has the shadow, may come later.
     table = styled.to_html(table_attributes=f'aria-label="{html.escape(label)}"')
     shown().tables[label] = table
+    hint = "" if narrow else '<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
     st.html(
-        f'<p class="scroll-hint">The table goes on to the right: swipe it. →</p>'
-        f'<div class="scrolls" style="overflow-x: auto" tabindex="0" role="region" aria-label="{html.escape(label)}">'
-        f"{table}</div>"
+        f'{hint}<div class="scrolls" style="overflow-x: auto" tabindex="0" role="region" '
+        f'aria-label="{html.escape(label)}">{table}</div>'
     )
 
 

@@ -21,7 +21,7 @@ from tasnet.kernels.on_cpu import build_meanwhile, fastest_precision
 from tasnet.mixture import Mixture
 
 from . import internals, own_model, result_cache, sound_inputs
-from .background import BackgroundTask, background
+from .background import BackgroundTask, all_at_once, background
 from .budgeted import compute_within_budget, still_wanted
 from .text import plain
 
@@ -117,7 +117,7 @@ def prepare_sound(model: str, device: str, sound: Mixture) -> None:
     network = _load(model, device, AUTOMATIC)
     found = _separating(sound, network, model)(_unwatched)
     result_cache.keep_for_all(_separation_key(sound, network), found)
-    scored = _comparing(sound, found, network, ideal=False, pesq=True)(_unwatched)
+    scored = _measuring(_comparing(sound, found, network, ideal=False)(_unwatched))(_unwatched)
     result_cache.keep_for_all((*_comparison_key(sound, network, ideal=False), True), scored)
 
 
@@ -333,20 +333,21 @@ def compared(
 ) -> comparison.Comparison | None:
     """Conv-TasNet and, if `ideal`, the ideal masks on a sound with references, or None when the user cancelled it.
 
-    Without `pesq` it is ready much sooner, and has PESQ if that is already known. `name` is the model's, where it
-    is not the chosen one.
+    Without `pesq` it is ready much sooner, and has PESQ if that is already known. name: of another model.
     """
     model = separator(name)
     key = _comparison_key(chosen, model, ideal=ideal)
-    if not pesq and (complete := result_cache.find_result((*key, True))) is not None:
+    if (complete := result_cache.find_result((*key, True))) is not None:
         return complete
-    label = "Scoring" if pesq else "Preparing the signals"
-    compute = _comparing(chosen, found, model, ideal=ideal, pesq=pesq)
-    return with_progress((*key, pesq), label, _seconds(chosen), compute, stays=True)
+    seconds, compute = _seconds(chosen), _comparing(chosen, found, model, ideal=ideal)
+    quick = with_progress((*key, False), "Preparing the signals", seconds, compute, stays=True)
+    if not pesq or quick is None:
+        return quick
+    return with_progress((*key, True), "Scoring", seconds, _measuring(quick), stays=True)
 
 
 def _comparing(
-    sound: Mixture, found: tasnet.Separation, model: tasnet.Separator, *, ideal: bool, pesq: bool
+    sound: Mixture, found: tasnet.Separation, model: tasnet.Separator, *, ideal: bool
 ) -> Callable[[Callable[..., None]], comparison.Comparison]:
     owner = internals.session_id()
     return lambda progress: compute_within_budget(
@@ -354,13 +355,30 @@ def _comparing(
         sound,
         found.sources,
         ideal,
-        pesq,
         model.facts.task,
         model.config.system,
         seconds=_seconds(sound) * (len(SYSTEMS) if ideal else 1),
         owner=owner,
         progress=progress,
     )
+
+
+def _measuring(found: comparison.Comparison) -> Callable[[Callable[..., None]], comparison.Comparison]:
+    """What adds PESQ and STOI, which take most of the time: every system by a process of its own, all at once."""
+    owner, sound = internals.session_id(), found.mixture
+    heard = [
+        partial(
+            compute_within_budget,
+            computing.perceptual_apart,
+            row.estimates,
+            sound.references,
+            sound.rate,
+            seconds=_seconds(sound),
+            owner=owner,
+        )
+        for row in found.scored
+    ]
+    return lambda progress: comparison.add_perceptual(found, all_at_once(heard, progress))
 
 
 def add_pesq(chosen: Mixture, found: tasnet.Separation, name: str | None = None, *, ideal: bool = True) -> None:

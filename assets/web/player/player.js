@@ -37,6 +37,7 @@ class Player {
     const known = this.#shows(data);
     const more = !known && this.transport && this.#isMore(data);
     this.data = data;
+    if (known && this.mixer) this.mixer.tracks = data.tracks; // what is told of them may be new
     if (more) await this.#grow(data);
     else if (!known) await (this.loading = this.#load(data));
     if (this.#shows(data) && this.transport) this.refresh();
