@@ -17,8 +17,8 @@ static inline void wait_until(const std::atomic<int>& value, int least) {
 }
 
 // One pass over all tiles. Each thread has a share of neighbouring tiles, the same in every pass, so that it finds in
-// its own cache what it has written; when its share is done it helps with those of the others. Each tile's sums are kept
-// separately, so that the result does not depend on which thread that was.
+// its own cache what it has written; when its share is done it helps with those of the others. Each tile's sums are
+// kept separately, so that the result does not depend on which thread that was.
 struct Stage {
     explicit Stage(int shares) : taken(shares) {}
 
