@@ -61,7 +61,7 @@ public:
 
     int size() const { return members; }
 
-    // `task(tile)` on the tiles of the stage, `member`'s own share first; returns when all tiles of all threads are done.
+    // `task(tile)` on the stage's tiles, `member`'s own share first; returns when all tiles of all threads are done.
     template <class Task> void share(Stage& stage, int member, int tiles, Task task) const {
         const int shares = (int)stage.taken.size();
         for (int turn = 0; turn < shares; turn++) {
