@@ -159,8 +159,8 @@ def show_later() -> None:
         "Scores are as printed there. Sizes and multiply-adds of DPRNN-TasNet, SuDoRM-RF and SepFormer are counted, "
         "others printed. Of all these DPRNN-TasNet runs here, from asteroid's checkpoints (“Try your own weights”); no "
         "weights of it come along. Scores on different sets do not compare. Nor does a size tell the cost: for each "
-        f"parameter {costliest.name} does {work(costliest) / conv_tasnet:.0f} times the work of the paper's best "
-        "Conv-TasNet."
+        f"parameter {plain(costliest.name)} does {work(costliest) / conv_tasnet:.0f} times the work of the paper's "
+        "best Conv-TasNet."
     )
 
 

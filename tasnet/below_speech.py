@@ -9,6 +9,8 @@ removed once they are clear (`SteadySoFar`); other rumble stays.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.signal import butter, lfilter, sosfilt, sosfilt_zi
 
@@ -165,18 +167,27 @@ def _mean_and_rest(signal: np.ndarray | DiskArray) -> tuple[float, float]:
 
 def _high_passed(signal: Sound, rate: int) -> Sound:
     """`signal` (T,) through the high-pass forwards and then backwards."""
-    high = zeros_like(signal)
-    sections = butter(ORDER, CUTOFF, "highpass", fs=rate, output="sos")
-    blocks = _blocks(signal)
-    state = sosfilt_zi(sections) * signal[..., 0:1].astype(np.float64)
+    high, blocks = zeros_like(signal), _blocks(signal)
+    sections, steady = _high_pass(rate)
+    state = steady * signal[..., 0:1].astype(np.float64)
     for block in blocks:
         filtered, state = sosfilt(sections, signal[..., block].astype(np.float64), zi=state)
         high[..., block] = filtered
-    state = sosfilt_zi(sections) * high[..., signal.shape[-1] - 1 : signal.shape[-1]].astype(np.float64)
+    state = steady * high[..., signal.shape[-1] - 1 : signal.shape[-1]].astype(np.float64)
     for block in reversed(blocks):
         filtered, state = sosfilt(sections, high[..., block][::-1].astype(np.float64), zi=state)
         high[..., block] = filtered[::-1]
     return high
+
+
+@cache
+def _high_pass(rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """The sections of the high-pass, and their state after ones without end.
+
+    Kept, because SciPy takes longer to design it than to run it: cold, as long as a small network takes for 4 s.
+    """
+    sections = butter(ORDER, CUTOFF, "highpass", fs=rate, output="sos")
+    return sections, sosfilt_zi(sections)
 
 
 def _blocks(signal: np.ndarray | DiskArray) -> list[slice]:

@@ -1,7 +1,8 @@
 """Filterbanks that are not learned, as in systems before and beside Conv-TasNet (Table IV, section IV-G).
 
 Each is a pair of tables like a network's encoder and decoder, U and V (N, L): the analysis in rows, and its
-least-squares inverse (the paper's Pinv).
+least-squares inverse: of a frame by itself (the paper's Pinv), or of the STFT's overlapping frames together. The
+inverse of one of its frames alone would divide by a window that is zero at the edge.
 """
 
 from collections.abc import Callable
@@ -25,17 +26,18 @@ MEL_BANDS = 40
 class FixedBank:
     """A filterbank by its name; `build` takes the configuration of the network that it stands beside.
 
-    about: what it is, and whose.
+    about: what it is, and whose. inverse: gives V for U.
     """
 
     title: str
     about: str
     build: Callable[[TasNetConfig], np.ndarray]
+    inverse: Callable[[np.ndarray], np.ndarray] = lambda U: np.linalg.pinv(U).T
 
     def rows(self, config: TasNetConfig) -> tuple[np.ndarray, np.ndarray]:
         """Encoder U and decoder V, both (N, L). Raises BasisError where the network's filters are too short for it."""
         U = self.build(config)
-        return U, np.linalg.pinv(U).T
+        return U, self.inverse(U)
 
 
 def stft_basis(rate: int) -> np.ndarray:
@@ -46,6 +48,19 @@ def stft_basis(rate: int) -> np.ndarray:
     L = round(WINDOW_SECONDS * rate)
     phase = 2 * np.pi * np.outer(np.arange(L // 2 + 1), np.arange(L)) / L
     return hann(L, sym=False) * np.concatenate([np.cos(phase), -np.sin(phase[1 : (L + 1) // 2])])
+
+
+def stft_inverse(U: np.ndarray) -> np.ndarray:
+    """What the inverse STFT adds up (Griffin and Lim 1984), for the filters of `stft_basis`, all (N, L).
+
+    Of every bin its wave under the same window, over the sum of the squares of all windows there: 3/2 everywhere, as
+    the steps are a quarter of the window (section III-E). Waves count twice, for their negative frequencies, but for
+    those of the first and the last bin.
+    """
+    L = U.shape[1]
+    twice = np.full(len(U), 2.0)
+    twice[[0, L // 2]] = 1
+    return U * twice[:, None] / (1.5 * L)
 
 
 def gammatone_basis(N: int, L: int, rate: int) -> np.ndarray:
@@ -98,6 +113,7 @@ FIXED_BANKS = {
         "The spectrogram that the mask systems of Table IV work on: a 32 ms Hann window, as the paper's ideal masks "
         "have it. Every frequency comes as often as every other, as a cosine and a sine.",
         lambda config: stft_basis(config.sample_rate),
+        stft_inverse,
     ),
     "gammatone": FixedBank(
         "Gammatone filterbank",

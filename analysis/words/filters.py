@@ -71,7 +71,7 @@ def explain_coders(name: str, fit: CoderPair, encoder: str) -> str:
     """How far the decoder of the model `name` is from inverting its encoder."""
     freedom = {
         "pinv": "its encoder is made from the decoder's pseudo-inverse (Pinv of Table III)",
-        FIXED: "nobody learned it, and its decoder is taken to be its pseudo-inverse",
+        FIXED: "nobody learned it, and its decoder is taken to be its least-squares inverse",
     }.get(encoder, "nothing forces its decoder to invert its encoder (section IV-A)")
     back = (
         "white noise comes back as it was"

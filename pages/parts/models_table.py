@@ -11,7 +11,10 @@ from .listening import speaker_names
 from .score_table import MEAN, SHADED, TABLE_CSS, show_table
 from .text import plain
 
-NARROW = [{"selector": "th, td", "props": "white-space: normal; padding: .42rem .3rem"}]  # all of it, on a phone
+NARROW = [  # all of it, on a phone
+    {"selector": "th, td", "props": "white-space: normal; padding: .42rem .25rem; font-size: .8rem"},
+    {"selector": "thead th", "props": "font-size: .8rem; overflow-wrap: anywhere"},
+]
 MEASURED = ("si_snri", "sdri", "pesq", "stoi")
 
 

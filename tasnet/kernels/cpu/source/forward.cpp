@@ -6,6 +6,8 @@
 // so the product can take v as it is, before r and m of all frames are known.
 #include "forward.h"
 
+#include <deque>
+
 #include "depthwise.h"
 #include "layers.h"
 #include "team.h"
@@ -16,12 +18,14 @@ namespace {
 
 // What all threads of a call share.
 struct Shared {
-    Shared(int stages, int tiles, int joint)
-        : stages(stages), moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)},
-          joints((size_t)tiles * joint) {}
+    // cLN hands sums over from tile to tile, so that there the tiles have to be taken in order, as one share.
+    Shared(int stages, int tiles, int joint, int shares)
+        : moments{std::vector<Moments>(tiles), std::vector<Moments>(tiles)}, joints((size_t)tiles * joint) {
+        for (int i = 0; i < stages; i++) this->stages.emplace_back(shares);
+    }
 
     Team team;
-    std::vector<Stage> stages;
+    std::deque<Stage> stages;
     std::vector<Moments> moments[2];  // of every tile in this stage; the next stage has the other
     std::vector<float> joints;        // second halves of the last frames of tiles, (tiles, C, L/2)
 };
@@ -29,7 +33,8 @@ struct Shared {
 template <class S, bool KEEP> class Worker {
 public:
     Worker(const Network& net, Workspace& work, Shared& shared, int member)
-        : net(net), shape(net.shape), work(work), shared(shared), own(work.scratch[member]), K(work.frames),
+        : net(net), shape(net.shape), work(work), shared(shared), own(work.scratch[member]), member(member),
+          K(work.frames),
           tiles((K + TILE - 1) / TILE) {
         own_frames = {norm_of_frames, norm_of_frames + TILE};
     }
@@ -50,7 +55,7 @@ public:
 private:
     template <class Task> void share(Task task) {
         stage = &shared.stages[number++];
-        shared.team.share(*stage, tiles, task);
+        shared.team.share(*stage, member, tiles, task);
     }
 
     std::vector<Moments>& moments() { return shared.moments[number % 2]; }
@@ -92,8 +97,8 @@ private:
         else moments()[tile] = sums;
     }
 
-    // The first norm and the bottleneck.
-    void begin_paths(int tile) {
+    // The first norm and the bottleneck; x is what the first block is given.
+    void begin_paths(int tile, S* x) {
         const int M = length(tile);
         const int B = shape.B;
         const int width = shape.paths();
@@ -108,84 +113,83 @@ private:
             for (int j = 0; j < B; j += LANES)
                 store(paths + j, load(own.a + m * B + j) * rate + (load(bias + j) - load(row_sums + j) * shift));
             memset(paths + B, 0, shape.Sc * sizeof(float));
-            if constexpr (KEEP)
-                for (int j = 0; j < B; j += LANES) store((S*)work.x[0] + (size_t)t * B + j, load(paths + j));
+            for (int j = 0; j < B; j += LANES) store(x + (size_t)m * B + j, load(paths + j));
         }
     }
 
-    // The end of block i: norm 2, its second 1x1-conv, and the two sums.
-    void finish_block(int i, int tile) {
-        const int M = length(tile);
-        const int B = shape.B;
+    // The end of block i: norm 2 and its second 1x1-conv, of which y is known, and the two sums; x is what the next
+    // block is given.
+    void finish_block(int i, int tile, S* x) {
         const int width = shape.paths();
-        const bool last = i + 1 == shape.blocks();  // its residual path is computed but not used
-        const int begin = last && B % PANEL == 0 ? B : 0;
-        const Normed& out = net.blocks[i].out;
-        S* x = nullptr;
-        if constexpr (KEEP)
-            if (!last) x = (S*)work.x[i + 1] + (size_t)first(tile) * B;
-        multiply(
-            (const S*)work.v[i] + (size_t)first(tile) * shape.H, shape.H, out.forward, own.a, width, M, own.spare.a,
-            begin
-        );
-        add_paths(work.paths + (size_t)first(tile) * width, own.a, out, norm, x, B, width, begin, M);
+        const size_t at = (size_t)first(tile) * width;
+        add_paths(work.paths + at, work.y + at, net.blocks[i].out, norm, x, shape.B, width, begin(i), length(tile));
     }
+
+    // The first column of block i's second 1x1-conv that is used: the last residual path is not.
+    int begin(int i) const { return i + 1 == shape.blocks() && shape.B % PANEL == 0 ? shape.B : 0; }
 
     // The end of the block before, then the first 1x1-conv and PReLU of block i: u.
     void widen(int i, int tile) {
-        if (i == 0) begin_paths(tile);
-        else finish_block(i - 1, tile);
+        S* x = KEEP ? (S*)work.x[i] + (size_t)first(tile) * shape.B : (S*)own.c;
+        if (i == 0) begin_paths(tile, x);
+        else finish_block(i - 1, tile, x);
         const int M = length(tile);
-        const int H = shape.H;
-        const size_t at = (size_t)first(tile) * H;
-        const BlockOffsets& offsets = net.offsets.blocks[i];
-        const float* bias = net.at(offsets.bias_in);
-        const float slope = *net.at(offsets.slope1);
+        const size_t at = (size_t)first(tile) * shape.H;
         S* u = (S*)work.u[i] + at;
-        const S* next = (const S*)work.v[i ? i - 1 : 0] + at + (size_t)TILE * H;
         Bits* negatives = KEEP ? work.u_negative[i] + at / LANES : nullptr;
-        const float* paths = work.paths + (size_t)first(tile) * shape.paths();
-        const Matrix& in = net.blocks[i].in;
-        if constexpr (KEEP) {
-            const S* x = (const S*)work.x[i] + (size_t)first(tile) * shape.B;
-            multiply(x, shape.B, in, own.b, H, M, own.spare.a);
-        } else {
-            multiply(paths, shape.paths(), in, own.b, H, M, own.spare.a);
-        }
         Moments sums;
         if (!shape.causal) {
-            activate<KEEP>(own.b, u, negatives, bias, slope, M, H, next, sums);
+            widen_to(u, i, x, negatives, M, sums);
             moments()[tile] = sums;
             return;
         }
         const Frames frames = KEEP ? work.frames1[i].from(first(tile)) : own_frames;
-        activate<KEEP>(own.b, own.b, negatives, bias, slope, M, H, next, sums);
-        norms_of_tile(own.b, tile, H, frames);
-        normalise(own.b, u, M, H, frames);
+        widen_to(own.b, i, x, negatives, M, sums);
+        norms_of_tile(own.b, tile, shape.H, frames);
+        normalise(own.b, u, M, shape.H, frames);
     }
 
-    // Norm 1, the D-conv and PReLU 2: v.
+    template <class Z> void widen_to(Z* u, int i, const S* x, Bits* negatives, int M, Moments& sums) {
+        const int B = shape.B;
+        const int H = shape.H;
+        const BlockOffsets& at = net.offsets.blocks[i];
+        const float* bias = net.at(at.bias_in);
+        const float slope = *net.at(at.slope1);
+        by_blocks<S>(M, H, 0, [&](int m, int rows, int j, int width) {
+            const size_t e = (size_t)m * H + j;
+            Bits* bits = KEEP ? negatives + e / LANES : nullptr;
+            multiply_panel(x + (size_t)m * B, B, net.blocks[i].in, j, own.a, width, rows);
+            activate<KEEP>(own.a, u + e, bits, bias + j, slope, rows, width, H, sums);
+        });
+    }
+
+    // Norm 1, the D-conv, PReLU 2 and, before norm 2 is known, the second 1x1-conv: y.
     void convolve_tile(int i, int tile) {
         const int M = length(tile);
         const int H = shape.H;
         const int t = first(tile);
         const float slope = *net.at(net.offsets.blocks[i].slope2);
-        S* v = (S*)work.v[i] + (size_t)t * H;
+        S* v = KEEP ? (S*)work.v[i] + (size_t)t * H : (S*)own.c;
         Moments sums;
         if (!shape.causal) {
             convolve<KEEP, S>(net, work, i, t, t + M, v, slope, norm, own.a, sums);
             moments()[tile] = sums;
-            return;
+        } else {
+            const Frames frames = KEEP ? work.frames2[i].from(t) : own_frames;
+            convolve<KEEP, S>(net, work, i, t, t + M, own.b, slope, Norm(), own.a, sums);
+            norms_of_tile(own.b, tile, H, frames);
+            normalise(own.b, v, M, H, frames);
         }
-        const Frames frames = KEEP ? work.frames2[i].from(t) : own_frames;
-        convolve<KEEP, S>(net, work, i, t, t + M, own.b, slope, Norm(), own.a, sums);
-        norms_of_tile(own.b, tile, H, frames);
-        normalise(own.b, v, M, H, frames);
+        const int width = shape.paths();
+        float* y = work.y + (size_t)t * width;
+        by_blocks<S>(M, width, begin(i), [&](int m, int rows, int j, int) {
+            multiply_panel(v + (size_t)m * H, H, net.blocks[i].out.forward, j, y + (size_t)m * width + j, width, rows);
+        });
     }
 
     // The masks, d = m w (eq. 4), and the frames of the sources, d V (eq. 5), overlapping by half.
     void estimate(int tile) {
-        finish_block(shape.blocks() - 1, tile);
+        finish_block(shape.blocks() - 1, tile, nullptr);
         const int M = length(tile);
         const int N = shape.N;
         const int C = shape.C;
@@ -233,6 +237,7 @@ private:
     Workspace& work;
     Shared& shared;
     const Scratch& own;
+    const int member;  // of the team
     const int K;
     const int tiles;
     Stage* stage = nullptr;
@@ -246,8 +251,9 @@ template <class S, bool KEEP> void run(const Network& net, Workspace& work) {
     const int tiles = (work.frames + TILE - 1) / TILE;
     const int hop = net.shape.hop();
     const int C = net.shape.C;
-    Shared shared(2 * net.shape.blocks() + 2, tiles, C * hop);
-    shared.team.run(std::min(work.threads, tiles), [&](int member) {
+    const int most = std::min(work.threads, tiles);
+    Shared shared(2 * net.shape.blocks() + 2, tiles, C * hop, net.shape.causal ? 1 : most);
+    shared.team.run(most, [&](int member) {
         Tiles configured;
         Worker<S, KEEP>(net, work, shared, member).run();
     });

@@ -29,27 +29,24 @@ struct VectorMoments {
     void add_to(Moments& moments) const { moments.add(sum(sums), sum(squares)); }
 };
 
-// u = PReLU(x + bias), eq. 8; adds up u. `next` is prefetched.
-template <bool KEEP, class S, class Z>
+// u = PReLU(x + bias), eq. 8, of a block x (M, width) of a product; a frame of u has H values. Adds up u.
+template <bool KEEP, class Z>
 __attribute__((noinline)) static void activate(
-    const float* x_, Z* u, Bits* negatives, const float* bias, float slope_, int M, int H, const S* next,
-    Moments& moments
+    const float* x, Z* u, Bits* negatives, const float* bias, float slope_, int M, int width, int H, Moments& moments
 ) {
     const Vector slope = all(slope_);
-    const long soon = (long)SOON * H;
     VectorMoments total;
-    by_columns(M, H, [&](int first, int last, int j) {
+    by_columns(M, width, [&](int first, int last, int j) {
         const Vector b = load(bias + j);
         VectorMoments strip;
-        for (long e = (long)first * H + j; e < (long)last * H; e += H) {
-            const Vector x = load(x_ + e) + b;
-            if constexpr (KEEP) negatives[e / LANES] = negative(x);
-            const Vector y = prelu(x, slope);
+        for (int m = first; m < last; m++) {
+            const long e = (long)m * H + j;
+            const Vector before = load(x + m * width + j) + b;
+            if constexpr (KEEP) negatives[e / LANES] = negative(before);
+            const Vector y = prelu(before, slope);
             store(u + e, y);
             strip.sums += y;
             strip.squares += y * y;
-            ahead_to_write(u + e + soon);
-            ahead(next + e);
         }
         total.sums += strip.sums;
         total.squares += strip.squares;
@@ -114,6 +111,7 @@ __attribute__((noinline)) static void add_paths(
             const Vector sum = load(paths + e) + (load(y + e) * rate + c);
             store(paths + e, sum);
             ahead(paths + e + soon);
+            ahead(y + e + soon);
             if (!out) continue;
             store(out, sum);
             out += B;

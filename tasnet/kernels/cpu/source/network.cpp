@@ -91,10 +91,9 @@ Workspace::Workspace(const Shape& s, int K, int threads, bool keeps)
     };
     auto frame_norms = [&] { return Frames{memory.zeros<float>(rows), memory.zeros<float>(rows)}; };
     for (int i = 0; i < s.blocks(); i++) {
-        const bool own = keeps || i == 0;
-        u.push_back(own ? features(s.H, beyond) : u[0]);
-        v.push_back(own ? features(s.H) : v[0]);
+        u.push_back(keeps || i == 0 ? features(s.H, beyond) : u[0]);
         if (!keeps) continue;
+        v.push_back(features(s.H));
         x.push_back(features(s.B));
         u_negative.push_back(memory.zeros<Bits>((size_t)rows * s.H / LANES));
         v_negative.push_back(memory.zeros<Bits>((size_t)rows * s.H / LANES));
@@ -109,13 +108,14 @@ Workspace::Workspace(const Shape& s, int K, int threads, bool keeps)
     mixture = memory.zeros<float>(source_stride);
     w = memory.zeros<float>((size_t)rows * s.N);
     paths = memory.zeros<float>((size_t)rows * s.paths());
+    y = memory.zeros<float>((size_t)rows * s.paths());
     sources = memory.zeros<float>(s.C * source_stride);
     const bool all_masks = keeps || s.mask == SOFTMAX;
     const int widest = std::max({s.H, all_masks ? s.N * s.C : s.N, s.paths(), round_up(s.L, 16)});
     if (keeps) {
         masks = memory.zeros<float>((size_t)rows * s.N * s.C);
         d_sources = memory.zeros<float>(s.C * source_stride);
-        d_paths = memory.zeros<float>((size_t)rows * s.paths());
+        d_paths = y;  // which has been used by then
         d_w = memory.zeros<float>((size_t)rows * s.N);
         d_taps = features(s.H, beyond);
         outer = memory.zeros<float>((size_t)widest * std::max({s.H, s.N, round_up(s.L, 16)}));

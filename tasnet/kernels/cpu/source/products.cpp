@@ -80,6 +80,7 @@ void Matrix::pack(int K, int N, bool half, const float* A, bool transposed, cons
 namespace {
 
 constexpr int ROWS = 6;                      // multiplied by a panel at once
+constexpr int DEPTH = 128;                   // of the K that are summed at once
 constexpr int MOST_VECTORS = PANEL / LANES;  // in a row of a panel
 
 #if defined(TASNET_BFLOAT16)
@@ -106,14 +107,14 @@ inline Vector multiply_add(Vector sums, uint32_t a, const uint32_t* b) {
 #endif
 }
 
-// C (M, NV vectors) = A (M, K) b, T being a float or a pair: all sums are in registers.
-template <int M, int NV, class T>
+// C (M, NV vectors) = A (M, K) b, or += where ADD, T being a float or a pair: all sums are in registers.
+template <int M, int NV, bool ADD, class T>
 inline void product(const T* A, long lda, const T* b, float* C, long ldc, int K) {
     Vector c[M][NV];
 #pragma GCC unroll 8
     for (int m = 0; m < M; m++)
 #pragma GCC unroll 4
-        for (int n = 0; n < NV; n++) c[m][n] = Vector{};
+        for (int n = 0; n < NV; n++) c[m][n] = ADD ? load(C + m * ldc + n * LANES) : Vector{};
     for (int k = 0; k < K; k++, b += NV * LANES) {
 #pragma GCC unroll 8
         for (int m = 0; m < M; m++)
@@ -126,23 +127,33 @@ inline void product(const T* A, long lda, const T* b, float* C, long ldc, int K)
         for (int n = 0; n < NV; n++) store(C + m * ldc + n * LANES, c[m][n]);
 }
 
-template <int NV, class T> void panel_product(const T* A, long lda, const T* b, float* C, long ldc, int M, int K) {
+template <int NV, bool ADD, class T>
+void rows_product(const T* A, long lda, const T* b, float* C, long ldc, int M, int K) {
     int m = 0;
-    for (; m + ROWS <= M; m += ROWS) product<ROWS, NV>(A + m * lda, lda, b, C + m * ldc, ldc, K);
+    for (; m + ROWS <= M; m += ROWS) product<ROWS, NV, ADD>(A + m * lda, lda, b, C + m * ldc, ldc, K);
     A += m * lda;
     C += m * ldc;
     switch (M - m) {
-        case 1: return product<1, NV>(A, lda, b, C, ldc, K);
-        case 2: return product<2, NV>(A, lda, b, C, ldc, K);
-        case 3: return product<3, NV>(A, lda, b, C, ldc, K);
-        case 4: return product<4, NV>(A, lda, b, C, ldc, K);
-        case 5: return product<5, NV>(A, lda, b, C, ldc, K);
+        case 1: return product<1, NV, ADD>(A, lda, b, C, ldc, K);
+        case 2: return product<2, NV, ADD>(A, lda, b, C, ldc, K);
+        case 3: return product<3, NV, ADD>(A, lda, b, C, ldc, K);
+        case 4: return product<4, NV, ADD>(A, lda, b, C, ldc, K);
+        case 5: return product<5, NV, ADD>(A, lda, b, C, ldc, K);
     }
 }
 
+// As much of K at a time as leaves that part of the panel in the first cache.
+template <int NV, class T> void panel_product(const T* A, long lda, const T* b, float* C, long ldc, int M, int K) {
+    rows_product<NV, false>(A, lda, b, C, ldc, M, std::min(DEPTH, K));
+    for (int k = DEPTH; k < K; k += DEPTH)
+        rows_product<NV, true>(A + k, lda, b + (long)k * NV * LANES, C, ldc, M, std::min(DEPTH, K - k));
+}
+
+// T is float, or, in pairs, uint32_t; K counts these.
 template <class T>
-void panel_product(int vectors, const T* A, long lda, const T* b, float* C, long ldc, int M, int K) {
-    switch (vectors) {
+void multiply_in_registers(const T* A, long lda, const Matrix& B, int column, float* C, long ldc, int M, int K) {
+    const T* b = (const T*)B.panel(column);
+    switch (std::min(MOST_VECTORS, (B.N - column) / LANES)) {
         case 1: return panel_product<1>(A, lda, b, C, ldc, M, K);
         case 2: return panel_product<2>(A, lda, b, C, ldc, M, K);
 #if defined(TASNET_AVX512)
@@ -151,30 +162,6 @@ void panel_product(int vectors, const T* A, long lda, const T* b, float* C, long
 #endif
     }
 }
-
-// T is float, or, in pairs, uint32_t; K counts these.
-template <class T>
-void multiply_in_registers(const T* A, long lda, const Matrix& B, float* C, long ldc, int M, int K, int column) {
-    for (int j = column; j < B.N; j += PANEL) {
-        const int vectors = std::min(MOST_VECTORS, (B.N - j) / LANES);
-        panel_product(vectors, A, lda, (const T*)B.panel(j), C + j, ldc, M, K);
-    }
-}
-
-#if defined(TASNET_BFLOAT16)
-void multiply_halves(const bfloat16* A, long lda, const Matrix& B, float* C, long ldc, int M, int column) {
-#if defined(TASNET_TILES)
-    if (B.K % 32 == 0 && has_matrix_unit()) {
-        for (int j = column; j < B.N; j += PANEL) {
-            const int width = std::min(PANEL, B.N - j);
-            tile_panel(A, lda, B.K, (const bfloat16*)B.panel(j), width, C + j, ldc, M);
-        }
-        return;
-    }
-#endif
-    multiply_in_registers((const uint32_t*)A, lda / 2, B, C, ldc, M, B.K / 2, column);
-}
-#endif
 
 constexpr int COLUMNS_OF_A = 4;  // multiplied by a panel of B at once
 
@@ -232,25 +219,31 @@ template <class S> int whole_pairs(const S* rows, long stride, int n, int T, uin
 
 }  // namespace
 
-template <class S>
-void multiply(
-    const S* A, long stride, const Matrix& B, float* C, long stride_out, int M, uint32_t* spare, int column
+template <> void multiply_panel(
+    const float* A, long stride, const Matrix& B, int column, float* C, long stride_out, int M
 ) {
-    if constexpr (std::is_same<S, float>::value) {
-        if (!B.half) {
-            multiply_in_registers(A, stride, B, C, stride_out, M, B.K, column);
-            return;
-        }
-    }
+    multiply_in_registers(A, stride, B, column, C, stride_out, M, B.K);
+}
+
 #if defined(TASNET_BFLOAT16)
-    if constexpr (std::is_same<S, float>::value) {
-        bfloat16* halves = (bfloat16*)spare;
-        for (int m = 0; m < M; m++) to_bfloat16(A + m * stride, B.K, halves + (size_t)m * B.K);
-        multiply_halves(halves, B.K, B, C, stride_out, M, column);
-    } else {
-        multiply_halves(A, stride, B, C, stride_out, M, column);
+template <> void multiply_panel(
+    const bfloat16* A, long stride, const Matrix& B, int column, float* C, long stride_out, int M
+) {
+#if defined(TASNET_TILES)
+    if (B.K % 32 == 0 && has_matrix_unit()) {
+        const int width = std::min(PANEL, B.N - column);
+        tile_panel(A, stride, B.K, (const bfloat16*)B.panel(column), width, C, stride_out, M);
+        return;
     }
 #endif
+    multiply_in_registers((const uint32_t*)A, stride / 2, B, column, C, stride_out, M, B.K / 2);
+}
+#endif
+
+const bfloat16* halves_of(const float* A, long stride, int M, int K, uint32_t* spare) {
+    bfloat16* halves = (bfloat16*)spare;
+    for (int m = 0; m < M; m++) to_bfloat16(A + m * stride, K, halves + (size_t)m * K);
+    return halves;
 }
 
 template <class S, class Z>
@@ -280,10 +273,8 @@ void multiply_over_frames(
 #endif
 }
 
-template void multiply(const float*, long, const Matrix&, float*, long, int, uint32_t*, int);
 template void multiply_over_frames(const float*, long, int, const float*, long, int, float*, long, int, bool, Spare);
 #if defined(TASNET_BFLOAT16)
-template void multiply(const bfloat16*, long, const Matrix&, float*, long, int, uint32_t*, int);
 template void multiply_over_frames(const float*, long, int, const bfloat16*, long, int, float*, long, int, bool, Spare);
 template void multiply_over_frames(
     const bfloat16*, long, int, const bfloat16*, long, int, float*, long, int, bool, Spare

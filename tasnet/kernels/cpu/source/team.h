@@ -16,10 +16,13 @@ static inline void wait_until(const std::atomic<int>& value, int least) {
     }
 }
 
-// One pass over all tiles. The tiles are handed out in order, to whichever thread comes first; the sums of each are
+// One pass over all tiles. Each thread has a share of neighbouring tiles, the same in every pass, so that it finds in
+// its own cache what it has written; when its share is done it helps with those of the others. Each tile's sums are
 // kept separately, so that the result does not depend on which thread that was.
 struct Stage {
-    std::atomic<int> taken{0};  // tiles handed out
+    explicit Stage(int shares) : taken(shares) {}
+
+    std::vector<std::atomic<int>> taken;  // tiles of each share handed out, in order
     std::atomic<int> left{0};   // threads that found no more tiles
     std::atomic<int> known{0};  // tiles whose sums are in `so_far`
     Moments so_far;
@@ -58,12 +61,18 @@ public:
 
     int size() const { return members; }
 
-    // `task(tile)` on the tiles of the stage; returns when all tiles of all threads are done.
-    template <class Task> void share(Stage& stage, int tiles, Task task) const {
-        while (true) {
-            const int tile = stage.taken.fetch_add(1, std::memory_order_relaxed);
-            if (tile >= tiles) break;
-            task(tile);
+    // `task(tile)` on the stage's tiles, `member`'s own share first; returns when all tiles of all threads are done.
+    template <class Task> void share(Stage& stage, int member, int tiles, Task task) const {
+        const int shares = (int)stage.taken.size();
+        for (int turn = 0; turn < shares; turn++) {
+            const int share = (member + turn) % shares;
+            const int first = tiles * share / shares;
+            const int end = tiles * (share + 1) / shares;
+            while (true) {
+                const int tile = first + stage.taken[share].fetch_add(1, std::memory_order_relaxed);
+                if (tile >= end) break;
+                task(tile);
+            }
         }
         stage.left.fetch_add(1, std::memory_order_acq_rel);
         wait_until(stage.left, members);

@@ -48,9 +48,13 @@ static inline void store_words(void* p, Words x) {
 }
 
 static inline Words load_halves(const bfloat16* p) {
+#if defined(TASNET_AVX512)
+    return (Words)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p));  // GCC's own conversion takes four
+#else
     Halves x;
     memcpy(&x, p, sizeof x);
     return __builtin_convertvector(x, Words);
+#endif
 }
 
 static inline Vector load(const bfloat16* p) {

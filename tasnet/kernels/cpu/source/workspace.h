@@ -33,7 +33,7 @@ public:
 
     std::vector<void*> x;  // what a block is given, (K, B); only where it keeps
     std::vector<void*> u;  // after PReLU 1, (K, H); cLN: normalised
-    std::vector<void*> v;  // after PReLU 2, likewise
+    std::vector<void*> v;  // after PReLU 2, likewise; only where it keeps
     std::vector<Bits*> u_negative;
     std::vector<Bits*> v_negative;
     std::vector<Norm> norm1;  // of gLN
@@ -46,6 +46,7 @@ public:
     float* mixture;    // with the zeros at its edges
     float* w;          // (K, N), eq. 2
     float* paths;      // (K, B + Sc): residual path and sum of the skip paths
+    float* y;          // (K, B + Sc): of the second 1x1-conv before norm 2 is applied
     float* masks;      // (K, C, N); only where it keeps
     float* sources;    // (C, covered)
     float* d_sources;  // the gradients of these, from here on, only where it keeps
