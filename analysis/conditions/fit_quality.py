@@ -1,6 +1,6 @@
 """Fit the head that tells how good a separation is without the clean voices (`tasnet.quality`), and measure it.
 
-    python -m analysis.conditions.fit_quality ../shared/data [--fit 400] [--test 260]
+    python -m analysis.conditions.fit_quality ../shared/data [--fit 1000] [--test 260]
 
 draws windows of 3 to 4 s of two and three voices, clean, in noise, in rooms and through a telephone, separates them
 with every model that the head is to know, fits it on the voices of `valid`, which no model was trained on, with noises
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; exit code 2 where the data cannot be used."""
     parser = command_parser("analysis.conditions.fit_quality", __doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="the folder with train, valid, noise and rooms")
-    parser.add_argument("--fit", type=int, default=400, help="windows to fit on")
+    parser.add_argument("--fit", type=int, default=1000, help="windows to fit on")
     parser.add_argument("--test", type=int, default=260, help="windows to measure on")
     options = parser.parse_args(arguments)
     fit, test = draw_separations(options.data, "fit", options.fit), draw_separations(options.data, "test", options.test)
