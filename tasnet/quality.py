@@ -95,13 +95,13 @@ def _whole(value: float) -> str:
 
 def head_features(mixture: np.ndarray, views: Views, model: str) -> np.ndarray:
     """A mixture (T,) at 8 kHz and the views of what a `model` made of it -> (2, F), a row an output."""
-    heard, told = hear_window(mixture), judged(views)
+    heard, told = hear_window(mixture), verdicts(views)
     known = [name == model for name in MODELS]
     rows = zip(features_of(views, RATE), told, told[::-1], strict=True)
     return np.stack([np.concatenate([row, this, other, heard, known]) for row, this, other in rows])
 
 
-def judged(views: Views) -> np.ndarray:
+def verdicts(views: Views) -> np.ndarray:
     """(2, 3): the SI-SNR in dB of both outputs as the network that judges tells it, three quantiles each."""
     seen = np.stack([views.seen_from(one) for one in (0, 1)])
     return _judge().quantiles(torch.from_numpy(seen.astype(np.float32))).double().numpy()
