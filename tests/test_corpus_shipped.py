@@ -12,6 +12,7 @@ import torch
 from analysis.conditions.alone_results import alone_file, read_alone
 from analysis.conditions.denoise_results import denoise_table, read_denoise
 from analysis.conditions.denoise_scores import MASKS, SUBTRACTION, classical
+from analysis.conditions.table import beside_table
 from analysis.corpus import shipped
 from analysis.corpus.failures import failure_shares
 from analysis.corpus.report import digits, mean
@@ -72,6 +73,12 @@ def test_models_of_speech_in_noise_come_with_their_scores(model):
     )
     assert found.systems.keys() == {MIXTURE, NETWORK, SUBTRACTION, *MASKS} and found.files >= 20
     assert denoise_table(found) in checkpoint.bundled()[model].with_suffix(".md").read_text()
+
+
+@pytest.mark.parametrize("model", [name for name in MODELS if checkpoint.describe(MODELS[name])[1].any_sound])
+def test_the_card_of_a_model_for_any_sound_has_its_conditions_as_they_were_measured(model):
+    card = MODELS[model].with_suffix(".md").read_text()
+    assert beside_table(model, "convtasnet_medium_gln_2spk_8k") in card
 
 
 @pytest.mark.parametrize("model", MODELS)

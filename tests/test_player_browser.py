@@ -536,7 +536,8 @@ def test_voices_come_in_while_the_mixture_plays_on(browser, folder):
     for k, begin in enumerate((0, 2)):
         (folder / f"part {begin}").touch()
         wait_for(lambda k=k: ask(browser, here) == [True, k > 0, False], "so much of a voice")
-        assert f"up to 0:0{begin + 2}" in browser.find_element(By.CSS_SELECTOR, note).text
+        until = f"up to 0:0{begin + 2}"  # is said a moment after the samples are there
+        wait_for(lambda until=until: until in browser.find_element(By.CSS_SELECTOR, note).text, until)
     (folder / "end").touch()
     ready(browser, tracks=3)
     assert ask(browser, here) == [True, True, True]

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 
 from analysis.corpus.intervals import Estimate
-from analysis.start_point.probe_set import FOLDER, SHIPPED, ProbeResults, curve, known_results
+from analysis.start_point.probe_set import FOLDER, SHIPPED, ProbeResults, curve, known_results, of_one_set
 
 from .everyday import CONDITIONS
 
@@ -53,3 +53,16 @@ def condition_rows(results: dict[str, ProbeResults]) -> list[ConditionRow]:
                 )
             )
     return rows
+
+
+def beside_table(model: str, other: str) -> str:
+    """What `model`'s card says of it in every condition beside the `other`: mean SI-SNR in dB, as a table."""
+    known = condition_results()
+    lines = [f"| | this model | {other} | difference |", "|---|---|---|---|"]
+    for row in condition_rows(of_one_set({name: known[name] for name in (model, other)})):
+        here, there = row.score[model], row.score[other]
+        if here is not None and there is not None:
+            figures = f"{here.mean:.1f} | {there.mean:.1f} | {here.mean - there.mean:+.1f}".replace("-", "−")
+            condition = CONDITIONS[row.condition]
+            lines.append(f"| {condition.title}, {row.value:g} {condition.unit} | {figures} |")
+    return "\n".join(lines)
