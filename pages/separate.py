@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from analysis.figures import sound as figures
@@ -39,6 +40,13 @@ def systems() -> dict[str, str | None]:
     return dict(zip([chosen, second] if titles[0] == titles[1] else titles, (None, second), strict=True))
 
 
+def in_order(sources: np.ndarray, known: np.ndarray | None, task: str) -> np.ndarray:
+    """`sources` in the order of the `known` signals, where there are as many of these."""
+    if known is None or len(known) != len(sources):
+        return sources
+    return sources[output_order(task, sources, known)]
+
+
 def separated(sound: Mixture, coming: ComingPlayer) -> list[Found]:
     """What each chosen model makes of `sound`: (name, None for the first; its voices in one order; its scores).
 
@@ -55,22 +63,18 @@ def separated(sound: Mixture, coming: ComingPlayer) -> list[Found]:
             )
         if separation is None:
             return []
-        sources, comparison = separation.sources, None
+        task, sources, comparison = workspace.separator(name).facts.task, separation.sources, None
         if sound.references is not None:
             if new and not found:
-                task, order = workspace.separator(name).facts.task, list(range(len(sources)))
-                if sound.suits(task, len(sources)):
-                    order = output_order(task, sources, sound.references)
-                coming.show_voices(ScoredSystem(title, sources[order], masks=None, scores=None))
+                known = sound.references if sound.suits(task, len(sources)) else None
+                coming.show_voices(ScoredSystem(title, in_order(sources, known, task), masks=None, scores=None))
             comparison = workspace.compared(sound, separation, name, ideal=False, pesq=False)
             if comparison is None:
                 return []
             row = comparison.network
         else:
-            if found and len(sources) == len(found[0][1].estimates):
-                task = workspace.separator(name).facts.task
-                sources = sources[output_order(task, sources, found[0][1].estimates)]
-            row = ScoredSystem("", sources, masks=None, scores=None)
+            known = found[0][1].estimates if found else None
+            row = ScoredSystem("", in_order(sources, known, task), masks=None, scores=None)
         found.append((name, replace(row, name=title), comparison))
     return found
 

@@ -1,8 +1,8 @@
 """The network that judges a separation into two voices without the clean ones: the SI-SNR of one output.
 
-It looks at the mixture, at the outputs, and at what is left between them and other views of the same sound
-(`quality.views_of`), and was trained by `python -m analysis.conditions.fit_judge` on separations whose SI-SNR is known
-(after Subakan et al., "REAL-M", 2022, whose estimator looks at mixture and outputs).
+It looks at the mixture, at the outputs, and at what is left between them and other views of the same sound (see
+`views.Views.signals`). It was trained by `python -m analysis.conditions.fit_judge` on separations whose SI-SNR is
+known (after Subakan et al., "REAL-M", 2022, whose estimator looks at mixture and outputs).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from .mel_trunk import WIDTH, MelTrunk, over_all_frames
+from .views import TURNED
 
-SIGNALS = 7  # that it looks at, see `quality.Views.seen_from`
 TAILS = (0.05, 0.5, 0.95)  # the quantiles that it gives
 DECIBELS = 10.0  # in one unit of its output
 DROPOUT = 0.2
@@ -23,7 +23,7 @@ class JudgeNetwork(MelTrunk):
 
     def __init__(self, mel: Tensor | None = None) -> None:
         """mel: as for `MelTrunk`."""
-        super().__init__(mel, SIGNALS)
+        super().__init__(mel, len(TURNED))
         self.head = nn.Sequential(nn.Linear(3 * WIDTH, WIDTH), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(WIDTH, 3))
 
     def forward(self, spectrogram: Tensor) -> Tensor:
@@ -32,6 +32,7 @@ class JudgeNetwork(MelTrunk):
         return DECIBELS * self.head(torch.cat(seen, 1))
 
     @torch.inference_mode()
-    def quantiles(self, x: Tensor) -> Tensor:
-        """(batch, 7, T) -> (batch, 3) in dB."""
-        return self(self.spectrogram(x))
+    def of_both(self, x: Tensor) -> Tensor:
+        """Signals (7, T) -> SI-SNR in dB of both outputs, (2, 3)."""
+        seen = self.spectrogram(x[None])
+        return self(torch.cat([seen, seen[:, TURNED]]))

@@ -70,7 +70,7 @@ def expected_quality(mixture: np.ndarray, sources: np.ndarray, rate: int, model:
     signals = audio.resample(np.concatenate([centred[None], sources]), rate, RATE).astype(float)
     windows = windows_of(long_enough(signals, RATE), RATE)
     try:
-        found = [head(head_features(window[0], views_of(network, window[0], window[1:]), model)) for window in windows]
+        found = [head(head_features(views_of(network, window[0], window[1:]), model)) for window in windows]
     except HearingError as error:
         raise QualityError(str(error)) from None
     energy = (windows[:, 1:] ** 2).sum(-1) + TINY
@@ -93,18 +93,17 @@ def _whole(value: float) -> str:
     return "0" if text == "-0" else text.replace("-", "−")
 
 
-def head_features(mixture: np.ndarray, views: Views, model: str) -> np.ndarray:
-    """A mixture (T,) at 8 kHz and the views of what a `model` made of it -> (2, F), a row an output."""
-    heard, told = hear_window(mixture), verdicts(views)
+def head_features(views: Views, model: str) -> np.ndarray:
+    """The views of what a `model` made of a mixture -> (2, F), a row an output."""
+    heard, told = hear_window(views.mixture), verdicts(views)
     known = [name == model for name in MODELS]
-    rows = zip(features_of(views, RATE), told, told[::-1], strict=True)
+    rows = zip(features_of(views), told, told[::-1], strict=True)
     return np.stack([np.concatenate([row, this, other, heard, known]) for row, this, other in rows])
 
 
 def verdicts(views: Views) -> np.ndarray:
     """(2, 3): the SI-SNR in dB of both outputs as the network that judges tells it, three quantiles each."""
-    seen = np.stack([views.seen_from(one) for one in (0, 1)])
-    return _judge().quantiles(torch.from_numpy(seen.astype(np.float32))).double().numpy()
+    return _judge().of_both(torch.from_numpy(views.signals()).float()).double().numpy()
 
 
 def over_windows(found: np.ndarray, energy: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .mel_trunk import RATE
 from .tracking import best_order
 
 LOWEST, HIGHEST = -10.0, 30.0  # dB: further out two views are not told apart
@@ -19,6 +20,7 @@ QUIETEST, LEAST = 1e-4, 1e-5  # of the mixture's power: an output, and what the 
 PIECE = 0.25  # s, in which two views are compared too
 FRAME = 256  # samples, of the spectra whose overlap is taken
 TINY = 1e-9
+TURNED = [0, 2, 1, 4, 3, 6, 5]  # of `Views.signals`
 Network = Callable[[torch.Tensor], torch.Tensor]  # mixture (batch, T) -> sources (batch, 2, T)
 
 
@@ -31,9 +33,11 @@ def separated_by(network: Network, mixture: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Views:
-    """A mixture (T,) and what was made of it, each (2, T): the outputs, scaled to add up to it; those of the small
-    network in their order; the outputs with the second moved by half the time; and what the small network finds again
-    in the sum of these."""
+    """A mixture (T,) at 8 kHz and what was made of it, each (2, T).
+
+    sources: the outputs, scaled to add up to it; second: those of the small network, in their order; moved: the outputs
+    with the second moved by half the time; again: what the small network finds in the sum of these.
+    """
 
     mixture: np.ndarray
     sources: np.ndarray
@@ -41,19 +45,19 @@ class Views:
     moved: np.ndarray
     again: np.ndarray
 
-    def seen_from(self, one: int) -> np.ndarray:
-        """(SIGNALS, T), what the network that judges output `one` looks at: the mixture, this output and the other,
-        what is between each and the second view, and between each and what was found again."""
-        signals = [self.mixture]
-        for these, those in ((self.sources, None), (self.sources, self.second), (self.moved, self.again)):
-            for row in (one, 1 - one):
-                left = these[row] if those is None else these[row] - _projected(these[row], those[row])
-                signals.append(np.roll(left, len(left) - len(left) // 2) if these is self.moved and row else left)
-        return np.stack(signals)
+    def signals(self) -> np.ndarray:
+        """(7, T), what the network looks at that judges the first output: the mixture, both outputs, what is between
+        each and the second view, and between each and what was found again. In the order `TURNED` they are what it
+        judges the second by."""
+        between, found = _rest(self.sources, self.second), _rest(self.moved, self.again)
+        found[1] = np.roll(found[1], -(len(self.mixture) // 2))
+        return np.concatenate([self.mixture[None], self.sources, between, found])
 
 
-def _projected(this: np.ndarray, onto: np.ndarray) -> np.ndarray:
-    return onto * ((this @ onto) / ((onto @ onto) + TINY))
+def _rest(these: np.ndarray, those: np.ndarray) -> np.ndarray:
+    """Of every row of `these` (2, T) what is not along that of `those`."""
+    along = (these * those).sum(1) / ((those**2).sum(1) + TINY)
+    return these - along[:, None] * those
 
 
 def views_of(network: Network, mixture: np.ndarray, sources: np.ndarray) -> Views:
@@ -68,14 +72,14 @@ def views_of(network: Network, mixture: np.ndarray, sources: np.ndarray) -> View
     return Views(mixture, sources, second[best_order(second, sources)], moved, again[best_order(again, moved)])
 
 
-def features_of(views: Views, rate: int) -> np.ndarray:
-    """(2, V), one row an output: how far the views agree, and how much is where; rate in Hz."""
+def features_of(views: Views) -> np.ndarray:
+    """(2, V), one row an output: how far the views agree, and how much is where."""
     mixture, sources = views.mixture, views.sources
     power = (mixture**2).sum() + TINY
     share = 10 * np.log10(np.maximum((sources**2).sum(1) / power, QUIETEST))
     rest = 10 * np.log10(max(((mixture - sources.sum(0)) ** 2).sum() / power, LEAST))
     seen, found_again = agreement(sources, views.second), agreement(views.moved, views.again)
-    size = round(PIECE * rate)
+    size = round(PIECE * RATE)
     steady = np.quantile(_cosine(_pieces(sources, size), _pieces(views.second, size)), (0.1, 0.5, 0.9), axis=1)
     spectra = np.abs(np.fft.rfft(_pieces(sources, FRAME) * np.hanning(FRAME)))
     overlap = 10 * np.minimum(*spectra).sum() / (np.maximum(*spectra).sum() + TINY)

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 import tasnet
-from analysis.conditions import fit_judge
+from analysis.conditions import fit_judge, mel_training
 from analysis.conditions.quality_results import KINDS, by_kind, read_quality
 from analysis.scores.metrics import si_snr
 from tasnet import quality
 from tasnet.quality import Expected, QualityError, expected_quality, in_words, over_windows
-from tasnet.views import HIGHEST, LOWEST, Views, agreement, features_of, separated_by, views_of
+from tasnet.views import HIGHEST, LOWEST, TURNED, Views, agreement, features_of, separated_by, views_of
 
 RNG = np.random.default_rng(5)
 SMALL = "convtasnet_small_gln_2spk_8k"
@@ -39,24 +39,25 @@ def test_views_are_in_one_order_add_up_and_turn_with_the_outputs():
     sources = separated_by(halves, mixture)[::-1] * [[0.3], [-4.0]] + 1e-3 * RNG.normal(size=(2, 8000))
     seen, turned = (views_of(halves, mixture, of) for of in (sources, 9 * sources[::-1]))
     np.testing.assert_allclose(seen.sources.sum(0), mixture, atol=0.02)
-    signals = seen.seen_from(0)
+    signals = seen.signals()
     power = 10 * np.log10(np.mean(signals**2, axis=1) / np.mean(mixture**2))
     assert power[:3] == pytest.approx([0, -6, -1.3], abs=0.3) and (power[3:] < -45).all()
-    np.testing.assert_allclose(features_of(turned, 8000), features_of(seen, 8000)[::-1], atol=1e-6)
-    np.testing.assert_allclose(turned.seen_from(1)[:5], signals[:5], atol=1e-9)
-    np.testing.assert_allclose(seen.seen_from(1)[:5], signals[fit_judge.TURNED[:5]], atol=1e-12)
+    np.testing.assert_allclose(features_of(turned), features_of(seen)[::-1], atol=1e-6)
+    np.testing.assert_allclose(turned.signals()[TURNED][:5], signals[:5], atol=1e-9)
 
 
 def test_what_was_moved_is_judged_in_its_place():
     """Also where the number of samples is odd."""
     moved = np.roll(np.arange(1.0, 10.0), 4)
     views = Views(*np.zeros((1, 9)), *np.zeros((2, 2, 9)), np.stack([0 * moved, moved]), np.zeros((2, 9)))
-    assert views.seen_from(0)[6].argmax() == 8 and views.seen_from(1)[5].argmax() == 8
+    signals = views.signals()
+    assert signals[6].argmax() == 8 and signals[TURNED][5].argmax() == 8
 
 
 def test_a_judge_learns_from_what_it_is_shown_and_every_window_is_drawn_once(monkeypatch):
-    for name, value in {"BATCH": 8, "WARM_UP": 10, "AVERAGED": 0.9}.items():
+    for name, value in {"BATCH": 8, "WARM_UP": 10}.items():
         monkeypatch.setattr(fit_judge, name, value)
+    monkeypatch.setattr(mel_training, "AVERAGED", 0.9)
     rng = np.random.default_rng(1)
     frames = rng.integers(12, 25, 160)
     drawn = list(fit_judge.batches(frames, rng))
@@ -65,7 +66,7 @@ def test_a_judge_learns_from_what_it_is_shown_and_every_window_is_drawn_once(mon
     seen = 0.1 * rng.standard_normal((160, 7, 40, 24))
     seen[:, 3:5] -= truth[:, :, None, None] / 10  # the less is left between the views, the better
     judge = fit_judge.fit_judge(seen.astype(np.float16), frames, truth, epochs=8)
-    for output, order in enumerate((list(range(7)), fit_judge.TURNED)):
+    for output, order in enumerate((list(range(7)), TURNED)):
         with torch.inference_mode():
             found = judge(torch.from_numpy(seen[:, order]).float())[:, 1].numpy()
         assert np.corrcoef(found, truth[:, output])[0, 1] > 0.9 > abs(np.corrcoef(found, truth[:, 1 - output])[0, 1])

@@ -10,39 +10,31 @@ the test split and the rooms held out. The same command goes on with what was st
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import librosa
 import numpy as np
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, command_parser
 from tasnet.hearing import NETWORK
 from tasnet.listener import MOST, HearingNetwork
-from tasnet.mel_trunk import BANDS, FRAME, HOP, STRIDE
-from tasnet.train.machine import find_machine
+from tasnet.mel_trunk import HOP, STRIDE
 
-from .windows import RATE, Material, draw_window, material
+from .mel_training import WARM_UP, MelTraining, new_network
+from .windows import Material, draw_window, material
 
 RUNS = Path("runs") / "hearing"
 RESULTS = Path(__file__).parents[2] / "assets" / "results" / "hearing.json"
 SEEDS = {"train": 5, "test": 99}
-BATCH, PEAK_RATE, WARM_UP, DECAY, AVERAGED, STEEPEST = 24, 2e-3, 200, 0.02, 0.998, 5.0
+BATCH, STEEPEST = 24, 5.0
 SMOOTHING = 0.02  # of the counts
 ACTIVE = 1e-2  # of a voice's mean power: a frame in which it speaks
 SAVE_EVERY = 200  # steps
 Example = tuple[np.ndarray, np.ndarray, tuple[int, bool, bool]]  # what `draw_window` gives
-
-
-def new_listener() -> HearingNetwork:
-    """One that has learned nothing yet."""
-    torch.manual_seed(0)
-    return HearingNetwork(torch.from_numpy(librosa.filters.mel(sr=RATE, n_fft=FRAME, n_mels=BANDS, fmin=50.0)))
 
 
 def speaking(voices: np.ndarray, T: int) -> np.ndarray:
@@ -70,35 +62,25 @@ def loss_of(network: HearingNetwork, windows: Sequence[Example]) -> torch.Tensor
 
 def fit_listener(of: Material, windows: int, state: Path) -> HearingNetwork:
     """A listener trained on so many windows; `state` is the file from which a stopped training goes on."""
-    network, steps, machine = new_listener(), max(1, windows // BATCH), find_machine("cpu")
-    network.bands.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # with which bfloat16 is fast
-    optimiser = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED), use_buffers=True)
-    parts: dict[str, Any] = {"network": network, "optimiser": optimiser, "averaged": averaged}
-    begin = 0
+    network, steps, begin = new_network(HearingNetwork), max(1, windows // BATCH), 0
+    training = MelTraining(network, STEEPEST)
     if state.is_file():
         kept = torch.load(state, weights_only=True)
         begin = kept.pop("step")
-        for name, part in parts.items():
+        for name, part in training.parts.items():
             part.load_state_dict(kept[name])
     make_folder(state.parent)
     for step in tqdm(range(begin, steps), initial=begin, total=steps, desc="hearing", disable=None):
-        for group in optimiser.param_groups:
-            group["lr"] = PEAK_RATE * min(1.0, step / WARM_UP) * (1 - step / steps)
         torch.manual_seed(step)
         drawn = [draw_window(of, SEEDS["train"], step * BATCH + k) for k in range(BATCH)]
-        with machine.autocast():
-            loss = loss_of(network, drawn)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), STEEPEST)
-        optimiser.step()
-        averaged.update_parameters(network)
+        training.step(partial(loss_of, network, drawn), min(1.0, step / WARM_UP) * (1 - step / steps))
         if step % SAVE_EVERY == SAVE_EVERY - 1:
             with replacing(state) as unfinished:
-                torch.save({"step": step + 1} | {name: part.state_dict() for name, part in parts.items()}, unfinished)
-    network.load_state_dict(averaged.module.state_dict())
-    return network.eval()
+                torch.save(
+                    {"step": step + 1} | {name: part.state_dict() for name, part in training.parts.items()}, unfinished
+                )
+    training.take_average()
+    return network
 
 
 def measure_listener(network: HearingNetwork, windows: Sequence[Example]) -> dict:

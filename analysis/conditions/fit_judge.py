@@ -9,57 +9,50 @@ in runs/judge; the same command continues. `fit_quality`, which is run next, mea
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-import librosa
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from tasnet import Separator
-from tasnet.atomic import make_folder
+from tasnet.atomic import make_folder, replacing
 from tasnet.command_line import command_line, command_parser
+from tasnet.hearing import WINDOW
 from tasnet.judge import TAILS, JudgeNetwork
 from tasnet.kernels.on_cpu import OnCPU, fastest_precision
-from tasnet.mel_trunk import BANDS, FRAME
+from tasnet.mel_trunk import HOP
 from tasnet.quality import JUDGE, MODELS, second_opinion
-from tasnet.train.machine import find_machine
-from tasnet.views import HIGHEST, LOWEST, views_of
+from tasnet.views import HIGHEST, LOWEST, TURNED, views_of
 
 from .fit_quality import true_si_snr
+from .mel_training import WARM_UP, MelTraining, new_network, pinball
 from .windows import RATE, Material, draw_window, material
 
 RUNS = Path("runs") / "judge"
 SEED, PART = 31, 500  # windows in a file
 COUNTS = (2, 2, 2, 3)  # voices, window after window
-EPOCHS, BATCH, PEAK_RATE, WARM_UP, DECAY, AVERAGED, STEEPEST = 5, 32, 2e-3, 200, 0.02, 0.998, 20.0
-TURNED = [0, 2, 1, 4, 3, 6, 5]  # of the signals: those by which the other output is judged
-
-
-def new_judge() -> JudgeNetwork:
-    """One that has learned nothing yet."""
-    torch.manual_seed(0)
-    return JudgeNetwork(torch.from_numpy(librosa.filters.mel(sr=RATE, n_fft=FRAME, n_mels=BANDS, fmin=50.0)))
+EPOCHS, BATCH, STEEPEST = 5, 32, 20.0
+LONGEST = 1 + round(WINDOW * RATE) // HOP  # frames of a window
 
 
 def draw_parts(data: Path, windows: int) -> list[Path]:
-    """The files of so many windows: what the first output is judged by, (PART, 7, BANDS, frames) padded with its end,
+    """The files of so many windows: what the first output is judged by, (PART, 7, BANDS, LONGEST) padded with its end,
     how many of the frames there are, and the true SI-SNR of both outputs in dB."""
     paths = [RUNS / f"{number:04d}.npz" for number in range(max(1, windows // PART))]
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        of, network, judge = material(data, "train"), second_opinion(), new_judge()
+        of, network, judge = material(data, "train"), second_opinion(), new_network(JudgeNetwork)
         separators = [Separator(name, "cpu", fastest_precision()) for name in MODELS]
         make_folder(RUNS)
         for path in tqdm(missing, desc="windows", unit="part", disable=None):
             first = int(path.stem) * PART
             drawn = [_draw(of, network, judge, separators, number) for number in range(first, first + PART)]
             frames = [seen.shape[-1] for seen, _ in drawn]
-            padded = [np.pad(seen, [(0, 0), (0, 0), (0, max(frames) - seen.shape[-1])], "edge") for seen, _ in drawn]
-            unfinished = path.with_suffix(".unfinished.npz")
-            np.savez(unfinished, seen=np.stack(padded), frames=frames, si_snr=np.stack([truth for _, truth in drawn]))
-            unfinished.replace(path)
+            padded = [np.pad(seen, [(0, 0), (0, 0), (0, LONGEST - seen.shape[-1])], "edge") for seen, _ in drawn]
+            with replacing(path) as unfinished, unfinished.open("wb") as file:
+                np.savez(file, seen=np.stack(padded), frames=frames, si_snr=np.stack([truth for _, truth in drawn]))
     return paths
 
 
@@ -67,7 +60,7 @@ def _draw(of: Material, network: OnCPU, judge: JudgeNetwork, separators: Sequenc
     mixture, voices, _ = draw_window(of, SEED, number, COUNTS[number % len(COUNTS)])
     separator = separators[int(np.random.default_rng((SEED, number, 1)).integers(len(separators)))]
     outputs = separator.separate(mixture, RATE).sources.astype(float)
-    seen = views_of(network, mixture, outputs).seen_from(0)
+    seen = views_of(network, mixture, outputs).signals()
     with torch.inference_mode():
         spectrogram = judge.spectrogram(torch.from_numpy(seen).float()[None])[0]
     return spectrogram.numpy().astype(np.float16), true_si_snr(outputs, voices)
@@ -81,30 +74,25 @@ def batches(frames: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray
 
 
 def fit_judge(seen: np.ndarray, frames: np.ndarray, si_snr: np.ndarray, epochs: int = EPOCHS) -> JudgeNetwork:
-    """A judge of windows (n, 7, BANDS, frames), so many frames (n,) of which are there, from the true values (n, 2)."""
-    network, machine, tails = new_judge(), find_machine("cpu"), torch.tensor(TAILS)
-    network.bands.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # with which bfloat16 is fast
-    optimiser = torch.optim.AdamW(network.parameters(), lr=PEAK_RATE, weight_decay=DECAY)
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGED), use_buffers=True)
+    """A judge of windows (n, 7, BANDS, LONGEST), of which so many frames (n,) are there, from true values (n, 2)."""
+    network, tails = new_network(JudgeNetwork), torch.tensor(TAILS)
+    training = MelTraining(network, STEEPEST)
     rng, truth = np.random.default_rng(0), torch.from_numpy(np.clip(si_snr, LOWEST, HIGHEST)).float()
     steps = epochs * -(-len(frames) // BATCH)
     drawn = (batch for _ in range(epochs) for batch in batches(frames, rng))
     for step, batch in enumerate(tqdm(drawn, desc="judge", total=steps, disable=None)):
-        for group in optimiser.param_groups:
-            group["lr"] = PEAK_RATE * min(1.0, step / WARM_UP, 2 * (1 - step / steps))
         x = torch.from_numpy(seen[batch, ..., : frames[batch].min()]).float()
         turned = bool(rng.random() < 0.5)
-        with machine.autocast():
-            found = network(x[:, TURNED] if turned else x)
-        error = truth[batch, int(turned), None] - found.float()
-        loss = torch.maximum(tails * error, (tails - 1) * error).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), STEEPEST)
-        optimiser.step()
-        averaged.update_parameters(network)
-    network.load_state_dict(averaged.module.state_dict())
-    return network.eval()
+        seen_so, value = x[:, TURNED] if turned else x, truth[batch, int(turned), None]
+        loss = partial(_loss_of, network, seen_so, value, tails)
+        training.step(loss, min(1.0, step / WARM_UP, 2 * (1 - step / steps)))
+    training.take_average()
+    return network
+
+
+def _loss_of(network: JudgeNetwork, x: torch.Tensor, truth: torch.Tensor, tails: torch.Tensor) -> torch.Tensor:
+    """Of what the judge tells of spectrograms x (n, 7, BANDS, frames) whose values are truth (n, 1)."""
+    return pinball(network(x).float(), truth, tails)
 
 
 @command_line()
@@ -115,11 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--windows", type=int, default=8_000, help="to train on")
     options = parser.parse_args(arguments)
     parts = [np.load(path) for path in draw_parts(options.data, options.windows)]
-    longest = max(part["seen"].shape[-1] for part in parts)
-    seen = np.concatenate(
-        [np.pad(s := part["seen"], [(0, 0)] * 3 + [(0, longest - s.shape[-1])], "edge") for part in parts]
-    )
-    frames, si_snr = (np.concatenate([part[name] for part in parts]) for name in ("frames", "si_snr"))
+    seen, frames, si_snr = (np.concatenate([part[name] for part in parts]) for name in ("seen", "frames", "si_snr"))
     fit_judge(seen, frames, si_snr).keep(JUDGE)
     return 0
 

@@ -26,6 +26,7 @@ from tasnet.perceptron import WIDEST, Perceptron
 from tasnet.quality import HEAD, MODELS, head_features, second_opinion
 from tasnet.views import HIGHEST, LOWEST, views_of
 
+from .mel_training import pinball
 from .quality_results import KINDS, QualityRow, by_kind, write_quality
 from .windows import RATE, Material, draw_and_keep, draw_window, material, pool_of, training_places
 
@@ -65,7 +66,7 @@ def draw_separations(data: Path, part: str, count: int) -> dict[str, np.ndarray]
         def one(number: int) -> tuple:
             mixture, voices, truth = draw_window(of, SEEDS[part], number, COUNTS[number % len(COUNTS)])
             outputs = {name: of.separate(mixture, RATE).sources.astype(float) for name, of in separators.items()}
-            seen = [head_features(mixture, views_of(network, mixture, of), name) for name, of in outputs.items()]
+            seen = [head_features(views_of(network, mixture, of), name) for name, of in outputs.items()]
             return seen, truth, [true_si_snr(each, voices) for each in outputs.values()]
 
         return one
@@ -95,8 +96,7 @@ def fit_quantiles(features: np.ndarray, values: np.ndarray, seed: int = 0) -> Pe
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
     for _ in range(EPOCHS):
         for batch in torch.randperm(len(x)).split(BATCH):
-            error = y[batch] - net(x[batch] + JITTER * torch.randn_like(x[batch]))
-            loss = torch.maximum(tails * error, (tails - 1) * error).mean()
+            loss = pinball(net(x[batch] + JITTER * torch.randn_like(x[batch])), y[batch], tails)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis.corpus.intervals import Estimate
 from analysis.start_point.probe_set import FOLDER, SHIPPED, ProbeResults, curve, known_results, of_one_set
+from analysis.words.say import number, short, signed
 
 from .everyday import CONDITIONS
 
@@ -62,7 +63,7 @@ def beside_table(model: str, other: str) -> str:
     for row in condition_rows(of_one_set({name: known[name] for name in (model, other)})):
         here, there = row.score[model], row.score[other]
         if here is not None and there is not None:
-            figures = f"{here.mean:.1f} | {there.mean:.1f} | {here.mean - there.mean:+.1f}".replace("-", "−")
             condition = CONDITIONS[row.condition]
-            lines.append(f"| {condition.title}, {row.value:g} {condition.unit} | {figures} |")
+            cells = number(here.mean, 1), number(there.mean, 1), signed(here.mean - there.mean, 1)
+            lines.append(f"| {condition.title}, {short(row.value)} {condition.unit} | {' | '.join(cells)} |")
     return "\n".join(lines)

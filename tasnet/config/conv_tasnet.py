@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .values import NORMS, Stored, check_booleans, check_tasnet
+from .values import NORMS, HalfOverlapping, check_booleans, check_tasnet
 
 CONV_TASNET = "Conv-TasNet"
 PADDINGS = ("zeros", "reflect")
@@ -12,7 +12,7 @@ MOST_BLOCKS = 256  # X R
 
 
 @dataclass(frozen=True)
-class ConvTasNetConfig(Stored):
+class ConvTasNetConfig(HalfOverlapping):
     """One Conv-TasNet. The defaults are the paper's best system (Table II, 15.3 dB SI-SNRi).
 
     The fields after `sample_rate` are those in which other programs' networks differ from the paper's. Raises
@@ -77,11 +77,6 @@ class ConvTasNetConfig(Stored):
     def system(self) -> str:
         """What the literature calls such a system."""
         return CONV_TASNET
-
-    @property
-    def hop(self) -> int:
-        """Samples from one frame to the next: L/2 (section III-B)."""
-        return self.L // 2
 
     @property
     def lead(self) -> int:

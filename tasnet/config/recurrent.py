@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from .values import ENCODERS, GATED, Stored, check_booleans, check_tasnet
+from .values import ENCODERS, GATED, HalfOverlapping, check_booleans, check_tasnet
 
 LSTM_TASNET = "LSTM-TasNet"
 DPRNN_TASNET = "DPRNN-TasNet"
@@ -11,7 +11,7 @@ EDGES = ("fill", "cut")
 
 
 @dataclass(frozen=True)
-class LSTMTasNetConfig(Stored):
+class LSTMTasNetConfig(HalfOverlapping):
     """One LSTM-TasNet, or BLSTM-TasNet where it is not causal: the paper's references [21] and [26].
 
     The defaults have the 32.0M and 23.6M parameters of Table IV, see `LSTMTasNet.num_parameters`. ReLU encoder and
@@ -66,14 +66,9 @@ class LSTMTasNetConfig(Stored):
         """Whether the level of the mixture matters: the norms ignore it, the sigmoid of a gated encoder does not."""
         return self.encoder == GATED
 
-    @property
-    def hop(self) -> int:
-        """Samples from one frame to the next: L/2 (section III-B)."""
-        return self.L // 2
-
 
 @dataclass(frozen=True)
-class DPRNNTasNetConfig(Stored):
+class DPRNNTasNetConfig(HalfOverlapping):
     """One TasNet with a dual-path RNN: Luo, Chen and Yoshioka, "Dual-path RNN", 2020 (arXiv 1910.06379).
 
     N, L, B, H, R and C as in Table I; K and P are that paper's. Its N, the width of what goes through the blocks, is B
@@ -116,11 +111,6 @@ class DPRNNTasNetConfig(Stored):
     def system(self) -> str:
         """What the literature calls such a system."""
         return DPRNN_TASNET
-
-    @property
-    def hop(self) -> int:
-        """Samples from one frame to the next: L/2."""
-        return self.L // 2
 
     @property
     def P(self) -> int:

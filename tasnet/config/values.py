@@ -21,7 +21,6 @@ LARGEST = {
     "C": 16,
     "K": 4096,
     "layers": 32,
-    "heads": 64,
     "D": 512,
 }
 
@@ -45,6 +44,17 @@ class Stored:
         if unknown:
             raise ValueError(f"Unknown in a {cls.called} configuration: {', '.join(sorted(unknown)):.80}.")
         return cls(**values)
+
+
+class HalfOverlapping(Stored):
+    """The configuration of a network with learned filters."""
+
+    L: int
+
+    @property
+    def hop(self) -> int:
+        """Samples from one frame to the next: L/2 (section III-B)."""
+        return self.L // 2
 
 
 def check(config: Any, numbers: tuple[str, ...], **choices: tuple[str, ...]) -> None:
